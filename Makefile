@@ -1,0 +1,80 @@
+# Every target sets up what it needs in .venv: Python 3.11 or later (with venv and pip) and make are enough.
+# What is installed is pinned by constraints.txt. A stamp file in .venv stands for each extra of
+# pyproject.toml; an extra is installed again only when pyproject.toml or constraints.txt has changed.
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
+SPHINX := $(BIN)/python -m sphinx -q -E -W --keep-going -n -d docs/_build/doctrees
+
+# The Python that .venv is made of, once: the first of these that runs (a shim on the PATH may not), is
+# recent enough and can make environments. `make PYTHON=python3.13 ...` chooses another.
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
+	if "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; \
+	then echo "$$python"; break; fi; done)
+
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup demo test test-long lint docs bench ci format clean distclean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | while IFS=@ read -r target text; do \
+	printf '%-16s %s\n' "$$target" "$$text"; done
+
+# What the tests need beside the package: every database, executor and format that it speaks to.
+TESTED := $(addprefix $(VENV)/has-,lab postgres table ray test)
+
+setup: $(TESTED) $(VENV)/has-lint $(VENV)/has-docs ## install what lint, docs and test need
+
+demo: $(VENV)/has-lab ## the demonstration: srhm demo
+	$(BIN)/srhm demo
+
+test: $(TESTED) ## run the tests on two cores; ARGS="-k grammar" goes to pytest
+	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+test-long: $(TESTED) ## run the long tests of many runs and many kills, and write docs/reliability_table.md
+	$(BIN)/python -m pytest tests/long $(ARGS)
+
+lint: $(VENV)/has-lab $(VENV)/has-lint ## check style, formatting and types
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m basedpyright --pythonpath $(BIN)/python
+
+docs: $(VENV)/has-lab $(VENV)/has-docs ## build docs/_build/html, warnings as errors, and run every example in it
+	$(SPHINX) -b html docs docs/_build/html
+	$(SPHINX) -b doctest docs docs/_build/doctest
+	$(BIN)/python docs/check_api.py docs/_build/html/objects.inv
+
+bench: $(VENV)/has-lab $(VENV)/has-bench ## run the benchmarks, which compare with PyTorch (installs it)
+	$(BIN)/python benchmarks/run.py $(ARGS)
+
+ci: lint docs test ## all that has to pass
+
+format: $(VENV)/has-lint ## mend style and formatting in place
+	$(BIN)/python -m ruff check --fix .
+	$(BIN)/python -m ruff format .
+
+clean: ## remove what was built, but keep .venv
+	rm -rf docs/_build build dist .pytest_cache .ruff_cache .hypothesis
+	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean ## remove .venv as well
+	rm -rf $(VENV)
+
+# The environment, with the build backend in it, so that it too is pinned.
+$(VENV)/made: constraints.txt
+	@if [ -z '$(PYTHON)' ]; then echo 'No Python 3.11 or later that can make a virtual environment was found' \
+	'(tried python3.11, python3.12, python3.13, python3). Install one, or name it: make PYTHON=/path/to/python' >&2; \
+	exit 1; fi
+	@'$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	echo 'PYTHON = $(PYTHON) does not run or is older than 3.11. Name another: make PYTHON=/path/to/python' >&2; \
+	exit 1; }
+	[ -x $(BIN)/python ] || '$(PYTHON)' -m venv --clear $(VENV)
+	$(INSTALL) hatchling editables
+	@touch $@
+
+$(VENV)/has-%: $(VENV)/made pyproject.toml
+	$(INSTALL) --no-build-isolation -e '.[$*]'
+	@touch $@

@@ -1,0 +1,114 @@
+"""How the documentation is built: `make docs`."""
+
+import inspect
+import re
+import sys
+from pathlib import Path
+
+import srhm
+
+sys.path.insert(0, str(Path(__file__).parent))
+from check_api import homes
+
+project = "srhm"
+copyright = "2026, the srhm authors"
+author = "the srhm authors"
+version = release = srhm.__version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.doctest",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.napoleon",
+]
+exclude_patterns = ["_build"]
+html_theme = "furo"
+html_title = "srhm"
+html_copy_source = False
+
+myst_enable_extensions = ["amsmath", "attrs_block", "colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+
+# Signatures keep their annotations, shapes included: x: Float[Array, 'sample position channel'].
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+autodoc_mock_imports = ["torch", "ray"]  # extras that the documentation is built without
+add_module_names = False
+maximum_signature_line_length = 88
+python_display_short_literal_types = True
+autosummary_generate = False
+
+napoleon_google_docstring = False
+napoleon_use_rtype = False
+napoleon_attr_annotations = False
+default_role = "code"  # single backquotes in docstrings hold code
+
+# Code in pages runs with the sphinx.ext.doctest builder; examples in docstrings run in the names of their own
+# module, one docstring at a time, in check_api.py.
+doctest_test_doctest_blocks = ""
+
+# Every reference must lead somewhere, but for names of other libraries (no inventory of theirs is loaded: the
+# build needs no network) and words of prose in the type of a return value or attribute ("tuple of arrays").
+nitpicky = True
+nitpick_ignore_regex = [
+    (
+        r"py:.*",
+        r"(beartype|collections|concurrent|equinox|jax|jaxlib|jaxtyping|matplotlib|numpy|optax)(\..*)?",
+    ),
+    (r"py:.*", r"(pandas|pathlib|rich|scipy|sqlalchemy|torch|types|typing)(\..*)?"),
+    (r"py:class", r"Array|[a-z0-9 -]+|(dict|list|tuple)\[.*"),
+]
+
+
+def keep_attribute_docs(app, what, name, obj, options, lines):
+    """Undo what napoleon does to "Patch length: the positions ...", which it reads as "type: description"."""
+    if what in ("attribute", "data", "property"):
+        if name in app.attribute_docs:
+            lines[:] = app.attribute_docs.pop(name)
+        elif not any(line.startswith("---") for line in lines):
+            app.attribute_docs[name] = list(lines)
+
+
+def spare_plain_text(app, what, name, obj, options, lines):
+    """Escape the axis name class_ and the bars of |x| outside of quoted code: neither is meant as markup."""
+    pattern = re.compile(r"(``.*?``|`[^`]*`)|\bclass_\b|\|")
+    for number, line in enumerate(lines):
+        if not line.lstrip().startswith((">>>", "...", "|", "+")):  # nor in examples and tables
+            lines[number] = pattern.sub(lambda found: found[1] or found[0][:-1] + "\\" + found[0][-1], line)
+
+
+def skip_member(app, what, name, obj, skip, options):
+    """Leave out classes of other libraries that a module imports, and what Python says of NamedTuple fields.
+
+    A field of a NamedTuple is described by its class. Foreign classes would be left out later in any case,
+    but Sphinx tries to format their signatures first, and fails for some (jax.Array on Python 3.12).
+    """
+    foreign = inspect.isclass(obj) and not obj.__module__.startswith("srhm")
+    numbered = str(getattr(obj, "__doc__", "")).startswith("Alias for field number")
+    return True if foreign or numbered else None
+
+
+def resolve_export(app, env, node, contnode):
+    """Lead a reference to an exported name, srhm.Params, to where it is documented, srhm.params.Params."""
+    if node.get("refdomain") != "py":
+        return None
+    module, _, name = node["reftarget"].rpartition(".")
+    module = module or "srhm"  # a bare name from another module, or in a table of summaries
+    domain = env.domains["py"]
+    for home in homes(module, name) if module.startswith("srhm") and module in sys.modules else ():
+        if home in domain.objects:
+            return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", home, node, contnode)
+    return None
+
+
+def setup(app):
+    app.attribute_docs = {}
+    app.connect("autodoc-process-docstring", keep_attribute_docs, priority=400)  # before napoleon, and
+    app.connect("autodoc-process-docstring", keep_attribute_docs, priority=600)  # after it
+    app.connect("autodoc-process-docstring", spare_plain_text, priority=700)
+    app.connect("autodoc-skip-member", skip_member)
+    app.connect("missing-reference", resolve_export)

@@ -1,0 +1,5 @@
+"""`python -m srhm.cli` is `srhm`."""
+
+from . import main
+
+main()

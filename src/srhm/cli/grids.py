@@ -1,0 +1,239 @@
+"""The commands for many runs: `srhm run`, `status`, `cancel`, `merge` and `export`."""
+
+import json
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+import tyro
+
+from ..errors import ArgumentError, SrhmError, check_number
+from ..files import check_folder, write_atomically
+from ..lab.driver import Policy, drive
+from ..lab.executors import open_executor
+from ..lab.grid import Grid, read_grid, shard
+from ..lab.questions import Answer
+from ..lab.status import grid_content, grid_text, status_content, status_text
+from ..lab.store import Store
+from ..lab.terminal import DriverView, watch_status
+from .measure import STORE
+from .printing import print_result
+
+
+@dataclass(frozen=True)
+class RunGrid:
+    """Compute all runs and searches that a file names, on this machine or on a cluster.
+
+    GRID.toml has tables [[runs]] with P, and [[pstar]], which search for P*; their keys are the options of
+    `srhm train` and `srhm pstar`, and lists stand for all combinations. Finished runs are kept in the store, and
+    runs under way keep checkpoints beside it: the same command goes on wherever it was cut. Several commands may
+    share one store, and each run is computed by one of them. Failed runs are recorded with their reason, and the
+    exit status is 1.
+    """
+
+    grid: Annotated[Path, tyro.conf.Positional]
+    """File of runs."""
+    on: str = "local"
+    """local: the cores or the GPU of this machine. ray: a Ray of this machine, or the cluster that RAY_ADDRESS
+    names. ray://HOST:PORT: a cluster from outside."""
+    workers: int | None = None
+    """Runs at a time; all cores unless given."""
+    store: str | None = None
+    """File of the finished runs, or URL of a database; srhm-runs/runs.sqlite unless given, and with --shard
+    srhm-runs/NAME-shard-i-of-n.sqlite."""
+    shard: str | None = None
+    """i/n: the i-th of n parts, for a task of a job array; merge the stores with `srhm merge`."""
+    retries: int = 2
+    """How often a run is tried again after its process was killed or lost, its memory or its time ran out."""
+    limit: float | None = None
+    """Seconds after which a run counts as hung; it is tried again from its checkpoint."""
+    again: bool = False
+    """Try again what has failed before."""
+    gpu_memory: float | None = None
+    """Gigabytes of memory of each GPU of the cluster, of which every run gets a part; runs use CPUs unless given."""
+    keep_weights: bool = False
+    """Keep trained weights as safetensors in a folder beside the store."""
+    plan: bool = False
+    """Say how many runs there are and how many of them are finished, and compute nothing."""
+    json: bool = False
+    """Print JSON on standard output."""
+
+    interrupted: ClassVar[str] = "Finished runs are kept; the same command goes on from there."
+
+    def run(self) -> None:
+        """Compute and print."""
+        memory = (
+            None if self.gpu_memory is None else round(check_number("gpu_memory", self.gpu_memory, 0) * 1e9)
+        )
+        policy = Policy(self.retries, self.limit, self.again, memory, self.keep_weights)
+        if memory is not None and self.on == "local":
+            raise ArgumentError(
+                "gpu_memory", self.gpu_memory, "is for clusters", "Use --on ray, or leave it out"
+            )
+        grid = read_grid(self.grid)
+        part = None if self.shard is None else _parsed_shard(self.shard)
+        answers = [Answer.none_yet(question) for question in grid.questions]
+        chains = grid.chains(answers)
+        if part is not None:
+            chains = shard(chains, *part)
+        place = self._place(grid, part)
+        store = Store(place)
+        if self.plan:
+            self._print_plan(chains, store, place)
+            return
+        executor = open_executor(self.on, self.workers)
+        with DriverView(grid.title) as view:
+            progress = drive(
+                chains, store, executor, policy=policy, watch=view, title=f"srhm run {self.grid}"
+            )
+        content = grid_content(progress, answers if part is None else [], place)
+        print_result(json.dumps(content) if self.json else grid_text(content))
+        if content["failed"]:
+            raise SystemExit(1)
+
+    def _place(self, grid: Grid, part: tuple[int, int] | None) -> str:
+        if self.store is not None:
+            return self.store
+        if part is None:
+            return STORE
+        return f"srhm-runs/{self.grid.stem}-shard-{part[0]}-of-{part[1]}.sqlite"
+
+    def _print_plan(self, chains: list, store: Store, place: str) -> None:
+        specs = [spec for chain in chains if (spec := chain.ask()) is not None]
+        finished, asked = store.hashes(), {spec.hash for spec in specs}
+        singles = sum(chain.skip() for chain in chains)
+        content = {
+            "runs": singles,
+            "searches": len(chains) - singles,
+            "begun_or_finished": sum(spec.hash in finished for spec in specs),
+            "failed": sum(one.spec.hash in asked for one in store.failures()),
+            "store": place,
+        }
+        lines = [f"{name.replace('_', ' ')}: {value}" for name, value in content.items()]
+        print_result(json.dumps(content) if self.json else "\n".join(lines))
+
+
+def _parsed_shard(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d{1,7})/(\d{1,7})", text)
+    if found is None:
+        raise ArgumentError("shard", text, "is not of the form i/n", "Write for example --shard 3/10")
+    number, of = int(found[1]), int(found[2])
+    shard([], number, of)
+    return number, of
+
+
+def _existing(place: str) -> Store:
+    """Open a store that is to be read: a mistyped name is no empty store."""
+    store = Store(place)
+    if not store.exists():
+        raise ArgumentError("store", place, "does not exist", "Name the store of some runs")
+    return store
+
+
+@dataclass(frozen=True)
+class Status:
+    """Show how many runs of one or more stores are finished, under way and failed, how fast, and how long yet."""
+
+    stores: Annotated[tuple[str, ...], tyro.conf.Positional] = (STORE,)
+    """Files or URLs."""
+    watch: bool = False
+    """Go on showing it until all drivers have ended, or Ctrl-C."""
+    failures: bool = False
+    """List every failed run with its reason."""
+    json: bool = False
+    """Print JSON on standard output."""
+
+    interrupted: ClassVar[str] = "The runs go on."
+
+    def run(self) -> None:
+        """Print."""
+        stores = [_existing(place) for place in self.stores]
+        if self.watch:
+            watch_status(lambda: status_content(stores))
+        content = status_content(stores, failures=self.failures)
+        print_result(json.dumps(content) if self.json else status_text(content))
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """Ask all drivers that use a store to stop; they write checkpoints first, and the same commands go on later."""
+
+    stores: Annotated[tuple[str, ...], tyro.conf.Positional] = (STORE,)
+    """Files or URLs."""
+    wait: float = 60.0
+    """Seconds to wait for them to end."""
+
+    interrupted: ClassVar[str] = "The drivers were asked to stop all the same."
+
+    def run(self) -> None:
+        """Ask and wait."""
+        stores = [_existing(place) for place in self.stores]
+        asked = sum(store.ask_cancel() for store in stores)
+        deadline = time.monotonic() + self.wait
+        left = asked
+        while left and time.monotonic() < deadline:
+            time.sleep(0.2)
+            left = sum(driver.alive for store in stores for driver in store.drivers())
+        print_result(f"{asked} drivers were asked to stop, {asked - left} have ended")
+        if left:
+            raise SystemExit(1)
+
+
+@dataclass(frozen=True)
+class Merge:
+    """Take all runs of some stores into one, such as those of the tasks of a job array; each run once."""
+
+    into: Annotated[str, tyro.conf.Positional]
+    """File or URL of the store that takes them; it may exist."""
+    stores: Annotated[tuple[str, ...], tyro.conf.Positional]
+    """Files or URLs of the stores to be read, which are left as they are."""
+    json: bool = False
+    """Print JSON on standard output."""
+
+    interrupted: ClassVar[str] = "What was taken is kept; the same command goes on."
+
+    def run(self) -> None:
+        """Merge and print."""
+        if not self.stores:
+            raise ArgumentError("stores", "", "names no store", "Write srhm merge INTO STORE ...")
+        sources = [_existing(place) for place in self.stores]
+        target = Store(self.into)
+        target.check_writable()
+        merged = target.merge(sources)
+        content = merged._asdict() | {"runs": len(target), "store": self.into}
+        text = f"{merged.added} runs added, {merged.known} were known; {len(target)} runs in {self.into}"
+        print_result(json.dumps(content) if self.json else text)
+
+
+@dataclass(frozen=True)
+class Export:
+    """Write the runs of a store as a table, a row a run: Parquet, or CSV if the file's name ends so."""
+
+    out: Annotated[Path, tyro.conf.Positional]
+    """File to write: .parquet or .csv."""
+    store: str = STORE
+    """File or URL of the store."""
+
+    interrupted: ClassVar[str] = "Nothing was written."
+
+    def run(self) -> None:
+        """Write."""
+        if self.out.suffix not in (".parquet", ".csv"):
+            raise ArgumentError("out", str(self.out), "ends in neither .parquet nor .csv", "Name such a file")
+        store = _existing(self.store)
+        if len(store) == 0:
+            raise SrhmError(f"{self.store} holds no finished run")
+        try:
+            if self.out.is_dir():
+                raise ArgumentError("out", str(self.out), "is a folder", "Name a file")
+            check_folder(self.out.absolute().parent)
+        except OSError as error:
+            problem = f"cannot be written: {error.strerror}"
+            raise ArgumentError("out", str(self.out), problem, "Name another place") from error
+        if self.out.suffix == ".csv":
+            write_atomically(self.out, store.to_pandas().to_csv(index=False).encode())
+        else:
+            store.write_parquet(self.out)
+        print_result(f"wrote {len(store)} runs to {self.out}")

@@ -1,0 +1,146 @@
+"""The commands that measure: `srhm train`, `srhm pstar` and `srhm demo`."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+import tyro
+
+from ..errors import ArgumentError, check_integer
+from ..lab.execution import execute
+from ..lab.executors import default_workers, open_executor
+from ..lab.options import Model, Network
+from ..lab.paper import thresholds
+from ..lab.questions import Question, SearchRule, answer, raise_failures
+from ..lab.results import pstar_content, pstar_text, train_content, train_text
+from ..lab.runs import Role, Seeds
+from ..lab.store import Store
+from ..lab.terminal import RunsView, TrainingView
+from .printing import print_result
+
+STORE = "srhm-runs/runs.sqlite"
+_GOES_ON = "Finished runs are kept; the same command goes on from there."
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train one network and measure its test error and sensitivities.
+
+    The finished run is kept in the store; the same command again reads it. An interrupted one goes on from its
+    checkpoint. JSON: test_error, train_loss, epochs, status, and S, D as {"21": value} for layer 2, level 1.
+    """
+
+    model: Annotated[Model, tyro.conf.arg(name="")] = field(default_factory=Model)
+    network: Annotated[Network, tyro.conf.arg(name="")] = field(default_factory=Network)
+    P: int = 1000
+    """Training points (all classes together)."""
+    seed: int = 0
+    """Seed of rules, data, initial weights and order."""
+    budget: float | None = None
+    """Seconds of training after which the run stops, to be continued by the same command."""
+    store: str = STORE
+    """File of the finished runs, or URL of a database."""
+    json: bool = False
+    """Print JSON on standard output."""
+
+    interrupted: ClassVar[str] = "The same command goes on from its checkpoint."
+
+    def run(self) -> None:
+        """Train and print."""
+        spec = self.network.spec(self.model.params(), self.P, Seeds.replicate(self.seed))
+        if self.budget is not None and not self.budget > 0:
+            raise ArgumentError(
+                "budget", self.budget, "is not a positive number of seconds", "Use budget > 0"
+            )
+        store = Store(self.store)
+        found = store.get(spec)
+        if found is None:
+            store.check_writable()
+            with TrainingView(spec) as view:
+                found = execute(spec, checkpoint=store.checkpoint(spec), budget=self.budget, progress=view)
+            if found.status != "stopped":
+                store.put(found)
+                store.tidy()
+        print_result(json.dumps(train_content(found)) if self.json else train_text(found))
+
+
+@dataclass(frozen=True)
+class Pstar:
+    """Measure P*, the training points at which the test error falls to 10%.
+
+    For each seed, P is bracketed and bisected until the neighbours of the crossing are within 10%, and the
+    error interpolated in ln P; P* is the geometric mean over seeds with a 90% t-interval. Finished runs are
+    kept in the store, so a killed command goes on where it was. JSON: P_star, interval, runs, prediction, and
+    more.
+    """
+
+    model: Annotated[Model, tyro.conf.arg(name="")] = field(default_factory=Model)
+    network: Annotated[Network, tyro.conf.arg(name="")] = field(default_factory=Network)
+    seeds: int = 3
+    """Number of replicates, each with rules, data, weights and order of its own."""
+    fix: tuple[Role, ...] = ()
+    """Roles that all replicates share: some of grammar, samples, network, order."""
+    quantities: Literal["error", "all"] = "error"
+    """error, or all: also the P at which S and D fall to the paper's thresholds (more runs)."""
+    start: float | None = None
+    """First P to try; from the paper's prediction unless given."""
+    search: SearchRule | None = None
+    """bisection, or nearest_grid: the published rule, on 15 points, which --protocol published turns on."""
+    workers: int | None = None
+    """Runs at a time, one core each; all cores unless given."""
+    store: str = STORE
+    """File of the finished runs, or URL of a database."""
+    json: bool = False
+    """Print JSON on standard output."""
+
+    interrupted: ClassVar[str] = _GOES_ON
+
+    def run(self) -> None:
+        """Measure and print."""
+        params = self.model.params()
+        check_integer("seeds", self.seeds, least=1, most=1000)
+        spec = self.network.spec(params, params.n_c, Seeds())
+        limits = thresholds(spec.net, params)
+        wanted = limits if self.quantities == "all" else {"error": limits["error"]}
+        usual = "nearest_grid" if self.network.protocol == "published" else "bisection"
+        question = Question(spec, self.seeds, self.fix, wanted, self.start, self.search or usual)
+        workers = min(self.seeds, default_workers()) if self.workers is None else self.workers
+        store = Store(self.store)
+        with RunsView() as view:
+            executor = open_executor("local", workers)
+            (answered,) = answer([question], store, executor, watch=view, title="srhm pstar")
+        raise_failures([answered])
+        content = pstar_content(answered, self.store)
+        print_result(json.dumps(content) if self.json else pstar_text(content))
+
+
+@dataclass(frozen=True)
+class Demo:
+    """Measure P* of small CNNs and of an LCN, and show it on a page that grows while the runs come in.
+
+    CNN at v=m=n_c=6, L=2, s=2, s0=0, 1, 2 with three seeds each, LCN at v=4, s0=1 with one, width 256: about
+    50 runs, a few minutes on 2 cores. Writes index.html, the figures as PDF and PNG, and the store into a folder.
+    """
+
+    directory: Path = Path("demo")
+    """Folder to write."""
+    workers: int | None = None
+    """Runs at a time, one core each; all cores unless given."""
+    width: int = 256
+    """Channels of a hidden layer."""
+    json: bool = False
+    """Print the table as JSON on standard output."""
+
+    interrupted: ClassVar[str] = _GOES_ON
+
+    def run(self) -> None:
+        """Run the demonstration."""
+        from ..lab.demo import demo, table_text  # Matplotlib takes a second to import
+
+        check_integer("width", self.width, least=1)
+        executor = open_executor("local", self.workers)
+        with RunsView() as view:
+            table = demo(self.directory, executor=executor, width=self.width, watch=view)
+        rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+        print_result(json.dumps(rows) if self.json else table_text(table))

@@ -1,0 +1,137 @@
+"""Dense inputs from compact data: what a network sees (docs, model.md).
+
+A datum is held as the features and positions of its informative leaves; every encoding writes them into an
+array over all d positions. Functions take NumPy or JAX arrays and give the same values for both.
+"""
+
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Integer, Num
+
+from .errors import ArgumentError
+from .params import Params
+
+Encoding = Literal["whitened", "onehot", "onehot_blank", "integer"]
+"""How a position is written. With c = (v - 1)^(-1/2):
+
+- ``"whitened"`` (the published code's): 1 on its feature's channel and -c on the others; a blank is -c on all
+  v channels.
+- ``"onehot"`` (the paper's text): 1 on its feature's channel, 0 elsewhere; a blank is zero.
+- ``"onehot_blank"``: as ``"onehot"``, with one more channel, the last, that is 1 on blanks.
+- ``"integer"``: the feature itself, -1 on a blank; no channel axis.
+"""
+
+ENCODINGS: tuple[str, ...] = ("whitened", "onehot", "onehot_blank", "integer")
+
+
+def channels(params: Params, encoding: Encoding = "whitened") -> int:
+    """Return the number of channels of a dense encoding: v, or v + 1 with a blank channel.
+
+    Raises
+    ------
+    ArgumentError
+        If the encoding is unknown or has no channels.
+    """
+    check_encoding(encoding)
+    if encoding == "integer":
+        raise ArgumentError("encoding", encoding, "has no channels", "Use a dense one for a network")
+    return params.v + (encoding == "onehot_blank")
+
+
+def check_encoding(encoding: str) -> None:
+    """Raise an :class:`~srhm.ArgumentError` if there is no such encoding."""
+    if encoding not in ENCODINGS:
+        raise ArgumentError("encoding", encoding, "is not an encoding", f"Use one of {', '.join(ENCODINGS)}")
+
+
+def encode(
+    params: Params,
+    features: Integer[Any, "sample leaf"],
+    positions: Integer[Any, "sample leaf"],
+    encoding: Encoding = "whitened",
+    dtype: Any = None,
+) -> Num[Any, "sample position *channel"]:
+    """Write informative leaves into dense inputs.
+
+    Parameters
+    ----------
+    params
+        The numbers of the model.
+    features, positions
+        The leaves of each datum, [sample, s^L].
+    encoding
+        One of ``"whitened"``, ``"onehot"``, ``"onehot_blank"``, ``"integer"``; see :data:`Encoding`.
+    dtype
+        Type of the result: float32, or int32 for ``"integer"``, unless given.
+
+    Returns
+    -------
+    array
+        [sample, position, channel], or [sample, position] for ``"integer"``.
+
+    Raises
+    ------
+    ArgumentError
+        If the encoding is unknown, or the type cannot hold its values.
+
+    Examples
+    --------
+    >>> params = Params(n_c=2, v=2, m=1, s=2, s0=1, L=1)
+    >>> features, positions = np.array([[1, 0]]), np.array([[0, 3]])
+    >>> encode(params, features, positions, "integer")
+    array([[ 1, -1, -1,  0]], dtype=int32)
+    >>> encode(params, features, positions, "onehot")[0]
+    array([[0., 1.],
+           [0., 0.],
+           [0., 0.],
+           [1., 0.]], dtype=float32)
+    """
+    check_encoding(encoding)
+    dtype = _checked_type(params, encoding, dtype)
+    grid = _grid(params, features, positions)
+    if encoding == "integer":
+        return grid.astype(dtype)
+    xp = grid.__array_namespace__()
+    table = xp.asarray(codes(params, encoding).astype(dtype))
+    return xp.take(table, xp.where(grid < 0, np.int32(params.v), grid), axis=0)
+
+
+def codes(params: Params, encoding: Encoding) -> Num[np.ndarray, "symbol channel"]:
+    """Return how a dense encoding writes each feature, and a blank as the last row, [v + 1, channel].
+
+    Raises
+    ------
+    ArgumentError
+        If the encoding is unknown or has no channels.
+    """
+    blank = -((params.v - 1.0) ** -0.5) if encoding == "whitened" else 0.0
+    code = np.full((params.v + 1, channels(params, encoding)), blank)
+    np.fill_diagonal(code[: params.v], 1.0)
+    if encoding == "onehot_blank":
+        code[params.v, params.v] = 1.0
+    return code
+
+
+def _checked_type(params: Params, encoding: Encoding, dtype: Any) -> Any:
+    """Return the type of an encoding, if it holds -c, or the integers from -1 to v - 1."""
+    if dtype is None:
+        return np.int32 if encoding == "integer" else np.float32
+    kind = np.dtype(dtype).kind
+    if encoding == "whitened" and kind in "iub":
+        raise ArgumentError("dtype", dtype, "cannot hold the -c of blanks", "Use a floating type")
+    if encoding == "integer" and (kind in "ub" or (kind == "i" and np.iinfo(dtype).max < params.v - 1)):
+        raise ArgumentError("dtype", dtype, f"cannot hold -1 to {params.v - 1}", "Use np.int32")
+    return dtype
+
+
+def _grid(params: Params, features: Any, positions: Any) -> Integer[Any, "sample position"]:
+    """Return the feature at every position, -1 where it is blank."""
+    xp = features.__array_namespace__()
+    grid = xp.full((features.shape[0], params.d), -1, dtype=np.int32)
+    rows = xp.arange(features.shape[0], dtype=np.int32)[:, None]
+    places, values = positions.astype(np.int32), features.astype(np.int32)
+    if xp is np:
+        grid[rows, places] = values
+        return grid
+    return grid.at[rows, places].set(values, mode="promise_in_bounds", unique_indices=True)

@@ -1,0 +1,96 @@
+"""The errors of the package: one base class, and one error for a bad argument."""
+
+import math
+from typing import Any, SupportsFloat
+
+
+class SrhmError(Exception):
+    """Base class of every error that the package raises on purpose."""
+
+
+class ArgumentError(SrhmError, ValueError):
+    """An argument that cannot be used, named together with its value and the way to mend it.
+
+    Parameters
+    ----------
+    argument
+        Name of the argument as the caller wrote it, such as ``"m"``.
+    value
+        The value received.
+    problem
+        What is wrong with it, as a phrase that follows "argument = value".
+    fix
+        What to do instead, as a sentence without its final period.
+
+    Examples
+    --------
+    >>> raise ArgumentError("s", 1, "is below 2", "Use s >= 2")
+    Traceback (most recent call last):
+      ...
+    srhm.errors.ArgumentError: s = 1 is below 2. Use s >= 2.
+    """
+
+    def __init__(self, argument: str, value: Any, problem: str, fix: str) -> None:
+        self.argument = argument
+        self.value = value
+        self._rest = problem, fix
+        shown = repr(value)
+        if len(shown) > 200:
+            shown = shown[:197] + "..."
+        super().__init__(f"{argument} = {shown} {problem}. {fix}.")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Errors cross process borders, which needs all arguments, not the message alone."""
+        return type(self), (self.argument, self.value, *self._rest)
+
+
+class MissingExtraError(SrhmError, ImportError):
+    """A part of the package that needs an optional dependency which is not installed.
+
+    Parameters
+    ----------
+    package
+        The package that could not be imported.
+    extra
+        The extra of ``srhm`` that brings it.
+    """
+
+    def __init__(self, package: str, extra: str) -> None:
+        self._arguments = package, extra
+        super().__init__(f"{package} is not installed. Install it with: pip install 'srhm[{extra}]'")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self._arguments
+
+
+def check_integer(argument: str, value: Any, *, least: int | None = None, most: int | None = None) -> int:
+    """Return ``value`` as an ``int``, or raise an :class:`ArgumentError` that says what is expected.
+
+    Booleans are refused: ``True`` is an ``int`` for Python but never a number of anything here.
+    """
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        number = value.__index__()
+    except (AttributeError, TypeError):
+        raise ArgumentError(argument, value, "is not an integer", f"Give {argument} as an int") from None
+    if least is not None and number < least:
+        raise ArgumentError(argument, value, f"is below {least}", f"Use {argument} >= {least}")
+    if most is not None and number > most:
+        raise ArgumentError(argument, value, f"is above {most}", f"Use {argument} <= {most}")
+    return number
+
+
+def check_number(
+    argument: str, value: SupportsFloat, above: float = -math.inf, below: float = math.inf
+) -> float:
+    """Return ``value`` as a finite ``float`` strictly between the bounds, or raise an :class:`ArgumentError`."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if math.isfinite(number) and above < number < below:
+        return number
+    limits = [f"> {above:g}"] * (above > -math.inf) + [f"< {below:g}"] * (below < math.inf)
+    wanted = " ".join(["a finite number", " and ".join(limits)]).strip()
+    raise ArgumentError(argument, value, f"is not {wanted}", f"Give {argument} as {wanted}")

@@ -1,0 +1,82 @@
+"""Files that are written whole or not at all."""
+
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+_PATIENCE_SECONDS = 2.0
+"""How long to make a folder anew that others delete."""
+
+
+def write_atomically(path: str | Path, content: bytes | memoryview) -> None:
+    """Write a file so that a crash at any instant leaves the old one or the new one, never a part.
+
+    Parameters
+    ----------
+    path
+        The file; one that is there is replaced. Missing folders are made.
+    content
+        All that the file will hold.
+    """
+    with atomic_file(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def atomic_file(path: str | Path) -> Iterator[BinaryIO]:
+    """Open a file to be written bit by bit, which appears at its place, whole, when the block has ended.
+
+    A block that ends with an error, Ctrl-C included, leaves the old file, and nothing beside it.
+
+    Parameters
+    ----------
+    path
+        The file; one that is there is replaced. Missing folders are made.
+    """
+    path = Path(path)
+    # In the same folder, since no rename crosses file systems; random, since writers may share a network disk.
+    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        with _opened(part) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _opened(part: Path) -> BinaryIO:
+    """Open a new file, in a folder that another process may be deleting because it is empty."""
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while time.monotonic() < until:
+        with suppress(FileNotFoundError, FileExistsError):
+            part.parent.mkdir(parents=True, exist_ok=True)
+            return part.open("xb")  # the system applies the umask, which tempfile would not
+    part.parent.mkdir(parents=True, exist_ok=True)
+    return part.open("xb")
+
+
+def check_folder(folder: str | Path) -> None:
+    """Try whether files can be written into a folder, or into folders to be made there; leave nothing behind.
+
+    Parameters
+    ----------
+    folder
+        A folder, which need not exist yet.
+
+    Raises
+    ------
+    OSError
+        If they cannot.
+    """
+    folder = Path(folder).absolute()
+    existing = next(place for place in (folder, *folder.parents) if place.exists())
+    probe = existing / f".{secrets.token_hex(8)}"
+    probe.mkdir()  # permissions would not tell of a file system that takes no files, such as /proc
+    probe.rmdir()

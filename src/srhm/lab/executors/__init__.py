@@ -1,0 +1,79 @@
+"""Where runs are computed: in this process, on all cores, in one program on a GPU, or on a Ray cluster.
+
+A run computes on one thread, so that the same seeds give the same bits on the same machine, and so that many
+runs side by side do not contend for cores.
+"""
+
+import os
+
+import jax
+
+from ...errors import ArgumentError, check_integer
+from ..work import execute_job
+from .base import Executor, Failure, FailureKind, Job, Outcome, Resources, Unavailable
+from .environment import available_cores, compute_on_one_thread, keep_compiled_programs
+from .in_process import InProcess
+from .together import Together
+from .workers import Workers
+
+_GPU_MEMBERS = 64
+
+
+def default_workers() -> int:
+    """Return how many runs at a time are fastest here: one a core, or on a GPU many in one program."""
+    return _GPU_MEMBERS if jax.default_backend() != "cpu" else available_cores()
+
+
+def open_executor(on: str = "local", workers: int | None = None) -> Executor:
+    """Return an executor of runs.
+
+    Parameters
+    ----------
+    on
+        ``"local"``: this process for one worker, that many spawned processes for more; on a GPU, one program
+        for that many runs of one shape (on a CPU that never pays: docs, speed.md). ``"ray"``: a Ray of this
+        machine, bound to loopback, or the cluster that RAY_ADDRESS names. ``"ray://HOST:PORT"``: a cluster.
+    workers
+        Runs at a time; all cores of the machine, or of the cluster, unless given.
+
+    Raises
+    ------
+    ArgumentError
+        If `on` is none of these, or `workers` is below 1.
+    MissingExtraError
+        If Ray is not installed.
+    Unavailable
+        If the cluster does not answer.
+    """
+    if workers is not None:
+        check_integer("workers", workers, least=1, most=100_000)
+    if on == "ray" or on.startswith("ray://"):
+        from .on_ray import OnRay
+
+        address = ("auto" if os.environ.get("RAY_ADDRESS") else None) if on == "ray" else on
+        return OnRay(execute_job, address=address, slots=workers)
+    if on != "local":
+        raise ArgumentError("on", on, "is no place for runs", "Use local, ray, or ray://HOST:PORT")
+    workers = default_workers() if workers is None else workers
+    if workers == 1:
+        return InProcess(execute_job)
+    return Together(workers) if jax.default_backend() != "cpu" else Workers(workers, execute_job)
+
+
+__all__ = [
+    "Executor",
+    "Failure",
+    "FailureKind",
+    "InProcess",
+    "Job",
+    "Outcome",
+    "Resources",
+    "Together",
+    "Unavailable",
+    "Workers",
+    "available_cores",
+    "compute_on_one_thread",
+    "default_workers",
+    "keep_compiled_programs",
+    "open_executor",
+]

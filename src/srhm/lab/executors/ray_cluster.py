@@ -1,0 +1,248 @@
+"""The connection to a Ray cluster: one of this machine's own on loopback, or one that is running elsewhere.
+
+Ray itself waits for minutes for a cluster that does not answer, and may then end the process; so every address is
+asked first whether anything there speaks Ray's protocol.
+"""
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from types import ModuleType
+from typing import Any
+
+from ...errors import ArgumentError, MissingExtraError
+from .base import Unavailable
+from .environment import available_cores
+
+_ANSWER_SECONDS = 5.0
+_CONNECT_SECONDS = 30.0
+"""How long a cluster that answers may take until it has let us in."""
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_TOKEN = "If it wants a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
+"""A cluster of another token does not say so: it does not answer."""
+_NO_CLUSTER = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+"""Ray's own variable for "one machine alone": false makes every one of its processes bind to loopback."""
+_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+"""What a client of HTTP/2, and so of gRPC, says first; a server answers with its settings, frames of type 4."""
+
+
+def library() -> ModuleType:
+    """Import Ray.
+
+    Raises
+    ------
+    MissingExtraError
+        If it is not installed.
+    """
+    try:
+        with _usage_unreported():
+            import ray
+    except ImportError:
+        raise MissingExtraError("ray", "ray") from None
+    return ray
+
+
+class Cluster:
+    """A connection to a cluster.
+
+    Parameters
+    ----------
+    address
+        None starts Ray on this machine, bound to loopback. `"auto"` is the cluster that `RAY_ADDRESS` names or
+        that was started on this machine, `"HOST:PORT"` that of this head node, and `"ray://HOST:PORT"` a cluster
+        through its client server.
+
+    Raises
+    ------
+    ArgumentError
+        If the address is not one of these.
+    Unavailable
+        If there is no cluster at the address, or it does not answer.
+    """
+
+    def __init__(self, address: str | None) -> None:
+        self.ray = library()
+        self.own = address is None
+        """Whether Ray was started by us."""
+        self._connected = not self.ray.is_initialized()
+        self._target: tuple[str, int] | None = None
+        if not self._connected:  # by whoever called, to whom it belongs
+            return
+        if address is None:
+            self._start()
+            return
+        found = self._resolve(address)
+        self._target = _host_and_port(found)
+        if not _answers(self._target, _ANSWER_SECONDS):
+            raise Unavailable(
+                f"No Ray cluster answers at {found}. Check the address, and that Ray runs there"
+            )
+        with _alone(self._target[0] in _LOOPBACK), _connecting(found, _TOKEN):
+            # Where Ray is to find the cluster itself, it finds the token too.
+            by_ray = address == "auto" and os.environ.get("RAY_ADDRESS", "") in ("", "auto")
+            address = "auto" if by_ray else found
+            if not found.startswith("ray://"):
+                _check_health(address)
+            self.ray.init(address, **_quietly())
+
+    def _start(self) -> None:
+        with _alone(True), _connecting("127.0.0.1"):
+            self.ray.init(
+                "local",
+                _node_ip_address="127.0.0.1",
+                include_dashboard=False,
+                num_cpus=available_cores(),
+                **_quietly(),
+            )
+        bound = self.ray.util.get_node_ip_address()
+        if bound not in _LOOPBACK:  # a Ray that no longer knows the variable
+            self.close()
+            raise Unavailable(
+                f"This version of Ray listens on {bound}, not on 127.0.0.1 alone. Install ray 2.60"
+            )
+
+    def _resolve(self, address: str) -> str:
+        """Return the address that `"auto"` stands for."""
+        if address != "auto":
+            return address
+        named = os.environ.get("RAY_ADDRESS", "")
+        if named not in ("", "auto"):
+            return named
+        try:
+            with _unset("RAY_ADDRESS"):
+                return self.ray._private.services.get_ray_address_from_environment("auto", None)
+        except ConnectionError:
+            raise Unavailable(
+                "No Ray cluster runs on this machine. Start one with `ray start --head`, or set RAY_ADDRESS"
+            ) from None
+
+    def alive(self) -> bool:
+        """Return whether the cluster still answers."""
+        if not self.ray.is_initialized():
+            return False
+        return self._target is None or _answers(self._target, _ANSWER_SECONDS)
+
+    def cores(self) -> float:
+        """Return how many processor cores the cluster has now."""
+        return float(self.ray.cluster_resources().get("CPU", 0))
+
+    def largest(self) -> dict[str, float]:
+        """Return the most that a node has of each resource."""
+        most: dict[str, float] = {}
+        for node in self.ray.nodes():
+            for name, amount in node["Resources"].items() if node["Alive"] else ():
+                most[name] = max(most.get(name, 0.0), amount)
+        return most
+
+    def close(self) -> None:
+        """Disconnect, and end Ray if we started it; leave a connection alone that is not ours."""
+        if self._connected:
+            self._connected = False
+            with warnings.catch_warnings(), suppress(Exception):  # a cluster that is gone cannot be told
+                warnings.simplefilter("ignore")
+                self.ray.shutdown()
+
+
+def _quietly() -> dict[str, Any]:
+    return {"log_to_driver": False, "logging_level": logging.ERROR}
+
+
+def _host_and_port(address: str) -> tuple[str, int]:
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise ArgumentError(
+            "address", address, "is no address of Ray", "Use auto, HOST:PORT or ray://HOST:PORT"
+        )
+    return host.strip("[]"), int(port)
+
+
+def _answers(target: tuple[str, int], seconds: float) -> bool:
+    """Return whether a server of gRPC listens there."""
+    try:
+        with closing(socket.create_connection(target, seconds)) as connection:
+            connection.settimeout(seconds)
+            connection.sendall(_GREETING)
+            answer = b""
+            while len(answer) < 4 and (piece := connection.recv(64)):
+                answer += piece
+            return answer[3:4] == b"\x04"
+    except OSError:
+        return False
+
+
+@contextmanager
+def _connecting(address: str, hint: str = "") -> Iterator[None]:
+    """Turn whatever Ray raises into one error, and keep the program's own answer to SIGTERM, which Ray replaces."""
+    main = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        with _usage_unreported(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what matters is in the error
+            yield
+    except Unavailable:
+        raise
+    except (Exception, SystemExit) as error:
+        raise Unavailable(f"The Ray cluster at {address} cannot be used: {error}. {hint}") from error
+    finally:
+        if main and handler is not None:
+            signal.signal(signal.SIGTERM, handler)
+
+
+def _check_health(address: str) -> None:
+    """Have another process connect: Ray ends a process that it cannot connect, after minutes."""
+    command = [sys.executable, "-c", "import sys, ray; ray.init(sys.argv[1], log_to_driver=False)", address]
+    try:
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=_CONNECT_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise Unavailable(
+            f"The Ray cluster at {address} did not let us in within {_CONNECT_SECONDS:.0f} s. {_TOKEN}"
+        ) from None
+    if ended.returncode != 0:
+        said = (ended.stderr or ended.stdout).strip().splitlines()[-1:] or ["it is not healthy"]
+        raise Unavailable(f"The Ray cluster at {address} cannot be used: {said[0]}")
+
+
+@contextmanager
+def _alone(alone: bool) -> Iterator[None]:
+    """Have Ray use loopback for all its processes, if this machine is alone."""
+    if not alone:
+        yield
+        return
+    from ray._private import ray_constants
+
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    with _set(_NO_CLUSTER, "0"):  # for the processes of Ray, and here for one imported already
+        ray_constants.ENABLE_RAY_CLUSTER = False
+        try:
+            yield
+        finally:
+            ray_constants.ENABLE_RAY_CLUSTER = before
+
+
+def _usage_unreported() -> Any:
+    return _set("RAY_USAGE_STATS_ENABLED", "0")
+
+
+@contextmanager
+def _set(name: str, value: str | None) -> Iterator[None]:
+    """Set a variable of the environment for a while, or unset it."""
+    before = os.environ.pop(name, None)
+    if value is not None:
+        os.environ[name] = value
+    try:
+        yield
+    finally:
+        os.environ.pop(name, None)
+        if before is not None:
+            os.environ[name] = before
+
+
+def _unset(name: str) -> Any:
+    return _set(name, None)

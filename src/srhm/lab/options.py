@@ -1,0 +1,95 @@
+"""The options of a model and of a network, as the command line and files of runs name them."""
+
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from ..encoding import Encoding
+from ..errors import ArgumentError, check_integer
+from ..nets import Bias, Init, NetName
+from ..params import Params, Sparsity
+from ..protocol import Batches, Protocol, Report
+from .runs import RunSpec, Seeds
+
+
+@dataclass(frozen=True)
+class Model:
+    """The numbers of the model."""
+
+    v: int = 6
+    """Features of each level."""
+    n_c: int | None = None
+    """Classes; v unless given, as in the paper."""
+    m: int | None = None
+    """Synonyms of each feature; v^(s-1), the most there can be, unless given."""
+    s: int = 2
+    """Informative children of a feature."""
+    s0: int = 1
+    """Blanks beside each informative child."""
+    L: int = 2
+    """Levels."""
+    sparsity: Sparsity = "A"
+    """A: each child in its own sub-patch of s0+1 places. B: any s of the s(s0+1) places, order kept."""
+
+    def params(self) -> Params:
+        """Return the checked numbers."""
+        check_integer("v", self.v, least=2)
+        check_integer("s", self.s, least=2, most=62)
+        n_c = self.v if self.n_c is None else self.n_c
+        m = max(1, self.v**self.s // max(self.v, n_c)) if self.m is None else self.m
+        return Params(n_c, self.v, m, self.s, self.s0, self.L, self.sparsity)
+
+
+@dataclass(frozen=True)
+class Network:
+    """The network and its training."""
+
+    net: NetName = "cnn"
+    """cnn, lcn or fcn."""
+    width: int | None = None
+    """Channels of a hidden layer; 512 (fcn at L=3: 256) unless given."""
+    bias: Bias = "position"
+    """Biases of the cnn: one for each position (published), shared, or none."""
+    init: Init = "normal"
+    """Hidden weights at the start: N(0,1), or all 1 (hom)."""
+    encoding: Encoding = "whitened"
+    """How inputs are written."""
+    P_test: int | None = None
+    """Test points; min(10000, P_max/5) unless given."""
+    protocol: Literal["default", "published"] = "default"
+    """published turns on all that the published code does differently: repeats, fixed batches, the stop rule
+    every 10 epochs, best error and weights, cumulative sensitivities, and in pstar P* at the nearest point of a
+    grid (--search). The next options set each alone."""
+    repeats: bool | None = None
+    """Draw points with repeats, within and across training and test set."""
+    batches: Batches | None = None
+    """Batches formed anew every epoch, or fixed once."""
+    report: Report | None = None
+    """Error and sensitivities of the final network, or of the best over the looks."""
+    stop_every: int | None = None
+    """Apply the stop rule at multiples of this epoch."""
+    cumulative: bool | None = None
+    """Sensitivities that re-draw all levels 1 to l."""
+    sensitivity_inputs: int | None = None
+    """Test inputs for the sensitivities."""
+    learning_rate: float | None = None
+    """Rate of SGD divided by the width; from the published table unless given."""
+    stop_loss: float | None = None
+    """Training ends when an epoch's mean loss is below this; 1e-3 (fcn 1e-2) unless given."""
+    max_epochs: int | None = None
+    """Training ends here at the latest."""
+    batch_per_class: int | None = None
+    """Points of each class in a batch."""
+    momentum: float | None = None
+    """Momentum of SGD."""
+    record: bool = False
+    """Keep loss and test error at log-spaced steps."""
+
+    def spec(self, params: Params, P: int, seeds: Seeds) -> RunSpec:
+        """Return the checked run."""
+        if self.protocol not in ("default", "published"):
+            raise ArgumentError("protocol", self.protocol, "is not known", "Use default or published")
+        base = Protocol.published(params) if self.protocol == "published" else Protocol()
+        given = {name: getattr(self, name) for name in asdict(base) if getattr(self, name, None) is not None}
+        protocol = Protocol(**(asdict(base) | given))
+        options = self.encoding, self.bias, self.init, self.record
+        return RunSpec(params, self.net, P, self.width, self.P_test, seeds, protocol, *options)

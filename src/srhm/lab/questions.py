@@ -1,0 +1,240 @@
+"""P* of our networks: which runs each question needs, and what follows from them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ..complexity import Crossing, SampleComplexity, Search, combine, nearest_grid
+from ..errors import ArgumentError, SrhmError, check_integer
+from ..theory import Prediction, predict
+from .chains import Chain
+from .driver import Policy, drive
+from .executors import Executor, Failure
+from .runs import Run, RunSpec, Seeds, largest_P
+from .store import Store
+
+SearchRule = Literal["bisection", "nearest_grid"]
+
+_GRID_STEP, _GRID_POINTS = (
+    1.47,
+    15,
+)  # the published grids: 15 points, steps of 1.3 to 1.7 about the prediction
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question: what is P* of this network on this model.
+
+    Raises
+    ------
+    ArgumentError
+        If a field is out of range.
+    """
+
+    spec: RunSpec
+    """The runs, up to their P and seeds."""
+    replicates: int = 3
+    """Number of replicates, each with rules, samples, network and order of its own."""
+    fix: tuple[str, ...] = ()
+    """Roles whose seed all replicates share: some of grammar, samples, network, order."""
+    thresholds: Mapping[str, float] = field(default_factory=lambda: {"error": 0.10})
+    """Threshold of each quantity whose crossing is searched, such as error, S_21, D_21."""
+    start: float | None = None
+    """First P to try; the paper's prediction times a typical ratio unless given."""
+    rule: SearchRule = "bisection"
+    """How P* is found: by bisection and interpolation, or at the nearest point of a published grid."""
+
+    def __post_init__(self) -> None:
+        check_integer("seeds", self.replicates, least=1, most=1000)
+        Seeds.replicate(0, self.fix)
+        if self.rule not in ("bisection", "nearest_grid"):
+            raise ArgumentError("search", self.rule, "is not a rule", "Use 'bisection' or 'nearest_grid'")
+        self.search()  # checks the thresholds and the start
+
+    @property
+    def prediction(self) -> Prediction:
+        """The paper's prediction of P*."""
+        return predict(self.spec.net, self.spec.params)
+
+    @property
+    def largest(self) -> int:
+        """Largest P that leaves the test set unseen."""
+        assert self.spec.P_test is not None
+        return largest_P(self.spec.params, self.spec.protocol, self.spec.P_test)
+
+    def search(self) -> Search:
+        """Return the search of one replicate, before any run."""
+        smallest, largest = self.spec.params.n_c, self.largest
+        if self.start is None:
+            start = self.prediction.value * self.prediction.typical_ratio
+            start = min(max(start, smallest), largest)
+        else:
+            start = self.start
+        return Search(start, thresholds=self.thresholds, smallest=smallest, largest=largest)
+
+    def grid(self) -> list[int]:
+        """Return the published kind of grid: 15 points with log-spaced steps about the start."""
+        search = self.search()
+        points = (search.start * _GRID_STEP**k for k in range(-(_GRID_POINTS // 2), _GRID_POINTS // 2 + 1))
+        return sorted({round(min(max(P, search.smallest), self.largest)) for P in points})
+
+    def at(self, P: int, replicate: int) -> RunSpec:
+        """Return the run of one replicate at P."""
+        return self.spec.at(P, Seeds.replicate(replicate, self.fix))
+
+
+@dataclass
+class Answer:
+    """The runs of a question so far, and what follows from them."""
+
+    question: Question
+    """What was asked."""
+    runs: list[list[Run]]
+    """The finished runs of every replicate, in the order they came."""
+    computed: int = 0
+    """Runs computed now; the others were in the store."""
+    failures: dict[int, tuple[RunSpec, Failure]] = field(default_factory=dict)
+    """Replicates whose search was given up, with the run that failed and why."""
+    _searches: list[Search] = field(default_factory=list)
+
+    @classmethod
+    def none_yet(cls, question: Question) -> "Answer":
+        """Return the answer before any run."""
+        count = question.replicates
+        return cls(question, [[] for _ in range(count)], _searches=[question.search() for _ in range(count)])
+
+    def ask(self, replicate: int) -> int | None:
+        """Return the P that a replicate needs next, or None if it is done or was given up."""
+        if replicate in self.failures:
+            return None
+        if self.question.rule == "bisection":
+            return self._searches[replicate].ask()
+        done = {run.spec.P for run in self.runs[replicate]}
+        return next((P for P in self.question.grid() if P not in done), None)
+
+    def tell(self, replicate: int, run: Run) -> None:
+        """Take a finished run."""
+        self.runs[replicate].append(run)
+        metrics = {name: run.metrics.get(name) for name in self.question.thresholds}
+        self._searches[replicate].tell(run.spec.P, metrics)
+
+    def crossings(self, quantity: str = "error") -> list[Crossing]:
+        """Return the crossing of every replicate."""
+        if self.question.rule == "bisection":
+            return [search.crossing(quantity) for search in self._searches]
+        threshold = self.question.thresholds[quantity]
+        tolerance = (
+            (threshold - 0.1, threshold + 0.1) if quantity == "error" else (threshold - 0.5, threshold + 0.5)
+        )
+        return [
+            Crossing(quantity, threshold, "open", None, None, None, len(runs))
+            if self.ask(replicate) is not None or replicate in self.failures
+            else nearest_grid(
+                [(run.spec.P, {quantity: run.metrics.get(quantity)}) for run in runs],
+                quantity,
+                threshold,
+                tolerance,
+            )
+            for replicate, runs in enumerate(self.runs)
+        ]
+
+    def complexity(self, quantity: str = "error") -> SampleComplexity:
+        """Return P* over the replicates, with its interval."""
+        return combine(self.crossings(quantity))
+
+    @property
+    def unconverged(self) -> int:
+        """Number of runs that came to their last epoch before their loss fell below the threshold."""
+        return sum(run.status == "epochs" for replicate in self.runs for run in replicate)
+
+    @property
+    def finished(self) -> bool:
+        """Whether no replicate needs another run."""
+        return all(self.ask(replicate) is None for replicate in range(self.question.replicates))
+
+
+Watcher = Callable[[list[Answer], int], None]
+"""Called after every run with all answers so far and the number of runs under way."""
+
+
+class Replicate(Chain):
+    """The search of one replicate of a question."""
+
+    def __init__(self, answer: Answer, number: int) -> None:
+        self._answer, self._number = answer, number
+
+    def ask(self) -> RunSpec | None:
+        """Return the run at the P that the search needs next."""
+        P = self._answer.ask(self._number)
+        return None if P is None else self._answer.question.at(P, self._number)
+
+    def tell(self, run: Run, *, computed: bool) -> None:
+        """Take a finished run."""
+        self._answer.tell(self._number, run)
+        self._answer.computed += computed
+
+    def give_up(self, spec: RunSpec, failure: Failure) -> None:
+        """End the search."""
+        self._answer.failures[self._number] = spec, failure
+
+
+def replicates(answer: Answer) -> list[Chain]:
+    """Return the searches of all replicates of a question."""
+    return [Replicate(answer, number) for number in range(answer.question.replicates)]
+
+
+def answer(
+    questions: Sequence[Question],
+    store: Store,
+    executor: Executor,
+    *,
+    watch: Watcher | None = None,
+    policy: Policy | None = None,
+    title: str = "",
+) -> list[Answer]:
+    """Answer questions with the runs in the store, computing those that are missing; see :func:`~.driver.drive`.
+
+    Parameters
+    ----------
+    questions
+        What is asked; earlier questions come first where workers are short.
+    store
+        Where finished runs are looked up and written.
+    executor
+        Who computes; it is closed at the end.
+    watch
+        Called after every run, and about once a second.
+    policy
+        What to do when runs fail; runs that failed before are tried again unless it says otherwise.
+    title
+        Tells this call from others that use the store.
+
+    Returns
+    -------
+    list[Answer]
+        The answers; a replicate whose run failed is in :attr:`Answer.failures`.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If it is interrupted; every run that was finished is in the store.
+    ArgumentError
+        Before the first run, if the store cannot be written.
+    """
+    answers = [Answer.none_yet(question) for question in questions]
+    chains = [chain for one in answers for chain in replicates(one)]
+    shown = None if watch is None else lambda progress: watch(answers, progress.running)
+    drive(chains, store, executor, policy=policy or Policy(again=True), watch=shown, title=title)
+    return answers
+
+
+def raise_failures(answers: Sequence[Answer]) -> None:
+    """Raise an :class:`~srhm.SrhmError` that tells which runs failed and why, if any did."""
+    failures = [failed for one in answers for failed in one.failures.values()]
+    if failures:
+        spec, failure = failures[0]
+        others = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
+        raise SrhmError(
+            f"the run {spec.net}, P = {spec.P}, seed {spec.seeds.samples} on {spec.params} failed{others}: "
+            f"{failure.reason}. Finished runs are kept; the same command goes on from there"
+        )

@@ -1,0 +1,286 @@
+"""One run of the laboratory: its specification, its identity, and the row that it becomes."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property
+from typing import Any, Literal
+
+from ..encoding import Encoding, check_encoding
+from ..errors import ArgumentError, check_integer
+from ..nets import Bias, Init, NetName, check_options, default_width
+from ..params import Params
+from ..protocol import Protocol, published_rate, stop_loss
+from ..randomness import STREAM_VERSION
+from ..stream import PERMUTATION_LIMIT
+from .weights import is_digest
+
+Role = Literal["grammar", "samples", "network", "order"]
+ROLES: tuple[Role, ...] = ("grammar", "samples", "network", "order")
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """The seeds of a run, one for each role; equal numbers give independent streams in different roles."""
+
+    grammar: int = 0
+    """Seed of the rules."""
+    samples: int = 0
+    """Seed of the training and test data."""
+    network: int = 0
+    """Seed of the initial weights."""
+    order: int = 0
+    """Seed of the order of training points."""
+
+    def __post_init__(self) -> None:
+        for role in ROLES:
+            check_integer(f"seeds.{role}", getattr(self, role), least=0, most=2**64 - 1)
+
+    @classmethod
+    def replicate(cls, number: int, fix: Sequence[str] = ()) -> "Seeds":
+        """Return the seeds of a replicate: its number in every role, 0 in the roles that `fix` names.
+
+        Raises
+        ------
+        ArgumentError
+            If `fix` names something else than grammar, samples, network or order.
+        """
+        for role in fix:
+            if role not in ROLES:
+                raise ArgumentError("fix", role, "is not a role of a seed", f"Use some of {', '.join(ROLES)}")
+        return cls(**{role: 0 if role in fix else number for role in ROLES})
+
+
+def default_test_points(params: Params) -> int:
+    """Return the default size of a test set: min(10,000, P_max / 5) (docs, networks.md)."""
+    return max(1, min(10_000, params.P_max // 5))
+
+
+@dataclass(frozen=True, eq=False)
+class RunSpec:
+    """All that determines the result of one run.
+
+    Raises
+    ------
+    ArgumentError
+        If an argument is out of range, or P + P_test exceeds P_max where data may not repeat.
+    """
+
+    params: Params
+    """The numbers of the model."""
+    net: NetName
+    """The network: cnn, lcn or fcn."""
+    P: int
+    """Training points, at least n_c."""
+    width: int | None = None
+    """Channels h of a hidden layer; the published width unless given."""
+    P_test: int | None = None
+    """Test points; min(10,000, P_max / 5) unless given."""
+    seeds: Seeds = field(default_factory=Seeds)
+    """The seeds of rules, samples, network and order."""
+    protocol: Protocol = field(default_factory=Protocol)
+    """How it is trained and measured."""
+    encoding: Encoding = "whitened"
+    """How inputs are written."""
+    bias: Bias = "position"
+    """Biases of the CNN."""
+    init: Init = "normal"
+    """Hidden weights at the start."""
+    record: bool = False
+    """Keep loss and test error at log-spaced steps."""
+
+    def __post_init__(self) -> None:
+        check_options(self.net, self.bias, self.init)
+        if not isinstance(self.record, bool):
+            raise ArgumentError("record", self.record, "is neither true nor false", "Use True or False")
+        check_encoding(self.encoding)
+        if self.encoding == "integer":
+            raise ArgumentError("encoding", self.encoding, "has no channels", "Use a dense one for a network")
+        params = self.params
+        check_integer("P", self.P, least=params.n_c, most=2**30)
+        width = default_width(self.net, params) if self.width is None else self.width
+        P_test = default_test_points(params) if self.P_test is None else self.P_test
+        object.__setattr__(self, "width", check_integer("width", width, least=1))
+        object.__setattr__(self, "P_test", check_integer("P_test", P_test, least=3))
+        largest = largest_P(params, self.protocol, P_test)
+        if largest < params.n_c:
+            most = params.P_max - params.n_c
+            raise ArgumentError(
+                "P_test",
+                P_test,
+                f"leaves fewer than n_c = {params.n_c} of the P_max = {params.P_max} distinct data for training",
+                f"Use P_test <= {most}, or repeats" if most >= 3 else "Use repeats, or a larger model",
+            )
+        if largest < self.P:
+            raise ArgumentError(
+                "P",
+                self.P,
+                f"and P_test = {P_test} exceed the P_max = {params.P_max} distinct data",
+                f"Use P <= {largest}, a smaller P_test, or repeats",
+            )
+
+    @property
+    def rate(self) -> float:
+        """The learning rate per width: the protocol's, or the published one."""
+        given = self.protocol.learning_rate
+        return published_rate(self.net, self.params).value if given is None else given
+
+    @property
+    def stop_loss(self) -> float:
+        """The loss below which training ends: the protocol's, or the published one of the network."""
+        return stop_loss(self.net, self.protocol)
+
+    @property
+    def rate_extended(self) -> bool:
+        """Whether the learning rate was extended from the published table to a model outside it."""
+        return self.protocol.learning_rate is None and published_rate(self.net, self.params).extended
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the specification as JSON data, with every default that was left open filled in."""
+        content = asdict(self)
+        content["protocol"]["learning_rate"] = self.rate
+        content["protocol"]["stop_loss"] = self.stop_loss
+        content["protocol"]["sensitivity_inputs"] = self.protocol.sensitivity_inputs or 1000
+        return content
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "RunSpec":
+        """Rebuild a specification from :meth:`to_dict`, checking it.
+
+        Raises
+        ------
+        ArgumentError
+            If a field is missing, unknown or out of range.
+        """
+        try:
+            content = dict(content)
+            content["params"] = Params(**content["params"])
+            content["seeds"] = Seeds(**content["seeds"])
+            content["protocol"] = Protocol(**content["protocol"])
+            return cls(**content)
+        except (TypeError, KeyError) as error:
+            raise ArgumentError(
+                "content", content, f"is not a run: {error}", "Give RunSpec.to_dict()"
+            ) from error
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 of the specification and the stream version: the identity of the run."""
+        return identity(self.to_dict(), STREAM_VERSION)
+
+    @property
+    def shape(self) -> tuple[Any, ...]:
+        """What runs must have in common to be executed together: all but P, seeds and rates."""
+        batch = self.protocol.batch_per_class
+        return self.params, self.net, self.width, self.encoding, self.bias, self.init, batch
+
+    def __eq__(self, other: object) -> bool:
+        """Compare what is run: a default that was left open equals its value."""
+        return isinstance(other, RunSpec) and self.to_dict() == other.to_dict()
+
+    def __hash__(self) -> int:
+        return int(self.hash[:15], 16)
+
+    def at(self, P: int, seeds: Seeds | None = None) -> "RunSpec":
+        """Return the same run with another number of training points, and other seeds if given."""
+        return replace(self, P=P, seeds=self.seeds if seeds is None else seeds)
+
+
+def identity(content: Mapping[str, Any], stream_version: int) -> str:
+    """Return the SHA-256 of a specification as JSON data, and of the version of the streams it was run with."""
+    whole = {"spec": content, "stream_version": stream_version}
+    return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
+
+
+def largest_P(params: Params, protocol: Protocol, P_test: int) -> int:
+    """Return the most training points that leave `P_test` unseen ones; 2^30 where data may repeat."""
+    if protocol.repeats or params.P_max > PERMUTATION_LIMIT:
+        return 2**30
+    return min(2**30, params.P_max - P_test)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run, as the store holds it."""
+
+    spec: RunSpec
+    """What was run."""
+    status: str
+    """``converged``, ``epochs``, or ``diverged``."""
+    metrics: dict[str, float | int | None]
+    """``error``, ``best_test_error``, ``train_loss``, ``epochs``, ``steps``, ``best_epoch`` and ``S_kl``, ``D_kl``
+    with their errors; None where there is no number."""
+    record: list[dict[str, float | int | None]]
+    """Loss and error at log-spaced steps, if asked for; None where there is no number."""
+    seconds: dict[str, float]
+    """Wall times: ``data``, ``train`` with ``compile`` in it, ``sensitivities``."""
+    versions: dict[str, str]
+    """Versions of srhm, jax, numpy, Python and the streams; and whether it was executed alone or with others."""
+    device: str
+    """The device that computed."""
+    weights: str | None = None
+    """SHA-256 of the file of the trained weights, if they are kept (:mod:`srhm.lab.weights`)."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the run as JSON data: its fields, and the hash of its specification."""
+        content = {"hash": self.spec.hash, "spec": self.spec.to_dict()}
+        return content | {one.name: getattr(self, one.name) for one in fields(self)[1:]}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "Run":
+        """Rebuild a run from :meth:`to_dict`, checking it.
+
+        Raises
+        ------
+        ArgumentError
+            If a field is missing, unknown or of another kind, or the hash is not that of the specification.
+        """
+        fix = "Give Run.to_dict()"
+        if not isinstance(content, Mapping) or not isinstance(content.get("spec"), Mapping):
+            raise ArgumentError("content", content, "is not a run", fix)
+        names = {one.name for one in fields(cls)} | {"hash"}
+        if odd := names.symmetric_difference(content) - {"hash", "weights"}:
+            raise ArgumentError(
+                "content", content, f"lacks, or has too many, {', '.join(sorted(map(str, odd)))}", fix
+            )
+        spec = RunSpec.from_dict(content["spec"])
+        if content.get("hash", spec.hash) != spec.hash:
+            raise ArgumentError(
+                "hash",
+                content["hash"],
+                "is not that of the specification",
+                "Run it with this version of srhm",
+            )
+        for name, is_right in _KINDS.items():
+            if not is_right(content.get(name)):
+                raise ArgumentError(name, content.get(name), "is not what a run holds", fix)
+        checked: dict[str, Any] = {name: content.get(name) for name in _KINDS}
+        return cls(spec, **checked)
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def _holds(value: Any, is_right: Callable[[Any], bool]) -> bool:
+    """Return whether a value is a dictionary with names for keys and with such values."""
+    return isinstance(value, dict) and all(
+        isinstance(key, str) and is_right(one) for key, one in value.items()
+    )
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+_KINDS: dict[str, Callable[[Any], bool]] = {
+    "status": lambda value: value in ("converged", "epochs", "diverged", "stopped"),
+    "metrics": lambda value: _holds(value, _is_number),
+    "record": lambda value: isinstance(value, list) and all(_holds(one, _is_number) for one in value),
+    "seconds": lambda value: _holds(value, lambda one: one is not None and _is_number(one)),
+    "versions": lambda value: _holds(value, _is_text),
+    "device": _is_text,
+    "weights": lambda value: value is None or is_digest(value),
+}
+"""What each field of a run may be, in JSON data of unknown origin."""

@@ -1,0 +1,31 @@
+"""The store: every finished run is a row, found again by the hash of its specification."""
+
+from .claims import Claims
+from .database import Database
+from .drivers import DriverRow, Drivers
+from .failures import Failed, Failures
+from .owners import owner_is_dead, owner_name
+from .places import NetworkDiskWarning
+from .problems import StoreBusy, StoreFull
+from .rows import Runs
+from .store import Counts, Store
+from .transfer import Merged, Transfer
+
+__all__ = [
+    "Claims",
+    "Counts",
+    "Database",
+    "DriverRow",
+    "Drivers",
+    "Failed",
+    "Failures",
+    "Merged",
+    "NetworkDiskWarning",
+    "Runs",
+    "Store",
+    "StoreBusy",
+    "StoreFull",
+    "Transfer",
+    "owner_is_dead",
+    "owner_name",
+]

@@ -1,0 +1,131 @@
+"""The finished runs of a store."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sql
+
+from ...checkpoint import Checkpoint
+from ...errors import ArgumentError
+from ..runs import Run, RunSpec
+from .database import Database, Row, chunks
+from .tables import CLAIMS, FAILURES, RUNS, row_of, run_of
+
+
+class Runs(Database):
+    """The finished runs, and beside them the files of checkpoints and weights."""
+
+    def checkpoint(self, spec: RunSpec) -> Path:
+        """Return the file for the checkpoint of an unfinished run; :meth:`put` deletes it."""
+        return self._checkpoints / f"{spec.hash[:24]}.npz"
+
+    def tidy(self) -> None:
+        """Delete the folder of the checkpoints if there are none."""
+        with suppress(OSError):  # it is not there, not empty, or another driver is just using it
+            self._checkpoints.rmdir()
+
+    @property
+    def weights_folder(self) -> Path:
+        """The folder for the weights of trained networks (:mod:`srhm.lab.weights`)."""
+        return self._files / f"{self._place.stem}-weights"
+
+    @property
+    def _checkpoints(self) -> Path:
+        return self._files / f"{self._place.stem}-checkpoints"
+
+    def get(self, spec: RunSpec) -> Run | None:
+        """Return the finished run of a specification, or None."""
+        return self.finished([spec]).get(spec.hash)
+
+    def finished(self, specs: Iterable[RunSpec]) -> dict[str, Run]:
+        """Return the finished runs among many specifications, by their hashes."""
+        wanted = {spec.hash: spec for spec in specs}
+        rows = self._read_in(sql.select(RUNS), RUNS.c.hash, wanted)
+        return {row.hash: run_of(row, wanted[row.hash]) for row in rows}
+
+    def hashes(self, *, with_weights: bool = False) -> set[str]:
+        """Return the hashes of all finished runs, or of those whose weights were kept."""
+        query = sql.select(RUNS.c.hash)
+        return {
+            row.hash
+            for row in self._read(query.where(RUNS.c.weights.is_not(None)) if with_weights else query)
+        }
+
+    def put(self, run: Run) -> None:
+        """Write a finished run, and delete its checkpoint; one with the same specification is replaced.
+
+        Raises
+        ------
+        ArgumentError
+            If the run was stopped before its end.
+        """
+        self.put_many([run])
+
+    def put_many(self, runs: Iterable[Run]) -> None:
+        """Write finished runs, all or none, as :meth:`put` writes one. Their failures and claims are over.
+
+        Raises
+        ------
+        ArgumentError
+            If one of the runs was stopped before its end.
+        """
+        runs = list(runs)
+        for run in runs:
+            if run.status == "stopped":
+                raise ArgumentError(
+                    "run", run.status, "is not a finished status", "Continue the run to its end"
+                )
+        if not runs:
+            return
+        rows = {run.spec.hash: row_of(run) for run in runs}
+        with self._writing() as connection:
+            for hashes in chunks(rows):
+                connection.execute(sql.delete(RUNS).where(RUNS.c.hash.in_(hashes)))
+                insert_rows(connection, [rows[one] for one in hashes])
+        for run in runs:
+            Checkpoint(self.checkpoint(run.spec)).remove()
+
+    def runs(self, **columns: Any) -> Iterator[Run]:
+        """Yield the finished runs whose columns have the given values, such as ``net="cnn", v=6``, by P.
+
+        Raises
+        ------
+        ArgumentError
+            If there is no such column.
+        """
+        return (run_of(row) for row in self._rows(**columns))
+
+    def __len__(self) -> int:
+        return sum(row.number for row in self._read(count(RUNS)))
+
+    def _rows(self, **columns: Any) -> Iterator[Row]:
+        """Return the rows of :meth:`runs`, of which only some are in memory at a time."""
+        for name in columns:
+            if name not in RUNS.c:
+                raise ArgumentError(
+                    name, columns[name], "is not a column", f"Use some of {', '.join(RUNS.c.keys())}"
+                )
+        conditions = [RUNS.c[name] == value for name, value in columns.items()]
+        return self._stream(sql.select(RUNS.c.hash).where(*conditions).order_by(RUNS.c.P, RUNS.c.hash))
+
+    def _stream(self, query: sql.Select) -> Iterator[Row]:
+        """Yield the rows whose hashes a query gives, in its order."""
+        for some in chunks([row.hash for row in self._read(query)]):
+            found = {row.hash: row for row in self._read(sql.select(RUNS).where(RUNS.c.hash.in_(some)))}
+            yield from (found[one] for one in some)
+
+
+def insert_rows(connection: sql.Connection, rows: list[dict[str, Any]]) -> None:
+    """Insert rows of runs that are not there; nobody need compute them any more, and they did not fail."""
+    if rows:
+        hashes = [row["hash"] for row in rows]
+        connection.execute(sql.insert(RUNS), rows)
+        for table in (FAILURES, CLAIMS):
+            connection.execute(sql.delete(table).where(table.c.hash.in_(hashes)))
+
+
+def count(table: sql.Table) -> sql.Select:
+    """Return the query for the number of rows of a table."""
+    return sql.select(sql.func.count().label("number")).select_from(table)

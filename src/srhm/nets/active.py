@@ -1,0 +1,80 @@
+"""Active-tree execution: a layer computed at its informative nodes alone, and still exact (docs, speed.md).
+
+A blank patch responds the same in every datum. So a layer's response to a datum is its response to a wholly
+blank input, changed by the informative children q of each node:
+
+    z(x) = z(blank) + sum over q of W_q (a_q - a_blank,q)
+
+The blank input is one sample, whatever the batch. The cost of the rest is that of the s^(L-l) informative
+patches of layer l, not of all (s (s0+1))^(L-l).
+"""
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, Integer
+
+from ..encoding import Encoding, codes
+from ..params import Params
+
+
+class Leaves(NamedTuple):
+    """The informative inputs of a batch.
+
+    Attributes
+    ----------
+    params
+        The numbers of the model.
+    encoding
+        How inputs are written.
+    features, positions
+        [sample, leaf].
+    """
+
+    params: Params
+    encoding: Encoding
+    features: Integer[Any, "sample leaf"]
+    positions: Integer[Any, "sample leaf"]
+
+
+class Active(NamedTuple):
+    """The activations of one layer where they matter.
+
+    Attributes
+    ----------
+    values
+        Activations of the informative nodes, [sample, node, channel].
+    places
+        Their positions in the layer, [sample, node].
+    blank
+        Activations of a wholly blank input, [position, channel], one row if all positions are alike; None
+        where there are no blanks (s0 = 0).
+    """
+
+    values: Float[Array, "sample node channel"]
+    places: Int[Array, "sample node"]
+    blank: Float[Array, "position channel"] | None
+
+
+def leaf_changes(
+    blocks: Float[Array, "block channel unit"], leaves: Leaves
+) -> tuple[Float[Array, "sample leaf unit"], Float[Array, "block unit"]]:
+    """Return how each leaf changes the response of its patch, and how every block responds to a blank.
+
+    Parameters
+    ----------
+    blocks
+        The first layer's weights; position q uses block q modulo their number.
+    leaves
+        The inputs.
+    """
+    code, v = codes(leaves.params, leaves.encoding), leaves.params.v
+    block, channel, unit = blocks.shape
+    table = blocks.reshape(block * channel, unit)
+    rows = leaves.positions.astype(jnp.int32) % block * channel
+    # code(feature) - code(blank) has one entry on the feature's channel, and -1 on a channel for blanks.
+    changes = jnp.take(table, rows + leaves.features.astype(jnp.int32), axis=0, mode="clip")
+    changes = float(code[0, 0] - code[v, 0]) * changes
+    if channel > v:
+        changes = changes - jnp.take(table, rows + v, axis=0, mode="clip")
+    return changes, jnp.einsum("bcu,c->bu", blocks, jnp.asarray(code[v], blocks.dtype))

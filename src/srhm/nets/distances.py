@@ -1,0 +1,85 @@
+"""Squared distances between the activations of whole data, from those of their distinct sub-trees.
+
+Two data differ in a layer only where one of them is informative: a blank responds the same in both. So a
+distance is a sum over informative nodes, of which equal ones are computed once.
+"""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from ..encoding import Encoding
+from ..params import Params
+from .forest import Forest
+from .network import Network
+
+Changes = Float[Array, "node channel"]
+
+
+@eqx.filter_jit
+def tree_distances(
+    net: Network, forest: Forest, *, params: Params, encoding: Encoding, forms: int
+) -> list[tuple[Float[Array, " sample"], Float[Array, "form sample"]]]:
+    """Return, for every layer and the output, squares of distances between the data of a forest.
+
+    Parameters
+    ----------
+    net
+        A network of patches.
+    forest
+        The forest of the original data, followed by `forms` changed forms of all of them.
+    params, encoding
+        The model, and how inputs are written.
+    forms
+        Number of changed forms.
+
+    Returns
+    -------
+    list
+        For each layer, the first to the output: the squared distance of each original datum from the mean of
+        all, and of each changed form from its original.
+    """
+    actives, output = net.on_forest(params, encoding, forest)
+    numbers = forest.roots.reshape(forms + 1, -1)[:, :, None]
+    rows = output[numbers[:, :, 0]]
+    found = [(((rows[0] - rows[0].mean(axis=0)[None]) ** 2).sum(-1), ((rows[1:] - rows[:1]) ** 2).sum(-1))]
+    for layer in range(params.L, 0, -1):
+        active = actives[layer - 1]
+        changes, places = active.values[:, 0], active.places[:, 0]
+        if active.blank is not None:
+            changes = changes - jnp.take(active.blank, places, axis=0, mode="clip")
+        positions = params.patch ** (params.L - layer)
+        spread = _from_mean(changes, places, numbers[0], positions)
+        moved = jax.lax.map(
+            lambda other, c=changes, q=places, first=numbers[0]: _between(c, q, first, other), numbers[1:]
+        )
+        found.append((spread, moved))
+        if layer > 1:
+            below = forest.children[layer - 2][numbers]
+            numbers = below.reshape(*numbers.shape[:2], -1)
+    return found[::-1]
+
+
+def _between(
+    changes: Changes, places: Int[Array, " node"], one: Int[Array, "sample child"], other: Any
+) -> Float[Array, " sample"]:
+    """Squared distances of data given by their nodes: nodes at one position are compared, others with blanks."""
+    same = places[one][:, :, None] == places[other][:, None, :]
+    first, second = changes[one], changes[other]
+    partner = jnp.einsum("nij,njc->nic", same.astype(changes.dtype), second)
+    alone = jnp.where(same.any(axis=1), 0, (second**2).sum(-1))
+    return ((first - partner) ** 2).sum((1, 2)) + alone.sum(1)
+
+
+def _from_mean(
+    changes: Changes, places: Int[Array, " node"], numbers: Int[Array, "sample child"], positions: int
+) -> Float[Array, " sample"]:
+    """Squared distances of data from their mean: at their own nodes, and at all other positions."""
+    own, where = changes[numbers], places[numbers]
+    mean = jnp.zeros((positions, own.shape[-1]), own.dtype).at[where].add(own) / numbers.shape[0]
+    elsewhere = (mean**2).sum(-1)
+    at_nodes = ((own - mean[where]) ** 2).sum(-1) - elsewhere[where]
+    return elsewhere.sum() + at_nodes.sum(1)

@@ -1,0 +1,87 @@
+"""Many data as one forest in which equal sub-trees are planted once.
+
+A CNN or an LCN responds to a sub-tree in the same way in whatever datum it stands, as long as it stands at the
+same place. Ten thousand test points at v = 6, L = 2, s0 = 1 have 20,000 lowest patches, of which 576 differ.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Array, Int, Integer
+
+from ..params import Params
+
+
+class Forest(NamedTuple):
+    """The distinct sub-trees of a set of data, level by level. Arrays are padded to a few sizes.
+
+    Attributes
+    ----------
+    features, positions
+        The leaves of each distinct lowest patch, [tree, s].
+    children
+        For each layer after the first, [tree, s]: the distinct sub-trees of the layer below, by number.
+    roots
+        The tree of each datum, [sample].
+    crowd
+        For each layer but the last, how many of its trees stand at one place of a patch, and at one position,
+        at most (padded, as static numbers).
+    """
+
+    features: Integer[np.ndarray | Array, "tree child"]
+    positions: Integer[np.ndarray | Array, "tree child"]
+    children: tuple[Int[np.ndarray | Array, "tree child"], ...]
+    roots: Int[np.ndarray | Array, " sample"]
+    crowd: tuple[tuple[int, int], ...]
+
+
+def plant(
+    params: Params,
+    features: Integer[np.ndarray, "sample leaf"],
+    positions: Integer[np.ndarray, "sample leaf"],
+) -> Forest:
+    """Find the distinct sub-trees of data given by their leaves."""
+    s, samples = params.s, len(features)
+    # A sub-tree is numbered among its like; a leaf by its position and feature, so that place is part of it.
+    number = positions.astype(np.int64) * params.v + features
+    place = positions.astype(np.int64)
+    lowest, children, crowd = None, [], []
+    for level in range(1, params.L + 1):
+        parts = number.reshape(-1, s)
+        first, number = _distinct(parts)
+        place = (place // params.patch)[:, ::s]
+        kept = _padded(first)
+        if lowest is None:
+            lowest = [values.reshape(-1, s)[kept] for values in (features, positions)]
+        else:
+            children.append(parts[kept].astype(np.int32))
+        if level < params.L:
+            places = place.reshape(-1)[kept]
+            crowd.append((_most_equal(places % params.patch), _most_equal(places)))
+        number = number.reshape(samples, -1)
+    assert lowest is not None  # L >= 1
+    return Forest(lowest[0], lowest[1], tuple(children), number[:, 0].astype(np.int32), tuple(crowd))
+
+
+def _distinct(parts: Integer[np.ndarray, "tree child"]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first row of each distinct kind, and the kind of every row."""
+    kind = np.unique(parts[:, 0], return_inverse=True)[1]
+    for column in parts.T[1:]:
+        values, other = np.unique(column, return_inverse=True)
+        kind = np.unique(kind * len(values) + other, return_inverse=True)[1]
+    return np.unique(kind, return_index=True)[1], kind
+
+
+def _padded(rows: Integer[np.ndarray, " row"]) -> Integer[np.ndarray, " padded"]:
+    """Repeat rows, spread evenly, up to one of a few sizes, so that many sets share a compilation."""
+    return np.concatenate([rows, rows[np.arange(_size(len(rows)) - len(rows)) % len(rows)]])
+
+
+def _most_equal(values: Integer[np.ndarray, " row"]) -> int:
+    return _size(int(np.bincount(values).max()))
+
+
+def _size(count: int) -> int:
+    """Return the next size: 4, 5, 6 or 7 times a power of 2 (or less than 4)."""
+    unit = 1 << max(0, count.bit_length() - 3)
+    return -(-count // unit) * unit

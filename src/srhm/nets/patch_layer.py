@@ -1,0 +1,100 @@
+"""What the layers of CNN and LCN share: units that see one patch each, computed at the informative nodes."""
+
+from abc import abstractmethod
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from .active import Active, Leaves, leaf_changes
+from .blocks import Room, blockwise, room
+from .network import BIAS_SCALE, Network
+
+
+class PatchLayer(eqx.Module):
+    """A layer whose units see one patch each; see :mod:`srhm.nets.active` for the formula.
+
+    Attributes
+    ----------
+    weight
+        [..., p * C_in, h], entries ordered by place in the patch, then channel.
+    bias
+        [position, h], [1, h] if shared over positions, or None.
+    patch
+        The patch length p.
+    """
+
+    weight: eqx.AbstractVar[Float[Array, "*patch entry channel"]]
+    bias: eqx.AbstractVar[Float[Array, "position channel"] | None]
+    patch: eqx.AbstractVar[int]
+
+    @property
+    def blocks(self) -> Float[Array, "block channel unit"]:
+        """The matrix of each place: of the p places of a patch, or of all places where nothing is shared."""
+        entry, unit = self.weight.shape[-2:]
+        return self.weight.reshape(-1, entry // self.patch, unit)
+
+    @abstractmethod
+    def most_in_block(self, samples: int, parents: int) -> int:
+        """Return how many informative children share a block at most, with `parents` patches in a sample."""
+
+    def on_leaves(self, leaves: Leaves) -> Active:
+        """Return the activations of the first hidden layer, from the inputs."""
+        changes, blank = leaf_changes(self.blocks, leaves)
+        layer = self._join(changes, blank, leaves.positions.astype(jnp.int32), leaves.params.s)
+        return layer if leaves.params.s0 > 0 else layer._replace(blank=None)
+
+    def on_active(self, below: Active, s: int) -> Active:
+        """Return the activations of a later layer, from those of the layer below it; s children a node."""
+        samples, nodes, _ = below.values.shape
+        most = self.most_in_block(samples, nodes // s)
+        changes, blank = self._respond(below, room(samples * nodes, len(self.blocks), most))
+        return self._join(changes.reshape(samples, nodes, -1), blank, below.places, s)
+
+    def on_shared(self, below: Active, children: Int[Array, "tree child"], crowd: tuple[int, int]) -> Active:
+        """Return the activations of distinct sub-trees, given by the numbers of their children below.
+
+        At most `crowd[0]` trees below stand at the same place of a patch, `crowd[1]` at the same position.
+        """
+        most = crowd[0] if len(self.blocks) == self.patch else crowd[1]
+        changes, blank = self._respond(below, (most, most))
+        places = below.places.reshape(-1)[children]
+        return self._join(jnp.take(changes, children, axis=0), blank, places, children.shape[1])
+
+    def _respond(self, below: Active, room: Room) -> tuple[Any, Any]:
+        """Multiply each node's activations, less those of a blank, with its block, and all those of blanks."""
+        blocks, (samples, nodes, channel) = self.blocks, below.values.shape
+        changes, blank = below.values, jnp.zeros((0, channel), blocks.dtype)
+        if below.blank is not None:
+            changes = changes - jnp.take(below.blank, below.places, axis=0, mode="clip")
+            blank = jnp.broadcast_to(below.blank, (max(len(below.blank), len(blocks)), channel))
+        changes, blank = blockwise(  # pyright: ignore[reportGeneralTypeIssues] # custom_vjp hides the tuple
+            room,
+            blocks,
+            changes.reshape(samples * nodes, channel),
+            (below.places % len(blocks)).reshape(samples * nodes),
+            blank,
+        )
+        return changes, None if below.blank is None else blank
+
+    def _join(self, changes: Any, blank: Any, places: Any, s: int) -> Active:
+        """Add the changes of each node's s children, and the response to blanks with the bias."""
+        p, divisor = self.patch, self.blocks.shape[1] ** 0.5
+        samples, children, unit = changes.shape
+        parents = places[:, ::s] // p
+        of_child = changes.reshape(samples, children // s, s, unit)
+        z = sum(of_child[:, :, child] for child in range(s)) / divisor  # fuses, where a reduction would not
+        shift = jnp.zeros((1, unit), z.dtype)
+        if blank is not None:
+            shift = blank.reshape(-1, p, unit).sum(axis=1) / divisor
+        if self.bias is not None:
+            shift = shift + BIAS_SCALE * self.bias
+        z = z + jnp.take(shift, parents, axis=0, mode="clip")
+        return Active(jax.nn.relu(z), parents, None if blank is None else jax.nn.relu(shift))
+
+
+def sees_patches(net: Any) -> bool:
+    """Return whether a network responds to a sub-tree in the same way in every datum: a CNN or an LCN."""
+    return isinstance(net, Network) and all(isinstance(layer, PatchLayer) for layer in net.layers)

@@ -1,0 +1,162 @@
+"""The numbers of one Sparse Random Hierarchy Model, and everything that follows from them."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import comb
+from typing import Literal
+
+from .errors import ArgumentError, check_integer
+
+Sparsity = Literal["A", "B"]
+
+
+@dataclass(frozen=True)
+class Params:
+    """The numbers of one model (paper, section 2).
+
+    Level 1 is the input and level L lies just below the class. A class owns `m` ordered s-tuples of
+    level-L features; a level-(l+1) feature owns `m` s-tuples of level-l features.
+
+    Parameters
+    ----------
+    n_c
+        Number of classes, at least 2.
+    v
+        Number of features of each level, at least 2.
+    m
+        Number of synonyms: the rules of one class or feature. `n_c * m` and `v * m` (if L > 1) are at
+        most `v**s`, because no two parents share a tuple.
+    s
+        Number of informative children of a feature, at least 2.
+    s0
+        Number of blanks beside each informative child, at least 0. `s0 = 0` is the Random Hierarchy Model.
+    L
+        Number of levels, at least 1.
+    sparsity
+        ``"A"``: each child sits at a uniform place in its own sub-patch of s0+1 places.
+        ``"B"``: the s children take any s of the s(s0+1) places, their order kept.
+
+    Raises
+    ------
+    ArgumentError
+        If a number lies outside its range. The message names it, its value and the fix.
+
+    Examples
+    --------
+    >>> params = Params(n_c=6, v=6, m=6, s=2, s0=1, L=2)
+    >>> params.patch, params.d, params.placements, params.P_max
+    (4, 16, 4, 82944)
+    """
+
+    n_c: int
+    v: int
+    m: int
+    s: int
+    s0: int
+    L: int
+    sparsity: Sparsity = "A"
+
+    def __post_init__(self) -> None:
+        for name, least in (("n_c", 2), ("v", 2), ("m", 1), ("s", 2), ("s0", 0), ("L", 1)):
+            object.__setattr__(self, name, check_integer(name, getattr(self, name), least=least))
+        if self.sparsity not in ("A", "B"):
+            raise ArgumentError("sparsity", self.sparsity, "is not a kind of sparsity", "Use 'A' or 'B'")
+        self._check_tuples()
+        self._check_sizes()
+
+    def _check_tuples(self) -> None:
+        """Every tuple has at most one parent, so the parents of a level need parents * m <= v^s tuples."""
+        if self.s * (self.v.bit_length() - 1) > 62 or self.v**self.s >= 2**62:
+            raise ArgumentError(
+                "s", self.s, f"makes v^s = {self.v}^{self.s} tuples, more than 2^62", "Use a smaller s or v"
+            )
+        tuples = self.v**self.s
+        for name, parents in (("n_c", self.n_c), ("v", self.v)):
+            if name == "v" and self.L == 1:  # no feature has children when the only level is the input
+                continue
+            if parents * self.m > tuples:
+                raise ArgumentError(
+                    "m",
+                    self.m,
+                    f"is too large: {name} * m = {parents} * {self.m} exceeds the v^s = {tuples} tuples",
+                    f"Use m <= {tuples // parents}"
+                    if parents <= tuples
+                    else f"Use {name} <= {tuples}, or a larger s",
+                )
+
+    def _check_sizes(self) -> None:
+        """Rules, positions and placements are numbered in 32-bit integers."""
+        parents = self.n_c if self.L == 1 else max(self.n_c, self.v)
+        if parents * self.m >= 2**31:
+            raise ArgumentError(
+                "m", self.m, f"makes {parents * self.m} rules per level, 2^31 or more", "Use a smaller m"
+            )
+        if self.L * (self.patch.bit_length() - 1) >= 31 or self.d >= 2**31:
+            raise ArgumentError(
+                "L",
+                self.L,
+                f"makes inputs of {self.patch}^{self.L} positions, 2^31 or more",
+                "Use a smaller L, s or s0",
+            )
+        if self.placements >= 2**31:
+            raise ArgumentError(
+                "s0", self.s0, f"makes {self.placements} placements a node, 2^31 or more", "Use a smaller s0"
+            )
+
+    @property
+    def patch(self) -> int:
+        """Patch length p = s(s0+1): the positions that one node spreads its children over."""
+        return self.s * (self.s0 + 1)
+
+    @property
+    def d(self) -> int:
+        """Input length d = p^L."""
+        return self.patch**self.L
+
+    @property
+    def num_leaves(self) -> int:
+        """Number s^L of informative input positions, the same in every datum."""
+        return self.s**self.L
+
+    @property
+    def num_nodes(self) -> int:
+        """Number (s^L - 1)/(s - 1) of nodes that choose a rule and a placement (the class is one)."""
+        return (self.s**self.L - 1) // (self.s - 1)
+
+    @property
+    def placements(self) -> int:
+        """Placements of one node's children: (s0+1)^s for sparsity A, C(p, s) for B."""
+        if self.sparsity == "A":
+            return (self.s0 + 1) ** self.s
+        return comb(self.patch, self.s)
+
+    @property
+    def relevant_fraction(self) -> float:
+        """Fraction F = (s0+1)^(-L) of the input that is informative (paper, section 2.1)."""
+        return (self.s0 + 1.0) ** -self.L
+
+    @cached_property
+    def data_per_class(self) -> int:
+        """Number of distinct data of one class, P_max / n_c, exact."""
+        return (self.m * self.placements) ** self.num_nodes
+
+    @property
+    def P_max(self) -> int:
+        """Number of distinct data, n_c (m * placements)^((s^L - 1)/(s - 1)), exact however large."""
+        return self.n_c * self.data_per_class
+
+    def nodes_at(self, level: int) -> int:
+        """Number s^(L-l) of nodes whose children are the level-l features.
+
+        Raises
+        ------
+        ArgumentError
+            If `level` is not between 1 and L.
+        """
+        level = check_integer("level", level, least=1, most=self.L)
+        return self.s ** (self.L - level)
+
+    def parents_at(self, level: int) -> int:
+        """Number of symbols that own level-l tuples: n_c at level L, v below."""
+        level = check_integer("level", level, least=1, most=self.L)
+        return self.n_c if level == self.L else self.v

@@ -1,0 +1,161 @@
+"""The training protocol: how the paper's networks were trained, and what we do where that is a trap.
+
+Everything is an argument. `Protocol()` is our default, `Protocol.published()` the published code's; each
+deviation between them is a field of its own (docs, networks.md and measurements.md).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from .errors import ArgumentError, check_integer, check_number
+from .params import Params
+
+Batches = Literal["reformed", "fixed"]
+Report = Literal["final", "best"]
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How one network is trained and measured.
+
+    Raises
+    ------
+    ArgumentError
+        If a field is out of range.
+    """
+
+    batch_per_class: int = 4
+    """Points of each class in a batch: batch_per_class * n_c in all, fewer in the last batch of an epoch."""
+    momentum: float = 0.9
+    """Momentum of SGD (no Nesterov)."""
+    learning_rate: float | None = None
+    """Rate per width: the rate of SGD is learning_rate * h. From the published table unless given."""
+    stop_loss: float | None = None
+    """Training ends when the mean loss of an epoch is below this: 1e-3, for the FCN 1e-2, unless given."""
+    stop_every: int = 1
+    """The stop rule is applied at epochs that are multiples of this (published: 10)."""
+    max_epochs: int = 10_000
+    """Training ends here at the latest."""
+    look_every: int = 10
+    """Epochs between looks at the test error, of which the best is recorded."""
+    batches: Batches = "reformed"
+    """"reformed": each class is permuted anew every epoch. "fixed": formed once, in random order."""
+    report: Report = "final"
+    """Test error and sensitivities of the final network, or of the best over the looks (published)."""
+    repeats: bool = False
+    """Training and test points drawn with repeats, within and across the sets (published)."""
+    sensitivity_inputs: int | None = None
+    """Test inputs for S and D: 1,000 (or the whole test set where it is smaller) unless given."""
+    cumulative: bool = False
+    """Sensitivities that re-draw all levels 1 to l instead of level l alone (published)."""
+
+    def __post_init__(self) -> None:
+        for name in ("batch_per_class", "stop_every", "max_epochs", "look_every"):
+            object.__setattr__(self, name, check_integer(name, getattr(self, name), least=1))
+        if self.sensitivity_inputs is not None:
+            inputs = check_integer("sensitivity_inputs", self.sensitivity_inputs, least=3)
+            object.__setattr__(self, "sensitivity_inputs", inputs)
+        for name in ("learning_rate", "stop_loss"):
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, check_number(name, value, above=0.0))
+        if not (isinstance(self.momentum, int | float) and 0 <= self.momentum < 1):
+            raise ArgumentError("momentum", self.momentum, "is not in [0, 1)", "Use 0.9")
+        if self.batches not in ("reformed", "fixed"):
+            raise ArgumentError("batches", self.batches, "is not known", "Use 'reformed' or 'fixed'")
+        if self.report not in ("final", "best"):
+            raise ArgumentError("report", self.report, "is not known", "Use 'final' or 'best'")
+        for name in ("repeats", "cumulative"):
+            if not isinstance(getattr(self, name), bool):
+                raise ArgumentError(
+                    name, getattr(self, name), "is neither true nor false", "Use True or False"
+                )
+
+    @classmethod
+    def published(cls, params: Params) -> "Protocol":
+        """Return the published code's protocol, all its deviations together (docs, networks.md)."""
+        return cls(
+            stop_every=10,
+            batches="fixed",
+            report="best",
+            repeats=True,
+            sensitivity_inputs=20 * params.n_c,
+            cumulative=True,
+        )
+
+
+# (network, s = 2, L) -> {largest s0 it holds for: rate per width}; docs, networks.md.
+_RATES: dict[tuple[str, bool, int], dict[int, float]] = {
+    ("lcn", True, 2): {3: 0.01, 6: 0.003},
+    ("lcn", True, 3): {3: 0.01, 6: 0.003},
+    ("lcn", False, 2): {6: 0.003},
+    ("lcn", False, 3): {6: 0.003},
+    ("cnn", True, 2): {0: 0.01, 2: 0.1, 4: 0.03, 6: 0.01},
+    ("cnn", True, 3): {2: 0.01, 4: 0.003, 6: 0.001},
+    ("cnn", False, 2): {3: 0.01, 4: 0.003, 6: 0.0003},
+    ("cnn", False, 3): {3: 0.01, 4: 0.003, 6: 0.0003},
+    ("fcn", True, 2): {3: 0.01, 6: 0.003},
+    ("fcn", True, 3): {3: 0.003, 6: 0.001},
+}
+
+_STOP_LOSS = {"cnn": 1e-3, "lcn": 1e-3, "fcn": 1e-2}
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A learning rate per width, and whether it was extended to a model outside the published table."""
+
+    value: float
+    extended: bool
+
+
+def published_rate(net: str, params: Params) -> Rate:
+    """Return the published learning rate per width h of a network on a model (docs, networks.md).
+
+    Outside the table: L = 1 is taken as L = 2, s0 as the next larger tabulated value and beyond 6 as 6, and
+    the FCN with L > 3 as with L = 3, with s > 2 as with s = 2; such a rate is marked as extended.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such network.
+
+    Examples
+    --------
+    >>> published_rate("cnn", Params(n_c=6, v=6, m=6, s=2, s0=1, L=2))
+    Rate(value=0.1, extended=False)
+    """
+    if net not in _STOP_LOSS:
+        raise ArgumentError("net", net, "has no published rate", f"Use one of {', '.join(_STOP_LOSS)}")
+    if net == "cnn" and (params.v, params.s) == (4, 3) and params.s0 < 4:
+        return Rate(0.003, extended=False)
+    two_children = params.s == 2 or net == "fcn"
+    column = _RATES[net, two_children, min(max(params.L, 2), 3)]
+    s0 = min(params.s0, 6)
+    value = column[min(limit for limit in column if limit >= s0)]
+    extended = not _tabulated(net, params) or (net == "fcn" and params.s > 2)
+    return Rate(value, extended)
+
+
+def _tabulated(net: str, params: Params) -> bool:
+    """The LCN's rates hold for every L and s0, the FCN's for L = 2, 3, the CNN's for some s0.
+
+    With s = 2 the CNN's need L >= 2, with more children they hold for every L.
+    """
+    if net == "cnn" and params.s == 2:
+        return params.L >= 2 and params.s0 in (0, 1, 2, 4, 6)
+    if net == "cnn":
+        return params.s0 in (0, 1, 2, 3, 4, 6)
+    return net == "lcn" or params.L in (2, 3)
+
+
+def stop_loss(net: str, protocol: Protocol) -> float:
+    """Return the loss below which training ends: the protocol's, or the published one of the network.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such network.
+    """
+    if net not in _STOP_LOSS:
+        raise ArgumentError("net", net, "has no published stop loss", f"Use one of {', '.join(_STOP_LOSS)}")
+    return protocol.stop_loss if protocol.stop_loss is not None else _STOP_LOSS[net]

@@ -1,0 +1,33 @@
+"""Training: one run as repeated calls of one compiled function that advances a small state."""
+
+from .ensemble import train_ensemble
+from .evaluation import TestSet
+from .loop import Settings, State, advance, batch_loss, diverged, start, stopped
+from .online import advance_online, train_online
+from .order import ClassData, EpochOrder, Order, batch_order, class_data, epoch_order
+from .run import Progress, Result, Status, Task, train
+
+__all__ = [
+    "ClassData",
+    "EpochOrder",
+    "Order",
+    "Progress",
+    "Result",
+    "Settings",
+    "State",
+    "Status",
+    "Task",
+    "TestSet",
+    "advance",
+    "advance_online",
+    "batch_loss",
+    "batch_order",
+    "class_data",
+    "diverged",
+    "epoch_order",
+    "start",
+    "stopped",
+    "train",
+    "train_ensemble",
+    "train_online",
+]

@@ -1,0 +1,151 @@
+"""Several runs of one shape in one compiled program, each stopping on its own.
+
+On a GPU a small network leaves most of the device idle; many at a time fill it. On a CPU one run after the
+other, or one a core, is faster: use :func:`srhm.training.train` there (docs, speed.md).
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Int
+
+from ..checkpoint import Checkpoint
+from ..errors import ArgumentError, check_integer
+from .loop import State, advance_in_order
+from .order import ClassData, EpochOrder
+from .run import Result, SingleRun, Task, paced
+
+
+@eqx.filter_jit
+def advance_members(
+    states: State,
+    data: ClassData,
+    settings: Any,
+    steps: Int[Array, " member"],
+    until_epochs: Int[Array, " member"],
+    **static: Any,
+) -> State:
+    """Advance every member as :func:`srhm.training.advance` does; all arrays have a leading axis [member]."""
+
+    def one(state: State, data: ClassData, *arrays: Any) -> State:
+        none = EpochOrder.none_yet(data, static["batch_per_class"])
+        return advance_in_order(state, none, data, *arrays, **static)[0]
+
+    return eqx.filter_vmap(one)(states, data, settings, steps, until_epochs)
+
+
+def train_ensemble(
+    tasks: Sequence[Task],
+    *,
+    budget: float | None = None,
+    checkpoints: Sequence[Checkpoint | Path | None] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> list[Result]:
+    """Train several networks side by side; each result is that of :func:`srhm.training.train` alone.
+
+    Members may differ in seeds, data, number of training points and rates. A member that has stopped leaves
+    the program, which is compiled anew, for half as many, when no more than half are left. Results agree with
+    single runs up to the order of floating-point sums.
+
+    Parameters
+    ----------
+    tasks
+        The runs. Their models, the shapes of their networks, encodings and batch sizes are the same.
+    budget
+        Seconds after which all are stopped.
+    checkpoints
+        For each task, the file of its state, as for :func:`srhm.training.train`: a member that was cut goes on
+        from there, together with others or alone.
+    progress
+        Called about twice a second with the number of members that are still running.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no task, or the tasks are of different shapes.
+    """
+    check_integer("tasks", len(tasks), least=1)
+    first = tasks[0]
+    for task in tasks[1:]:
+        if _shape(task) != _shape(first):
+            problem = "has another model, network, encoding or batch than the first"
+            raise ArgumentError("tasks", task.train_set.params, problem, "Train it in an ensemble of its own")
+    began, steps, size = time.perf_counter(), 32, len(tasks)
+    files = [None] * len(tasks) if checkpoints is None else checkpoints
+    runs = [SingleRun(task, Checkpoint.of(file)) for task, file in zip(tasks, files, strict=True)]
+    slots = max(run.data.features.shape[1] for run in runs)
+    data = [_padded(run.data, slots) for run in runs]
+    compiled: set[int] = set()
+    try:
+        while members := [number for number, run in enumerate(runs) if not run.over]:
+            if budget is not None and time.perf_counter() - began > budget:
+                break
+            while len(members) <= size // 2:
+                size = -(-size // 2)
+            before = time.perf_counter()
+            _advance_together([runs[n] for n in members], [data[n] for n in members], size, steps)
+            spent = time.perf_counter() - before
+            steps = paced(steps, spent) if size in compiled else steps
+            compiled.add(size)
+            for number in members:
+                runs[number].save_when_due()
+            if progress is not None:
+                progress(len(members))
+    except (KeyboardInterrupt, SystemExit):
+        for run in runs:
+            run.save()
+        raise
+    return [run.end() for run in runs]
+
+
+def _advance_together(runs: list[SingleRun], data: list[ClassData], size: int, steps: int) -> None:
+    """Advance unfinished runs in a program for `size` members; those that are lacking stand still."""
+    before, task = time.perf_counter(), runs[0].task
+    limits = [run.limits(steps) for run in runs] + [(0, 0)] * (size - len(runs))
+    filled = [*range(len(runs)), *[0] * (size - len(runs))]
+    states = advance_members(
+        _stacked([runs[n].state for n in filled]),
+        _stacked([data[n] for n in filled]),
+        _stacked([runs[n].settings for n in filled]),
+        jnp.asarray([limit for limit, _ in limits], jnp.int32),
+        jnp.asarray([until for _, until in limits], jnp.int32),
+        params=task.train_set.params,
+        encoding=task.encoding,
+        batch_per_class=task.protocol.batch_per_class,
+    )
+    jax.block_until_ready(states.epoch)
+    share = (time.perf_counter() - before) / len(runs)
+    arrays, static = eqx.partition(states, eqx.is_array)
+    for number, run in enumerate(runs):
+        run.take(eqx.combine(jax.tree.map(lambda array, n=number: array[n], arrays), static), share)
+
+
+def _stacked(trees: list[Any]) -> Any:
+    """Stack the arrays of several trees along a new first axis."""
+    arrays, static = zip(*(eqx.partition(tree, eqx.is_array) for tree in trees), strict=True)
+    return eqx.combine(jax.tree.map(lambda *leaves: jnp.stack(leaves), *arrays), static[0])
+
+
+def _padded(data: ClassData, slots: int) -> ClassData:
+    missing = ((0, 0), (0, slots - data.features.shape[1]), (0, 0))
+    features, positions = (jnp.pad(a, missing, mode="edge") for a in (data.features, data.positions))
+    return ClassData(features, positions, data.counts)
+
+
+def _shape(task: Task) -> Any:
+    """What has to be equal for runs to share a program."""
+    arrays, static = eqx.partition(task.net, eqx.is_array)
+    forms = [(leaf.shape, str(leaf.dtype)) for leaf in jax.tree.leaves(arrays)]
+    return (
+        task.train_set.params,
+        task.encoding,
+        task.protocol.batch_per_class,
+        forms,
+        jax.tree.structure(arrays),
+        jax.tree.leaves(static),
+    )

@@ -1,0 +1,106 @@
+"""The test error of a network, on the device."""
+
+import math
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..dataset import Dataset
+from ..encoding import Encoding
+from ..nets import Leaves, Network, outputs
+from ..nets.forest import Forest, plant
+from ..params import Params
+
+_BATCH, _FOREST = 1024, 10_000  # points computed at a time
+
+
+@eqx.filter_jit
+def wrong_answers(
+    net: Any, features: Any, positions: Any, labels: Any, *, params: Params, encoding: Encoding
+) -> tuple[Any, Any]:
+    """Count wrong classes over batches [batch, sample, leaf], and say whether an output is not a number.
+
+    Padded samples carry the label -1.
+    """
+
+    def one(batch: Any) -> tuple[Any, Any]:
+        return _judged(outputs(net, Leaves(params, encoding, batch[0], batch[1])), batch[2])
+
+    wrong, broken = jax.lax.map(one, (features, positions, labels))
+    return wrong.sum(), broken.any()
+
+
+@eqx.filter_jit
+def wrong_trees(
+    net: Network, forest: Forest, labels: Any, *, params: Params, encoding: Encoding
+) -> tuple[Any, Any]:
+    """Count as :func:`wrong_answers` does, computing every distinct sub-tree once."""
+    output = net.on_forest(params, encoding, forest)[1]
+    return _judged(jnp.take(output, forest.roots, axis=0), labels)
+
+
+def _judged(output: Any, labels: Any) -> tuple[Any, Any]:
+    wrong = output.argmax(axis=-1).astype(jnp.int32) != labels
+    real = labels >= 0
+    return (wrong & real).sum(), (jnp.isnan(output).any(axis=-1) & real).any()
+
+
+class TestSet:
+    """A test set on the device: as a forest for networks of patches, in batches for all others.
+
+    Parameters
+    ----------
+    dataset
+        The test points.
+    encoding
+        How inputs are written.
+    shared
+        Whether the networks see patches, so that equal sub-trees can be computed once.
+    batch
+        Points computed at a time.
+    """
+
+    __test__ = False  # not a test of pytest's
+
+    def __init__(
+        self, dataset: Dataset, encoding: Encoding, *, shared: bool = False, batch: int | None = None
+    ) -> None:
+        self.encoding: Encoding = encoding
+        self.params, self.size = dataset.params, len(dataset)
+        self._parts: list[tuple[Any, ...]] = []
+        if not shared:
+            self._parts.append(_batches(dataset, batch or _BATCH))
+            return
+        for part in dataset.batches(batch or _FOREST):
+            forest = jax.tree.map(_on_device, plant(self.params, part.features, part.positions))
+            self._parts.append((forest, jnp.asarray(part.labels, jnp.int32)))
+
+    def error(self, net: Any) -> float:
+        """Return the fraction of points on the wrong class; nan if an output is not a number."""
+        wrong = 0
+        for part in self._parts:
+            count = wrong_trees if isinstance(part[0], Forest) else wrong_answers
+            found, broken = count(net, *part, params=self.params, encoding=self.encoding)
+            if broken:
+                return math.nan
+            wrong += int(found)
+        return wrong / self.size
+
+
+def _batches(dataset: Dataset, batch: int) -> tuple[Any, Any, Any]:
+    """Lay a set out in whole batches; the padding repeats the last datum and carries the label -1."""
+    batch = min(batch, len(dataset))
+    missing = -len(dataset) % batch
+    features, positions = (
+        np.pad(values, ((0, missing), (0, 0)), mode="edge").reshape(-1, batch, values.shape[1])
+        for values in (dataset.features, dataset.positions)
+    )
+    labels = np.pad(dataset.labels.astype(np.int32), (0, missing), constant_values=-1)
+    return jnp.asarray(features), jnp.asarray(positions), jnp.asarray(labels.reshape(-1, batch))
+
+
+def _on_device(leaf: Any) -> Any:
+    return jnp.asarray(leaf) if isinstance(leaf, np.ndarray) else leaf

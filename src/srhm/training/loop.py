@@ -1,0 +1,189 @@
+"""The compiled part of a run: a function that advances a small state by a few batches or epochs.
+
+The state is the network, the momentum, and where in which epoch the run stands. A batch is gathered from the
+compact training set inside the compiled step, and never written out densely.
+"""
+
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Bool, Float, Int
+
+from ..encoding import Encoding
+from ..nets import outputs
+from ..nets.active import Leaves
+from ..params import Params
+from ..protocol import Protocol
+from ..randomness import role_key
+from .order import ClassData, EpochOrder, Order
+
+
+class State(NamedTuple):
+    """What a run needs to go on.
+
+    Attributes
+    ----------
+    net
+        The network.
+    optimizer
+        The momentum, as optax holds it.
+    epoch, batch
+        Finished epochs, and finished batches of the current one.
+    loss_sum
+        Sum of the training loss over the points seen in the current epoch.
+    epoch_loss
+        Mean training loss of the last finished epoch.
+    """
+
+    net: Any
+    optimizer: Any
+    epoch: Int[Array, ""]
+    batch: Int[Array, ""]
+    loss_sum: Float[Array, ""]
+    epoch_loss: Float[Array, ""]
+
+
+class Settings(NamedTuple):
+    """The numbers of a run that compiled code takes as arguments, so that they cause no new compilation."""
+
+    order: Order
+    rate: Float[Array, ""]
+    momentum: Float[Array, ""]
+    stop_loss: Float[Array, ""]
+    stop_every: Int[Array, ""]
+
+
+def start(
+    net: Any, protocol: Protocol, *, rate: float, width: int, stop_loss: float, order_seed: int
+) -> tuple[State, Settings]:
+    """Return the state of a run before its first step, and its settings; SGD has the rate `rate * width`."""
+    dtype = jax.tree.leaves(eqx.filter(net, eqx.is_inexact_array))[0].dtype
+    zero = jnp.zeros((), jnp.int32)
+    momentum = optax.sgd(0.0, protocol.momentum).init(eqx.filter(net, eqx.is_inexact_array))
+    nothing = jnp.zeros((), dtype)
+    settings = Settings(
+        order=Order(
+            key=jnp.asarray(np.array(role_key(order_seed, "order"), np.uint32)),
+            fixed_batches=jnp.asarray(protocol.batches == "fixed"),
+        ),
+        rate=jnp.asarray(rate * width, dtype),
+        momentum=jnp.asarray(protocol.momentum, dtype),
+        stop_loss=jnp.asarray(stop_loss, dtype),
+        stop_every=jnp.asarray(protocol.stop_every, jnp.int32),
+    )
+    return State(net, momentum, zero, zero, nothing, nothing), settings
+
+
+def batch_loss(net: Any, leaves: Leaves, labels: Int[Array, " sample"], valid: Bool[Array, " sample"]) -> Any:
+    """Return the mean cross-entropy of the valid points of a batch."""
+    losses = optax.softmax_cross_entropy_with_integer_labels(outputs(net, leaves), labels)
+    return jnp.where(valid, losses, 0).sum() / valid.sum().astype(losses.dtype)
+
+
+def advance_in_order(
+    state: State,
+    kept: EpochOrder,
+    data: ClassData,
+    settings: Settings,
+    steps: Int[Array, ""],
+    until_epoch: Int[Array, ""],
+    *,
+    params: Params,
+    encoding: Encoding,
+    batch_per_class: int,
+) -> tuple[State, EpochOrder]:
+    """Train for at most `steps` batches, until `until_epoch` epochs are finished or the stop rule holds.
+
+    Returns
+    -------
+    tuple
+        The state, and the order of its epoch for the next call. To be compiled by the caller.
+    """
+    batches = -(-data.counts.max() // batch_per_class)
+    labels = jnp.repeat(jnp.arange(len(data.counts), dtype=jnp.int32), batch_per_class)
+    optimizer = optax.sgd(settings.rate, settings.momentum)  # pyright: ignore[reportArgumentType]
+
+    def one_batch(state: State, order: EpochOrder) -> State:
+        first = order.batches[state.batch] * batch_per_class
+        slot = jax.lax.dynamic_slice_in_dim(order.samples, first, batch_per_class, axis=1)
+        place = first + jnp.arange(batch_per_class, dtype=jnp.int32)
+        valid = (place[None, :] < data.counts[:, None]).reshape(-1)
+        features = jnp.take_along_axis(data.features, slot[:, :, None], axis=1).reshape(len(labels), -1)
+        positions = jnp.take_along_axis(data.positions, slot[:, :, None], axis=1).reshape(len(labels), -1)
+        leaves = Leaves(params, encoding, features, positions)
+        loss, gradient = eqx.filter_value_and_grad(batch_loss)(state.net, leaves, labels, valid)
+        update, momentum = optimizer.update(gradient, state.optimizer)
+        return state._replace(
+            net=eqx.apply_updates(state.net, update),
+            optimizer=momentum,
+            batch=state.batch + 1,
+            loss_sum=state.loss_sum + loss * valid.sum().astype(loss.dtype),
+        )
+
+    def close_epoch(state: State) -> State:
+        mean = state.loss_sum / data.counts.sum().astype(state.loss_sum.dtype)
+        return state._replace(
+            epoch=state.epoch + 1,
+            batch=jnp.zeros_like(state.batch),
+            loss_sum=jnp.zeros_like(mean),
+            epoch_loss=mean,
+        )
+
+    def one_epoch(state: State, order: EpochOrder, left: Any) -> tuple[State, EpochOrder, Any]:
+        order = order.at(settings.order, state.epoch, data, batches)
+        last = jnp.minimum(batches, state.batch + left)
+        left = left - (last - state.batch)
+        # A diverged run ends at once, so that its last step does not depend on how the calls are cut.
+        going = lambda s: (s.batch < last) & jnp.isfinite(s.loss_sum)  # noqa: E731
+        state = jax.lax.while_loop(going, lambda s: one_batch(s, order), state)
+        return jax.lax.cond(state.batch == batches, close_epoch, lambda s: s, state), order, left
+
+    arrays, static = eqx.partition(state, eqx.is_array)
+
+    def unfinished(carry: Any) -> Any:
+        state = eqx.combine(carry[0], static)
+        return (carry[2] > 0) & (state.epoch < until_epoch) & ~stopped(state, settings)
+
+    def go_on(carry: Any) -> Any:
+        state, order, left = one_epoch(eqx.combine(carry[0], static), *carry[1:])
+        return eqx.filter(state, eqx.is_array), order, left
+
+    arrays, order, _ = jax.lax.while_loop(unfinished, go_on, (arrays, kept, steps))
+    return eqx.combine(arrays, static), order
+
+
+advance_compiled = eqx.filter_jit(advance_in_order)
+
+
+def advance(
+    state: State,
+    data: ClassData,
+    settings: Settings,
+    steps: Int[Array, ""],
+    until_epoch: Int[Array, ""],
+    *,
+    params: Params,
+    encoding: Encoding,
+    batch_per_class: int,
+) -> State:
+    """Train for at most `steps` batches, until `until_epoch` epochs are finished or the stop rule holds."""
+    none = EpochOrder.none_yet(data, batch_per_class)
+    static = {"params": params, "encoding": encoding, "batch_per_class": batch_per_class}
+    return advance_compiled(state, none, data, settings, steps, until_epoch, **static)[0]
+
+
+def stopped(state: State, settings: Settings) -> Bool[Array, ""]:
+    """Return whether the run is over: converged at an epoch where the rule is applied, or diverged."""
+    applies = (state.batch == 0) & (state.epoch > 0) & (state.epoch % settings.stop_every == 0)
+    converged = applies & (state.epoch_loss < settings.stop_loss)
+    return converged | diverged(state)
+
+
+def diverged(state: State) -> Bool[Array, ""]:
+    """Return whether the loss is no longer finite."""
+    seen = jnp.where(state.epoch > 0, state.epoch_loss, 0)
+    return ~(jnp.isfinite(state.loss_sum) & jnp.isfinite(seen))

@@ -1,0 +1,184 @@
+"""One-pass training: every batch is new, sampled on the device inside the compiled step."""
+
+import math
+import time
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, UInt32
+
+from ..dataset import Dataset
+from ..derivation import expand
+from ..encoding import Encoding
+from ..errors import ArgumentError, check_integer, check_number
+from ..nets import Leaves, sees_patches
+from ..stream import Stream
+from .evaluation import TestSet
+from .loop import batch_loss
+from .run import Result, next_record, paced
+
+
+@eqx.filter_jit
+def advance_online(
+    net: Any,
+    optimizer: Any,
+    rate: Float[Array, ""],
+    momentum: Float[Array, ""],
+    first: UInt32[Array, ""],
+    steps: UInt32[Array, ""],
+    *,
+    stream: Stream,
+    encoding: Encoding,
+    batch: int,
+) -> tuple[Any, Any, Any, Any]:
+    """Train on the batches `first` to `first + steps - 1` of a stream, or until the loss is not finite.
+
+    Batch i holds the samples i * batch to (i + 1) * batch - 1 of the stream.
+
+    Returns
+    -------
+    tuple
+        The network, the momentum, the batches done, and the sum of their losses.
+    """
+    sgd = optax.sgd(rate, momentum)  # pyright: ignore[reportArgumentType]
+    valid = jnp.ones(batch, bool)
+    arrays, static = eqx.partition((net, optimizer), eqx.is_array)
+
+    def one_batch(carry: Any) -> Any:
+        arrays, done, total = carry
+        net, optimizer = eqx.combine(arrays, static)
+        samples = (first + done) * jnp.uint32(batch) + jnp.arange(batch, dtype=jnp.uint32)
+        tree = expand(stream.grammar, stream.at(samples))
+        leaves = Leaves(stream.params, encoding, tree.features[0], tree.positions[0])
+        loss, gradient = eqx.filter_value_and_grad(batch_loss)(
+            net, leaves, tree.label.astype(jnp.int32), valid
+        )
+        update, optimizer = sgd.update(gradient, optimizer)
+        arrays = eqx.filter((eqx.apply_updates(net, update), optimizer), eqx.is_array)
+        return arrays, done + 1, total + loss
+
+    begin = arrays, jnp.zeros((), jnp.uint32), jnp.zeros_like(rate)
+    going = lambda carry: (carry[1] < steps) & jnp.isfinite(carry[2])  # noqa: E731
+    arrays, done, total = jax.lax.while_loop(going, one_batch, begin)
+    return *eqx.combine(arrays, static), done, total
+
+
+def train_online(
+    net: Any,
+    stream: Stream,
+    test_set: Dataset,
+    *,
+    points: int,
+    rate: float,
+    width: int,
+    batch_per_class: int = 4,
+    momentum: float = 0.9,
+    encoding: Encoding = "whitened",
+    budget: float | None = None,
+) -> Result:
+    """Train a network on a stream of samples, each seen once: the limit of infinitely many training points.
+
+    Mean cross-entropy, SGD with momentum at the constant rate `rate * width`. The samples are drawn on the
+    device inside the compiled step, in the order of the stream, and never stored.
+
+    Parameters
+    ----------
+    net
+        A network, as for :func:`srhm.training.train`.
+    stream
+        The training points. Where it permutes all data, `points` and the test set must leave each other room.
+    test_set
+        A test set of the same grammar.
+    points
+        Training points; rounded down to whole batches, at most 2^32.
+    rate, width
+        The learning rate is their product.
+    batch_per_class
+        Points of each class in a batch.
+    momentum
+        Momentum of SGD.
+    encoding
+        How inputs are written.
+    budget
+        Seconds after which training is stopped.
+
+    Returns
+    -------
+    Result
+        Status ``"epochs"`` when all points were seen (one epoch). The record holds, at log-spaced steps, the
+        test error and the mean training loss since the last record: the loss of points not seen before.
+
+    Raises
+    ------
+    ArgumentError
+        If an argument is out of range, or the points reach beyond the stream or into the test set.
+    """
+    batch = check_integer("batch_per_class", batch_per_class, least=1) * stream.params.n_c
+    _check_points(stream, test_set, check_integer("points", points, least=batch, most=2**32))
+    for name, value in (("rate", rate), ("width", width)):
+        check_number(name, value, above=0.0)
+    began, test, last = (
+        time.perf_counter(),
+        TestSet(test_set, encoding, shared=sees_patches(net)),
+        points // batch,
+    )
+    dtype = jax.tree.leaves(eqx.filter(net, eqx.is_inexact_array))[0].dtype
+    optimizer = optax.sgd(0.0, momentum).init(eqx.filter(net, eqx.is_inexact_array))
+    numbers = jnp.asarray(rate * width, dtype), jnp.asarray(momentum, dtype)
+    step, seen, lost, pace, record, status = 0, 0, 0.0, 32, [], "epochs"
+    compile_seconds = 0.0
+    while step < last and status == "epochs":
+        goal = min(last, next_record(step))
+        before = time.perf_counter()
+        count = min(pace, goal - step)
+        net, optimizer, done, total = advance_online(
+            net, optimizer, *numbers, jnp.uint32(step), jnp.uint32(count),
+            stream=stream, encoding=encoding, batch=batch,
+        )  # fmt: skip
+        step, seen, lost = step + int(done), seen + int(done), lost + float(total)
+        if compile_seconds == 0:
+            compile_seconds = time.perf_counter() - before
+        elif count == pace:
+            pace = paced(pace, time.perf_counter() - before)
+        if not math.isfinite(lost):
+            status = "diverged"
+        elif step == goal:
+            point = {"step": step, "epoch": 0, "train_loss": lost / seen, "test_error": test.error(net)}
+            record.append(point)
+            seen, lost = 0, 0.0
+        elif budget is not None and time.perf_counter() - began > budget:
+            status = "stopped"
+    error = math.nan if status == "diverged" else test.error(net)
+    errors = [point["test_error"] for point in record] + [error]
+    return Result(
+        net=net,
+        status="diverged" if math.isnan(error) else status,
+        epochs=int(step == last),
+        steps=step,
+        train_loss=record[-1]["train_loss"] if record else math.nan,
+        test_error=error,
+        best_test_error=min(errors) if not math.isnan(error) else math.nan,
+        best_epoch=int(step == last),
+        record=record,
+        seconds=time.perf_counter() - began,
+        compile_seconds=compile_seconds,
+    )
+
+
+def _check_points(stream: Stream, test_set: Dataset, points: int) -> None:
+    """Raise an error if the training points reach beyond the stream, or may be test points."""
+    if test_set.stream.grammar != stream.grammar:
+        raise ArgumentError(
+            "test_set", test_set.stream.grammar, "is of another grammar", f"Use {stream.grammar}"
+        )
+    if points > stream.length:
+        raise ArgumentError(
+            "points", points, f"exceeds the {stream.length} samples of the stream", "Use fewer points"
+        )
+    if stream.rule == "permutation" and test_set.stream.backward != stream.backward:
+        room = stream.length - test_set.start - len(test_set)
+        if points > room:
+            raise ArgumentError("points", points, "reaches into the test set", f"Use points <= {room}")

@@ -1,0 +1,136 @@
+"""The training set on the device, laid out by class, and the order in which an epoch goes through it.
+
+The order of every epoch is a pure function of (order seed, epoch), so a run that is cut and continued, or
+advanced in calls of another length, comes to the same bits.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Int, Integer, UInt32
+
+from ..dataset import Dataset
+from ..randomness import Key, threefry2x32
+
+
+class ClassData(NamedTuple):
+    """A training set on the device, laid out by class and padded: sample k of class c stands at [c, k].
+
+    Attributes
+    ----------
+    features, positions
+        [class_, slot, leaf]
+    counts
+        Samples of each class, [class_]; the slots beyond are padding.
+    """
+
+    features: Integer[Array, "class_ slot leaf"]
+    positions: Integer[Array, "class_ slot leaf"]
+    counts: Int[Array, " class_"]
+
+
+def class_data(dataset: Dataset, multiple: int) -> ClassData:
+    """Lay a training set out by class, padded to one of a few sizes so that many P share a compilation.
+
+    Parameters
+    ----------
+    dataset
+        The training set; its classes differ by at most one sample.
+    multiple
+        The padded size is `multiple` times a power of 4.
+    """
+    params, labels = dataset.params, dataset.labels.astype(np.int64)
+    counts = np.bincount(labels, minlength=params.n_c)
+    slots = multiple * 16
+    while slots < counts.max():
+        slots *= 4
+    order = np.argsort(labels, kind="stable")
+    slot = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
+    laid = []
+    for values in (dataset.features, dataset.positions):
+        of_class = values[order][np.cumsum(counts) - counts][:, None]  # padding repeats a datum of the class
+        padded = np.repeat(of_class, slots, axis=1)
+        padded[labels[order], slot] = values[order]
+        laid.append(jnp.asarray(padded))
+    return ClassData(laid[0], laid[1], jnp.asarray(counts, jnp.int32))
+
+
+class Order(NamedTuple):
+    """What decides the order of a run.
+
+    Attributes
+    ----------
+    key
+        The key of the order seed, [2].
+    fixed_batches
+        Whether batches are formed once and shuffled, or formed anew every epoch.
+    """
+
+    key: UInt32[Array, " two"]
+    fixed_batches: Bool[Array, ""]
+
+    def words(self, epoch: Int[Array, ""], part: int, *counters: Any) -> Any:
+        """Return random words for one part of an epoch's order."""
+        key = Key(self.key[0], self.key[1])
+        key = Key(*threefry2x32(key, epoch.astype(jnp.uint32), jnp.uint32(part)))
+        return threefry2x32(key, *counters)[0]
+
+
+def epoch_order(order: Order, epoch: Int[Array, ""], counts: Int[Array, " class_"], slots: int) -> Any:
+    """Return the random order of every class's samples in one epoch, [class_, slot]; padding comes last.
+
+    With fixed batches the samples keep their slots.
+    """
+    class_ = jnp.arange(counts.shape[0], dtype=jnp.uint32)[:, None]
+    slot = jnp.arange(slots, dtype=jnp.uint32)[None, :]
+    class_, slot = jnp.broadcast_arrays(class_, slot)
+    words = jnp.where(order.fixed_batches, slot, order.words(epoch, 0, class_, slot))
+    valid = slot.astype(jnp.int32) < counts[:, None]
+    return jnp.argsort(jnp.where(valid, words, jnp.uint32(0xFFFFFFFF)), axis=1, stable=True).astype(jnp.int32)
+
+
+def batch_order(order: Order, epoch: Int[Array, ""], batches: Int[Array, ""], most: int) -> Any:
+    """Return the order of an epoch's batches, [batch]: as they come, or shuffled where batches are fixed."""
+    number = jnp.arange(most, dtype=jnp.uint32)
+    words = order.words(epoch, 1, number, jnp.zeros_like(number))
+    words = jnp.where(number.astype(jnp.int32) < batches, words, jnp.uint32(0xFFFFFFFF))
+    words = jnp.where(order.fixed_batches, words, number)
+    return jnp.argsort(words, stable=True).astype(jnp.int32)
+
+
+class EpochOrder(NamedTuple):
+    """The order of one epoch, kept between calls since a large set takes a while to sort.
+
+    Attributes
+    ----------
+    epoch
+        The epoch that it belongs to; -1 for none yet.
+    samples
+        The order of every class's samples, [class_, slot].
+    batches
+        The order of the batches, [batch].
+    """
+
+    epoch: Int[Array, ""]
+    samples: Int[Array, "class_ slot"]
+    batches: Int[Array, " batch"]
+
+    @classmethod
+    def none_yet(cls, data: ClassData, batch_per_class: int) -> "EpochOrder":
+        """Return the order of no epoch, of the right shape."""
+        n_c, slots = data.features.shape[:2]
+        most = -(-slots // batch_per_class)
+        return cls(jnp.int32(-1), jnp.zeros((n_c, slots), jnp.int32), jnp.zeros(most, jnp.int32))
+
+    def at(
+        self, order: Order, epoch: Int[Array, ""], data: ClassData, batches: Int[Array, ""]
+    ) -> "EpochOrder":
+        """Return the order of an epoch: this one, if it is."""
+
+        def anew() -> EpochOrder:
+            samples = epoch_order(order, epoch, data.counts, self.samples.shape[1])
+            return EpochOrder(epoch, samples, batch_order(order, epoch, batches, len(self.batches)))
+
+        return jax.lax.cond(self.epoch == epoch, lambda: self, anew)

@@ -1,0 +1,438 @@
+"""One training run: repeated calls of one compiled function, with looks, records and checkpoints in between."""
+
+import hashlib
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ..checkpoint import Checkpoint
+from ..dataset import Dataset
+from ..encoding import Encoding
+from ..errors import ArgumentError, check_number
+from ..nets import sees_patches
+from ..protocol import Protocol
+from ..randomness import STREAM_VERSION
+from .evaluation import TestSet
+from .loop import State, advance_compiled, diverged, start, stopped
+from .order import EpochOrder, batch_order, class_data
+
+Status = Literal["converged", "epochs", "diverged", "stopped"]
+"""How a run ended: its loss fell below the threshold, it reached the last epoch, its loss or its outputs were
+no longer finite numbers, or it was stopped by its budget and can be continued."""
+
+_CALL_SECONDS = 0.5
+_MOST_STEPS = 2**24  # batches in a call
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished, or stopped, training run."""
+
+    net: Any
+    """The network that is reported: the final one, or the best over the looks."""
+    status: Status
+    """How the run ended."""
+    epochs: int
+    """Finished epochs."""
+    steps: int
+    """Finished batches, over all epochs."""
+    train_loss: float
+    """Mean training loss of the last finished epoch."""
+    test_error: float
+    """Fraction of test points on the wrong class, of the reported network; nan if the run diverged."""
+    best_test_error: float
+    """Smallest test error over the looks and the end."""
+    best_epoch: int
+    """Epoch of the smallest test error."""
+    record: list[dict[str, int | float]] = field(default_factory=list)
+    """If asked for: step, epoch, mean loss of the epoch so far and test error at log-spaced steps."""
+    seconds: float = 0.0
+    """Wall time of the run in all its sittings, compilation included."""
+    compile_seconds: float = 0.0
+    """Wall time of the first training call of every sitting, mostly compilation."""
+
+
+Progress = Callable[[dict[str, int | float]], None]
+"""Called about twice a second with epoch, step, train_loss of the last finished epoch (nan in the first) and
+best_test_error (inf before the first look)."""
+
+
+def train(
+    net: Any,
+    train_set: Dataset,
+    test_set: Dataset,
+    *,
+    rate: float,
+    width: int,
+    stop_loss: float = 1e-3,
+    protocol: Protocol | None = None,
+    order_seed: int = 0,
+    encoding: Encoding = "whitened",
+    record: bool = False,
+    budget: float | None = None,
+    checkpoint: Checkpoint | Path | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """Train a network until the stop rule holds (docs, networks.md).
+
+    Mean cross-entropy, SGD with momentum at the constant rate `rate * width`, batches of
+    `protocol.batch_per_class` points of each class.
+
+    Parameters
+    ----------
+    net
+        A map from dense inputs [sample, position, channel] to outputs [sample, class_]: an Equinox module.
+    train_set, test_set
+        From one model. The training set's classes differ by at most one point.
+    rate, width
+        The learning rate is their product.
+    stop_loss
+        Training ends when an epoch's mean training loss is below it.
+    protocol
+        Everything else about training; `Protocol()` unless given. Its `learning_rate`, `stop_loss`, `repeats`
+        and sensitivity fields are not used here.
+    order_seed
+        Seed of the order of the training points.
+    encoding
+        How inputs are written.
+    record
+        Keep the loss and the test error at log-spaced steps.
+    budget
+        Seconds after which the run is stopped, to be continued from its checkpoint.
+    checkpoint
+        File of the run's state, written every minute and when the run is stopped or interrupted. A run that
+        finds one with its own settings goes on from there. The end of a run that was worth a file is kept in it
+        too, so that the same call returns at once; whoever keeps the result deletes the file.
+    progress
+        Called about twice a second.
+
+    Raises
+    ------
+    ArgumentError
+        If the sets are of different grammars, a rate is not positive, or the checkpoint is another run's.
+    """
+    task = Task(
+        net, train_set, test_set, rate, width, stop_loss, protocol or Protocol(), order_seed, encoding, record
+    )
+    return SingleRun(task, Checkpoint.of(checkpoint)).go(budget, progress)
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What is trained on what, and how: the arguments of :func:`train` that decide its result.
+
+    Raises
+    ------
+    ArgumentError
+        If the sets are of different grammars, or a rate is not positive.
+    """
+
+    net: Any
+    """The network."""
+    train_set: Dataset
+    """The training set."""
+    test_set: Dataset
+    """The test set, of the same grammar."""
+    rate: float
+    """Learning rate of a network of width 1."""
+    width: int
+    """The learning rate is `rate * width`."""
+    stop_loss: float = 1e-3
+    """Training ends when an epoch's mean training loss is below it."""
+    protocol: Protocol = field(default_factory=Protocol)
+    """Everything else about training."""
+    order_seed: int = 0
+    """Seed of the order of the training points."""
+    encoding: Encoding = "whitened"
+    """How inputs are written."""
+    record: bool = False
+    """Keep the loss and the test error at log-spaced steps."""
+
+    def __post_init__(self) -> None:
+        grammar, other = self.train_set.stream.grammar, self.test_set.stream.grammar
+        if other != grammar:
+            raise ArgumentError("test_set", other, "is of another grammar", f"Use {grammar}")
+        for name in ("rate", "width", "stop_loss"):
+            check_number(name, getattr(self, name), above=0.0)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What names the run, the initial weights apart, as JSON data."""
+        unused = {"learning_rate": None, "stop_loss": None, "repeats": False}
+        unused |= {"sensitivity_inputs": None, "cumulative": False}
+        return {
+            "grammar": self.train_set.stream.grammar.digest,
+            "train": _origin(self.train_set),
+            "test": _origin(self.test_set),
+            "numbers": [float(self.rate), float(self.width), float(self.stop_loss), int(self.order_seed)],
+            "options": [repr(replace(self.protocol, **unused)), self.encoding, self.record],
+            "version": STREAM_VERSION,
+        }
+
+
+class SingleRun:
+    """The host side of a run: says how far to advance, looks, records, keeps checkpoints."""
+
+    def __init__(self, task: Task, checkpoint: Checkpoint | None = None) -> None:
+        self.began = time.perf_counter()
+        self.task, self.protocol = task, task.protocol
+        self.state, self.settings = start(
+            task.net,
+            task.protocol,
+            rate=task.rate,
+            width=task.width,
+            stop_loss=task.stop_loss,
+            order_seed=task.order_seed,
+        )
+        self.data = class_data(task.train_set, task.protocol.batch_per_class)
+        self.order = EpochOrder.none_yet(self.data, task.protocol.batch_per_class)
+        self.test = TestSet(task.test_set, task.encoding, shared=sees_patches(task.net))
+        self.batches = -(-int(self.data.counts.max()) // task.protocol.batch_per_class)
+        self.best: tuple[float, int] = (float("inf"), 0)
+        self.best_net = task.net
+        self.looked: dict[int, float] = {}
+        self.record: list[dict[str, int | float]] = []
+        self.seconds_before = self.compile_seconds = 0.0
+        self.compiled = False
+        self.kept_step: int | None = None
+        """The step that the checkpoint holds."""
+        self.checkpoint, self.identity = checkpoint, task.identity
+        if checkpoint is not None:
+            self.identity["net"] = _digest(task.net)
+            self._restore(checkpoint)
+
+    @property
+    def epoch(self) -> int:
+        """Finished epochs."""
+        return int(self.state.epoch)
+
+    @property
+    def step(self) -> int:
+        """Finished batches over all epochs."""
+        return self.epoch * self.batches + int(self.state.batch)
+
+    @property
+    def over(self) -> bool:
+        """Whether the run has come to its end."""
+        return self.epoch >= self.protocol.max_epochs or bool(stopped(self.state, self.settings))
+
+    def go(self, budget: float | None, progress: Progress | None) -> Result:
+        """Run to the end, or until the budget is spent."""
+        steps = 32
+        try:
+            while not self.over and not (budget is not None and time.perf_counter() - self.began > budget):
+                steps = self._call(steps)
+                self.save_when_due()
+                if progress is not None:
+                    progress(self.progress())
+        except (KeyboardInterrupt, SystemExit):
+            self.save()
+            raise
+        return self.end()
+
+    def end(self) -> Result:
+        """Return the result of a run that is over, or was stopped, and keep its state if that is worth a file."""
+        if self.checkpoint is not None:
+            worth_a_file = not self.over or self.checkpoint.due() or self.kept_step is not None
+            if worth_a_file and self.kept_step != self.step:
+                self.save()
+        return self.result(self.status() if self.over else "stopped")
+
+    def save_when_due(self) -> None:
+        """Write the checkpoint, if there is one and the last is old."""
+        if self.checkpoint is not None and self.checkpoint.due():
+            self.save()
+
+    def _call(self, steps: int) -> int:
+        """Advance by `steps` batches at most; return how many to try next."""
+        before, first = time.perf_counter(), not self.compiled
+        limit, until = self.limits(steps)
+        state, self.order = advance_compiled(
+            self.state,
+            self.order,
+            self.data,
+            self.settings,
+            jnp.asarray(limit, jnp.int32),
+            jnp.asarray(until, jnp.int32),
+            params=self.task.train_set.params,
+            encoding=self.task.encoding,
+            batch_per_class=self.protocol.batch_per_class,
+        )
+        state.epoch.block_until_ready()
+        spent = time.perf_counter() - before
+        self.take(state, spent)
+        return steps if first or limit < steps else paced(steps, spent)
+
+    def limits(self, steps: int) -> tuple[int, int]:
+        """Return how many batches to advance, to the next record at most, and until which epoch, the next look."""
+        look_every = self.protocol.look_every
+        until = min(self.protocol.max_epochs, (self.epoch // look_every + 1) * look_every)
+        return min(steps, self._next_stop() - self.step), until
+
+    def take(self, state: State, spent: float) -> None:
+        """Take the advanced state, which took so many seconds, and look."""
+        self.state = state
+        if not self.compiled:
+            self.compiled = True
+            self.compile_seconds += spent
+        self._look()
+
+    def _next_stop(self) -> int:
+        """The next recorded step, or one that is far away."""
+        if not self.task.record:
+            return self.step + 2**30
+        return next_record(self.step)
+
+    def _look(self) -> None:
+        """Look at the test error where the protocol or the record asks for it.
+
+        To look twice changes nothing, so that a run interrupted just before or amid a look makes up for it.
+        """
+        state_epoch, at_end = self.epoch, int(self.state.batch) == 0
+        look = at_end and state_epoch > 0 and state_epoch % self.protocol.look_every == 0
+        write = self.task.record and self.step > 0 and (self.step in _log_spaced(self.step) or self.over)
+        write = write and (not self.record or self.record[-1]["step"] < self.step)
+        if not (look or write) or self.status() == "diverged":
+            return
+        error = self.test.error(self.state.net)
+        self.looked = {self.step: error}
+        if math.isnan(error):
+            return
+        if look and error < self.best[0]:
+            if self.protocol.report == "best":
+                self.best_net = self.state.net
+            self.best = (error, state_epoch)
+        if write:
+            seen = self._points_seen()
+            loss = float(self.state.epoch_loss) if at_end else float(self.state.loss_sum) / seen
+            point = {"step": self.step, "epoch": state_epoch, "train_loss": loss, "test_error": error}
+            self.record.append(point)
+
+    def _points_seen(self) -> int:
+        """Training points seen in the current epoch; with fixed batches the small one comes at any time."""
+        size, counts = self.protocol.batch_per_class, np.asarray(self.data.counts)
+        order = batch_order(
+            self.settings.order, self.state.epoch, jnp.asarray(self.batches, jnp.int32), self.batches
+        )
+        first = np.asarray(order)[: int(self.state.batch)] * size
+        return max(1, int((counts - first[:, None]).clip(0, size).sum()))
+
+    def status(self) -> Status:
+        """Return how the run stands, or has ended."""
+        if bool(diverged(self.state)):
+            return "diverged"
+        return "converged" if bool(stopped(self.state, self.settings)) else "epochs"
+
+    def progress(self) -> dict[str, int | float]:
+        """Return what :data:`Progress` is told."""
+        return {
+            "epoch": self.epoch,
+            "step": self.step,
+            "train_loss": float(self.state.epoch_loss) if self.epoch else math.nan,
+            "best_test_error": self.best[0],
+        }
+
+    def result(self, status: Status) -> Result:
+        """Return the result of a run that ends here."""
+        net, error, best = self.state.net, math.nan, math.nan
+        if status != "diverged":
+            error = self.looked[self.step] if self.step in self.looked else self.test.error(net)
+        if math.isnan(error):  # the last step can break a network whose loss was still finite
+            status = status if status == "stopped" else "diverged"
+        else:
+            best = min(error, self.best[0])
+            if self.protocol.report == "best" and self.best[0] <= error:
+                net, error = self.best_net, self.best[0]
+        return Result(
+            net=net,
+            status=status,
+            epochs=self.epoch,
+            steps=self.step,
+            train_loss=float(self.state.epoch_loss) if self.epoch else math.nan,
+            test_error=error,
+            best_test_error=best,
+            best_epoch=self.best[1] if self.best[0] <= error else self.epoch,
+            record=self.record,
+            seconds=self.seconds_before + time.perf_counter() - self.began,
+            compile_seconds=self.compile_seconds,
+        )
+
+    def _kept(self) -> tuple[State, Any]:
+        """What a checkpoint holds on the device: the state, and the best network if it may be reported."""
+        return self.state, self.best_net if self.protocol.report == "best" else None
+
+    def save(self) -> None:
+        """Write the checkpoint, if there is one."""
+        if self.checkpoint is None:
+            return
+        arrays = jax.tree.leaves(eqx.filter(self._kept(), eqx.is_array))
+        host = {
+            "best": list(self.best),
+            "record": self.record,
+            "seconds": self.seconds_before + time.perf_counter() - self.began,
+            "compile_seconds": self.compile_seconds,
+        }
+        self.checkpoint.save(self.identity, host, [np.asarray(array) for array in arrays])
+        self.kept_step = self.step
+
+    def _restore(self, checkpoint: Checkpoint) -> None:
+        found = checkpoint.load(self.identity)
+        if found is None:
+            return
+        host, arrays = found
+        template, static = eqx.partition(self._kept(), eqx.is_array)
+        leaves, structure = jax.tree.flatten(template)
+        restored = jax.tree.unflatten(
+            structure, [jnp.asarray(array, leaf.dtype) for array, leaf in zip(arrays, leaves, strict=True)]
+        )
+        self.state, self.best_net = eqx.combine(restored, static)
+        self.best = (host["best"][0], host["best"][1])
+        self.record = host["record"]
+        self.seconds_before, self.compile_seconds = host["seconds"], host["compile_seconds"]
+        self.kept_step = self.step
+        self._look()
+
+
+def paced(steps: int, spent: float) -> int:
+    """Return how many batches take about half a second, if `steps` took `spent` seconds.
+
+    A call that ends early at a look seems fast, so the number has an upper bound.
+    """
+    return max(1, min(2 * steps, round(steps * _CALL_SECONDS / max(spent, 1e-9)), _MOST_STEPS))
+
+
+def next_record(step: int) -> int:
+    """Return the first of the steps round(2^(k/2)) after `step`."""
+    power = 0
+    while round(2 ** (power / 2)) <= step:
+        power += 1
+    return round(2 ** (power / 2))
+
+
+def _origin(dataset: Dataset) -> list[Any]:
+    """What names the samples of a set, given the grammar."""
+    stream = dataset.stream
+    return [int(stream.seed), stream.rule, stream.backward, stream.role, int(dataset.start), len(dataset)]
+
+
+def _digest(net: Any) -> str:
+    """SHA-256 of the shapes, types and values of a network's arrays."""
+    sha = hashlib.sha256()
+    for leaf in jax.tree.leaves(eqx.filter(net, eqx.is_array)):
+        array = np.ascontiguousarray(leaf)
+        sha.update(f"{array.shape} {array.dtype}".encode())
+        sha.update(array.tobytes())
+    return sha.hexdigest()
+
+
+def _log_spaced(most: int) -> set[int]:
+    """The recorded steps round(2^(k/2)) up to `most`."""
+    return {round(2 ** (power / 2)) for power in range(2 * most.bit_length() + 1)}

@@ -1,0 +1,57 @@
+"""Settings of every test: executed annotations, strict promotion, reproducible examples.
+
+A new seed is never drawn: statistical tests have fixed seeds, so they pass or fail once and for all with the
+random streams. The false-alarm rate that such a test states is the probability that a correct package had
+failed it when its streams were chosen.
+"""
+
+import os
+from contextlib import contextmanager
+
+import hypothesis
+
+# Nothing is written to the user's cache, here and in the processes started.
+os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
+
+import jax
+import jaxtyping
+import pytest
+
+from postgres import place, postgres_server, postgres_url  # noqa: F401 (fixtures)
+
+# Before the first import of srhm: every array annotation is checked whenever its function is called.
+jaxtyping.install_import_hook("srhm", "typechecking.check")
+
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+hypothesis.settings.register_profile(
+    "reproducible", derandomize=True, deadline=None, max_examples=50, database=None
+)
+hypothesis.settings.load_profile("reproducible")
+
+
+@pytest.fixture
+def unchecked(monkeypatch):
+    """Do not execute annotations in a test, as users do not."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+
+
+@pytest.fixture
+def refuses(unchecked):
+    """Return a context in which an ArgumentError must name the argument, its value and the fix.
+
+    Annotations are not executed meanwhile: a user's wrong type has to meet the error of the package.
+    """
+    from srhm import ArgumentError
+
+    @contextmanager
+    def context(argument, value, fix):
+        with pytest.raises(ArgumentError) as caught:
+            yield
+        message = str(caught.value)
+        assert caught.value.argument == argument
+        assert message.startswith(f"{argument} = {value}"), message
+        assert message.endswith(f". {fix}."), message
+
+    return context

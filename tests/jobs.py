@@ -1,0 +1,104 @@
+"""Work for executors under test: what a job does is said in its content."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+
+def work(content: str) -> str:
+    """Do what the job says: {"do": name, "with": argument}."""
+    job = json.loads(content)
+    return json.dumps(globals()[f"do_{job['do']}"](job.get("with")))
+
+
+def job(do: str, argument=None) -> str:
+    return json.dumps({"do": do, "with": argument})
+
+
+def do_echo(value):
+    return value
+
+
+def do_fail(words):
+    raise RuntimeError(words)
+
+
+def do_exhaust(_):
+    raise MemoryError("no room")
+
+
+def do_pid(_):
+    return os.getpid()
+
+
+def do_kill(number):
+    os.kill(os.getpid(), number)
+    time.sleep(600)
+
+
+def do_exit(status):
+    os._exit(status)
+
+
+def do_sleep(seconds):
+    time.sleep(seconds)
+    return "slept"
+
+
+def do_hang(_):
+    """Hear nothing, and go on for ever."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    time.sleep(600)
+
+
+def do_save(path):
+    """Work for ever; an interrupt writes a checkpoint."""
+    try:
+        Path(f"{path}.begun").touch()
+        time.sleep(600)
+    except KeyboardInterrupt:
+        Path(path).write_text("saved")
+        raise
+
+
+def do_once(path):
+    """Die at the first try, succeed at the second."""
+    if not Path(path).exists():
+        Path(path).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "second try"
+
+
+def do_mask(_):
+    """The signals that are blocked here."""
+    return [int(number) for number in signal.pthread_sigmask(signal.SIG_BLOCK, [])]
+
+
+def execute_fake(content: str) -> str:
+    """Stand in for training: what happens to a run is told by its seed of the network."""
+    from srhm.lab.runs import Run
+    from srhm.lab.work import RunJob, finished
+
+    job = RunJob.from_dict(json.loads(content))
+    spec, path = job.spec, Path(job.checkpoint or "")
+    match spec.seeds.network:
+        case 1:
+            raise RuntimeError("the machine caught fire")
+        case 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+        case 3:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            do_once(str(path))
+        case 4:
+            raise MemoryError("no room")
+        case 5:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            do_save(str(path))
+        case 6:
+            time.sleep(0.3)
+    error = 0.2 / (1 + (spec.P / 300) ** 3)
+    metrics = {"error": error, "epochs": 3, "pid": os.getpid()}
+    seconds = {"train": 0.0, "sensitivities": 0.0}
+    return finished(Run(spec, "converged", metrics, [], seconds, {"srhm": "0"}, "cpu"))

@@ -1,0 +1,194 @@
+"""Active-tree execution: the dense network is the oracle, in double and in single precision."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binom
+
+from srhm import Dataset, Grammar, Params, Stream, split
+from srhm.nets import Leaves, build, outputs
+from srhm.nets.blocks import blockwise, rank_in_block, room
+from srhm.protocol import Protocol
+from srhm.training import advance, class_data, start
+from strategies import small_params
+
+FAMILIES = ("cnn", "lcn", "fcn")
+MODELS = {
+    "blanks": Params(n_c=3, v=3, m=2, s=2, s0=1, L=2),
+    "deep": Params(n_c=3, v=3, m=2, s=2, s0=2, L=3),
+    "sparsity B": Params(n_c=3, v=3, m=2, s=3, s0=1, L=2, sparsity="B"),
+    "no blanks": Params(n_c=3, v=3, m=2, s=2, s0=0, L=3),
+    "one level": Params(n_c=3, v=3, m=2, s=2, s0=3, L=1),
+}
+
+
+class Dense(eqx.Module):
+    """The same network, shown to the training as a foreign one: it computes every position."""
+
+    net: eqx.Module
+
+    def __call__(self, x):
+        return self.net(x)
+
+
+def filled(name, params, width, seed=0, **options):
+    """A network as it is built, its weights drawn by NumPy: nothing to compile."""
+    random = np.random.default_rng(seed)
+    form = eqx.filter_eval_shape(lambda: build(name, params, width, **options))
+    return jax.tree.map(lambda leaf: jnp.asarray(random.normal(size=leaf.shape), leaf.dtype), form)
+
+
+def batch_of(params, encoding, count=11, seed=0):
+    data = Dataset.draw(Stream(Grammar(params), seed, "independent"), count)
+    return Leaves(params, encoding, jnp.asarray(data.features), jnp.asarray(data.positions))
+
+
+def value_and_gradient(net, leaves, seed=0):
+    """A random combination of the outputs, and its gradient in all weights."""
+    weights = np.random.default_rng(seed).normal(size=(len(leaves.features), leaves.params.n_c))
+    combined = eqx.filter_value_and_grad(
+        lambda net: (outputs(net, leaves) * jnp.asarray(weights, net_type(net))).sum()
+    )
+    return eqx.filter_jit(combined)(net)
+
+
+def net_type(net):
+    return jax.tree.leaves(eqx.filter(net, eqx.is_inexact_array))[0].dtype
+
+
+def differences(first, second):
+    pairs = zip(jax.tree.leaves(first), jax.tree.leaves(second), strict=True)
+    return max(float(jnp.abs(one - other).max()) for one, other in pairs)
+
+
+def check_double(name, params, encoding, **options):
+    with jax.enable_x64(True):
+        net = filled(name, params, 5, encoding=encoding, dtype="float64", **options)
+        leaves = batch_of(params, encoding)
+        assert differences(value_and_gradient(net, leaves), value_and_gradient(Dense(net), leaves)) < 1e-12
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("model", MODELS)
+def test_outputs_and_gradients_are_those_of_the_dense_network(name, model):
+    check_double(name, MODELS[model], "whitened")
+
+
+@pytest.mark.parametrize("encoding", ["onehot", "onehot_blank"])
+@pytest.mark.parametrize("name", FAMILIES)
+def test_other_encodings(name, encoding):
+    check_double(name, MODELS["blanks"], encoding)
+
+
+@pytest.mark.parametrize("bias", ["shared", "none"])
+@pytest.mark.parametrize("model", ["blanks", "deep"])
+def test_blanks_that_are_alike_everywhere(model, bias):
+    """Where the bias is shared, the response to blanks is one constant a layer."""
+    check_double("cnn", MODELS[model], "whitened", bias=bias)
+
+
+@settings(max_examples=5)
+@given(small_params(), st.sampled_from(("cnn", "lcn")))
+def test_any_model(params, name):
+    if params.d <= 2000:
+        check_double(name, params, "whitened")
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_crowded_batches(name):
+    """All points the same: all children of a patch are at one place, far more than there is usually room for."""
+    params = MODELS["deep"]
+    with jax.enable_x64(True):
+        net = filled(name, params, 5, dtype="float64")
+        one = batch_of(params, "whitened", 1)
+        leaves = one._replace(
+            features=jnp.repeat(one.features, 40, axis=0), positions=jnp.repeat(one.positions, 40, axis=0)
+        )
+        assert differences(value_and_gradient(net, leaves), value_and_gradient(Dense(net), leaves)) < 1e-11
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("model", ["deep", "sparsity B"])
+def test_fifty_steps_in_single_precision(name, model):
+    params = MODELS[model]
+    sets = split(Grammar(params), P=100, P_test=10)
+    net, found = filled(name, params, 16), []
+    for one in (net, Dense(net)):
+        state, settings = start(one, Protocol(), rate=0.02, width=16, stop_loss=1e-9, order_seed=0)
+        state = advance(
+            state, class_data(sets.train, 4), settings, jnp.int32(50), jnp.int32(10**6),
+            params=params, encoding="whitened", batch_per_class=4,
+        )  # fmt: skip
+        found.append(state)
+    assert int(found[0].epoch) == int(found[1].epoch) > 2
+    np.testing.assert_allclose(found[0].epoch_loss, found[1].epoch_loss, rtol=1e-4)
+    assert differences(found[0].net, found[1].net) < 2e-3
+    moved = differences(found[0].net, net)
+    assert moved > 0.05, moved  # it did train
+
+
+# The kernel
+
+
+@pytest.mark.parametrize("usual", [1, 4, 9])
+def test_blockwise_is_a_loop_over_rows(usual):
+    """Nine rows in blocks 0 to 3 and a row for each of 8 places, with room for 1, 4 or 9 rows a block."""
+    random = np.random.default_rng(0)
+    weight, rows, every = (
+        random.normal(size=shape).astype(np.float32) for shape in ((4, 3, 5), (9, 3), (8, 3))
+    )
+    block = np.array([0, 2, 2, 3, 2, 0, 2, 2, 2], np.int32)
+    near = {"rtol": 1e-4, "atol": 1e-4}
+    slopes = random.normal(size=(9, 5)).astype(np.float32), random.normal(size=(8, 5)).astype(np.float32)
+
+    def combined(weight, rows, every):
+        found = blockwise((usual, 9), weight, rows, jnp.asarray(block), every)
+        return sum((one * slope).sum() for one, slope in zip(found, slopes, strict=True))
+
+    products, every_product = blockwise((usual, 9), *map(jnp.asarray, (weight, rows, block, every)))
+    np.testing.assert_allclose(
+        products, np.stack([rows[i] @ weight[block[i]] for i in range(9)]), rtol=1e-5, atol=1e-5
+    )
+    np.testing.assert_allclose(
+        every_product, np.stack([every[q] @ weight[q % 4] for q in range(8)]), rtol=1e-5, atol=1e-5
+    )
+    gradient = jax.jit(jax.grad(combined, argnums=(0, 1, 2)))(*map(jnp.asarray, (weight, rows, every)))
+    d_weight = np.zeros_like(weight)
+    for i in range(9):
+        d_weight[block[i]] += np.outer(rows[i], slopes[0][i])
+    for q in range(8):
+        d_weight[q % 4] += np.outer(every[q], slopes[1][q])
+    np.testing.assert_allclose(gradient[0], d_weight, **near)
+    np.testing.assert_allclose(
+        gradient[1], np.stack([weight[block[i]] @ slopes[0][i] for i in range(9)]), rtol=1e-4, atol=1e-4
+    )
+    np.testing.assert_allclose(
+        gradient[2], np.stack([weight[q % 4] @ slopes[1][q] for q in range(8)]), rtol=1e-4, atol=1e-4
+    )
+
+
+@given(st.lists(st.integers(0, 6), min_size=1, max_size=50))
+def test_ranks(blocks):
+    expected = [blocks[:i].count(block) for i, block in enumerate(blocks)]
+    assert rank_in_block(jnp.asarray(blocks, jnp.int32), 7).tolist() == expected
+
+
+def test_ranks_of_very_many_blocks():
+    """Where block and row do not fit into one 32-bit integer."""
+    blocks = np.random.default_rng(0).choice([5, 2**19, 2**20 - 1], 2100)
+    expected = [int((blocks[:i] == block).sum()) for i, block in enumerate(blocks)]
+    assert rank_in_block(jnp.asarray(blocks, jnp.int32), 2**20).tolist() == expected
+
+
+def test_room_costs_least_on_average():
+    """Against the cost counted from the binomial law, for 160 rows in 10 blocks, 80 in one at most."""
+    usual, most = room(160, 10, 80)
+    cost = {size: size + (1 - binom.cdf(size, 80, 0.2) ** 10) * 80 for size in range(1, 81)}
+    assert most == 80
+    assert cost[usual] == min(cost.values())
+    assert 20 < usual < 32
+    assert room(80, 2, 40) == (40, 40)  # no blanks: every block is full

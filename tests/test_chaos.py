@@ -1,0 +1,18 @@
+"""What kills cost: the runs that were under way, once more, and nothing else. Much more in long/test_long.py."""
+
+from pathlib import Path
+
+import pytest
+
+from chaos import chaos, check
+
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self/stat").exists(), reason="the processes are read in /proc"
+)
+
+
+def test_kills_of_workers_and_drivers_lose_nothing_and_change_nothing(tmp_path: Path) -> None:
+    calm = chaos(tmp_path, 60, 0, 0, seed=0, epochs=600)
+    killed = chaos(tmp_path, 60, worker_kills=6, driver_kills=2, seed=1, epochs=600)
+    check(killed, calm)
+    assert killed.explained.total() >= 5  # that kills met runs

@@ -1,0 +1,482 @@
+"""The command line: what it prints, what it refuses, and that a killed command goes on where it was."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import srhm
+from srhm.checkpoint import Checkpoint
+from srhm.cli import main
+from srhm.lab.runs import Run
+from srhm.lab.store import Store
+from srhm.lab.work import RunJob, finished
+
+SMALL = [
+    "--v",
+    "3",
+    "--s0",
+    "1",
+    "--width",
+    "16",
+    "--P-test",
+    "300",
+    "--stop-loss",
+    "0.02",
+    "--max-epochs",
+    "400",
+]
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """Call the command line in this process: exit status, standard output, standard error."""
+    status = 0
+    try:
+        main(list(arguments))
+    except SystemExit as end:
+        status = 0 if end.code is None else int(end.code)
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+@pytest.fixture(autouse=True)
+def in_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+BAD_MODELS = [
+    (["--v", "1"], "v = 1"),
+    (["--v", "two"], "v"),
+    (["--s", "1"], "s = 1"),
+    (["--s0", "-1"], "s0 = -1"),
+    (["--L", "0"], "L = 0"),
+    (["--L", "99"], "L = 99"),
+    (["--m", "7", "--v", "6"], "m = 7"),
+    (["--m", "0"], "m = 0"),
+    (["--n-c", "1"], "n_c = 1"),
+    (["--n-c", "37", "--m", "1"], "m = 1"),
+    (["--sparsity", "C"], "C"),
+    (["--nonsense", "3"], "nonsense"),
+]
+BAD_NETWORKS = [
+    (["--net", "rnn"], "rnn"),
+    (["--width", "0"], "width = 0"),
+    (["--bias", "shared", "--net", "lcn"], "bias = 'shared'"),
+    (["--encoding", "integer"], "encoding = 'integer'"),
+    (["--P-test", "0"], "P_test = 0"),
+    (["--P-test", "82944"], "Use P_test <= 82938"),
+    (["--P-test", "100000"], "P_test = 100000"),
+    (["--learning-rate", "-1"], "learning_rate = -1"),
+    (["--learning-rate", "nan"], "learning_rate = nan"),
+    (["--stop-loss", "0"], "stop_loss = 0"),
+    (["--max-epochs", "0"], "max_epochs = 0"),
+    (["--momentum", "1"], "momentum = 1"),
+    (["--batch-per-class", "0"], "batch_per_class = 0"),
+    (["--stop-every", "0"], "stop_every = 0"),
+    (["--sensitivity-inputs", "1"], "sensitivity_inputs = 1"),
+]
+BAD = [
+    *((["sample", *arguments], said) for arguments, said in BAD_MODELS),
+    (["sample", "--count", "0"], "count = 0"),
+    (["sample", "--count", "82945", "--out", "x.npz"], "count = 82945"),
+    (["sample", "--count", "20000"], "count = 20000"),
+    (["sample", "--seed", "-1"], "seed = -1"),
+    (["sample", "--out", "x.csv"], "out = 'x.csv'"),
+    (["sample", "--out", "missing/x.npz"], "out = 'missing/x.npz'"),
+    (["sample", "--out", "/proc/x.npz"], "out = '/proc/x.npz' cannot be written"),
+    (["sample", "--out", "x" * 300 + ".npz"], "cannot be written"),
+    (["sample", "--encoding", "ternary"], "ternary"),
+    *((["train", *arguments], said) for arguments, said in BAD_MODELS + BAD_NETWORKS),
+    (["train", "--P", "5"], "P = 5"),
+    (["train", "--P", "82000"], "P = 82000"),
+    (["train", "--seed", "-1"], "seeds.grammar = -1"),
+    (["train", "--budget", "0"], "budget = 0"),
+    (["train", "--store", "."], "store = '.'"),
+    (["train", "--store", "/proc/x/y.sqlite"], "store = '/proc/x/y.sqlite' cannot be written"),
+    (["train", "--store", "x" * 300], "store = "),
+    (["train", "--P-test", "82900"], "Use P <= 44"),
+    *((["pstar", *arguments], said) for arguments, said in BAD_MODELS + BAD_NETWORKS),
+    (["pstar", "--seeds", "0"], "seeds = 0"),
+    (["pstar", "--start", "0"], "start = 0"),
+    (["pstar", "--start", "1e9"], "start = 1"),
+    (["pstar", "--workers", "0"], "workers = 0"),
+    (["pstar", "--fix", "colour"], "colour"),
+    (["pstar", "--search", "guess"], "guess"),
+    (["pstar", "--store", "."], "store = '.'"),
+    (["pstar", "--store", "/proc/x/y.sqlite"], "store = '/proc/x/y.sqlite' cannot be written"),
+    (["pstar", "--store", "/dev/null"], "store = '/dev/null' is not a file"),
+    (["demo", "--workers", "0"], "workers = 0"),
+    (["demo", "--width", "0"], "width = 0"),
+    (["demo", "--directory", "/proc/x"], "directory = '/proc/x' cannot be written"),
+    ([], ""),
+    (["dance"], "dance"),
+]  # fmt: skip
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    ("arguments", "said"), BAD, ids=lambda value: " ".join(value) if isinstance(value, list) else ""
+)
+def test_bad_arguments_are_refused_before_anything_is_written(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    status, out, err = run(capsys, *arguments)
+    assert status == 2
+    assert out == ""
+    assert said in err
+    assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_in_the_way_is_left_alone(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    for name, arguments in (
+        ("x.npz", ["sample", "--out", "x.npz"]),
+        ("x.grammar.json", ["sample", "--out", "x.npz"]),
+        ("demo", ["demo"]),
+        ("file", ["train", "--store", "file/runs.sqlite"]),
+    ):
+        path = tmp_path / name
+        path.write_text("mine")
+        status, _, err = run(capsys, *arguments)
+        assert status == 2 and name in err
+        assert path.read_text() == "mine" and list(tmp_path.iterdir()) == [path]
+        path.unlink()
+
+
+@pytest.mark.parametrize("content", ["a note", "this is no database, and long enough for a header " * 20])
+def test_a_file_that_is_no_store_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, content: str
+) -> None:
+    (tmp_path / "other.sqlite").write_text(content)
+    for command in ("train", "pstar"):
+        status, out, err = run(capsys, command, "--store", "other.sqlite")
+        assert (status, out) == (2, "")
+        assert "store = 'other.sqlite' is not a store" in err and "Traceback" not in err
+    assert (tmp_path / "other.sqlite").read_text() == content and len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("command", [[], ["sample"], ["train"], ["pstar"], ["demo"]])
+def test_help_teaches(capsys: pytest.CaptureFixture[str], command: list[str]) -> None:
+    status, out, _ = run(capsys, *command, "--help")
+    assert status == 0
+    assert "usage" in out
+    expected = {
+        "train": "sensitivities",
+        "pstar": "90% t-interval",
+        "sample": "hidden variables",
+        "demo": "index.html",
+    }
+    assert expected.get(command[0] if command else "", "pstar") in out
+
+
+def test_sample_prints_the_data_of_the_library(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "sample", "--v", "4", "--s0", "1", "--count", "9", "--seed", "5", "--json")
+    content = json.loads(out)
+    params = srhm.Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)
+    data = srhm.Dataset.draw(srhm.Stream(srhm.Grammar(params, 5), 5), 9)
+    assert status == 0 and content["P_max"] == params.P_max
+    assert content["labels"] == data.labels.tolist()
+    assert content["inputs"] == data.encode("integer", np.int64).tolist()
+
+
+def test_sample_saves_all_hidden_variables(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    status, *_ = run(capsys, "sample", "--v", "4", "--count", "50", "--encoding", "integer", "--out", "x.npz")
+    assert status == 0
+    grammar = srhm.Grammar.load(tmp_path / "x.grammar.json")
+    with np.load(tmp_path / "x.npz", allow_pickle=False) as saved:
+        parsed = srhm.parse(grammar, saved["inputs"].astype(np.int64))
+        assert (parsed.label == saved["labels"]).all()
+        for level in (1, 2):
+            assert (parsed.rules[level - 1] == saved[f"rules_{level}"]).all()
+            assert (parsed.placements[level - 1] == saved[f"placements_{level}"]).all()
+
+
+def test_data_are_saved_without_a_dense_grid(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(srhm.Dataset, "encode", lambda *_: pytest.fail("it takes 8 d bytes a datum"))
+    assert run(capsys, "sample", "--count", "50", "--out", "x.npz")[0] == 0
+
+
+@pytest.mark.parametrize("when", ["numpy.savez_compressed", "srhm.Grammar.save", "srhm.Dataset.derivation"])
+def test_ctrl_c_while_data_are_saved_leaves_nothing(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    def interrupted(first: Any, *_: Any, **__: Any) -> None:
+        if when == "numpy.savez_compressed":
+            first.write(b"half of the ")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(when, interrupted)
+    status, out, err = run(capsys, "sample", "--out", "x.npz")
+    assert (status, out) == (130, "")
+    assert "interrupted. Nothing was written." in err and "same command" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_that_has_seen_enough_ends_it_quietly() -> None:
+    command = [sys.executable, "-m", "srhm.cli", "sample", "--count", "10000"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None and process.stderr is not None
+    assert b"P_max" in process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait(timeout=60) == 141
+
+
+class Oracle:
+    """Stands in for training: the error falls through 10% at P = 300, and no run converges if told so."""
+
+    def __init__(self, status: str = "converged") -> None:
+        self.status = status
+
+    def __call__(self, content: str) -> str:
+        run = RunJob.from_dict(json.loads(content)).spec
+        error = 0.2 / (1 + (run.P / 300) ** 3)
+        metrics = {"error": error, "S_21": error, "D_21": error, "epochs": 7}
+        return finished(Run(run, self.status, metrics, [], {"train": 1.0, "sensitivities": 0.1}, {}, "cpu"))
+
+
+@pytest.mark.parametrize(
+    ("options", "search"),
+    [
+        ([], "bisection"),
+        (["--protocol", "published"], "nearest_grid"),
+        (["--protocol", "published", "--search", "bisection"], "bisection"),
+        (["--search", "nearest_grid"], "nearest_grid"),
+    ],
+)
+def test_the_published_protocol_takes_the_published_rule(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, options: list[str], search: str
+) -> None:
+    monkeypatch.setattr("srhm.lab.executors.execute_job", Oracle())
+    status, out, _ = run(capsys, "pstar", "--seeds", "1", "--json", *options)
+    content = json.loads(out)
+    assert status == 0 and content["search"] == search
+    if search == "nearest_grid":
+        assert content["runs"] == 15
+        assert any(content["P_star"] == pytest.approx(point["P"]) for point in content["points"])
+
+
+def test_runs_that_did_not_converge_are_counted_and_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("srhm.lab.executors.execute_job", Oracle("epochs"))
+    command = ["pstar", "--seeds", "1"]
+    content = json.loads(run(capsys, *command, "--json")[1])
+    assert content["status"] == "bracketed" and content["unconverged"] == content["runs"] > 0
+    text = run(capsys, *command)[1]
+    assert f"Warning: {content['runs']} of {content['runs']} runs came to max_epochs = 10,000" in text
+    monkeypatch.setattr("srhm.lab.executors.execute_job", Oracle())
+    command += ["--store", "other.sqlite"]
+    assert json.loads(run(capsys, *command, "--json")[1])["unconverged"] == 0
+    assert "Warning" not in run(capsys, *command)[1]
+
+
+def test_the_demonstration_prints_json_alone(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("srhm.lab.executors.execute_job", Oracle("epochs"))
+    status, out, err = run(capsys, "demo", "--workers", "1", "--json")
+    table = json.loads(out)
+    assert status == 0 and "index.html grows" in err
+    assert [(row["network"], row["v"], row["s0"]) for row in table] == [
+        ("LCN", 4, 1), ("CNN", 6, 0), ("CNN", 6, 1), ("CNN", 6, 2),
+    ]  # fmt: skip
+    assert all(row["P*"] == pytest.approx(300, rel=0.02) and row["unconverged"] > 0 for row in table)
+    assert "Unconverged runs" in (tmp_path / "demo" / "index.html").read_text()
+
+
+def test_the_demonstration_prints_its_table(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("srhm.lab.executors.execute_job", Oracle())
+    monkeypatch.setattr("srhm.lab.demo._Show._write", lambda *_, **__: None)  # the figures take their time
+    status, out, err = run(capsys, "demo", "--workers", "1")
+    assert status == 0 and "measured, predicted, published" in out and "CNN" in out
+    assert "index.html grows" in err and "index.html" not in out and "nconverged" not in out
+
+
+def test_train_reports_and_reads_the_run_back(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    arguments = ["train", "--P", "300", *SMALL, "--json"]
+    status, out, _ = run(capsys, *arguments)
+    first = json.loads(out)
+    assert status == 0
+    assert first["status"] == "converged" and first["train_loss"] < 0.02
+    assert 0 <= first["test_error"] <= 2 / 3 and first["epochs"] >= 1
+    assert set(first["S"]) >= {"11", "12", "21", "22", "31", "32"} and set(first["D"]) == set(first["S"])
+    assert [path.name for path in (tmp_path / "srhm-runs").iterdir()] == ["runs.sqlite"]
+    _, out, _ = run(capsys, *arguments)
+    assert json.loads(out) == first  # wall times too: nothing was computed again
+    _, text, _ = run(capsys, *arguments[:-1])
+    assert "test error" in text and "layer 2" in text and "level 1" in text
+
+
+def test_a_stopped_run_goes_on_to_the_same_result(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    arguments = ["train", "--P", "300", *SMALL, "--stop-loss", "0.0001", "--max-epochs", "150", "--json"]
+    _, out, _ = run(capsys, *arguments, "--store", "whole.sqlite")
+    whole = json.loads(out)
+    _, out, _ = run(capsys, *arguments, "--store", "parts.sqlite", "--budget", "1e-9")
+    assert json.loads(out)["status"] == "stopped" and len(Store("parts.sqlite")) == 0
+    _, out, _ = run(capsys, *arguments, "--store", "parts.sqlite")
+    parts = json.loads(out)
+    assert parts["metrics"] == whole["metrics"]
+    assert not (tmp_path / "parts-checkpoints").exists()
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Processes that share compiled programs, as a user's do: what is loaded gives the bits of what is compiled."""
+    cache = tmp_path_factory.mktemp("cache")
+    return os.environ | {"JAX_ENABLE_COMPILATION_CACHE": "true", "XDG_CACHE_HOME": str(cache)}
+
+
+def pstar_command(store: str) -> list[str]:
+    return [
+        sys.executable,
+        "-m",
+        "srhm.cli",
+        "pstar",
+        *SMALL,
+        "--seeds",
+        "2",
+        "--workers",
+        "2",
+        "--json",
+        "--store",
+        store,
+    ]
+
+
+def rows(store: Path) -> int:
+    if not store.exists():
+        return 0
+    try:
+        with closing(sqlite3.connect(store)) as connection:
+            return connection.execute("select count(*) from runs").fetchone()[0]
+    except sqlite3.OperationalError:  # the table is not there yet
+        return 0
+
+
+def test_a_killed_pstar_resumes_and_comes_to_the_same_answer(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    def finished_command(store: str) -> dict[str, Any]:
+        done = subprocess.run(pstar_command(store), check=True, capture_output=True, env=environment)
+        return json.loads(done.stdout)
+
+    undisturbed = finished_command("a.sqlite")
+    assert undisturbed["status"] == "bracketed"
+    killed = tmp_path / "b.sqlite"
+    process = subprocess.Popen(
+        pstar_command(killed.name),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        env=environment,
+    )
+    wanted = undisturbed["runs"] // 2
+    deadline = time.monotonic() + 120
+    while rows(killed) < wanted and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    finished = rows(killed)
+    assert wanted <= finished < undisturbed["runs"]
+    wait_for_workers(process.pid)
+    resumed = finished_command(killed.name)
+    assert resumed["computed"] == undisturbed["runs"] - finished  # nothing lost, nothing done twice
+    for name in ("P_star", "interval", "runs", "points", "quantities"):
+        assert resumed[name] == undisturbed[name]
+    again = finished_command(killed.name)
+    assert again["computed"] == 0 and again["P_star"] == undisturbed["P_star"]
+
+
+def wait_for_workers(group: int) -> None:
+    """The workers of a killed driver end by themselves."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.1)
+    raise AssertionError("workers outlive their killed driver")
+
+
+def test_ctrl_c_leaves_nothing_broken(tmp_path: Path, environment: dict[str, str]) -> None:
+    """Again and again, the first time while the workers start."""
+    store = tmp_path / "c.sqlite"
+    for attempt in range(3):
+        wanted = rows(store) + 1 if attempt else 0
+        process = subprocess.Popen(
+            pstar_command(store.name),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            env=environment,
+        )
+        deadline = time.monotonic() + 120
+        while rows(store) < wanted and time.monotonic() < deadline and process.poll() is None:
+            time.sleep(0.02)
+        if attempt == 0:
+            wait_for_a_child(process.pid)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the whole group
+        out, err = process.communicate(timeout=20)
+        assert process.returncode == 130
+        assert out == "" and "the same command goes on" in err and "Traceback" not in err
+        wait_for_workers(process.pid)
+        assert rows(store) >= wanted
+    done = subprocess.run(pstar_command(store.name), check=True, capture_output=True, env=environment)
+    assert json.loads(done.stdout)["P_star"]
+    assert [path.name for path in tmp_path.iterdir()] == [store.name]
+
+
+def wait_for_a_child(driver: int) -> None:
+    """Wait until a process has children that run Python as workers do."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        commands = subprocess.run(
+            ["ps", "-ww", "-o", "args=", "--ppid", str(driver)], capture_output=True, text=True
+        ).stdout
+        if "spawn_main" in commands:
+            return
+        time.sleep(0.02)
+    raise AssertionError("no worker was started")
+
+
+@pytest.mark.parametrize("first", ["measure", "store"])
+def test_ctrl_c_after_training_does_not_lose_it(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    """A long run is kept until its row is in the store, whatever is interrupted before."""
+
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    arguments = ["train", "--P", "300", *SMALL, "--json"]
+    monkeypatch.setattr(Checkpoint, "due", lambda self: True)  # as if every run were long
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "srhm.lab.execution.sensitivities" if first == "measure" else "srhm.cli.measure.Store.put",
+            interrupted,
+        )
+        status, out, err = run(capsys, *arguments)
+    assert status == 130 and out == "" and "goes on" in err
+    (checkpoint,) = (tmp_path / "srhm-runs" / "runs-checkpoints").iterdir()
+    assert checkpoint.stat().st_size > 0
+    monkeypatch.setattr("srhm.training.run.SingleRun._call", lambda *_: pytest.fail("it trains again"))
+    status, out, _ = run(capsys, *arguments)
+    assert status == 0 and json.loads(out)["status"] == "converged"
+    assert [path.name for path in (tmp_path / "srhm-runs").iterdir()] == ["runs.sqlite"]

@@ -1,0 +1,252 @@
+"""The commands for many runs: the same rows on every executor, by shards and merge, and after any interruption."""
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from srhm.cli import main
+from srhm.lab.store import Store
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning:ray"),
+    pytest.mark.filterwarnings("ignore::FutureWarning:ray"),
+]
+
+GRID = """
+title = "small"
+
+[[runs]]
+net = ["cnn", "lcn"]
+v = 3
+width = 8
+P = [60, 90]
+P_test = 100
+seeds = 2
+max_epochs = 6
+
+[[pstar]]
+net = "cnn"
+v = 3
+width = 8
+P_test = 100
+seeds = 1
+max_epochs = 6
+search = "nearest_grid"
+start = 60
+"""
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "GRID.toml").write_text(GRID)
+    return tmp_path
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    status = 0
+    try:
+        main(list(arguments))
+    except SystemExit as ended:
+        status = int(ended.code or 0)
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def rows(store: str) -> dict[str, Any]:
+    return {run.spec.hash: (run.status, run.metrics) for run in Store(store).runs()}
+
+
+def test_the_same_rows_on_every_executor_and_by_shards(
+    capsys: pytest.CaptureFixture[str], here: Path
+) -> None:
+    status, out, _ = run(capsys, "run", "GRID.toml", "--store", "one.sqlite", "--workers", "1", "--json")
+    content = json.loads(out)
+    alone = rows("one.sqlite")
+    assert status == 0 and content["failed"] == 0 and content["total"] == content["done"] == 9
+    assert content["computed"] == len(alone) > 8 + 5
+    assert len(content["pstar"]) == 1 and content["pstar"][0]["params"]["v"] == 3
+    for on in ("local", "ray"):
+        command = [sys.executable, "-m", "srhm.cli", "run", "GRID.toml", "--workers", "2", "--on", on]
+        command += ["--store", f"{on}.sqlite"]
+        # In a process of its own: Ray keeps the token that it read first for the life of a process.
+        environment = os.environ | {"RAY_AUTH_TOKEN": secrets.token_hex(32)}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0 and "0 failed" in done.stdout and "9 of 9 done" in done.stderr
+        assert rows(f"{on}.sqlite") == alone
+    for number in (1, 2, 3):
+        status, out, _ = run(capsys, "run", "GRID.toml", "--shard", f"{number}/3", "--workers", "1", "--json")
+        assert status == 0 and json.loads(out)["total"] == 3
+    shards = sorted(str(path) for path in (here / "srhm-runs").iterdir())
+    assert [Path(path).name for path in shards] == [f"GRID-shard-{n}-of-3.sqlite" for n in (1, 2, 3)]
+    status, out, _ = run(capsys, "merge", "all.sqlite", *shards)
+    assert status == 0 and out.startswith(f"{len(alone)} runs added, ")
+    assert rows("all.sqlite") == alone
+    status, out, _ = run(capsys, "merge", "all.sqlite", *shards, "--json")
+    assert json.loads(out)["added"] == 0
+    status, out, _ = run(capsys, "run", "GRID.toml", "--store", "all.sqlite", "--json")
+    assert json.loads(out)["computed"] == 0
+    assert json.loads(out)["pstar"][0]["P_star"] == content["pstar"][0]["P_star"]
+
+
+def test_a_plan_computes_nothing(capsys: pytest.CaptureFixture[str], here: Path) -> None:
+    status, out, _ = run(capsys, "run", "GRID.toml", "--plan", "--json")
+    assert status == 0
+    assert json.loads(out) == {
+        "runs": 8, "searches": 1, "begun_or_finished": 0, "failed": 0, "store": "srhm-runs/runs.sqlite"
+    }  # fmt: skip
+    assert [path.name for path in here.iterdir()] == ["GRID.toml"]
+
+
+def test_failures_are_told_and_tried_again_when_asked(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from srhm.lab.work import execute_job
+
+    def work(content: str) -> str:
+        if json.loads(content)["spec"]["net"] == "lcn":
+            raise RuntimeError("the machine caught fire")
+        return execute_job(content)
+
+    monkeypatch.setattr("srhm.lab.executors.execute_job", work)
+    command = ["run", "GRID.toml", "--store", "runs.sqlite", "--workers", "1"]
+    status, out, err = run(capsys, *command)
+    assert status == 1 and "4 failed" in out and "RuntimeError: the machine caught fire" in out
+    assert "4 failed" in err
+    status, out, _ = run(capsys, "status", "runs.sqlite", "--json", "--failures")
+    content = json.loads(out)
+    assert status == 0 and (content["failed"], content["running"]) == (4, 0)
+    assert {one["spec"]["net"] for one in content["failures"]} == {"lcn"}
+    assert [(one["state"], one["done"], one["total"]) for one in content["drivers"]] == [("done", 9, 9)]
+    status, out, _ = run(capsys, "status", "runs.sqlite")
+    assert (
+        "4 failed" in out and "failed (error, 1 tries): lcn, P = 60" in out and "--failures lists all" in out
+    )
+    monkeypatch.setattr("srhm.lab.executors.execute_job", execute_job)
+    assert run(capsys, *command)[0] == 1  # known to have failed
+    assert run(capsys, *command, "--again")[0] == 0
+    assert json.loads(run(capsys, "status", "runs.sqlite", "--json")[1])["failed"] == 0
+
+
+def test_tables_are_exported(capsys: pytest.CaptureFixture[str]) -> None:
+    import pandas
+
+    run(capsys, "run", "GRID.toml", "--store", "runs.sqlite", "--workers", "1")
+    status, out, _ = run(capsys, "export", "runs.parquet", "--store", "runs.sqlite")
+    table = pandas.read_parquet("runs.parquet")
+    assert status == 0 and f"wrote {len(table)} runs" in out
+    run(capsys, "export", "runs.csv", "--store", "runs.sqlite")
+    assert set(pandas.read_csv("runs.csv")["hash"]) == set(table["hash"]) == set(rows("runs.sqlite"))
+    assert {"net", "v", "P", "error", "S_21", "seed_network", "protocol_momentum"} <= set(table.columns)
+
+
+def test_weights_are_kept_when_asked_for(capsys: pytest.CaptureFixture[str], here: Path) -> None:
+    from srhm.lab.weights import load_weights
+    from srhm.nets import build
+
+    command = ["run", "GRID.toml", "--store", "runs.sqlite", "--workers", "1", "--json"]
+    computed = json.loads(run(capsys, *command)[1])["computed"]
+    assert not (here / "runs-weights").exists()
+    assert json.loads(run(capsys, *command, "--keep-weights")[1])["computed"] == computed
+    assert json.loads(run(capsys, *command, "--keep-weights")[1])["computed"] == 0
+    store = Store("runs.sqlite")
+    one = next(store.runs(net="lcn"))
+    assert one.weights is not None
+    net = load_weights(store.weights_folder, one.weights, build("lcn", one.spec.params, one.spec.width))
+    assert net.readout.shape == (8, 3)
+
+
+LONG = "[[runs]]\nv = 4\nwidth = 64\nP = [300, 400, 500, 600]\nP_test = 500\nstop_loss = 1e-12\nmax_epochs = 1000000\n"
+
+
+def started(*arguments: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-m", "srhm.cli", "run", "LONG.toml", "--store", "long.sqlite", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def wait_until_running(capsys: pytest.CaptureFixture[str], count: int) -> dict[str, Any]:
+    deadline = time.monotonic() + 60
+    content: dict[str, Any] = {}
+    while time.monotonic() < deadline:
+        status, out, _ = run(capsys, "status", "long.sqlite", "--json")
+        content = json.loads(out) if status == 0 else {}
+        if content.get("running", 0) >= count:
+            return content
+        time.sleep(0.2)
+    raise AssertionError(f"never {count} running: {content}")
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_cancelled_from_another_terminal(
+    capsys: pytest.CaptureFixture[str], here: Path, workers: str
+) -> None:
+    (here / "LONG.toml").write_text(LONG)
+    process = started("--workers", workers)
+    content = wait_until_running(capsys, int(workers))
+    assert [one["state"] for one in content["drivers"]] == ["running"]
+    assert content["drivers"][0]["pid"] == process.pid
+    time.sleep(6)  # the runs have compiled
+    status, out, _ = run(capsys, "cancel", "long.sqlite")
+    assert (status, out) == (0, "1 drivers were asked to stop, 1 have ended\n")
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130 and "asked to stop by srhm cancel" in err and "Traceback" not in err
+    kept = list((here / "long-checkpoints").iterdir())
+    assert len(kept) == int(workers)
+    content = json.loads(run(capsys, "status", "long.sqlite", "--json")[1])
+    assert content["running"] == 0 and content["drivers"][0]["state"] == "stopped"
+
+
+def test_a_killed_driver_leaves_its_runs_to_the_next(capsys: pytest.CaptureFixture[str], here: Path) -> None:
+    (here / "LONG.toml").write_text(LONG)
+    first = started("--workers", "2")
+    wait_until_running(capsys, 2)
+    os.killpg(first.pid, signal.SIGKILL)
+    first.communicate()
+    content = json.loads(run(capsys, "status", "long.sqlite", "--json")[1])
+    assert content["running"] == 0 and content["drivers"][0]["state"] == "lost"
+    second = started("--workers", "2")
+    wait_until_running(capsys, 2)  # at once: the claims of the dead are void
+    os.killpg(second.pid, signal.SIGKILL)
+    second.communicate()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "none.toml"], "grid = 'none.toml' cannot be read"),
+        (["run", "GRID.toml", "--shard", "4/3"], "shard = 4 is above 3"),
+        (["run", "GRID.toml", "--shard", "one"], "shard = 'one' is not of the form i/n"),
+        (["run", "GRID.toml", "--on", "moon"], "on = 'moon' is no place for runs"),
+        (["run", "GRID.toml", "--limit", "0"], "limit = 0.0 is not a finite number > 0"),
+        (["run", "GRID.toml", "--retries", "-1"], "retries = -1 is below 0"),
+        (["run", "GRID.toml", "--store", "GRID.toml"], "is not a store of srhm runs"),
+        (["run", "GRID.toml", "--store", "mysql://x/y"], "store = 'mysql://x/y'"),
+        (["run", "GRID.toml", "--on", "ray://nowhere"], "nowhere"),
+        (["run", "GRID.toml", "--gpu-memory", "80"], "gpu_memory = 80.0 is for clusters"),
+        (["status", "none.sqlite"], "store = 'none.sqlite' does not exist"),
+        (["cancel", "none.sqlite"], "does not exist"),
+        (["merge", "all.sqlite", "none.sqlite"], "does not exist"),
+        (["merge", "all.sqlite"], "names no store"),
+        (["export", "runs.txt"], "ends in neither .parquet nor .csv"),
+        (["export", "runs.csv", "--store", "none.sqlite"], "does not exist"),
+    ],
+)
+def test_bad_arguments_are_refused_before_anything_is_written(
+    capsys: pytest.CaptureFixture[str], here: Path, arguments: list[str], said: str
+) -> None:
+    status, out, err = run(capsys, *arguments)
+    assert status == 2 and out == "" and said in err and "Traceback" not in err
+    assert [path.name for path in here.iterdir()] == ["GRID.toml"]

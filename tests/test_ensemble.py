@@ -1,0 +1,104 @@
+"""Ensembles: every member is the run that it would be alone."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from srhm import Grammar, Params, split
+from srhm.nets import build
+from srhm.protocol import Protocol
+from srhm.training import Task, advance, class_data, start, train, train_ensemble
+from srhm.training.ensemble import _advance_together
+from srhm.training.run import SingleRun
+
+PARAMS = Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)
+
+
+def task(number, name="cnn", P=45, dtype="float32", width=8, **options):
+    """A run with rules, data, weights, order, P and rate of its own."""
+    random = np.random.default_rng(number)
+    form = eqx.filter_eval_shape(lambda: build(name, PARAMS, width, dtype=dtype))
+    net = jax.tree.map(lambda leaf: jnp.asarray(random.normal(size=leaf.shape), leaf.dtype), form)
+    sets = split(Grammar(PARAMS, number), P + 7 * number, 100, seed=number)
+    rate = 0.05 / (1 + number)
+    return Task(net, sets.train, sets.test, rate, width, order_seed=number, **options)
+
+
+def alone(one):
+    return train(
+        one.net, one.train_set, one.test_set, rate=one.rate, width=one.width, stop_loss=one.stop_loss,
+        protocol=one.protocol, order_seed=one.order_seed, record=one.record,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["cnn", "lcn", "fcn"])
+def test_fifty_steps_agree_in_double_precision(name):
+    """Members with 3, 4 and 5 batches an epoch, in a program with room for a fourth."""
+    with jax.enable_x64(True):
+        runs = [SingleRun(task(number, name, dtype="float64")) for number in range(3)]
+        slots = max(run.data.features.shape[1] for run in runs)
+        assert all(run.data.features.shape[1] == slots for run in runs)
+        for run in runs:
+            run.limits = lambda steps: (steps, 10**6)
+        _advance_together(runs, [run.data for run in runs], 4, 50)
+        for number, run in enumerate(runs):
+            one = task(number, name, dtype="float64")
+            state, settings = start(
+                one.net, Protocol(), rate=one.rate, width=8, stop_loss=1e-3, order_seed=number
+            )
+            state = advance(
+                state, class_data(one.train_set, 4), settings, jnp.int32(50), jnp.int32(10**6),
+                params=PARAMS, encoding="whitened", batch_per_class=4,
+            )  # fmt: skip
+            assert (int(run.state.epoch), int(run.state.batch)) == (int(state.epoch), int(state.batch))
+            pairs = zip(jax.tree.leaves(run.state), jax.tree.leaves(state), strict=True)
+            assert max(float(jnp.abs(a - b).max()) for a, b in pairs) < 1e-10
+            moved = zip(jax.tree.leaves(state.net), jax.tree.leaves(one.net), strict=True)
+            assert max(float(jnp.abs(a - b).max()) for a, b in moved) > 0.01
+
+
+def test_each_member_stops_on_its_own():
+    """By loss or at the last epoch, with records, and the program shrinks as members leave."""
+    with jax.enable_x64(True):
+        tasks = [
+            task(0, dtype="float64", stop_loss=0.5, record=True),
+            task(1, dtype="float64", stop_loss=0.05, protocol=Protocol(max_epochs=60)),
+            task(2, dtype="float64", stop_loss=1e-9, protocol=Protocol(max_epochs=12, look_every=5)),
+            task(3, dtype="float64", stop_loss=1e-9, protocol=Protocol(max_epochs=7, batches="fixed")),
+        ]
+        left = []
+        found = train_ensemble(tasks, progress=left.append)
+        for one, member in zip(tasks, found, strict=True):
+            single = alone(one)
+            for name in ("status", "epochs", "steps", "test_error", "best_test_error", "best_epoch"):
+                assert getattr(member, name) == getattr(single, name), name
+            assert abs(member.train_loss - single.train_loss) < 1e-9
+            assert [point["step"] for point in member.record] == [point["step"] for point in single.record]
+    assert {one.status for one in found} == {"converged", "epochs"}
+    assert left[0] == 4 and left[-1] == 1
+
+
+def test_a_diverged_member_disturbs_nobody():
+    tasks = [task(0, protocol=Protocol(max_epochs=5)), task(1, protocol=Protocol(max_epochs=5))]
+    wild = Task(tasks[1].net, tasks[1].train_set, tasks[1].test_set, 1e30, 8, protocol=Protocol(max_epochs=5))
+    first, second = train_ensemble([tasks[0], wild])
+    assert (first.status, second.status) == ("epochs", "diverged")
+    single = alone(tasks[0])
+    assert abs(first.train_loss - single.train_loss) < 1e-4
+    assert first.test_error == single.test_error
+
+
+def test_a_budget_stops_all():
+    found = train_ensemble([task(0), task(1)], budget=0)
+    assert [one.status for one in found] == ["stopped", "stopped"]
+    assert [one.steps for one in found] == [0, 0]
+
+
+def test_refused():
+    with pytest.raises(ValueError, match=r"^tasks = 0 is below 1\. Use tasks >= 1\.$"):
+        train_ensemble([])
+    for other in (task(1, "lcn"), task(1, width=9), task(1, protocol=Protocol(batch_per_class=3))):
+        with pytest.raises(ValueError, match="has another model, network, encoding or batch than the first"):
+            train_ensemble([task(0), other])

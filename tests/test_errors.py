@@ -1,0 +1,80 @@
+import math
+import pickle
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from srhm import ArgumentError, MissingExtraError, SrhmError
+from srhm.errors import check_integer, check_number
+
+
+def test_message_names_argument_value_and_fix():
+    error = ArgumentError("s", 1, "is below 2", "Use s >= 2")
+    assert str(error) == "s = 1 is below 2. Use s >= 2."
+    assert (error.argument, error.value) == ("s", 1)
+    assert isinstance(error, SrhmError) and isinstance(error, ValueError)
+
+
+def test_long_values_are_cut():
+    message = str(ArgumentError("text", "x" * 10**6, "is too long", "Use less"))
+    assert len(message) < 300 and message.endswith("... is too long. Use less.")
+
+
+@pytest.mark.parametrize(
+    "error", [ArgumentError("s", 1, "is below 2", "Use s >= 2"), MissingExtraError("sqlalchemy", "lab")]
+)
+def test_errors_survive_the_way_between_processes(error):
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is type(error) and str(again) == str(error) and vars(again) == vars(error)
+
+
+def test_missing_extra_says_what_to_install():
+    error = MissingExtraError("sqlalchemy", "lab")
+    assert isinstance(error, ImportError) and "pip install 'srhm[lab]'" in str(error)
+
+
+@pytest.mark.parametrize("value", [5, np.int8(5), np.uint64(5), np.array(5)])
+def test_integers_of_any_kind_become_int(value):
+    number = check_integer("n", value, least=5, most=5)
+    assert number == 5 and type(number) is int
+
+
+@pytest.mark.parametrize("value", [True, np.True_, 5.0, np.float64(5), "5", None, [5], int, 5j])
+def test_other_things_are_refused(refuses, value):
+    with refuses("n", repr(value), "Give n as an int"):
+        check_integer("n", value)
+
+
+def test_bounds(refuses):
+    with refuses("n", 4, "Use n >= 5"):
+        check_integer("n", 4, least=5)
+    with refuses("n", 6, "Use n <= 5"):
+        check_integer("n", 6, most=5)
+
+
+@pytest.mark.parametrize("value", [5, 5.0, np.int8(5), np.float32(5), Fraction(5)])
+def test_numbers_of_any_kind_become_float(value):
+    number = check_number("x", value, above=4.0, below=6.0)
+    assert number == 5 and type(number) is float
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, "five", None, [5], 5j, 10**400])
+def test_what_is_no_finite_number_is_refused(refuses, value):
+    with refuses("x", repr(value)[:20], "Give x as a finite number"):
+        check_number("x", value)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "bad", "wanted"),
+    [
+        ({"above": 0.0}, [0, -1e-300], "> 0"),
+        ({"below": 1.0}, [1, 2.0], "< 1"),
+        ({"above": 0.0, "below": 1.0}, [0.0, 1.0], "> 0 and < 1"),
+    ],
+)
+def test_bounds_of_numbers_are_excluded(refuses, bounds, bad, wanted):
+    assert check_number("x", 0.5, **bounds) == 0.5
+    for value in bad:
+        with refuses("x", value, f"Give x as a finite number {wanted}"):
+            check_number("x", value, **bounds)

@@ -1,0 +1,305 @@
+"""The frame of the house: who imports whom, what no file does, and the files that go with the package."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCE = ROOT / "src" / "srhm"
+
+DIRECT = {
+    "errors": "",
+    "files": "",
+    "randomness": "errors",
+    "permutation": "errors randomness",
+    "params": "errors",
+    "grammar": "params randomness files",
+    "derivation": "grammar",
+    "encoding": "params",
+    "stream": "derivation permutation",
+    "dataset": "stream encoding",
+    "inference": "derivation",
+    "nets": "encoding randomness",
+    "protocol": "params",
+    "checkpoint": "errors files",
+    "training": "nets dataset protocol checkpoint",
+    "representation": "dataset nets",
+    "complexity": "errors",
+    "exponent": "errors",
+    "theory": "dataset nets",
+    "learners": "dataset",
+    "interop": "dataset",
+    "lab": "__init__ inference training representation complexity exponent theory learners interop",
+    "cli": "lab",
+    "__init__": "dataset inference",
+}
+"""What each room (a module or package srhm.ROOM) may import of ours, itself apart; the rooms that those may
+import are allowed too. `__init__` is the front door, `from srhm import ...`."""
+
+DATA_ROOMS = ("params", "grammar", "derivation", "stream", "dataset", "encoding", "inference")
+GROUND_FLOOR = ("errors", "files", "randomness", "permutation")
+HEAVY = {"jax", "jaxlib", "equinox", "optax", "torch", "tensorflow", "ray", "sqlalchemy", "matplotlib"}
+"""What neither the data rooms nor the ground floor import when they are imported themselves."""
+
+PICKLERS = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
+
+
+@cache
+def allowed(room: str) -> frozenset[str]:
+    """Return the rooms that a room may import, itself included."""
+    direct = DIRECT[room].split()
+    return frozenset({room, *direct}).union(*(allowed(other) for other in direct))
+
+
+def sources() -> list[Path]:
+    return sorted(SOURCE.rglob("*.py"))
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+def is_room(name: str) -> bool:
+    return name in DIRECT or (SOURCE / name).is_dir() or (SOURCE / f"{name}.py").is_file()
+
+
+def package_of(path: Path) -> list[str]:
+    return ["srhm", *path.relative_to(SOURCE).parent.parts]
+
+
+def imported(node: ast.AST, package: list[str]) -> list[str]:
+    """Return the full names that an import statement asks for, relative ones resolved."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        parents = package[: len(package) + 1 - node.level] if node.level else []
+        base = ".".join([*parents, *([node.module] if node.module else [])])
+        return [f"{base}.{alias.name}" for alias in node.names]
+    return []
+
+
+def room_imports(tree: ast.AST, package: list[str]) -> Iterator[tuple[int, str]]:
+    """Yield (line, room) for every import of ours, those inside functions and for type checking included."""
+    for node in ast.walk(tree):
+        for name in imported(node, package):
+            parts = name.split(".")
+            if parts[0] == "srhm":
+                # `from srhm.params import Params` names a room, `from srhm import Params` the front door.
+                yield node.lineno, parts[1] if len(parts) > 1 and is_room(parts[1]) else "__init__"
+
+
+def immediate(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes that run when a module is imported: not bodies of functions, not `if TYPE_CHECKING`."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            yield from (inner for branch in node.orelse for inner in (branch, *immediate(branch)))
+            continue
+        yield node
+        yield from immediate(node)
+
+
+def heavy_imports(tree: ast.AST, package: list[str]) -> Iterator[tuple[int, str]]:
+    """Yield (line, library) for each import of a heavy library that runs at import time."""
+    for node in immediate(tree):
+        for name in imported(node, package):
+            if name.split(".")[0] in HEAVY:
+                yield node.lineno, name.split(".")[0]
+
+
+def forbidden(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Yield (line, what) for pickles, global seeds and bare excepts."""
+    for node in ast.walk(tree):
+        for name in imported(node, []):
+            if name.split(".")[0] in PICKLERS:
+                yield node.lineno, f"imports {name.split('.')[0]}, but no file is read or written as a pickle"
+            if name.startswith(("numpy.random.seed", "random.seed")):
+                yield node.lineno, "imports a global seed; use srhm.randomness"
+        if isinstance(node, ast.ExceptHandler) and node.type is None:
+            yield node.lineno, "has a bare except; name the error"
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            if re.search(r"(^|\.)random\.(seed|set_state)$", called) or called == "torch.manual_seed":
+                yield node.lineno, f"calls {called}; no global seed is ever set, use srhm.randomness"
+            for keyword in node.keywords:
+                if keyword.arg == "allow_pickle" and getattr(keyword.value, "value", True):
+                    yield node.lineno, f"calls {called} with allow_pickle; no file is read as a pickle"
+
+
+# The checks themselves are checked: each must find what it is there for, and only that.
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("from .lab.store import Store", ["lab"]),
+        ("from ..params import Params", ["params"]),
+        ("from . import grammar, nonsense", ["grammar", "__init__"]),
+        ("import srhm.nets.cnn", ["nets"]),
+        ("from srhm import Params", ["__init__"]),
+        ("import srhm", ["__init__"]),
+        ("def late():\n    from srhm.lab import run", ["lab"]),
+        ("import numpy\nfrom srhmx import a", []),
+    ],
+)
+def test_room_imports_are_found(code, expected):
+    package = ["srhm", "nets"] if "from .." in code else ["srhm"]
+    assert [room for _, room in room_imports(ast.parse(code), package)] == expected
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("import jax.numpy as jnp", ["jax"]),
+        ("try:\n    from torch import nn\nexcept ImportError:\n    nn = None", ["torch"]),
+        ("class A:\n    import optax", ["optax"]),
+        ("def late():\n    import jax", []),
+        ("if TYPE_CHECKING:\n    import jax\nelse:\n    import torch", ["torch"]),
+        ("import jaxtyping, numpy", []),
+    ],
+)
+def test_heavy_imports_are_found(code, expected):
+    assert [name for _, name in heavy_imports(ast.parse(code), ["srhm"])] == expected
+
+
+@pytest.mark.parametrize(
+    ("code", "count"),
+    [
+        ("import pickle", 1),
+        ("from joblib import dump", 1),
+        ("np.random.seed(0)", 1),
+        ("from random import seed", 1),
+        ("torch.manual_seed(seed)", 1),
+        ("np.load(path, allow_pickle=True)", 1),
+        ("np.load(path, allow_pickle=flag)", 1),
+        ("np.load(path, allow_pickle=False)", 0),
+        ("try:\n    f()\nexcept:\n    pass", 1),
+        ("try:\n    f()\nexcept ValueError:\n    pass", 0),
+        ("rng = np.random.default_rng(0)\nseed(1)", 0),
+    ],
+)
+def test_forbidden_things_are_found(code, count):
+    assert len(list(forbidden(ast.parse(code)))) == count
+
+
+def test_the_table_is_an_order():
+    for room, direct in DIRECT.items():
+        assert set(direct.split()) <= set(DIRECT), f"the entry of {room} names a room that has none"
+        reached, frontier = set(), set(direct.split())
+        while frontier:
+            reached |= frontier
+            frontier = {after for one in frontier for after in DIRECT[one].split()} - reached
+        assert room not in reached, f"{room} may import itself through another room"
+    for room in (*DATA_ROOMS, *GROUND_FLOOR, "__init__"):
+        assert allowed(room) <= {*DATA_ROOMS, *GROUND_FLOOR, "__init__"}, f"{room} reaches beyond the data"
+    for room in set(DIRECT) - {"lab", "cli"}:
+        assert "lab" not in allowed(room), f"only cli imports lab, not {room}"
+    for room in ("complexity", "exponent"):
+        assert allowed(room) == {room, "errors"}, f"{room} serves any measurements, not ours alone"
+
+
+def test_every_room_is_declared():
+    rooms = {room_of(path) for path in sources()}
+    assert "errors" in rooms, f"no package was found in {SOURCE}"
+    assert rooms <= set(DIRECT), (
+        f"srhm has rooms that are not declared: {sorted(rooms - set(DIRECT))}. "
+        "Say in the table DIRECT at the top of tests/test_frame.py what each may import"
+    )
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_rooms_import_only_earlier_rooms(path):
+    room = room_of(path)
+    rooms = allowed(room) if room in DIRECT else frozenset()
+    wrong = [
+        f"line {line} imports srhm{'' if other == '__init__' else '.' + other}"
+        for line, other in room_imports(ast.parse(path.read_text("utf-8")), package_of(path))
+        if other not in rooms
+    ]
+    assert not wrong, f"{path.relative_to(ROOT)}: {wrong}. {room} may import {sorted(rooms)}; see DIRECT"
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_data_rooms_are_light(path):
+    if room_of(path) in (*DATA_ROOMS, *GROUND_FLOOR, "__init__"):
+        found = list(heavy_imports(ast.parse(path.read_text("utf-8")), package_of(path)))
+        assert not found, f"{path.relative_to(ROOT)} imports {found} when it is imported; do so in a function"
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    """What the reading of the code says, seen from outside: a fresh interpreter at the front door."""
+    code = f"import sys, srhm; print(srhm.__file__); print(*sorted({HEAVY!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    origin, loaded = done.stdout.splitlines()
+    assert Path(origin).resolve() == SOURCE / "__init__.py", f"another srhm is installed: {origin}"
+    assert loaded == "", f"import srhm loads {loaded}"
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_no_pickle_no_global_seed_no_bare_except(path):
+    found = [f"line {line} {what}" for line, what in forbidden(ast.parse(path.read_text("utf-8")))]
+    assert not found, f"{path.relative_to(ROOT)}: {found}"
+
+
+def project() -> dict:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+
+def test_citation():
+    """CITATION.cff is the plain subset of YAML that it claims to be, and says what it has to say."""
+    text = (ROOT / "CITATION.cff").read_text("utf-8")
+    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    folded = False  # inside the text below a line that ends with ">-"
+    for line in lines:
+        indent = len(line) - len(line.lstrip(" "))
+        folded = folded and indent > 0
+        pair = re.fullmatch(r"(- )?[\w-]+:( \S.*)?|- \S.*", line.strip())
+        assert "\t" not in line and indent % 2 == 0, f"odd indentation: {line!r}"
+        assert folded or pair, f"neither a key with its value nor an item: {line!r}"
+        if not folded:
+            value = line.strip().removeprefix("- ").partition(": ")[2]
+            assert value.startswith('"') or ": " not in value, f"a colon in a value needs quotes: {line!r}"
+        folded = folded or line.endswith(">-")
+
+    top = dict(match.groups() for match in re.finditer(r"^([\w-]+):(?: (.*))?$", text, re.MULTILINE))
+    for key in ("cff-version", "message", "title", "authors", "version", "license", "references"):
+        assert key in top, f"CITATION.cff has no {key}"
+    assert top["cff-version"] == "1.2.0"
+    assert top["version"] == project()["version"], "CITATION.cff and pyproject.toml differ in the version"
+    assert top["license"] == project()["license"]
+    paper = text.split("references:")[1]
+    for fact in ("Tomasini", "Umberto M.", "Wyart", "2024", "235", "48369", "48389", "2404.10727"):
+        assert fact in paper, f"the reference to the paper lacks {fact}"
+
+
+def test_constraints_pin_every_dependency():
+    """Every requirement of pyproject.toml has one exact version in constraints.txt, not below its bound."""
+
+    def normal(name: str) -> str:
+        return re.sub(r"[-_.]+", "-", name).lower()
+
+    def numbers(version: str) -> tuple[int, ...]:
+        return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
+
+    lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    pins = [line for line in lines if line.strip() and not line.startswith("#")]
+    for pin in pins:
+        assert re.fullmatch(r"[\w.-]+==[\w.]+( ;.*)?", pin), f"no exact version: {pin}"
+    versions = {normal(pin.split("==")[0]): pin.split("==")[1] for pin in pins}
+    assert len(versions) == len(pins), "a package is pinned twice"
+    extras = project()["optional-dependencies"]
+    for extra in extras:
+        for requirement in (*project()["dependencies"], *extras[extra]):
+            match = re.match(r"([\w.-]+)(?:\[[\w,-]+\])?>=([\d.]+)", requirement)
+            assert match, f"{requirement} has no lower bound"
+            name, least = normal(match[1]), match[2]
+            assert name in versions, f"{name} of [{extra}] has no line in constraints.txt"
+            assert numbers(versions[name]) >= numbers(least), f"{name}: constraints.txt is below {least}"

@@ -1,0 +1,292 @@
+"""Run specifications, the store, the executors and the questions of the laboratory."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import srhm
+from srhm.lab.execution import execute
+from srhm.lab.executors import InProcess, environment, open_executor
+from srhm.lab.paper import published, thresholds
+from srhm.lab.questions import Question, answer, raise_failures
+from srhm.lab.runs import Run, RunSpec, Seeds, default_test_points
+from srhm.lab.store import Store
+from srhm.lab.work import RunJob, finished
+from srhm.protocol import Protocol
+
+PARAMS = srhm.Params(n_c=3, v=3, m=3, s=2, s0=1, L=2)
+SPEC = RunSpec(PARAMS, "cnn", 200, width=8, P_test=100, protocol=Protocol(stop_loss=0.05, max_epochs=60))
+
+
+def fake_run(spec: RunSpec, **metrics: Any) -> Run:
+    return Run(
+        spec, "converged", {"error": 0.2, "epochs": 3} | metrics, [], {"train": 1.0}, {"srhm": "0"}, "cpu"
+    )
+
+
+def test_the_hash_is_the_identity_of_all_that_matters() -> None:
+    same = RunSpec.from_dict(json.loads(json.dumps(SPEC.to_dict())))
+    assert same.hash == SPEC.hash and same.to_dict() == SPEC.to_dict()
+    others = [
+        replace(SPEC, P=201),
+        replace(SPEC, net="lcn"),
+        replace(SPEC, width=9),
+        replace(SPEC, P_test=101),
+        replace(SPEC, seeds=Seeds(order=1)),
+        replace(SPEC, seeds=Seeds(grammar=1)),
+        replace(SPEC, protocol=replace(SPEC.protocol, momentum=0.8)),
+        replace(SPEC, protocol=replace(SPEC.protocol, batches="fixed")),
+        replace(SPEC, encoding="onehot"),
+        replace(SPEC, bias="shared"),
+        replace(SPEC, init="hom"),
+        replace(SPEC, record=True),
+        replace(SPEC, params=replace(PARAMS, sparsity="B")),
+    ]
+    assert len({SPEC.hash, *(other.hash for other in others)}) == len(others) + 1
+
+
+def test_a_default_and_its_value_are_one_run() -> None:
+    explicit = replace(
+        SPEC, protocol=replace(SPEC.protocol, learning_rate=SPEC.rate, sensitivity_inputs=1000)
+    )
+    assert explicit.hash == SPEC.hash
+    assert (
+        RunSpec(PARAMS, "cnn", 200).hash == RunSpec(PARAMS, "cnn", 200, 512, default_test_points(PARAMS)).hash
+    )
+
+
+def test_replicates_draw_all_roles_anew_but_those_that_are_fixed() -> None:
+    assert Seeds.replicate(3) == Seeds(3, 3, 3, 3)
+    assert Seeds.replicate(3, ["grammar", "order"]) == Seeds(0, 3, 3, 0)
+    with pytest.raises(srhm.ArgumentError, match="fix = 'colour'"):
+        Seeds.replicate(1, ["colour"])
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"net": "rnn"}, "net = 'rnn'"),
+        ({"P": 2}, "P = 2 is below 3"),
+        ({"P": PARAMS.P_max}, "exceed the P_max"),
+        ({"width": 0}, "width = 0"),
+        ({"P_test": 2}, "P_test = 2"),
+        ({"encoding": "integer"}, "encoding = 'integer'"),
+        ({"encoding": "other"}, "encoding = 'other'"),
+        ({"P_test": PARAMS.P_max - 2}, f"P_test = .* Use P_test <= {PARAMS.P_max - 3}, or repeats"),
+        ({"P_test": PARAMS.P_max - 100}, "P = 200 and .* Use P <= 100, a smaller P_test, or repeats"),
+    ],
+)
+def test_a_run_that_cannot_be_is_refused(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(srhm.ArgumentError, match=said):
+        replace(SPEC, **change)
+
+
+def test_repeats_lift_the_limit_of_distinct_data() -> None:
+    protocol = replace(SPEC.protocol, repeats=True)
+    assert 10 * PARAMS.P_max == replace(SPEC, P=10 * PARAMS.P_max, protocol=protocol).P
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("content", [{}, {"params": {"v": 1}}, SPEC.to_dict() | {"more": 1}])
+def test_a_broken_specification_is_refused(content: dict[str, Any]) -> None:
+    with pytest.raises(srhm.ArgumentError, match="content"):
+        RunSpec.from_dict(content)
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="takes a place where nobody can write")
+def test_a_store_that_cannot_be_written_is_refused_before_the_first_run() -> None:
+    oracle = Oracle([300.0])
+    with pytest.raises(srhm.ArgumentError, match="cannot be written"):
+        answer([Question(replace(SPEC, P=3), 1)], Store("/proc/x/y.sqlite"), InProcess(oracle))
+    assert oracle.computed == []
+
+
+def test_a_run_is_the_same_in_this_process_and_in_a_worker(tmp_path: Path) -> None:
+    here, there = (
+        answer(
+            [Question(SPEC, replicates=1, start=200, rule="nearest_grid")][:1],
+            Store(tmp_path / f"{workers}.sqlite"),
+            open_executor(workers=workers),
+        )[0]
+        for workers in (1, 2)
+    )
+    by_P = [{run.spec.P: run.metrics for run in one.runs[0]} for one in (here, there)]
+    assert len(by_P[0]) >= 10
+    assert by_P[0] == by_P[1]
+    assert here.complexity() == there.complexity()
+
+
+def test_executing_a_specification_twice_gives_the_same_bits() -> None:
+    first, second = execute(SPEC), execute(SPEC)
+    assert first.metrics == second.metrics
+    assert {"error", "S_11", "S_32", "D_11", "D_32", "train_loss", "best_test_error"} <= set(first.metrics)
+    assert first.versions["srhm"] == srhm.__version__
+
+
+class Oracle:
+    """Stands in for training: the error falls through 10% at a known P, which differs between seeds."""
+
+    def __init__(self, P_star: list[float]) -> None:
+        self.P_star, self.computed = P_star, []
+
+    def __call__(self, content: str) -> str:
+        run = RunJob.from_dict(json.loads(content)).spec
+        self.computed.append((run.seeds.samples, run.P))
+        error = 0.2 / (1 + (run.P / self.P_star[run.seeds.samples]) ** 3)
+        return finished(fake_run(run, error=error, S_21=min(1.0, 2 * error), D_21=None))
+
+
+def test_questions_find_a_known_P_star_and_use_the_store(tmp_path: Path) -> None:
+    oracle = Oracle([300.0, 330.0, 270.0])
+    question = Question(replace(SPEC, P=3), 3)
+    store = Store(tmp_path / "runs.sqlite")
+    (first,) = answer([question], store, InProcess(oracle))
+    found = first.complexity()
+    assert found.P_star == pytest.approx((300 * 330 * 270) ** (1 / 3), rel=0.02)
+    assert found.interval is not None and found.interval[0] < 300 < found.interval[1]
+    assert len(oracle.computed) == len(set(oracle.computed)) == first.computed == len(store)
+    count = len(oracle.computed)
+    (again,) = answer([question], store, InProcess(oracle))
+    assert again.computed == 0 and len(oracle.computed) == count and again.complexity() == found
+    (more,) = answer([replace(question, replicates=2)], store, InProcess(oracle))
+    assert more.computed == 0  # the replicates of a smaller question are those of the larger one
+
+
+def test_the_published_rule_takes_a_grid_point(tmp_path: Path) -> None:
+    oracle = Oracle([300.0])
+    question = Question(replace(SPEC, P=3), 1, rule="nearest_grid", start=100)
+    (found,) = answer([question], Store(tmp_path / "runs.sqlite"), InProcess(oracle))
+    assert found.complexity().P_star in question.grid() and len(found.runs[0]) == len(question.grid())
+    assert 300 / 1.47 < found.complexity().P_star < 300 * 1.47
+
+
+def test_an_unfinished_grid_gives_no_P_star(tmp_path: Path) -> None:
+    def work(content: str) -> str:
+        spec = RunJob.from_dict(json.loads(content)).spec
+        if spec.seeds.samples == 1 and spec.P > 50:
+            raise RuntimeError("the machine caught fire")
+        return Oracle([300.0] * 2)(content)
+
+    question = Question(replace(SPEC, P=3), 2, rule="nearest_grid", start=100)
+    (found,) = answer([question], Store(tmp_path / "runs.sqlite"), InProcess(work))
+    assert [one.status for one in found.crossings()] == ["bracketed", "open"]
+    assert found.complexity().P_star is None and found.complexity().status == "open"
+
+
+def test_a_replicate_whose_run_failed_is_told(tmp_path: Path) -> None:
+    """The others are answered."""
+
+    def work(content: str) -> str:
+        if RunJob.from_dict(json.loads(content)).spec.seeds.samples == 1:
+            raise RuntimeError("the machine caught fire")
+        return Oracle([300.0] * 3)(content)
+
+    store = Store(tmp_path / "runs.sqlite")
+    (found,) = answer([Question(replace(SPEC, P=3), 3)], store, InProcess(work))
+    assert list(found.failures) == [1] and not found.runs[1]
+    assert [one.status for one in found.crossings()] == ["bracketed", "open", "bracketed"]
+    with pytest.raises(
+        srhm.SrhmError, match=r"the run cnn, P = .*, seed 1 on .* failed: RuntimeError: the mach"
+    ):
+        raise_failures([found])
+    (again,) = answer([Question(replace(SPEC, P=3), 3)], store, InProcess(Oracle([300.0] * 3)))
+    assert not again.failures and again.complexity().P_star == pytest.approx(300, rel=0.05)
+    raise_failures([again])
+
+
+COMPILES = """
+import jax, sys
+from jax import monitoring
+from srhm.lab.executors import keep_compiled_programs
+
+events = []
+monitoring.register_event_listener(lambda event, **_: events.append(event))
+keep_compiled_programs()
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+jax.jit(lambda x: jax.numpy.sin(x) @ x)(jax.numpy.eye(30))
+print(sum(event.endswith("/cache_hits") for event in events) > 0)
+"""
+
+
+def compiles(tmp_path: Path, **changes: str | None) -> str:
+    """Compile in a new process; return whether a program was taken from the cache, and what was complained of."""
+    given = {"XDG_CACHE_HOME": str(tmp_path), "JAX_ENABLE_COMPILATION_CACHE": None} | changes
+    environment = {name: value for name, value in (os.environ | given).items() if value is not None}
+    done = subprocess.run(
+        [sys.executable, "-c", COMPILES], env=environment, check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip() + done.stderr
+
+
+def test_compiled_programs_are_kept_and_used_again(tmp_path: Path) -> None:
+    assert compiles(tmp_path) == "False"
+    (folder,) = (tmp_path / "srhm" / "jax").iterdir()
+    kept = sorted(folder.iterdir())
+    assert len(kept) > 0
+    assert compiles(tmp_path) == "True"
+    assert sorted(folder.iterdir()) == kept
+
+
+def test_no_compiled_programs_are_kept_where_the_user_says_so(tmp_path: Path) -> None:
+    assert compiles(tmp_path, JAX_ENABLE_COMPILATION_CACHE="false") == "False"
+    assert list(tmp_path.iterdir()) == []
+    compiles(tmp_path, JAX_COMPILATION_CACHE_DIR=str(tmp_path / "mine"))
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_no_compiled_programs_are_kept_where_nothing_can_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert compiles(tmp_path, XDG_CACHE_HOME=str(tmp_path / "file")) == "False"
+    assert compiles(tmp_path, XDG_CACHE_HOME="/proc") == "False"
+
+
+def test_other_processors_have_a_folder_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = environment._fingerprint()
+    assert environment._fingerprint() == here
+    monkeypatch.setattr(environment, "_processor", lambda: ["flags : fpu avx512"])
+    other = environment._fingerprint()
+    monkeypatch.setattr(environment, "version", lambda name: "99")
+    assert len({here, other, environment._fingerprint()}) == 3
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"replicates": 0}, "seeds = 0"),
+        ({"fix": ("colour",)}, "fix = 'colour'"),
+        ({"start": 1.0}, "start = 1"),
+        ({"rule": "guess"}, "search = 'guess'"),
+        ({"thresholds": {}}, "thresholds"),
+    ],
+)
+def test_a_question_without_sense_is_refused(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(srhm.ArgumentError, match=said):
+        replace(Question(SPEC), **change)
+
+
+def test_the_papers_numbers() -> None:
+    found = published("lcn", srhm.Params(n_c=6, v=6, m=6, s=2, s0=1, L=2))
+    assert found is not None and (found.P_star, found.low, found.high) == (3054, 2088, 4458)
+    found = published("cnn", srhm.Params(n_c=6, v=6, m=6, s=2, s0=1, L=2))
+    assert found is not None and found.P_star == 2767
+    assert published("cnn", PARAMS) is None or published("cnn", PARAMS).figure
+    assert published("cnn", srhm.Params(n_c=6, v=6, m=5, s=2, s0=1, L=2)) is None
+
+
+def test_the_papers_thresholds() -> None:
+    two, three = PARAMS, srhm.Params(n_c=4, v=4, m=4, s=2, s0=1, L=3)
+    wide = srhm.Params(n_c=4, v=4, m=16, s=3, s0=0, L=2)
+    assert thresholds("lcn", two) == {"error": 0.10, "S_21": 0.30, "D_21": 0.10}
+    assert thresholds("lcn", wide) == {"error": 0.10, "S_21": 0.50}
+    assert thresholds("cnn", two) == {"error": 0.10, "S_21": 0.40, "D_21": 0.20}
+    assert thresholds("cnn", wide) == {"error": 0.10, "S_21": 0.50}
+    assert thresholds("cnn", three) == {"error": 0.10, "S_21": 0.20, "D_21": 0.20}
+    assert thresholds("fcn", three) == {"error": 0.10, "S_41": 0.20, "D_41": 0.20}

@@ -1,0 +1,437 @@
+"""The networks: shapes, laws of the weights, outputs against loops, and what the families have in common."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.stats import kstest
+
+from oracles import ALARM, close
+from srhm import Grammar, Params, Stream, expand
+from srhm.encoding import channels, encode
+from srhm.nets import NETS, build, default_width
+from srhm.nets.network import Normals
+from srhm.randomness import Key
+
+FAMILIES = ("cnn", "lcn", "fcn")
+SMALL = Params(n_c=3, v=3, m=2, s=2, s0=1, L=2)
+
+
+def model(s=2, s0=1, L=2, v=2):
+    return Params(n_c=3, v=v, m=1, s=s, s0=s0, L=L)
+
+
+def positions_of(params):
+    """Positions after each layer: d / p^k."""
+    return [params.d // params.patch**layer for layer in range(1, params.L + 1)]
+
+
+def leaves(net):
+    return jax.tree.leaves(eqx.filter(net, eqx.is_array))
+
+
+def form_of(name, *arguments, **options):
+    """The shapes of a network, without its drawing."""
+    return eqx.filter_eval_shape(lambda: build(name, *arguments, **options))
+
+
+def filled(name, params, width, seed=0, **options):
+    """A network as it is built, its weights drawn by NumPy: nothing to compile."""
+    random = np.random.default_rng(seed)
+    form = form_of(name, params, width, **options)
+    return jax.tree.map(lambda leaf: jnp.asarray(random.normal(size=leaf.shape), leaf.dtype), form)
+
+
+def inputs(params, count, seed=0, encoding="whitened"):
+    grammar = Grammar(params, seed)
+    tree = expand(grammar, Stream(grammar, seed, "independent").take(0, count))
+    return encode(params, tree.features[0], tree.positions[0], encoding)
+
+
+forward = eqx.filter_jit(lambda net, x: net.activations(x))
+
+
+# Shapes and numbers
+
+
+@pytest.mark.parametrize("L", [1, 2, 3])
+@pytest.mark.parametrize("s", [2, 3])
+@pytest.mark.parametrize("s0", [0, 1])
+def test_shapes(s, s0, L):
+    params, h, C = model(s, s0, L), 5, 2
+    p, positions = params.patch, positions_of(params)
+    entering = [C] + [h] * (L - 1)
+    before = [params.d, *positions[:-1]]
+    expected = {
+        "cnn": [((p * c, h), (q, h)) for c, q in zip(entering, positions, strict=True)],
+        "lcn": [((q, p * c, h), (q, h)) for c, q in zip(entering, positions, strict=True)],
+        "fcn": [((b * c, h * q), (h * q,)) for c, b, q in zip(entering, before, positions, strict=True)],
+    }
+    for name in FAMILIES:
+        net = form_of(name, params, h)
+        assert [(layer.weight.shape, layer.bias.shape) for layer in net.layers] == expected[name], name
+        assert net.readout.shape == (h, 3)
+        assert {leaf.dtype for leaf in jax.tree.leaves(net)} == {jnp.dtype("float32")}
+        x = jax.ShapeDtypeStruct((7, params.d, C), "float32")
+        seen = eqx.filter_eval_shape(lambda net, x: tuple(net.activations(x).items()), net, x)
+        assert [key for key, _ in seen] == [f"layer_{k}" for k in range(1, L + 1)] + ["output"]
+        shapes = [value.shape for _, value in seen]
+        hidden = [(7, 1, h * q) if name == "fcn" else (7, q, h) for q in positions]
+        assert shapes == [*hidden, (7, 3)]
+
+
+def test_number_of_weights_of_the_published_networks():
+    """LCN and FCN have one unit for each of the CNN's activations, d/p^k times h in layer k."""
+    params = Params(n_c=8, v=8, m=8, s=2, s0=1, L=2)
+
+    def count(name):
+        return sum(leaf.size for leaf in jax.tree.leaves(form_of(name, params)))
+
+    h, p, q = 512, 4, 4
+    readout = 8 * h
+    assert count("cnn") == p * 8 * h + q * h + p * h * h + h + readout
+    assert count("lcn") == q * p * 8 * h + q * h + p * h * h + h + readout
+    assert count("fcn") == 16 * 8 * q * h + q * h + q * h * h + h + readout
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("L", [1, 2, 3])
+def test_published_widths(name, L):
+    assert default_width(name, model(L=L)) == (256 if (name, L) == ("fcn", 3) else 512)
+
+
+@pytest.mark.parametrize(("encoding", "C"), [("whitened", 3), ("onehot", 3), ("onehot_blank", 4)])
+def test_channels_of_the_encoding(encoding, C):
+    shapes = {name: form_of(name, SMALL, 2, encoding=encoding).layers[0].weight.shape for name in FAMILIES}
+    assert shapes == {"cnn": (4 * C, 2), "lcn": (4, 4 * C, 2), "fcn": (16 * C, 8)}
+    assert channels(SMALL, encoding) == C
+
+
+# Outputs, against the text of docs, networks.md in loops over plain floats
+
+
+def slow_hidden(name, layer, x, C_in, p):
+    """Pre-activations of one sample: (1/sqrt(C_in)) sum over channel and patch place of w x, plus 0.1 b."""
+    positions = len(x) // p
+    z = []
+    for q in range(positions):
+        units = []
+        for unit in range(layer.bias.shape[-1] // (positions if name == "fcn" else 1)):
+            total = 0.0
+            # The FCN sees the whole input; its units are numbered position by position.
+            for place in range(len(x)) if name == "fcn" else range(p):
+                for channel in range(C_in):
+                    entry = place * C_in + channel
+                    if name == "cnn":
+                        total += float(layer.weight[entry, unit]) * x[q * p + place][channel]
+                    elif name == "lcn":
+                        total += float(layer.weight[q, entry, unit]) * x[q * p + place][channel]
+                    else:
+                        column = q * (layer.bias.shape[0] // positions) + unit
+                        total += float(layer.weight[entry, column]) * x[place][channel]
+            bias = (
+                layer.bias[q * (layer.bias.shape[0] // positions) + unit]
+                if name == "fcn"
+                else layer.bias[q, unit]
+            )
+            units.append(total / C_in**0.5 + 0.1 * float(bias))
+        z.append(units)
+    return z
+
+
+def slow_network(name, net, params, x):
+    """Activations [position][channel] of every layer and the outputs, for one sample."""
+    kept, C_in = [], len(x[0])
+    for layer in net.layers:
+        z = slow_hidden(name, layer, x, C_in, params.patch)
+        x = [[max(value, 0.0) for value in units] for units in z]
+        kept.append(x)
+        C_in = len(x[0])
+    h = C_in
+    mean = [sum(units[channel] for units in x) / len(x) for channel in range(h)]
+    outputs = [
+        sum(float(net.readout[channel, class_]) * mean[channel] for channel in range(h)) / h
+        for class_ in range(params.n_c)
+    ]
+    return [*kept, outputs]
+
+
+@pytest.mark.parametrize("L", [1, 2, 3])
+@pytest.mark.parametrize("s", [2, 3])
+@pytest.mark.parametrize("s0", [0, 1])
+@pytest.mark.parametrize("name", FAMILIES)
+def test_outputs_against_loops(name, s, s0, L):
+    params = model(s, s0, L)
+    net = filled(name, params, 2, seed=L)
+    x = np.random.default_rng(s).normal(size=(2, params.d, 2)).astype(np.float32)  # no symmetry of real data
+    seen = [np.asarray(value) for value in forward(net, x).values()]
+    weights = jax.tree.map(np.asarray, net)
+    for sample in range(len(x)):
+        for found, expected in zip(
+            seen, slow_network(name, weights, params, x[sample].tolist()), strict=True
+        ):
+            np.testing.assert_allclose(found[sample].ravel(), np.ravel(expected), rtol=2e-5, atol=2e-5)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_call_is_the_output_layer(name):
+    net, x = filled(name, SMALL, 4), inputs(SMALL, 6)
+    seen = net.activations(x)
+    np.testing.assert_array_equal(net(x), seen["output"])
+    assert all((np.asarray(seen[f"layer_{k}"]) >= 0).all() for k in (1, 2))
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_sample_does_not_see_the_others(name):
+    net, x = filled(name, SMALL, 4), inputs(SMALL, 6)
+    together = forward(net, x)["output"]
+    for sample in range(6):
+        np.testing.assert_allclose(net(x[sample : sample + 1])[0], together[sample], rtol=1e-5, atol=1e-6)
+
+
+# One family as a case of another
+
+
+def test_an_lcn_with_tied_weights_is_a_cnn():
+    for L in (1, 2, 3):
+        params = model(L=L)
+        cnn, lcn = filled("cnn", params, 3), filled("lcn", params, 3)
+        tied = [
+            eqx.tree_at(
+                lambda layer: (layer.weight, layer.bias),
+                local,
+                (jnp.broadcast_to(shared.weight[None], local.weight.shape), shared.bias),
+            )
+            for local, shared in zip(lcn.layers, cnn.layers, strict=True)
+        ]
+        lcn = eqx.tree_at(lambda net: (net.layers, net.readout), lcn, (tuple(tied), cnn.readout))
+        x = inputs(params, 8)
+        expected, found = forward(cnn, x), forward(lcn, x)
+        for layer in expected:
+            np.testing.assert_allclose(found[layer], expected[layer], rtol=1e-5, atol=1e-6)
+
+
+def test_an_fcn_with_blocks_is_an_lcn():
+    params, h = model(L=3), 3
+    lcn, fcn = filled("lcn", params, h), filled("fcn", params, h)
+    dense = []
+    for local, full in zip(lcn.layers, fcn.layers, strict=True):
+        patch, entry, _ = local.weight.shape
+        weight = np.zeros(full.weight.shape, np.float32)
+        for q in range(patch):
+            weight[q * entry : (q + 1) * entry, q * h : (q + 1) * h] = local.weight[q]
+        dense.append(
+            eqx.tree_at(
+                lambda layer: (layer.weight, layer.bias), full, (jnp.asarray(weight), local.bias.reshape(-1))
+            )
+        )
+    fcn = eqx.tree_at(lambda net: (net.layers, net.readout), fcn, (tuple(dense), lcn.readout))
+    x = inputs(params, 8)
+    expected, found = forward(lcn, x), forward(fcn, x)
+    for layer in expected:
+        np.testing.assert_allclose(
+            np.asarray(found[layer]).reshape(8, -1),
+            np.asarray(expected[layer]).reshape(8, -1),
+            rtol=1e-5,
+            atol=1e-6,
+        )
+
+
+# The laws of the weights
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    params = Params(n_c=8, v=8, m=8, s=2, s0=1, L=2)
+    return params, {name: build(name, params, 128, seed=1) for name in FAMILIES}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_all_weights_are_standard_normal(drawn, name):
+    """Kolmogorov-Smirnov for each of 5 arrays: false-alarm rate 5e-4 a family."""
+    for array in leaves(drawn[1][name]):
+        assert kstest(np.asarray(array, np.float64).ravel(), "norm").pvalue > ALARM
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_mean_and_variance_of_the_weights(drawn, name):
+    """Each within 4 standard errors, 1/sqrt(n) and sqrt(2/n): false-alarm rate 6e-4 a family (5 arrays)."""
+    for array in leaves(drawn[1][name]):
+        values = np.asarray(array, np.float64)
+        assert close(values.mean(), 0, values.size**-0.5)
+        assert close((values**2).mean(), 1, (2 / values.size) ** 0.5)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_arrays_of_a_network_are_independent(drawn, name):
+    """The correlation of any two, number by number, within 4 standard errors: false-alarm rate 6e-4."""
+    arrays = [np.asarray(array, np.float64).ravel() for array in leaves(drawn[1][name])]
+    for second in range(len(arrays)):
+        for first in range(second):
+            n = min(arrays[first].size, arrays[second].size)
+            assert close((arrays[first][:n] * arrays[second][:n]).mean(), 0, n**-0.5)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_scale_of_the_first_layer(drawn, name):
+    """Given x, a first pre-activation is normal with variance |patch|^2 / C_in + 0.01 (the FCN: |x|^2 / v)."""
+    params, nets = drawn
+    x = inputs(params, 1)
+    z = np.asarray(nets[name].layers[0](jnp.asarray(x)), np.float64).reshape(4, 128)
+    patches = x.reshape(1, -1) if name == "fcn" else x.reshape(4, -1)
+    variance = (patches.astype(np.float64) ** 2).sum(axis=1, keepdims=True) / params.v + 0.01
+    assert kstest((z / np.sqrt(variance)).ravel(), "norm").pvalue > ALARM
+
+
+@pytest.mark.parametrize("name", ["cnn", "lcn"])
+def test_scale_of_the_output_as_the_width_grows(name):
+    """Given the last activations a, an output is normal with variance |a|^2 / h^2, so it falls as 1/sqrt(h).
+
+    |a|^2 / h is the same for all widths up to fluctuations of relative size h^(-1/2); 30% are allowed. The
+    5 outputs of 16 inputs give the scale to about 40% (5 independent readouts), hence the wide limits.
+    """
+    params = Params(n_c=5, v=4, m=2, s=2, s0=1, L=2)
+    x = inputs(params, 16)
+    scales = []
+    for width in (64, 1024):
+        seen = filled(name, params, width, seed=3).activations(x)
+        last = np.asarray(seen["layer_2"], np.float64)[:, 0]
+        scales.append((last**2).mean())
+        normal = np.asarray(seen["output"], np.float64) * width / np.linalg.norm(last, axis=1)[:, None]
+        assert 0.15 < (normal**2).mean() < 3.5  # chi-square with 5 degrees of freedom / 5: 1e-3 on each side
+    assert abs(scales[1] / scales[0] - 1) < 4 * 0.3
+
+
+def test_seeds(drawn):
+    params, nets = drawn
+    for name in ("cnn", "lcn"):
+        again, other = build(name, params, 128, seed=1), build(name, params, 128, seed=2)
+        for first, second, third in zip(leaves(nets[name]), leaves(again), leaves(other), strict=True):
+            np.testing.assert_array_equal(first, second)
+            assert not np.isclose(first, third).all()
+    assert not np.array_equal(leaves(nets["cnn"])[-1], leaves(build("cnn", params, 128, seed=2**64 - 1))[-1])
+
+
+def test_the_random_numbers_of_a_seed_do_not_change():
+    """Stored results name only their seeds."""
+    net = eqx.filter_jit(lambda: build("cnn", model(), 3, seed=0))()
+    np.testing.assert_allclose(net.layers[0].weight[0], GOLDEN[0], rtol=1e-5)
+    np.testing.assert_allclose(net.readout[0], GOLDEN[1], rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_random_numbers_are_those_of_jax(dtype):
+    """In pieces of one size, and each array with a key of its own, as `jax.random.split` makes them."""
+    with jax.enable_x64(dtype == "float64"):
+        ours, key = Normals(Key(np.uint32(3), np.uint32(2**31)), dtype), jax.random.wrap_key_data(
+            jnp.array([3, 2**31], jnp.uint32), impl="threefry2x32"
+        )  # fmt: skip
+        for shape in ((), (7, 100), (3, 2**15)):
+            key, own = jax.random.split(key)
+            np.testing.assert_array_equal(ours(*shape), jax.random.normal(own, shape, dtype))
+
+
+GOLDEN = [[1.1147, -0.213858, 1.33648], [-0.917119, -1.64918, 0.320045]]
+
+
+# Options
+
+
+def test_biases_of_the_cnn():
+    params = model(L=3)
+    shapes = {
+        bias: [
+            None if layer.bias is None else layer.bias.shape
+            for layer in filled("cnn", params, 2, bias=bias).layers
+        ]
+        for bias in ("position", "shared", "none")
+    }
+    assert shapes == {
+        "position": [(16, 2), (4, 2), (1, 2)],
+        "shared": [(1, 2)] * 3,
+        "none": [None] * 3,
+    }
+
+
+def test_without_biases_of_position_patches_can_be_exchanged():
+    x = np.random.default_rng(0).normal(size=(5, SMALL.d, 3)).astype(np.float32)
+    order = np.array([2, 0, 3, 1])
+    exchanged = x.reshape(5, 4, 4, 3)[:, order].reshape(x.shape)
+    for bias, equivariant in (("shared", True), ("none", True), ("position", False)):
+        layer = filled("cnn", SMALL, 6, bias=bias).layers[0]
+        same = np.allclose(
+            layer(jnp.asarray(exchanged)), np.asarray(layer(jnp.asarray(x)))[:, order], rtol=1e-5, atol=1e-5
+        )
+        assert same == equivariant, bias
+
+
+def test_longer_inputs_are_averaged():
+    """The readout takes the mean over positions; on inputs of the model one position is left at the end."""
+    x = np.random.default_rng(0).normal(size=(5, 3 * SMALL.d, 3)).astype(np.float32)
+    net = filled("cnn", SMALL, 6, bias="shared")
+    parts = [np.asarray(net(part)) for part in np.split(x, 3, axis=1)]
+    np.testing.assert_allclose(net(x), np.mean(parts, axis=0), rtol=1e-4, atol=1e-6)
+
+
+def test_biases_that_vanish_are_none():
+    net, x = filled("cnn", SMALL, 4), inputs(SMALL, 5)
+    bare = filled("cnn", SMALL, 4, bias="none")
+    for k in (0, 1):
+        net = eqx.tree_at(lambda n, k=k: n.layers[k].bias, net, jnp.zeros_like(net.layers[k].bias))
+        net = eqx.tree_at(lambda n, k=k: n.layers[k].weight, net, bare.layers[k].weight)
+    net = eqx.tree_at(lambda n: n.readout, net, bare.readout)
+    np.testing.assert_array_equal(net(x), bare(x))
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_homogeneous_networks(name):
+    net = eqx.filter_jit(lambda: build(name, SMALL, 64, seed=0, init="hom"))()
+    assert all((np.asarray(layer.weight) == 1).all() for layer in net.layers)
+    rest = np.concatenate([np.ravel(layer.bias) for layer in net.layers] + [np.ravel(net.readout)])
+    assert kstest(rest, "norm").pvalue > ALARM
+
+
+def test_double_precision():
+    with jax.enable_x64(True):
+        for dtype in ("float64", np.float64, jnp.float64, np.dtype("float64")):
+            net = form_of("cnn", SMALL, 2, dtype=dtype)
+            assert {leaf.dtype for leaf in jax.tree.leaves(net)} == {np.dtype("float64")}
+        assert form_of("cnn", SMALL, 2, dtype=jnp.float32).readout.dtype == np.float32
+
+
+# Bad arguments
+
+
+BAD = [
+    ("name", "vgg", "Use one of cnn, lcn, fcn"),
+    ("width", 0, "Use width >= 1"),
+    ("width", 8.0, "Give width as an int"),
+    ("width", True, "Give width as an int"),
+    ("seed", -1, "Use seed >= 0"),
+    ("seed", 2**64, f"Use seed <= {2**64 - 1}"),
+    ("bias", "global", "Use 'position', 'shared' or 'none'"),
+    ("init", "zeros", "Use 'normal' or 'hom'"),
+    ("encoding", "integer", "Use a dense one for a network"),
+    ("encoding", "dense", "Use one of whitened, onehot, onehot_blank, integer"),
+    ("dtype", "float16", "Use 'float32', or 'float64' with jax_enable_x64"),
+    ("dtype", "float64", "Use 'float32', or 'float64' with jax_enable_x64"),
+    ("dtype", "int32", "Use 'float32', or 'float64' with jax_enable_x64"),
+    ("dtype", "float", "Use 'float32', or 'float64' with jax_enable_x64"),
+]
+
+
+@pytest.mark.parametrize(("argument", "value", "fix"), BAD)
+def test_bad_arguments(refuses, argument, value, fix):
+    with jax.enable_x64(False), refuses(argument, repr(value), fix):
+        build(**{"name": "cnn", "params": SMALL, "width": 2, argument: value})
+
+
+@pytest.mark.parametrize("name", ["lcn", "fcn"])
+def test_only_the_cnn_has_other_biases(refuses, name):
+    with refuses("bias", "'shared'", "Use bias='position'"):
+        build(name, SMALL, 2, bias="shared")
+
+
+def test_families():
+    assert tuple(NETS) == FAMILIES

@@ -1,0 +1,105 @@
+"""What a run is said to need, against what networks have and what processes took."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import equinox as eqx
+import jax
+import pytest
+
+from srhm import Params
+from srhm.lab.resources import parameters, resources, step_flops
+from srhm.lab.runs import RunSpec
+from srhm.nets import build
+from srhm.protocol import Protocol
+
+SMALL = Params(n_c=8, v=8, m=8, s=2, s0=1, L=2)
+LARGE = Params(n_c=8, v=8, m=8, s=2, s0=2, L=3)
+
+
+def size(spec):
+    """Numbers in the arrays of the network as it is built, of which only the shapes are computed."""
+    form = eqx.filter_eval_shape(
+        lambda: build(spec.net, spec.params, spec.width, bias=spec.bias, encoding=spec.encoding)
+    )
+    return sum(leaf.size for leaf in jax.tree.leaves(form))
+
+
+@pytest.mark.parametrize("encoding", ["whitened", "onehot_blank"])
+@pytest.mark.parametrize("L", [1, 2, 3])
+@pytest.mark.parametrize("s0", [0, 1])
+@pytest.mark.parametrize(
+    ("net", "bias"),
+    [("cnn", "position"), ("cnn", "shared"), ("cnn", "none"), ("lcn", "position"), ("fcn", "position")],
+)
+def test_parameters_are_counted_exactly(net, bias, s0, L, encoding):
+    params = Params(n_c=3, v=4, m=2, s=2, s0=s0, L=L)
+    for width in (5, None):
+        spec = RunSpec(params, net, P=3, P_test=3, width=width, bias=bias, encoding=encoding)
+        assert parameters(spec) == size(spec)
+
+
+def test_operations_of_a_step_by_hand():
+    """CNN: batch 12, h = 5, v = 4, p = 4, s = 2, L = 2, so 4 leaves, 2 nodes in layer 1, 4 positions there."""
+    params = Params(n_c=3, v=4, m=2, s=2, s0=1, L=2)
+    spec = RunSpec(params, "cnn", P=3, P_test=3, width=5)
+    first, second = 4 * (12 * 4 + 4 * 4) * 5, 6 * (12 * 2 + 4) * 25
+    weights = 4 * 4 * 5 + 4 * 5 + 4 * 25 + 5 + 15
+    assert step_flops(spec) == first + second + 6 * 12 * 15 + 6 * weights
+    # FCN: 16 inputs of 4 channels, 20 units, then 5; the first layer is a sum of rows of its weights.
+    spec = RunSpec(params, "fcn", P=3, P_test=3, width=5)
+    weights = 64 * 20 + 20 + 20 * 5 + 5 + 15
+    expected = 4 * (12 * 4 + 64) * 20 + 6 * 12 * 20 * 5 + 6 * 12 * 15 + 6 * weights
+    assert step_flops(spec) == expected
+
+
+def test_a_part_of_a_gpu_is_in_sixteenths_and_one_at_most():
+    spec = RunSpec(SMALL, "cnn", P=1000)
+    assert resources(spec).gpu == 0.0
+    assert resources(spec, gpu_memory=80 * 10**9).gpu == 1 / 16
+    assert resources(spec, gpu_memory=10**9).gpu in {part / 16 for part in range(9, 16)}
+    assert resources(spec, gpu_memory=10**8).gpu == 1.0
+    assert {resources(spec, gpu_memory=memory).cores for memory in (None, 10**9)} == {1.0}
+    # What lies on the GPU is not in the main memory.
+    large = RunSpec(LARGE, "lcn", P=2000)
+    assert resources(large, gpu_memory=10**10).memory < resources(large).memory
+
+
+def test_memory_of_a_gpu_is_checked(refuses):
+    with refuses("gpu_memory", 0, "Use gpu_memory >= 1"):
+        resources(RunSpec(SMALL, "cnn", P=1000), gpu_memory=0)
+
+
+MEASURE = """
+import json, sys
+from srhm.lab.executors.environment import compute_on_one_thread
+compute_on_one_thread()
+from srhm.lab.execution import execute
+from srhm.lab.runs import RunSpec
+run = execute(RunSpec.from_dict(json.loads(sys.argv[1])))
+assert run.status == "epochs"
+lines = open("/proc/self/status").read().splitlines()  # getrusage would count the parent, before the exec
+peak = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+print(1024 * peak)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the peak from /proc")
+@pytest.mark.parametrize(
+    ("net", "params", "P", "width"),
+    [("cnn", SMALL, 64, 16), ("lcn", LARGE, 2000, 512), ("cnn", SMALL, 400_000, 64)],
+    ids=["small", "large network", "many data"],
+)
+def test_memory_is_that_of_a_measured_run_within_a_factor_of_two(net, params, P, width):
+    protocol = Protocol(max_epochs=1, look_every=1, repeats=True)
+    spec = RunSpec(params, net, P=P, width=width, protocol=protocol)
+    source = str(Path(__file__).parents[1] / "src")
+    ended = subprocess.run(
+        [sys.executable, "-c", MEASURE, json.dumps(spec.to_dict())],
+        env=os.environ | {"PYTHONPATH": source}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    peak = int(ended.stdout)
+    assert peak / 2 < resources(spec).memory < 2 * peak

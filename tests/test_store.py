@@ -1,0 +1,548 @@
+"""The store: its rows, its revisions, its places, and what goes wrong with them."""
+
+import json
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sql
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+import srhm
+from fake_runs import PARAMS, SPEC, fake_run, many_specs
+from srhm.lab.runs import Run, Seeds
+from srhm.lab.store import Counts, NetworkDiskWarning, Store, StoreBusy, StoreFull, places, schema
+from srhm.lab.store.tables import METADATA, RUNS, row_of
+from torn_writes import survive
+
+MIGRATIONS = Path(schema.__file__).parent / "migrations"
+
+
+def test_the_store_returns_what_was_put(place: str, tmp_path: Path) -> None:
+    store = Store(place, files=tmp_path / "files")
+    assert store.get(SPEC) is None and len(store) == 0 and list(store.runs()) == []
+    assert store.hashes() == set() and store.failures() == [] and store.drivers() == []
+    assert store.counts() == Counts(0, 0, 0)
+    assert list(tmp_path.iterdir()) == []  # nothing is written before the first run
+    big = replace(SPEC, seeds=Seeds(grammar=2**64 - 1))
+    run = fake_run(SPEC, S_21=0.3, nothing=None)
+    run = replace(run, weights="ab" * 32, record=[{"step": 1, "loss": None}])
+    store.put(run)
+    store.put_many([fake_run(big), fake_run(replace(SPEC, P=50))])
+    assert store.get(SPEC) == run
+    assert [found.spec.P for found in store.runs()] == [50, 200, 200]
+    again = Store(place)
+    assert [found.spec for found in again.runs(P=200, seed_grammar=str(2**64 - 1))] == [big]
+    assert again.hashes() == {SPEC.hash, big.hash, replace(SPEC, P=50).hash}
+    with pytest.raises(srhm.ArgumentError, match="color"):
+        store.runs(color=3)
+    store.close()
+    again.close()
+
+
+def test_a_file_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    store = Store(tmp_path / "deep" / "runs.sqlite")
+    store.put(fake_run(SPEC))
+    assert store.get(SPEC) is not None
+    assert list((tmp_path / "deep").iterdir()) == [store.path]
+    with sqlite3.connect(store.path) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
+    connection.close()
+
+
+def test_many_are_found_at_once(place: str, tmp_path: Path) -> None:
+    store, specs = Store(place, files=tmp_path), many_specs(1200)
+    store.put_many(fake_run(spec, order=number) for number, spec in enumerate(specs[:1100]))
+    found = store.finished(specs)
+    assert found.keys() == {spec.hash for spec in specs[:1100]}
+    assert all(found[spec.hash].metrics["order"] == number for number, spec in enumerate(specs[:1100]))
+    assert len(list(store.runs())) == len(store) == 1100
+    began = time.time()
+    assert store.finished_since(began - 600) == 1100 and store.finished_since(began + 600) == 0
+    store.close()
+
+
+def test_a_number_that_json_does_not_know_is_none(place: str, tmp_path: Path) -> None:
+    store = Store(place, files=tmp_path)
+    diverged = fake_run(SPEC, train_loss=float("inf"))
+    store.put(replace(diverged, record=[{"step": 4, "train_loss": float("nan")}]))
+    found = store.get(SPEC)
+    assert found is not None and found.metrics["train_loss"] is None
+    assert found.record == [{"step": 4, "train_loss": None}]
+    store.close()
+
+
+def test_a_run_survives_the_way_through_json() -> None:
+    run = replace(fake_run(SPEC, S_21=0.3), weights="0f" * 32)
+    content = json.loads(json.dumps(run.to_dict()))
+    assert content["hash"] == SPEC.hash and content["metrics"]["S_21"] == 0.3
+    assert Run.from_dict(content) == run
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"hash": "0" * 64}, "hash = .* is not that of the specification"),
+        ({"status": "done"}, "status = 'done'"),
+        ({"metrics": [1]}, "metrics"),
+        ({"metrics": {"error": "small"}}, "metrics"),
+        ({"record": {}}, "record"),
+        ({"seconds": {"train": None}}, "seconds"),
+        ({"versions": {"srhm": 1}}, "versions"),
+        ({"device": None}, "device = None"),
+        ({"weights": "../../etc/passwd"}, "weights"),
+        ({"spec": []}, "is not a run"),
+        ({"more": 1}, "more"),
+    ],
+)
+def test_a_run_of_other_kind_is_refused(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(srhm.ArgumentError, match=said):
+        Run.from_dict(fake_run(SPEC).to_dict() | change)
+
+
+def test_the_same_specification_has_one_row(tmp_path: Path) -> None:
+    store = Store(tmp_path / "runs.sqlite")
+    store.put(fake_run(SPEC, error=0.3))
+    store.put(fake_run(SPEC, error=0.4))
+    assert len(store) == 1
+    found = store.get(SPEC)
+    assert found is not None and found.metrics["error"] == 0.4
+
+
+def test_a_stopped_run_is_no_result(tmp_path: Path) -> None:
+    with pytest.raises(srhm.ArgumentError, match="stopped"):
+        Store(tmp_path / "runs.sqlite").put(replace(fake_run(SPEC), status="stopped"))
+
+
+def test_a_run_that_is_kept_needs_no_checkpoint(tmp_path: Path) -> None:
+    store = Store(tmp_path / "runs.sqlite")
+    ours, other = store.checkpoint(SPEC), store.checkpoint(replace(SPEC, P=201))
+    ours.parent.mkdir()
+    ours.touch()
+    other.touch()
+    store.put(fake_run(SPEC))
+    assert list(ours.parent.iterdir()) == [other]
+    store.tidy()
+    assert other.exists()
+    other.unlink()
+    store.tidy()
+    assert list(tmp_path.iterdir()) == [store.path]
+
+
+def test_several_writers_make_one_store(tmp_path: Path) -> None:
+    """All find no table, and all make it."""
+    for attempt in range(5):
+        path, failed = tmp_path / f"{attempt}.sqlite", []
+        start = threading.Barrier(6)
+
+        def write(P: int, path: Path = path, start: threading.Barrier = start, failed: list = failed) -> None:
+            store = Store(path)
+            start.wait()
+            try:
+                store.put(fake_run(replace(SPEC, P=P)))
+            except srhm.SrhmError as error:
+                failed.append(error)
+
+        writers = [threading.Thread(target=write, args=(P,)) for P in range(50, 56)]
+        for writer in writers:
+            writer.start()
+        for writer in writers:
+            writer.join()
+        assert failed == []
+        assert [run.spec.P for run in Store(path).runs()] == list(range(50, 56))
+
+
+def test_an_empty_file_is_an_empty_store(tmp_path: Path) -> None:
+    path = tmp_path / "runs.sqlite"
+    path.touch()
+    store = Store(path)
+    store.check_writable()
+    assert store.get(SPEC) is None and len(store) == 0 and list(store.runs()) == []
+    assert path.read_bytes() == b""
+    store.put(fake_run(SPEC))
+    assert len(store) == len(Store(path)) == 1
+
+
+def test_a_store_that_others_write_to_is_called_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading goes on meanwhile, what was being written not being there yet."""
+    monkeypatch.setattr(places, "LOCK_SECONDS", 0.05)
+    path = tmp_path / "runs.sqlite"
+    Store(path).put(fake_run(SPEC))
+    late = Store(path)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("begin immediate")
+    other.execute("delete from runs")
+    for use in (lambda: late.put(fake_run(SPEC)), late.check_writable, lambda: late.claim([SPEC], "me", 9)):
+        with pytest.raises(StoreBusy, match=r"is locked by another process, for more than 0\.05 seconds"):
+            use()
+    assert Store(path).get(SPEC) is not None
+    other.execute("commit")
+    assert late.get(SPEC) is None
+    other.close()
+
+
+def test_a_locked_database_is_called_locked(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "LOCK_SECONDS", 0.05)
+    store, other = Store(postgres_url), Store(postgres_url)
+    store.put(fake_run(SPEC))
+    with other._writing(), pytest.raises(StoreBusy, match="is locked by another process"):
+        store.put(fake_run(SPEC))
+    store.put(fake_run(SPEC))
+    store.close()
+    other.close()
+
+
+def test_a_connection_that_was_cut_is_opened_again(postgres_url: str) -> None:
+    with Store(postgres_url) as store, Store(postgres_url) as other:
+        store.put(fake_run(SPEC))
+        cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+        with other._connection() as connection:
+            connection.exec_driver_sql(f"{cut} AND datname = current_database()")
+        assert store.get(SPEC) is not None
+        with pytest.raises(StoreBusy, match="does not answer any more"), store._writing() as writing:
+            with other._connection() as connection:
+                connection.exec_driver_sql(f"{cut} AND datname = current_database()")
+            writing.exec_driver_sql("DELETE FROM runs")
+        assert store.get(SPEC) is not None
+
+
+def test_a_full_disk_is_called_full(tmp_path: Path) -> None:
+    store = Store(tmp_path / "runs.sqlite")
+    store.put(fake_run(SPEC))
+
+    def shrink(connection: Any, record: Any) -> None:
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count={pages}")
+
+    sql.event.listen(store._engine, "connect", shrink)
+    with pytest.raises(StoreFull, match="Free some room"):
+        store.put_many(fake_run(spec) for spec in many_specs(200))
+    sql.event.remove(store._engine, "connect", shrink)
+    assert len(store) == 1  # all of them or none
+    store.put_many(fake_run(spec) for spec in many_specs(200))
+    assert len(store) == 201
+
+
+def database(path: Path, *statements: str) -> None:
+    connection = sqlite3.connect(path)
+    for statement in statements:
+        connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+def test_what_is_no_store_is_refused_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "short").write_text("a note")
+    (tmp_path / "long").write_text("this is no database " * 200)
+    database(tmp_path / "tables", "create table songs (name text)")
+    database(tmp_path / "columns", "create table runs (hash text, distance real)")
+    for path in sorted(tmp_path.iterdir()):
+        before = path.read_bytes()
+        with pytest.raises(srhm.ArgumentError, match="is not a store of srhm runs"):
+            Store(path)
+        assert path.read_bytes() == before
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="takes a place where nobody can write")
+def test_a_place_that_takes_no_store_is_refused(
+    tmp_path: Path,
+) -> None:
+    for place in ("/proc/runs.sqlite", "/proc/x/y.sqlite"):
+        with pytest.raises(srhm.ArgumentError, match="cannot be written"):
+            Store(place).check_writable()
+    for place in ("/dev/null", tmp_path / ("x" * 300)):
+        with pytest.raises(srhm.ArgumentError, match=r"store = .* (is not a file|cannot be used)"):
+            Store(place)
+    Store(tmp_path / "new" / "runs.sqlite").check_writable()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_row_that_is_no_json_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "runs.sqlite"
+    Store(path).put(fake_run(SPEC))
+    for content in ("__import__('os')", "5"):
+        with sqlite3.connect(path) as connection:
+            connection.execute("update runs set spec = ?, metrics = ?", (content, content))
+        connection.close()
+        with pytest.raises(srhm.ArgumentError):
+            list(Store(path).runs())
+
+
+# Places.
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("nonsense://host/runs", "is neither SQLite nor PostgreSQL"),
+        ("mysql://me:geheim@host/runs", r"mysql://me:\*\*\*@host/runs' is neither"),
+        ("postgresql+psycopg2://host/runs", "is neither SQLite nor PostgreSQL with psycopg"),
+        ("postgresql://me:geheim@host:port/runs", r"me:\*\*\*@host:port/runs' is not a URL"),
+        ("postgresql://me:ge@heim@host", r"me:\*\*\*@host' names no database"),
+        (
+            "postgresql://me:geheim@/runs?host=/none",
+            r"me:\*\*\*@/runs\?host=/none' cannot be reached.* Start the server",
+        ),
+        ("postgresql:///runs?host=/none&password=geheim", r"password=\*\*\*' cannot be reached"),
+        ("sqlite://", "names no file"),
+        ("sqlite:///:memory:", "names no file"),
+        ("sqlite:///runs.sqlite?mode=ro", "names no file"),
+        ("sqlite:////", "is a folder"),
+        ("a\0b", "cannot be used"),
+    ],
+)
+def test_a_place_that_cannot_be_is_refused_without_its_password(place: str, said: str) -> None:
+    with pytest.raises(srhm.ArgumentError, match=f"store = .*{said}") as caught:
+        Store(place)
+    assert caught.value.argument == "store"
+    assert not any(secret in str(caught.value) for secret in ("geheim", "ge@", "heim"))
+
+
+def test_a_missing_driver_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(srhm.ArgumentError, match=r"Install it with: pip install 'srhm\[postgres\]'"):
+        Store("postgresql://host/runs")
+
+
+def test_a_url_of_sqlite_is_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "a ?#%41 name.sqlite"
+    Store(path).put(fake_run(SPEC))
+    assert list(tmp_path.iterdir()) == [path]
+    plain = tmp_path / "runs.sqlite"
+    store = Store(f"sqlite:///{plain}")
+    store.put(fake_run(SPEC))
+    assert store.path == plain and Store(plain).get(SPEC) is not None
+
+
+def test_where_files_are(tmp_path: Path, postgres_url: str) -> None:
+    store = Store(tmp_path / "runs.sqlite")
+    assert store.weights_folder == tmp_path / "runs-weights"
+    assert store.checkpoint(SPEC).parent == tmp_path / "runs-checkpoints"
+    assert (
+        Store(tmp_path / "runs.sqlite", files=tmp_path / "x").weights_folder
+        == tmp_path / "x" / "runs-weights"
+    )
+    remote = Store(postgres_url)
+    assert remote.path is None and remote.weights_folder.parent == Path("srhm-runs")
+    remote = Store(postgres_url, files=tmp_path)
+    remote.check_writable()
+    assert list(tmp_path.iterdir()) == [] and len(remote) == 0
+    ours = remote.checkpoint(SPEC)
+    ours.parent.mkdir()
+    ours.touch()
+    remote.put(fake_run(SPEC))
+    remote.check_writable()
+    remote.tidy()
+    assert list(tmp_path.iterdir()) == []
+    remote.close()
+
+
+MOUNTS = """/dev/sda1 / ext4 rw 0 0
+server:/home /home nfs4 rw,vers=4.2 0 0
+/dev/sdb1 /home/me/scratch xfs rw 0 0
+me@host:/data /mnt/my\\040data fuse.sshfs rw 0 0
+pool /mnt/lustre lustre rw 0 0
+portal /mnt/portal fuse.portal rw 0 0
+//server/share /mnt/share ext4 rw 0 0
+//server/share /mnt/share cifs rw 0 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "system"),
+    [
+        ("/tmp/runs.sqlite", None),
+        ("/home/me/runs.sqlite", "nfs4"),
+        ("/home2/me/runs.sqlite", None),
+        ("/home/me/scratch/runs.sqlite", None),
+        ("/mnt/my data/runs.sqlite", "fuse.sshfs"),
+        ("/mnt/lustre/deep/runs.sqlite", "lustre"),
+        ("/mnt/portal/runs.sqlite", None),
+        ("/mnt/share/runs.sqlite", "cifs"),
+    ],
+)
+def test_network_disks_are_known(path: str, system: str | None) -> None:
+    assert places.network_system(Path(path), MOUNTS) == system
+    assert places.network_system(Path(path), "") is None
+
+
+def test_a_network_disk_is_warned_of_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "runs.sqlite"
+    Store(path).put(fake_run(SPEC))  # made on a local disk, then moved
+    monkeypatch.setattr(places, "read_mounts", lambda: f"server:/x {tmp_path.resolve()} nfs rw 0 0")
+    with pytest.warns(NetworkDiskWarning, match=r"\(nfs\).*--shard i/n, then srhm merge"):
+        Store(path).put(fake_run(replace(SPEC, P=50)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Store(path).put(fake_run(replace(SPEC, P=60)))
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchall() == [("delete",)]
+    connection.close()
+    assert len(Store(path)) == 3
+
+
+# Revisions.
+
+
+def differences(connection: sql.Connection) -> list[Any]:
+    return compare_metadata(MigrationContext.configure(connection), METADATA)
+
+
+def test_the_migrations_make_the_tables_of_the_program(place: str, tmp_path: Path) -> None:
+    store = Store(place, files=tmp_path)
+    store.put(fake_run(SPEC))
+    with store._connection() as connection:
+        assert differences(connection) == []
+        assert schema.revision_of(connection, "it") == (schema.PRESENT, True)
+    store.close()
+    revisions = ScriptDirectory(str(MIGRATIONS)).walk_revisions()
+    assert [one.revision for one in revisions] == list(reversed(schema.REVISIONS))
+
+
+def make_old(path: Path, revision: str | None) -> dict[str, Any]:
+    """Make a store as version 0.1 did, with one row, and return the row."""
+    new = ("weights", "ended")
+    metadata = sql.MetaData()
+    columns = [column._copy() for column in RUNS.c if column.name not in new]
+    runs = sql.Table("runs", metadata, *columns, sql.Index("runs_by_model", "net", "v", "s0", "L", "P"))
+    row = {name: value for name, value in row_of(fake_run(SPEC)).items() if name not in new}
+    engine = sql.create_engine(f"sqlite:///{path}")
+    metadata.create_all(engine)
+    with engine.begin() as connection:
+        connection.execute(sql.insert(runs).values(**row))
+        if revision is not None:
+            connection.exec_driver_sql("create table alembic_version (version_num varchar(32) not null)")
+            connection.exec_driver_sql(f"insert into alembic_version values ('{revision}')")
+    engine.dispose()
+    return row
+
+
+@pytest.mark.parametrize("revision", [None, "1"])
+def test_an_old_store_is_brought_up_to_date(tmp_path: Path, revision: str | None) -> None:
+    path = tmp_path / "runs.sqlite"
+    began = time.time()
+    make_old(path, revision)
+    store = Store(path)
+    assert store.get(SPEC) == fake_run(SPEC)
+    assert store.finished_since(began - 2) == 1 and store.finished_since(time.time() + 2) == 0
+    with store._connection() as connection:
+        assert differences(connection) == []
+    assert store.claim([SPEC, replace(SPEC, P=50)], "me", 60) == {replace(SPEC, P=50).hash}
+
+
+def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "runs.sqlite"
+    Store(path).put(fake_run(SPEC))
+    database(path, "update alembic_version set version_num = '77'")
+    with pytest.raises(srhm.ArgumentError, match=r"was written by a newer srhm \(revision 77\)"):
+        Store(path)
+
+
+def test_several_bring_an_old_store_up_to_date(tmp_path: Path) -> None:
+    path, failed = tmp_path / "runs.sqlite", []
+    make_old(path, None)
+    start = threading.Barrier(6)
+
+    def use() -> None:
+        start.wait()
+        try:
+            assert len(Store(path)) == 1
+        except (srhm.SrhmError, AssertionError) as error:
+            failed.append(error)
+
+    users = [threading.Thread(target=use) for _ in range(6)]
+    for user in users:
+        user.start()
+    for user in users:
+        user.join()
+    assert failed == []
+
+
+READ = """
+import os, sys
+from pathlib import Path
+import srhm
+from srhm.lab.store import Store
+if os.geteuid() == 0:
+    os.setgroups([]); os.setgid(65534); os.setuid(65534)
+for path in sys.argv[1:]:
+    try:
+        print(len(list(Store(path).runs())))
+    except srhm.ArgumentError as error:
+        print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions are those of POSIX")
+def test_a_folder_that_cannot_be_written_can_be_read() -> None:
+    """Another user's store, or one on a disk that is mounted read-only: nothing can be made beside it."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="srhm-") as name:  # pytest's own folders are closed to others
+        folder = Path(name)
+        paths = [folder / "present.sqlite", folder / "journal.sqlite", folder / "old.sqlite"]
+        for path in paths[:2]:
+            Store(path).put(fake_run(SPEC))
+        database(paths[1], "PRAGMA journal_mode=delete")
+        make_old(paths[2], None)
+        folder.chmod(0o555)
+        done = subprocess.run(
+            [sys.executable, "-c", READ, *map(str, paths)], capture_output=True, text=True, timeout=120
+        )
+        folder.chmod(0o755)
+    assert done.returncode == 0, done.stderr
+    present, journal, old = done.stdout.splitlines()
+    assert (present, journal) == ("1", "1")
+    assert "older srhm" in old and "Open it once where it can be written" in old
+
+
+def test_opening_a_store_is_fast(tmp_path: Path) -> None:
+    """Alembic is imported where tables are made, and there only."""
+    path = tmp_path / "runs.sqlite"
+    Store(path).put(fake_run(SPEC))
+    code = (
+        "import sys\nfrom srhm.lab.store import Store\n"
+        f"assert len(Store({str(path)!r})) == 1\n"
+        "print({'alembic', 'pandas', 'pyarrow', 'psycopg'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+# What is at stake.
+
+
+def test_what_was_put_survives_kills(tmp_path: Path) -> None:
+    assert survive(tmp_path, kills=20) > 50
+
+
+def test_a_large_store_answers_at_once(tmp_path: Path) -> None:
+    store = Store(tmp_path / "runs.sqlite")
+    store.put(fake_run(SPEC))
+    rows = []
+    template = row_of(fake_run(replace(SPEC, params=replace(PARAMS, v=4))))
+    for number in range(100_000):
+        net, s0 = ("cnn", "lcn", "fcn")[number % 3], number // 3 % 100
+        rows.append(template | {"hash": f"{number:064x}", "net": net, "s0": s0, "P": number})
+        rows[-1]["ended"] = float(number)
+    with store._writing() as connection:
+        connection.execute(sql.insert(RUNS), rows)
+    began = time.perf_counter()
+    assert store.counts() == Counts(100_001, 0, 0) and store.finished_since(99_000.0) == 1_001
+    assert time.perf_counter() - began < 0.2
+    began = time.perf_counter()
+    assert len(list(store.runs(net="cnn", v=4, s0=1))) == 334
+    assert time.perf_counter() - began < 1.0

@@ -1,0 +1,112 @@
+"""Runs executed together in one program: the same rows, and nothing lost when it is cut."""
+
+import json
+import signal
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import srhm
+from srhm.lab.execution import execute, execute_together
+from srhm.lab.executors import InProcess, Job, Together
+from srhm.lab.questions import Question, answer
+from srhm.lab.runs import Run, RunSpec, Seeds
+from srhm.lab.store import Store
+from srhm.lab.work import RunJob, execute_job
+from srhm.protocol import Protocol
+
+PARAMS = srhm.Params(n_c=3, v=3, m=3, s=2, s0=1, L=2)
+SPEC = RunSpec(PARAMS, "cnn", 60, width=8, P_test=100, protocol=Protocol(stop_loss=0.3, max_epochs=6))
+CLOSE = ("train_loss", "S_21", "D_21", "error", "best_test_error")
+
+
+def alike(run, other):
+    assert run.spec == other.spec and run.status == other.status
+    assert (run.metrics["epochs"], run.metrics["steps"]) == (other.metrics["epochs"], other.metrics["steps"])
+    for name in CLOSE:
+        assert run.metrics[name] == pytest.approx(other.metrics[name], rel=1e-3, abs=1e-6), name
+
+
+def test_rows_are_those_of_single_runs() -> None:
+    """Of other P, seeds and rates; the store tells how a run was executed, and its identity does not."""
+    slow = replace(SPEC, protocol=replace(SPEC.protocol, learning_rate=0.003))
+    specs = [SPEC, replace(SPEC, P=90, seeds=Seeds.replicate(1)), slow]
+    together, alone = execute_together(specs), [execute(spec) for spec in specs]
+    for run, other in zip(together, alone, strict=True):
+        alike(run, other)
+        assert (run.versions["executed"], other.versions["executed"]) == ("with 2 others", "alone")
+        assert run.spec.hash == other.spec.hash
+
+
+def test_a_question_is_answered_as_one_run_at_a_time(tmp_path: Path) -> None:
+    """Three replicates on a short grid, run by run and three at a time."""
+    question = Question(replace(SPEC, P=3), 3, start=40, rule="nearest_grid")
+    single = answer([question], Store(tmp_path / "single.sqlite"), InProcess(execute_job))[0]
+    store = Store(tmp_path / "together.sqlite")
+    joined = answer([question], store, Together(3))[0]
+    for one, other in zip(joined.runs, single.runs, strict=True):
+        for run, its_like in zip(one, other, strict=True):
+            alike(run, its_like)
+    assert len(store) == sum(len(runs) for runs in single.runs)
+    assert {run.versions["executed"] for run in store.runs()} == {"with 2 others"}
+
+
+def run_job(number: int, spec: RunSpec, checkpoint: Path | None = None) -> Job:
+    job = RunJob(spec, None if checkpoint is None else str(checkpoint))
+    return Job(number, json.dumps(job.to_dict()))
+
+
+def test_each_shape_has_a_program_of_its_own() -> None:
+    pool = Together(8)
+    specs = [SPEC, replace(SPEC, width=9), replace(SPEC, seeds=Seeds.replicate(1)), replace(SPEC, net="lcn")]
+    for number, spec in enumerate(specs):
+        pool.start(run_job(number, spec))
+    rounds = [{one.number: json.loads(one.result or "") for one in pool.wait()} for _ in range(3)]
+    assert [set(found) for found in rounds] == [{0, 2}, {1}, {3}] and pool.wait() == []
+    found = {number: Run.from_dict(content) for one in rounds for number, content in one.items()}
+    assert [found[number].spec for number in range(4)] == specs
+    assert [found[number].versions["executed"] for number in range(4)] == [
+        "with 1 others", "with 0 others", "with 1 others", "with 0 others"
+    ]  # fmt: skip
+    pool.close()
+
+
+def test_interrupted_members_go_on_from_their_checkpoints(tmp_path: Path) -> None:
+    endless = Protocol(stop_loss=1e-30, max_epochs=10**6)
+    specs = [replace(SPEC, seeds=Seeds.replicate(number), protocol=endless) for number in range(2)]
+    files = [tmp_path / f"{number}.npz" for number in range(2)]
+    pool = Together(2)
+    for number, spec in enumerate(specs):
+        pool.start(run_job(number, spec, files[number]))
+    main = threading.get_ident()
+    ctrl_c = threading.Timer(12.0, lambda: signal.pthread_kill(main, signal.SIGINT))
+    ctrl_c.start()
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        pool.wait()
+    assert 11 < time.monotonic() - began < 30
+    pool.close(interrupted=True)
+    assert all(file.exists() for file in files)
+    again = execute(specs[1], checkpoint=files[1], budget=0.0)  # alone: it takes up where it was cut
+    assert again.status == "stopped" and again.metrics["epochs"] > 10
+
+
+def test_what_fails_fails_for_all_members(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate")
+
+    monkeypatch.setattr("srhm.lab.executors.together.execute_together", broken)
+    pool = Together(2)
+    for number in range(2):
+        pool.start(run_job(number, replace(SPEC, P=60 + number)))
+    assert [one.failure and one.failure.kind for one in pool.wait()] == ["memory", "memory"]
+
+
+def test_refused() -> None:
+    with pytest.raises(srhm.ArgumentError, match="members = 1 is below 2"):
+        Together(1)
+    with pytest.raises(srhm.ArgumentError, match="has another model, network, encoding or batch"):
+        execute_together([SPEC, replace(SPEC, width=9)])

@@ -1,0 +1,757 @@
+"""Training: against plain NumPy step by step, and the promises of a run: same bits however it is cut."""
+
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import srhm.files
+import srhm.training.evaluation
+import srhm.training.loop
+import srhm.training.run
+from srhm import Grammar, Params, split
+from srhm.checkpoint import Checkpoint
+from srhm.nets import build
+from srhm.protocol import Protocol
+from srhm.randomness import fold, role_key, threefry2x32
+from srhm.training import TestSet, advance, class_data, start, train
+
+PARAMS = Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)
+WIDTH, RATE = 8, 0.05
+PER_CLASS = 4
+GRAMMAR = Grammar(PARAMS, seed=0)
+MODES = ("reformed", "fixed")
+
+
+@pytest.fixture(scope="module")
+def sets():
+    """45 training points: classes of 12, 11, 11, 11, three batches an epoch, the last of 13 points."""
+    return split(GRAMMAR, P=45, P_test=100, seed=1)
+
+
+@pytest.fixture(scope="module")
+def net():
+    return filled("cnn", seed=2)
+
+
+def filled(name, seed, dtype="float32"):
+    """A network as it is built, its weights drawn by NumPy: nothing to compile."""
+    random = np.random.default_rng(seed)
+    form = eqx.filter_eval_shape(lambda: build(name, PARAMS, WIDTH, dtype=dtype))
+    return jax.tree.map(lambda leaf: jnp.asarray(random.normal(size=leaf.shape), leaf.dtype), form)
+
+
+def begin(net, *, protocol=None, rate=RATE, stop_loss=1e-9, order_seed=5):
+    protocol = Protocol() if protocol is None else protocol
+    return start(net, protocol, rate=rate, width=WIDTH, stop_loss=stop_loss, order_seed=order_seed)
+
+
+def go(state, settings, data, steps, until_epoch=10**6):
+    """Advance by some batches."""
+    return advance(
+        state,
+        data,
+        settings,
+        jnp.asarray(steps, jnp.int32),
+        jnp.asarray(until_epoch, jnp.int32),
+        params=PARAMS,
+        encoding="whitened",
+        batch_per_class=PER_CLASS,
+    )
+
+
+def leaves(tree):
+    return [np.asarray(leaf) for leaf in jax.tree.leaves(eqx.filter(tree, eqx.is_array))]
+
+
+def same_bits(first, second):
+    return all(a.tobytes() == b.tobytes() for a, b in zip(leaves(first), leaves(second), strict=True))
+
+
+# The oracle: the same training in NumPy, from the text of docs, networks.md and 4
+
+
+def order_of_epoch(order_seed, epoch, counts, mode):
+    """The batches of one epoch, each a list of (class, number within the class)."""
+    key = role_key(order_seed, "order")
+    orders = []
+    for class_, count in enumerate(counts):
+        numbers = np.arange(count, dtype=np.uint32)
+        words, _ = threefry2x32(fold(key, epoch), np.full(count, class_, np.uint32), numbers)
+        orders.append(np.argsort(words, kind="stable") if mode == "reformed" else np.arange(count))
+    batches = [
+        [
+            (class_, number)
+            for class_, order in enumerate(orders)
+            for number in order[first : first + PER_CLASS]
+        ]
+        for first in range(0, max(counts), PER_CLASS)
+    ]
+    if mode == "fixed":  # the second counter word 1 is bit 32 of the number that is folded in
+        numbers = np.arange(len(batches), dtype=np.uint32)
+        words, _ = threefry2x32(fold(key, epoch + 2**32), numbers, np.zeros_like(numbers))
+        batches = [batches[number] for number in np.argsort(words, kind="stable")]
+    return batches
+
+
+class NumpyNetwork:
+    """Forward and backward passes of CNN, LCN and FCN with weights [patch, entry, unit]."""
+
+    def __init__(self, name, net):
+        self.name = name
+        self.weights = []
+        for layer in net.layers:
+            weight, bias = np.array(layer.weight, np.float64), np.array(layer.bias, np.float64)
+            self.weights += [weight, bias]
+        self.weights.append(np.array(net.readout, np.float64))
+        self.momentum = [np.zeros_like(weight) for weight in self.weights]
+
+    def losses_and_gradient(self, x, labels):
+        """The cross-entropy of every point, and the gradient of their mean."""
+        *hidden, readout = self.weights
+        n, h = len(x), readout.shape[0]
+        kept, C_in = [], x.shape[2]
+        divisors = []
+        for weight, bias in zip(hidden[::2], hidden[1::2], strict=True):
+            patch = x.reshape(n, 1 if self.name == "fcn" else x.shape[1] // PARAMS.patch, -1)
+            divisors.append(np.sqrt(C_in))
+            z = np.empty((n, patch.shape[1], bias.shape[-1]))
+            for q in range(patch.shape[1]):
+                matrix = weight[q] if self.name == "lcn" else weight
+                z[:, q] = patch[:, q] @ matrix / divisors[-1] + 0.1 * (
+                    bias if self.name == "fcn" else bias[q]
+                )
+            kept.append((patch, z))
+            x, C_in = np.maximum(z, 0), h
+        mean = x.mean(axis=1)
+        f = mean @ readout / h
+        p = np.exp(f - f.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+        losses = -np.log(p[np.arange(n), labels])
+        df = p.copy()
+        df[np.arange(n), labels] -= 1
+        df /= n
+        gradient = [mean.T @ df / h]
+        dx = np.repeat((df @ readout.T / h)[:, None] / x.shape[1], x.shape[1], axis=1)
+        for number in reversed(range(len(kept))):
+            patch, z = kept[number]
+            weight, bias = hidden[2 * number], hidden[2 * number + 1]
+            dz = dx.reshape(z.shape) * (z > 0)
+            d_bias = 0.1 * (dz.sum(axis=(0, 1)) if self.name == "fcn" else dz.sum(axis=0))
+            d_weight, dx = np.zeros_like(weight), np.empty_like(patch)
+            for q in range(z.shape[1]):
+                matrix = weight[q] if self.name == "lcn" else weight
+                product = patch[:, q].T @ dz[:, q] / divisors[number]
+                if self.name == "lcn":
+                    d_weight[q] = product
+                else:
+                    d_weight += product
+                dx[:, q] = dz[:, q] @ matrix.T / divisors[number]
+            gradient = [d_weight, d_bias.reshape(bias.shape), *gradient]
+        return losses, gradient
+
+    def step(self, x, labels, rate):
+        losses, gradient = self.losses_and_gradient(x, labels)
+        for weight, momentum, slope in zip(self.weights, self.momentum, gradient, strict=True):
+            momentum *= 0.9
+            momentum += slope
+            weight -= rate * momentum
+        return losses
+
+
+def numpy_training(name, net, dataset, steps, *, mode, order_seed, rate=RATE):
+    """Train `steps` batches; return the network and the losses of the points of each batch, epoch by epoch."""
+    network = NumpyNetwork(name, net)
+    dense, labels = dataset.encode("whitened", np.float64), dataset.labels
+    by_class = [np.flatnonzero(labels == class_) for class_ in range(PARAMS.n_c)]
+    epochs, done = [], 0
+    while done < steps:
+        epochs.append([])
+        for batch in order_of_epoch(order_seed, len(epochs) - 1, [len(rows) for rows in by_class], mode):
+            rows = np.array([by_class[class_][number] for class_, number in batch])
+            epochs[-1].append(network.step(dense[rows], labels[rows].astype(int), rate * WIDTH))
+            done += 1
+            if done == steps:
+                break
+    return network, epochs
+
+
+def test_the_oracle_s_gradient():
+    """Backward by hand against differences, so that the oracle itself is beyond doubt."""
+    random = np.random.default_rng(0)
+    x, labels = random.normal(size=(5, PARAMS.d, 4)), np.array([0, 1, 2, 3, 1])
+    for name in ("cnn", "lcn", "fcn"):
+        network = NumpyNetwork(name, filled(name, seed=1))
+        _, gradient = network.losses_and_gradient(x, labels)
+        for weight, slope in zip(network.weights, gradient, strict=True):
+            for _ in range(5):
+                entry = tuple(random.integers(size) for size in weight.shape)
+                value, sides = weight[entry], []
+                for sign in (1, -1):
+                    weight[entry] = value + sign * 1e-6
+                    sides.append(network.losses_and_gradient(x, labels)[0].mean())
+                weight[entry] = value
+                assert abs((sides[0] - sides[1]) / 2e-6 - slope[entry]) < 1e-8
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-10), ("float32", 1e-3)])
+@pytest.mark.parametrize("name", ["cnn", "lcn", "fcn"])
+def test_twenty_steps_against_numpy(name, dtype, tolerance):
+    """P = 45 ends its epochs with 13 points, P = 35 with 3, of three classes; 20 steps end amid an epoch."""
+    with jax.enable_x64(dtype == "float64"):
+        net = filled(name, 3, dtype)
+        for mode, P in (("reformed", 45), ("fixed", 45), ("reformed", 35), ("fixed", 35)):
+            train_set = split(GRAMMAR, P, 1, seed=P).train
+            oracle, epochs = numpy_training(name, net, train_set, 20, mode=mode, order_seed=7)
+            state, settings = begin(net, protocol=Protocol(batches=mode), order_seed=7)
+            state = go(state, settings, class_data(train_set, PER_CLASS), 20)
+            found = [part for layer in state.net.layers for part in (layer.weight, layer.bias)]
+            for one, expected in zip([*found, state.net.readout], oracle.weights, strict=True):
+                assert np.abs(np.asarray(one) - expected).max() < tolerance
+            assert (int(state.epoch), int(state.batch)) == (6, 2)
+            assert abs(float(state.loss_sum) - np.concatenate(epochs[6]).sum()) < 45 * tolerance
+            assert abs(float(state.epoch_loss) - np.concatenate(epochs[5]).mean()) < tolerance
+
+
+# The order of the training points, seen from inside the network
+
+
+class Spy(eqx.Module):
+    """A linear network that shows the batches it is given."""
+
+    weight: jax.Array
+    tell: object = eqx.field(static=True)
+
+    def __call__(self, x):
+        jax.debug.callback(self.tell, x, ordered=True)
+        return x.reshape(len(x), -1) @ self.weight
+
+
+def spied_batches(train_set, mode, epochs):
+    """The rows of the training set in each batch, epoch by epoch, and the padding set aside.
+
+    Padding repeats the first point of a class, behind the points of the class in the batch.
+    """
+    seen = []
+    net = Spy(jnp.zeros((PARAMS.d * PARAMS.v, PARAMS.n_c), jnp.float32), lambda x: seen.append(np.array(x)))
+    state, settings = begin(net, protocol=Protocol(batches=mode))
+    go(state, settings, class_data(train_set, PER_CLASS), 10**6, until_epoch=epochs)
+    jax.effects_barrier()
+    number = {x.tobytes(): row for row, x in enumerate(train_set.encode())}
+    first, counts = np.unique(train_set.labels, return_index=True, return_counts=True)[1:]
+    batches = [np.array([number[x.tobytes()] for x in batch]).reshape(-1, PER_CLASS) for batch in seen]
+    for epoch in range(epochs):
+        one = batches[epoch * len(batches) // epochs : (epoch + 1) * len(batches) // epochs]
+        for class_ in range(PARAMS.n_c):
+            padded = len(one) * PER_CLASS - counts[class_]
+            small = [batch for batch in one if padded and batch[class_, -1] == first[class_]]
+            for place in range(padded):
+                assert small[-1][class_, -1 - place] == first[class_]
+                small[-1][class_, -1 - place] = -1
+        yield [batch[batch >= 0].tolist() for batch in one]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_point_once_an_epoch_and_classes_balanced(sets, mode):
+    epochs = list(spied_batches(sets.train, mode, 6))
+    labels = sets.train.labels
+    for batches in epochs:
+        assert sorted(row for batch in batches for row in batch) == list(range(45))
+        shares = [sorted(np.bincount(labels[batch], minlength=4).tolist()) for batch in batches]
+        assert sorted(shares) == [[3, 3, 3, 4], [4] * 4, [4] * 4]
+    compositions = [{frozenset(batch) for batch in batches} for batches in epochs]
+    if mode == "fixed":
+        assert all(one == compositions[0] for one in compositions)
+        assert len({tuple(len(batch) for batch in batches) for batches in epochs}) > 1  # in changing order
+    else:
+        assert len({frozenset(one) for one in compositions}) == len(epochs)
+        assert all(len(batches[-1]) == 13 for batches in epochs)
+
+
+def test_orders_are_uniform():
+    """Each of 3 points of a class comes first equally often: chi-square with 2 degrees, false alarm 1e-4."""
+    key_of = [order_of_epoch(seed, 0, [3], "reformed")[0][0][1] for seed in range(3000)]
+    counts = np.bincount(key_of, minlength=3)
+    assert ((counts - 1000) ** 2 / 1000).sum() < 18.4
+
+
+# Bits that do not depend on how a run is cut
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_calls_of_any_length_give_the_same_bits(sets, net, mode):
+    data = class_data(sets.train, PER_CLASS)
+    state, settings = begin(net, protocol=Protocol(batches=mode))
+    whole = go(state, settings, data, 20)
+    for calls in ([1] * 20, [3] * 6 + [2], [7, 13], [19, 1]):
+        cut = state
+        for steps in calls:
+            cut = go(cut, settings, data, steps)
+        assert same_bits(cut, whole), calls
+    assert same_bits(go(go(state, settings, data, 100, until_epoch=6), settings, data, 2), whole)
+
+
+def test_a_call_ends_with_its_epoch(sets, net):
+    data = class_data(sets.train, PER_CLASS)
+    state, settings = begin(net)
+    for until in (1, 2, 5):
+        state = go(state, settings, data, 1000, until_epoch=until)
+        assert (int(state.epoch), int(state.batch), float(state.loss_sum)) == (until, 0, 0)
+    assert same_bits(go(state, settings, data, 1000, until_epoch=5), state)
+    assert same_bits(go(state, settings, data, 0), state)
+
+
+def test_padding_changes_nothing(sets, net):
+    state, settings = begin(net)
+    small, large = class_data(sets.train, PER_CLASS), class_data(sets.train, 8 * PER_CLASS)
+    assert (small.features.shape[1], large.features.shape[1]) == (64, 512)
+    assert same_bits(go(state, settings, small, 20), go(state, settings, large, 20))
+
+
+def test_padding_is_not_looked_at(sets, net):
+    state, settings = begin(net)
+    data = class_data(sets.train, PER_CLASS)
+    padding = np.arange(64)[None] >= np.asarray(data.counts)[:, None]
+    changed = np.where(padding[..., None], 3, np.asarray(data.features))
+    assert (changed != np.asarray(data.features)).any()
+    other = data._replace(features=jnp.asarray(changed.astype(np.uint8)))
+    assert same_bits(go(state, settings, data, 20), go(state, settings, other, 20))
+
+
+def test_layout_by_class(sets):
+    for P, slots in ((4, 64), (256, 64), (257, 256), (1025, 1024)):
+        train_set = split(GRAMMAR, P, 1).train
+        data = class_data(train_set, PER_CLASS)
+        assert data.features.shape == data.positions.shape == (4, slots, 4)
+        for class_ in range(4):
+            rows = train_set.labels == class_
+            assert int(data.counts[class_]) == rows.sum()
+            for laid, given in ((data.features, train_set.features), (data.positions, train_set.positions)):
+                np.testing.assert_array_equal(laid[class_, : rows.sum()], given[rows])
+
+
+def test_nothing_is_compiled_for_another_P_rate_or_seed(monkeypatch):
+    """Both compiled functions call `outputs` when they are traced, and never afterwards."""
+    traced = []
+    plain = srhm.nets.outputs
+    for module in (srhm.training.loop, srhm.training.evaluation):
+        monkeypatch.setattr(module, "outputs", lambda *args: traced.append(1) or plain(*args))
+    params = Params(n_c=3, v=3, m=2, s=2, s0=0, L=1)  # of no other test, so nothing is compiled yet
+    grammar = Grammar(params, 0)
+
+    def one(P, rate, protocol, **options):
+        sets = split(grammar, P, 5, repeats=True, seed=P)
+        net = build("cnn", params, 3, seed=0)
+        train(net, sets.train, sets.test, rate=rate, width=3, protocol=protocol, **options)
+
+    one(7, 0.1, Protocol(max_epochs=2))
+    first = len(traced)
+    assert first > 0
+    one(100, 0.1, Protocol(max_epochs=3, look_every=2))
+    one(192, 0.02, Protocol(max_epochs=1, batches="fixed", report="best"), order_seed=9, stop_loss=0.5)
+    one(3, 0.1, Protocol(max_epochs=4, momentum=0.0, stop_every=2), record=True)
+    assert len(traced) == first
+    one(193, 0.1, Protocol(max_epochs=1))  # 65 of a class: the next size
+    assert len(traced) > first
+
+
+# The end of a run
+
+
+def losses_of_epochs(sets, net, epochs, order_seed=0, rate=RATE):
+    data = class_data(sets.train, PER_CLASS)
+    state, settings = begin(net, rate=rate, order_seed=order_seed)
+    losses = []
+    for epoch in range(epochs):
+        state = go(state, settings, data, 10**6, until_epoch=epoch + 1)
+        losses.append(float(state.epoch_loss))
+    return np.array(losses)
+
+
+def run(sets, net, protocol=None, **options):
+    protocol = Protocol(max_epochs=30) if protocol is None else protocol
+    return train(net, sets.train, sets.test, **{"rate": RATE, "width": WIDTH, "protocol": protocol} | options)
+
+
+def outcome(result):
+    """All of a result but the network and the wall times."""
+    plain = replace(result, net=None, seconds=0.0, compile_seconds=0.0)
+    return json.dumps(vars(plain))  # nan is not equal to nan, but its text is
+
+
+def test_the_stop_rule_holds_at_the_first_epoch_below(sets, net):
+    losses = losses_of_epochs(sets, net, 60)
+    for threshold in (losses[0] + 1e-3, losses[11] * 1.0001, losses[:38].min() * 1.0001, losses[57] * 1.0001):
+        first = int(np.argmax(losses < threshold)) + 1
+        result = run(sets, net, Protocol(max_epochs=60), stop_loss=float(threshold))
+        assert (result.status, result.epochs, result.steps) == ("converged", first, 3 * first)
+        assert result.train_loss == losses[first - 1]
+    exactly = run(sets, net, Protocol(max_epochs=1), stop_loss=float(losses[0]))
+    assert exactly.status == "epochs"  # below, not at, the threshold
+
+
+def test_the_stop_rule_at_every_tenth_epoch(sets, net):
+    losses = losses_of_epochs(sets, net, 60)
+    threshold = float(losses[12] * 1.0001)
+    tenths = [epoch for epoch in range(10, 61, 10) if losses[epoch - 1] < threshold]
+    assert np.argmax(losses < threshold) + 1 < tenths[0]
+    result = run(sets, net, Protocol(max_epochs=60, stop_every=10), stop_loss=threshold)
+    assert (result.status, result.epochs) == ("converged", tenths[0])
+
+
+@pytest.mark.parametrize("epochs", [1, 9, 10, 11, 30])
+def test_the_last_epoch(sets, net, epochs):
+    result = run(sets, net, Protocol(max_epochs=epochs), stop_loss=1e-9)
+    assert (result.status, result.epochs, result.steps) == ("epochs", epochs, 3 * epochs)
+    assert result.train_loss == losses_of_epochs(sets, net, epochs)[-1]
+
+
+def test_the_final_network_is_the_one_of_the_last_step(sets, net):
+    state, settings = begin(net, order_seed=0)
+    last = go(state, settings, class_data(sets.train, PER_CLASS), 33)
+    assert same_bits(run(sets, net, Protocol(max_epochs=11)).net, last.net)
+
+
+def test_training_learns(sets, net):
+    """3 of 4 points are known: a network that fits them all is right on unseen ones far above chance."""
+    many = split(GRAMMAR, 2000, 500, seed=0)
+    result = run(many, net, Protocol(max_epochs=100), stop_loss=0.05)
+    assert result.status == "converged"
+    assert result.test_error < 0.15 < 0.75
+    assert (
+        result.test_error
+        == (np.asarray(result.net(many.test.encode())).argmax(axis=1) != many.test.labels).mean()
+    )
+
+
+@pytest.mark.parametrize("rate", [1e15, 1e30])
+def test_a_diverged_run_has_no_number(sets, net, rate, tmp_path):
+    options = {"rate": rate, "record": True, "checkpoint": tmp_path / "run.npz"}
+    result = run(sets, net, Protocol(max_epochs=2000, report="best"), **options)
+    assert result.status == "diverged"
+    assert np.isnan(result.test_error) and np.isnan(result.best_test_error)
+    assert not (tmp_path / "run.npz").exists()
+    data = class_data(sets.train, PER_CLASS)
+    for calls in (1, 2, 1000):  # the step at which it ends does not depend on the calls
+        state, settings = begin(net, rate=rate, order_seed=0)
+        for _ in range(result.steps + 5):
+            state = go(state, settings, data, calls)
+        assert 3 * int(state.epoch) + int(state.batch) == result.steps
+
+
+@pytest.mark.parametrize("rate", [1e20, 1e37])
+def test_weights_broken_by_the_last_step(net, rate):
+    """The loss of a batch is taken before its step: one batch, one epoch, a finite loss, useless weights."""
+    sets = split(GRAMMAR, 16, 50, seed=1)
+    result = run(sets, net, Protocol(max_epochs=1, report="best"), rate=rate, record=True)
+    assert np.isfinite(result.train_loss)
+    assert result.status == "diverged" and result.record == []
+    assert np.isnan(result.test_error) and np.isnan(result.best_test_error)
+
+
+# Looks
+
+
+def errors_by_hand(sets, net, epochs, order_seed=0):
+    """The networks after given epochs, and their test errors counted by NumPy."""
+    data = class_data(sets.train, PER_CLASS)
+    state, settings = begin(net, order_seed=order_seed)
+    found = {}
+    for epoch in epochs:
+        state = go(state, settings, data, 10**6, until_epoch=epoch)
+        answers = np.asarray(state.net(sets.test.encode())).argmax(axis=1)
+        found[epoch] = (float((answers != sets.test.labels).mean()), state.net)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("look_every", "epochs"), [(10, [10, 20, 27]), (5, [5, 10, 15, 20, 25, 27]), (50, [27])]
+)
+@pytest.mark.parametrize("order_seed", [0, 1])
+def test_looks_against_a_count_by_hand(sets, net, look_every, epochs, order_seed):
+    looks = errors_by_hand(sets, net, epochs, order_seed)
+    best_epoch = min(looks, key=lambda epoch: looks[epoch][0])  # the first of the smallest
+    for report in ("final", "best"):
+        protocol = Protocol(max_epochs=27, look_every=look_every, report=report)
+        result = run(sets, net, protocol, order_seed=order_seed)
+        assert result.best_test_error == looks[best_epoch][0]
+        assert result.best_epoch == best_epoch
+        reported = 27 if report == "final" else best_epoch
+        assert result.test_error == looks[reported][0]
+        assert same_bits(result.net, looks[reported][1])
+        assert (result.epochs, result.steps) == (27, 81)
+
+
+@pytest.mark.parametrize("size", [1, 7, 99, 100, 1000])
+def test_errors_do_not_depend_on_the_batch(sets, net, size):
+    by_hand = float((np.asarray(net(sets.test.encode())).argmax(axis=1) != sets.test.labels).mean())
+    for shared in (False, True):
+        assert TestSet(sets.test, "whitened", shared=shared, batch=size).error(net) == by_hand
+
+
+# The record
+
+
+def log_spaced(most):
+    return sorted({round(2 ** (k / 2)) for k in range(60)} & set(range(1, most + 1)))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_record_against_numpy(sets, net, mode):
+    """Mean loss over the points of the epoch so far; with fixed batches the small one may come first."""
+    order_seed = next(
+        seed for seed in range(100) if len(order_of_epoch(seed, 2, [12, 11, 11, 11], "fixed")[0]) == 13
+    )
+    _, epochs = numpy_training("cnn", net, sets.train, 26, mode=mode, order_seed=order_seed)
+    protocol = Protocol(max_epochs=9, batches=mode, look_every=4)
+    result = run(sets, net, protocol, record=True, order_seed=order_seed)
+    assert [point["step"] for point in result.record] == [*log_spaced(27), 27]
+    for point in result.record[:-1]:
+        epoch, batch = divmod(point["step"] - 1, 3)
+        seen = np.concatenate(epochs[epoch][: batch + 1])
+        assert point["epoch"] == point["step"] // 3
+        assert abs(point["train_loss"] - seen.mean()) < 1e-4
+    assert result.record[-1]["test_error"] == result.test_error
+    assert result.record[-1]["train_loss"] == result.train_loss
+    assert result.record[-1]["epoch"] == 9
+
+
+def test_recording_changes_nothing(sets, net):
+    with_record, without = run(sets, net, record=True), run(sets, net)
+    assert same_bits(with_record.net, without.net)
+    assert outcome(replace(with_record, record=[])) == outcome(without)
+
+
+# Interruption
+
+
+def published_like():
+    return Protocol(max_epochs=33, report="best", batches="fixed", look_every=4)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(sets, net):
+    return run(sets, net, published_like(), record=True)
+
+
+class Interrupter:
+    """Interrupts a run at its n-th call."""
+
+    def __init__(self, calls, error=KeyboardInterrupt):
+        self.calls, self.error = calls, error
+
+    def __call__(self, *_):
+        self.calls -= 1
+        if self.calls == 0:
+            raise self.error
+
+
+def equal_runs(result, undisturbed):
+    return outcome(result) == outcome(undisturbed) and same_bits(result.net, undisturbed.net)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_an_interrupted_run_goes_on_to_the_same_bits(sets, net, undisturbed, tmp_path, error):
+    path = tmp_path / "run.npz"
+    sittings = 0
+    while True:
+        sittings += 1
+        options = {"record": True, "checkpoint": path, "progress": Interrupter(3, error)}
+        try:
+            result = run(sets, net, published_like(), **options)
+            break
+        except error:
+            assert path.exists()
+    assert sittings > 3
+    assert equal_runs(result, undisturbed)
+    assert path.exists()  # whoever keeps the result deletes it
+
+
+@pytest.mark.parametrize("look", range(1, 16))
+def test_a_look_that_was_interrupted_is_made_up_for(sets, net, undisturbed, tmp_path, monkeypatch, look):
+    """The step is taken, its look is not: the looks and the record must not have a gap."""
+    plain, interrupt = TestSet.error, Interrupter(look)
+
+    def error(self, net):
+        interrupt()
+        return plain(self, net)
+
+    options = {"record": True, "checkpoint": tmp_path / "run.npz"}
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(TestSet, "error", error)
+        with pytest.raises(KeyboardInterrupt):
+            run(sets, net, published_like(), **options)
+    assert equal_runs(run(sets, net, published_like(), **options), undisturbed)
+
+
+@pytest.mark.parametrize("budget", [0, 2, 7, 20])
+def test_a_run_out_of_budget_goes_on_to_the_same_bits(sets, net, undisturbed, tmp_path, monkeypatch, budget):
+    """With a clock that counts how often it is read; every other sitting is long."""
+    ticks = iter(range(10**9))
+    monkeypatch.setattr(srhm.training.run, "time", SimpleNamespace(perf_counter=lambda: float(next(ticks))))
+    path, sitting, seconds = tmp_path / "run.npz", 0, 0.0
+    while True:
+        given = budget if sitting % 2 == 0 else 30
+        result = run(sets, net, published_like(), record=True, checkpoint=path, budget=given)
+        sitting += 1
+        assert result.seconds > seconds
+        seconds = result.seconds
+        if result.status != "stopped":
+            break
+        assert path.exists()
+        assert result.epochs <= 33 and result.steps <= 99
+    assert sitting > 2
+    assert equal_runs(result, undisturbed)
+
+
+def test_a_stopped_run_without_a_checkpoint_reports_what_it_has(sets, net):
+    result = run(sets, net, budget=0.0)
+    assert (result.status, result.epochs, result.steps) == ("stopped", 0, 0)
+    assert np.isnan(result.train_loss)
+    assert same_bits(result.net, net)
+    assert result.test_error == result.best_test_error == TestSet(sets.test, "whitened").error(net)
+
+
+def test_a_failing_save_leaves_the_last_checkpoint(sets, net, undisturbed, tmp_path, monkeypatch):
+    """The process dies while it writes its third checkpoint: the run goes on from the second."""
+    checkpoint = Checkpoint(tmp_path / "run.npz", every=0)
+    options = {"record": True, "checkpoint": checkpoint}
+    with monkeypatch.context() as broken:
+        broken.setattr(srhm.files.os, "fsync", Interrupter(3, OSError))
+        with pytest.raises(OSError):
+            run(sets, net, published_like(), **options)
+    with np.load(checkpoint.path) as content:
+        assert 0 < json.loads(content["head"].tobytes())["host"]["record"][-1]["step"] < 99
+    assert list(tmp_path.iterdir()) == [checkpoint.path]
+    assert equal_runs(run(sets, net, published_like(), **options), undisturbed)
+
+
+def test_checkpoints_are_written_when_due(sets, net, undisturbed, tmp_path, monkeypatch):
+    saved = []
+    plain = Checkpoint.save
+    monkeypatch.setattr(Checkpoint, "save", lambda *args: saved.append(1) or plain(*args))
+    calls = []
+    options = {"record": True, "progress": calls.append}
+    result = run(sets, net, published_like(), checkpoint=Checkpoint(tmp_path / "a", every=0), **options)
+    assert len(saved) == len(calls) > 5
+    assert equal_runs(result, undisturbed)
+    saved.clear()
+    run(sets, net, published_like(), checkpoint=Checkpoint(tmp_path / "b", every=1e9), **options)
+    assert not saved
+
+
+@pytest.mark.parametrize("end", ["saved", "interrupted", "diverged"])
+def test_a_finished_run_comes_back_at_once(sets, net, undisturbed, tmp_path, monkeypatch, end):
+    """Whoever measures and keeps the result may be interrupted too, and must not train again."""
+    checkpoint = Checkpoint(tmp_path / "run.npz", every=1e9 if end == "interrupted" else 0)
+    options = {"record": True, "checkpoint": checkpoint}
+    if end == "interrupted":
+        with pytest.raises(KeyboardInterrupt):
+            run(sets, net, published_like(), **options, progress=Interrupter(3))
+    if end == "diverged":
+        options["rate"] = 1e30
+    first = run(sets, net, published_like(), **options)
+    assert first.status == ("diverged" if end == "diverged" else "epochs")
+    monkeypatch.setattr(
+        srhm.training.run, "advance_compiled", lambda *_, **__: pytest.fail("it trains again")
+    )
+    again = run(sets, net, published_like(), **options)
+    assert again.status == first.status
+    if end != "diverged":  # which is nan, and nan is not nan
+        assert equal_runs(first, undisturbed) and equal_runs(again, undisturbed)
+
+
+def test_a_short_run_leaves_no_file(sets, net, tmp_path):
+    run(sets, net, published_like(), checkpoint=tmp_path / "run.npz")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_checkpoints_of_other_runs_are_refused(sets, net, refuses, tmp_path):
+    path = tmp_path / "run.npz"
+    run(sets, net, budget=0.0, checkpoint=path)
+    other_sets = split(GRAMMAR, 45, 100, seed=2)
+    repeated = split(GRAMMAR, 45, 100, seed=1, repeats=True)
+    longer = split(GRAMMAR, 46, 100, seed=1)
+    others = [
+        (sets, filled("cnn", seed=3), {}),  # the same shapes, other weights
+        (sets, filled("lcn", seed=2), {}),
+        (other_sets, net, {}),
+        (repeated, net, {}),
+        (replace(sets, train=repeated.train), net, {}),
+        (longer, net, {}),
+        (replace(sets, test=longer.train), net, {}),
+        (sets, net, {"rate": 2 * RATE}),
+        (sets, net, {"stop_loss": 1e-2}),
+        (sets, net, {"order_seed": 1}),
+        (sets, net, {"protocol": Protocol(max_epochs=31)}),
+        (sets, net, {"encoding": "onehot"}),
+        (sets, net, {"record": True}),
+    ]
+    for given_sets, given_net, options in others:
+        with refuses("checkpoint", repr(str(path)), "Use another file, or delete it"):
+            run(given_sets, given_net, budget=0.0, checkpoint=path, **options)
+    assert run(sets, net, budget=0.0, checkpoint=path).status == "stopped"
+
+
+def test_numbers_of_numpy_can_be_kept(unchecked, sets, net, tmp_path):
+    """What JSON cannot hold would be found out only after a minute of training."""
+    given = {
+        "rate": np.float32(RATE),
+        "width": np.int64(WIDTH),
+        "order_seed": np.uint64(3),
+        "stop_loss": np.float64(1e-3),
+    }
+    result = run(sets, net, budget=0.0, checkpoint=tmp_path / "run.npz", **given)
+    assert result.status == "stopped"
+
+
+def test_the_pace_of_calls_has_bounds():
+    """Calls that end early at a look seem ever faster: a long run overflowed by this."""
+    steps = 32
+    for _ in range(2000):
+        steps = srhm.training.run.paced(steps, 1e-6)
+    assert steps == 2**24
+    assert srhm.training.run.paced(64, 4.0) == 8
+    assert srhm.training.run.paced(1, 1e9) == 1
+
+
+def test_progress(sets, net):
+    seen = []
+    result = run(sets, net, Protocol(max_epochs=12), progress=seen.append)
+    assert seen[-1] == {
+        "epoch": 12,
+        "step": 36,
+        "train_loss": result.train_loss,
+        "best_test_error": result.best_test_error,
+    }
+    assert [one["step"] for one in seen] == sorted({one["step"] for one in seen})
+    early = []
+    run(sets, net, Protocol(max_epochs=1), record=True, progress=early.append)
+    assert np.isnan(early[0]["train_loss"]) and early[0]["best_test_error"] == np.inf
+
+
+# Bad arguments
+
+
+@pytest.mark.parametrize("argument", ["rate", "width", "stop_loss"])
+@pytest.mark.parametrize("value", [0, -1.0, float("nan"), float("inf")])
+def test_numbers_that_are_not_positive(sets, net, refuses, argument, value):
+    with refuses(argument, repr(value), f"Give {argument} as a finite number > 0"):
+        run(sets, net, **{argument: value})
+
+
+def test_sets_of_two_grammars(sets, net, refuses):
+    """The same numbers but other rules: a test error of such a pair means nothing."""
+    other = split(Grammar(PARAMS, seed=1), 45, 100, seed=1)
+    with refuses("test_set", repr(other.test.stream.grammar), f"Use {GRAMMAR}"):
+        run(replace(sets, test=other.test), net)
+
+
+def test_unknown_orders(sets, net, refuses):
+    with refuses("seed", "-1", "Use seed >= 0"):
+        run(sets, net, order_seed=-1)

@@ -1,0 +1,171 @@
+"""Runs between stores, and out of them into tables."""
+
+import json
+import sqlite3
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import srhm
+from fake_runs import PARAMS, SPEC, fake_run, many_specs
+from srhm.lab.runs import Seeds
+from srhm.lab.store import Merged, Store
+from srhm.lab.weights import load_weights, save_weights
+from srhm.nets import build
+
+
+def change(store: Store, statement: str, *values: Any) -> None:
+    connection = sqlite3.connect(str(store.path))
+    assert connection.execute(statement, values).rowcount == 1
+    connection.commit()
+    connection.close()
+
+
+def test_shards_become_one_store(place: str, tmp_path: Path) -> None:
+    specs = many_specs(700)
+    shards = [Store(tmp_path / f"{number}.sqlite") for number in range(2)]
+    shards[0].put_many(fake_run(spec, shard=0) for spec in specs[:550])
+    shards[1].put_many(fake_run(spec, shard=1) for spec in specs[500:650])
+    with Store(place, files=tmp_path / "files") as store:
+        assert store.merge([]) == Merged(0, 0)
+        assert store.merge([*shards, Store(tmp_path / "none.sqlite")]) == Merged(650, 50)
+        assert store.hashes() == {spec.hash for spec in specs[:650]}
+        assert {run.metrics["shard"] for run in store.finished(specs[500:550]).values()} == {0}
+        before = [run.to_dict() for run in store.runs()]
+        assert store.merge(shards) == Merged(0, 700)
+        assert [run.to_dict() for run in store.runs()] == before
+        back = Store(tmp_path / "back.sqlite")
+        assert back.merge([store]) == Merged(650, 0)
+        assert [run.to_dict() for run in back.runs()] == before
+    assert not (tmp_path / "none.sqlite").exists()
+
+
+def test_the_time_of_a_run_is_kept(tmp_path: Path) -> None:
+    shard, store = Store(tmp_path / "shard.sqlite"), Store(tmp_path / "runs.sqlite")
+    shard.put(fake_run(SPEC))
+    change(shard, "update runs set ended = 5.0, finished = '1970-01-01T00:00:05+00:00'")
+    store.merge([shard])
+    assert store.finished_since(4.0) == 1 and store.finished_since(6.0) == 0
+    assert list(store.to_pandas()["finished"]) == ["1970-01-01T00:00:05+00:00"]
+
+
+def test_a_finished_run_beats_a_failure(place: str, tmp_path: Path) -> None:
+    specs = many_specs(4)
+    shard = Store(tmp_path / "shard.sqlite")
+    with Store(place, files=tmp_path) as store:
+        store.put(fake_run(specs[0]))
+        store.fail(specs[1], "error", "here", attempts=1)
+        store.fail(specs[2], "error", "here", attempts=1)
+        store.claim([specs[1]], "me", 60)
+        for spec in (specs[0], specs[2], specs[3]):
+            shard.fail(spec, "memory", "there", attempts=2)
+        shard.put(fake_run(specs[1]))
+        change(shard, "update failures set failed_at = failed_at + 9 where hash = ?", specs[2].hash)
+        for _ in range(2):
+            store.merge([shard])
+            found = {one.spec: (one.kind, one.reason, one.attempts) for one in store.failures()}
+            assert found == {specs[2]: ("memory", "there", 2), specs[3]: ("memory", "there", 2)}
+            assert store.hashes() == {specs[0].hash, specs[1].hash} and store.counts().running == 0
+
+
+def test_weights_go_with_their_runs(tmp_path: Path) -> None:
+    net = build("cnn", PARAMS, width=8)
+    shard, store = Store(tmp_path / "shard.sqlite"), Store(tmp_path / "runs.sqlite")
+    digest = save_weights(shard.weights_folder, net)
+    shard.put(replace(fake_run(SPEC), weights=digest))
+    shard.put(replace(fake_run(replace(SPEC, P=50)), weights="0" * 64))  # whose file was deleted
+    assert store.merge([shard]) == Merged(2, 0)
+    found = store.get(SPEC)
+    assert found is not None and found.weights == digest
+    load_weights(store.weights_folder, digest, net)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("spec", json.dumps(replace(SPEC, P=201).to_dict()), "holds a row that was changed"),
+        ("spec", "[]", "holds a row that was changed"),
+        ("hash", "0" * 64, "holds a row that was changed: 000000000000 is not the hash"),
+        ("metrics", '["error"]', "metrics = "),
+        ("metrics", "print()", "is not JSON"),
+        ("versions", '{"streams": "2"}', "holds a row that was changed"),
+        ("status", "stolen", "status = 'stolen'"),
+        ("weights", "../../secret", "weights = "),
+    ],
+)
+def test_a_changed_row_is_refused(tmp_path: Path, column: str, value: str, said: str) -> None:
+    shard, store = Store(tmp_path / "shard.sqlite"), Store(tmp_path / "runs.sqlite")
+    shard.put(fake_run(SPEC))
+    change(shard, f"update runs set {column} = ?", value)
+    with pytest.raises(srhm.ArgumentError, match=said):
+        store.merge([shard])
+    assert len(store) == 0
+
+
+def test_columns_of_a_row_follow_from_its_specification(tmp_path: Path) -> None:
+    shard, store = Store(tmp_path / "shard.sqlite"), Store(tmp_path / "runs.sqlite")
+    shard.put(fake_run(SPEC))
+    change(shard, "update runs set net = 'fcn', P = 7, error = 0.9")
+    store.merge([shard])
+    assert len(list(store.runs(net="cnn", P=200, error=0.2))) == 1
+
+
+def test_a_changed_failure_is_refused(tmp_path: Path) -> None:
+    shard = Store(tmp_path / "shard.sqlite")
+    shard.fail(SPEC, "error", "reason", attempts=1)
+    change(shard, "update failures set hash = ?", "0" * 64)
+    with pytest.raises(srhm.ArgumentError, match="was changed"):
+        Store(tmp_path / "runs.sqlite").merge([shard])
+
+
+def test_a_table_has_a_row_for_each_run(place: str, tmp_path: Path) -> None:
+    with Store(place, files=tmp_path) as store:
+        assert len(store.to_pandas()) == 0
+        store.put(fake_run(replace(SPEC, P=50, seeds=Seeds(order=2**64 - 1)), S_21=0.5))
+        store.put(replace(fake_run(SPEC, nothing=None, P=3), weights="ab" * 32))
+        table = store.to_pandas()
+        assert list(table["P"]) == [50, 200] and list(table["seed_order"]) == [2**64 - 1, 0]
+        assert list(table["hash"]) == [run.spec.hash for run in store.runs()]
+        assert table["S_21"][0] == 0.5 and table["S_21"].isna()[1] and table["nothing"].isna().all()
+        assert table["metric_P"][1] == 3 and list(table["epochs"]) == [3.0, 3.0]
+        assert table["protocol_max_epochs"][0] == 60 and not table["protocol_repeats"].any()
+        assert list(table["weights"].dropna()) == ["ab" * 32]
+        assert {"n_c", "s0", "net", "width", "P_test", "status", "seconds_train", "versions_srhm"} <= set(
+            table
+        )
+        assert len(store.to_pandas(P=50)) == 1
+        with pytest.raises(srhm.ArgumentError, match="color"):
+            store.to_pandas(color=3)
+
+
+def test_parquet_holds_the_same_table(tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    store = Store(tmp_path / "runs.sqlite")
+    store.put_many(fake_run(spec, **{f"S_{number % 3}1": 0.1}) for number, spec in enumerate(many_specs(520)))
+    path = tmp_path / "tables" / "runs.parquet"
+    store.write_parquet(path)
+    assert list(path.parent.iterdir()) == [path]
+    found = parquet.read_table(path)
+    assert parquet.ParquetFile(path).num_row_groups > 1
+    pandas.testing.assert_frame_equal(found.to_pandas(), store.to_pandas())
+    store.write_parquet(path, net="lcn")  # none
+    assert parquet.read_table(path).num_rows == 0
+    fixed = [name for name in found.schema.names if not name.startswith(("S_", "seconds", "versions"))]
+    assert {"hash", "P", "status"} <= set(fixed)
+    for name in set(fixed) - {"error", "epochs"}:
+        assert parquet.read_schema(path).field(name) == found.schema.field(name)
+
+
+@pytest.mark.parametrize("package", ["pandas", "pyarrow"])
+def test_a_missing_extra_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    store = Store(tmp_path / "runs.sqlite")
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(srhm.MissingExtraError, match=f"{package} is not installed.*srhm\\[table\\]"):
+        store.to_pandas()
