@@ -201,7 +201,7 @@ def test_cancelled_from_another_terminal(
     time.sleep(6)  # the runs have compiled
     status, out, _ = run(capsys, "cancel", "long.sqlite")
     assert (status, out) == (0, "1 drivers were asked to stop, 1 have ended\n")
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=120)
     assert process.returncode == 130 and "asked to stop by srhm cancel" in err and "Traceback" not in err
     kept = list((here / "long-checkpoints").iterdir())
     assert len(kept) == int(workers)

@@ -203,7 +203,7 @@ def test_a_store_that_takes_no_claims_ends_the_driver_with_its_error(
     began = time.monotonic()
     with pytest.raises(StoreFull):
         drive(singles(runs(4)), store, InProcess(jobs.execute_fake))
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60
 
 
 def test_a_result_that_cannot_be_read_is_a_failure_of_its_own(store: Store) -> None:

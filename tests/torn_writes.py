@@ -57,8 +57,8 @@ def write(path: Path, first: int, pipe: int) -> None:
         os.write(pipe, f"{number}\n".encode())
 
 
-def kill_one(path: Path, first: int, seconds: float) -> list[int]:
-    """Start a writer, kill it after a time, and return the transactions that it said had ended."""
+def kill_one(path: Path, first: int, count: int, seconds: float) -> list[int]:
+    """Start a writer, kill it a time after its so-manieth transaction, and return those it said had ended."""
     reading, writing = os.pipe()
     child = os.fork()  # of a process without threads, which need not import everything anew
     if child == 0:
@@ -68,13 +68,16 @@ def kill_one(path: Path, first: int, seconds: float) -> list[int]:
             traceback.print_exc()
             os._exit(1)
     os.close(writing)
+    said = b""
+    while said.count(b"\n") < count:  # counted, not timed: a disk may take a second for one
+        assert select.select([reading], [], [], 120)[0], f"no transaction ended for 120 s, after {said!r}"
+        said += os.read(reading, 2**16)
     time.sleep(seconds)
     # An early end is an error of the writer, which shows: the pipe is closed before anyone was killed.
     assert not os.waitpid(child, os.WNOHANG)[0], "a writer ended by itself"
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    said = b""
-    while select.select([reading], [], [], 10)[0] and (more := os.read(reading, 2**16)):
+    while more := os.read(reading, 2**16):
         said += more
     os.close(reading)
     return [int(line) for line in said.splitlines()]
@@ -98,13 +101,15 @@ def check(path: Path, said: list[int]) -> int:
 
 
 def main(folder: Path, kills: int, seed: int) -> None:
-    """Kill writers; every fifth has a store to make first."""
+    """Kill writers: every fifth has a store to make first, and is killed amid that."""
     instants, said, path = random.Random(seed), list[int](), folder
     written = 0
     for number in range(kills):
         if number % 5 == 0:
             path, said = folder / f"{number}.sqlite", []
-        said += kill_one(path, max(said, default=-1) + 1, instants.uniform(0.0, 0.12))
+        count = instants.randint(1, 12) if number % 5 else 0
+        seconds = instants.uniform(0.0, 0.02 if count else 0.12)
+        said += kill_one(path, max(said, default=-1) + 1, count, seconds)
         check(path, said)
         written += len(said) if number % 5 == 4 or number == kills - 1 else 0
     print(written)
