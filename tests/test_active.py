@@ -192,3 +192,17 @@ def test_room_costs_least_on_average():
     assert cost[usual] == min(cost.values())
     assert 20 < usual < 32
     assert room(80, 2, 40) == (40, 40)  # no blanks: every block is full
+
+
+SHARED = [("cnn", (1,)), ("cnn", (2,)), ("cnn", (1, 2)), ("lcn", (1,)), ("lcn", (1, 2)), ("lcn", (1, 2, 3))]
+
+
+@pytest.mark.parametrize(("name", "layers"), SHARED)
+@pytest.mark.parametrize("encoding", ["whitened", "onehot_blank"])
+def test_layers_shared_over_blanks(name, layers, encoding):
+    check_double(name, MODELS["deep"], encoding, shared_layers=layers)
+
+
+@pytest.mark.parametrize("bias", ["shared", "none"])
+def test_shared_layers_with_blanks_that_are_alike(bias):
+    check_double("cnn", MODELS["deep"], "whitened", bias=bias, shared_layers=(1, 3))

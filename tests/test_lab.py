@@ -46,9 +46,19 @@ def test_the_hash_is_the_identity_of_all_that_matters() -> None:
         replace(SPEC, bias="shared"),
         replace(SPEC, init="hom"),
         replace(SPEC, record=True),
+        replace(SPEC, shared_layers=(1,)),
         replace(SPEC, params=replace(PARAMS, sparsity="B")),
     ]
     assert len({SPEC.hash, *(other.hash for other in others)}) == len(others) + 1
+
+
+def test_options_that_came_later_leave_the_identity_of_runs_without_them() -> None:
+    """These numbers stand in stores of the first version."""
+    spec = RunSpec(srhm.Params(n_c=6, v=6, m=6, s=2, s0=1, L=2), "lcn", 1000, 256, seeds=Seeds.replicate(2))
+    assert spec.hash == "415f85b24c045865473974a0b05d456faa105db1dc0f635115ae7164249e8a6f"
+    shared = replace(spec, shared_layers=(1, 2))
+    assert shared.stop_loss == 1e-2 and RunSpec.from_dict(json.loads(json.dumps(shared.to_dict()))) == shared
+    assert replace(shared, net="cnn").stop_loss == 1e-3
 
 
 def test_a_default_and_its_value_are_one_run() -> None:

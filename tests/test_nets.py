@@ -10,7 +10,9 @@ from scipy.stats import kstest
 from oracles import ALARM, close
 from srhm import Grammar, Params, Stream, expand
 from srhm.encoding import channels, encode
+from srhm.errors import ArgumentError
 from srhm.nets import NETS, build, default_width
+from srhm.nets.lcn import shared_filters
 from srhm.nets.network import Normals
 from srhm.randomness import Key
 
@@ -435,3 +437,79 @@ def test_only_the_cnn_has_other_biases(refuses, name):
 
 def test_families():
     assert tuple(NETS) == FAMILIES
+
+
+# Layers shared over the s0+1 places of a sub-patch
+
+
+def shifted(params, x, level, rng):
+    """Inputs in which everything under each sub-patch of a level moves to another of its s0+1 places."""
+    g, unit = params.s0 + 1, params.patch ** (level - 1)
+    parts = np.asarray(x).reshape(len(x), -1, g, unit, x.shape[-1])
+    order = np.argsort(rng.random(parts.shape[:3]), axis=2)
+    return np.take_along_axis(parts, order[..., None, None], axis=2).reshape(x.shape)
+
+
+@pytest.mark.parametrize(("name", "layers"), [("cnn", (1,)), ("cnn", (2,)), ("lcn", (1,)), ("lcn", (1, 2))])
+def test_a_shared_layer_cannot_tell_the_places_of_a_sub_patch(name, layers):
+    """Without biases, which still know the position, shifts of its level leave the activations as they were."""
+    params = Params(n_c=3, v=3, m=2, s=2, s0=2, L=2)
+    net = filled(name, params, 6, shared_layers=layers)
+    net = eqx.tree_at(
+        lambda net: [layer.bias for layer in net.layers], net, [0 * layer.bias for layer in net.layers]
+    )
+    x, rng = inputs(params, 20), np.random.default_rng(0)
+    before = forward(net, x)
+    for level in (1, 2):
+        after = forward(net, shifted(params, x, level, rng))
+        # Level 1 moves inputs in their patch; level 2 moves whole patches, which only the layer above may not see.
+        unmoved = {1: 1 in layers, 2: (layers == (2,) and name == "cnn") or layers == (1, 2)}[level]
+        same = np.allclose(before["output"], after["output"], rtol=1e-4, atol=1e-5)
+        assert same == unmoved, (level, layers)
+
+
+@pytest.mark.parametrize("L", [2, 3])
+def test_shapes_and_filters_of_shared_layers(L):
+    params, h = Params(n_c=3, v=3, m=2, s=2, s0=1, L=L), 5
+    net = form_of("lcn", params, h, shared_layers=tuple(range(1, L + 1)))
+    for number, layer in enumerate(net.layers, start=1):  # s filters of s C_in entries for each level above
+        assert layer.weight.shape == (params.s ** (L - number), params.s * (3 if number == 1 else h), h)
+        assert layer.bias.shape == (params.patch ** (L - number), h)
+    one = form_of("lcn", params, h, shared_layers=(1,))
+    assert one.layers[0].weight.shape == (params.d // params.patch, params.s * 3, h)
+    assert one.layers[1].weight.shape == (params.d // params.patch**2, params.patch * h, h)
+    mixed = form_of("cnn", params, h, shared_layers=(2,))
+    assert [layer.weight.shape[0] for layer in mixed.layers[:2]] == [params.patch * 3, params.s * h]
+
+
+def test_filters_are_those_of_the_parents_not_of_their_places():
+    """s = 2, s0 = 1: the four patches of a parent are two sub-patches of two places."""
+    assert shared_filters(Params(n_c=3, v=3, m=2, s=2, s0=1, L=2), 4, 1) == (0, 0, 1, 1)
+    deep = shared_filters(Params(n_c=3, v=3, m=2, s=2, s0=1, L=3), 16, 1)
+    assert deep == (0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7)
+    both = shared_filters(Params(n_c=3, v=3, m=2, s=2, s0=1, L=3), 16, 2)
+    assert both == (0, 0, 1, 1, 0, 0, 1, 1, 2, 2, 3, 3, 2, 2, 3, 3)
+
+
+@pytest.mark.parametrize("name", ["cnn", "lcn"])
+def test_sharing_without_blanks_changes_nothing(name):
+    params = Params(n_c=3, v=3, m=2, s=2, s0=0, L=2)
+    plain, shared = (build(name, params, 4, shared_layers=layers) for layers in ((), (1, 2)))
+    assert [a.tolist() for a in leaves(plain)] == [a.tolist() for a in leaves(shared)]
+
+
+@pytest.mark.parametrize(
+    ("name", "layers", "sparsity", "said"),
+    [
+        ("fcn", (1,), "A", "not offered for the fcn"),
+        ("lcn", (2,), "A", "not the first layers"),
+        ("cnn", (3,), "A", "not layers from 1 to 2"),
+        ("cnn", (2, 1), "A", "in order"),
+        ("cnn", (0,), "A", "not layers from 1"),
+        ("cnn", (1,), "B", "Use sparsity A"),
+    ],
+)
+def test_sharing_that_cannot_be_is_refused(name, layers, sparsity, said):
+    params = Params(n_c=3, v=3, m=2, s=2, s0=1, L=2, sparsity=sparsity)
+    with pytest.raises(ArgumentError, match=said):
+        build(name, params, 4, shared_layers=layers)

@@ -23,7 +23,14 @@ LARGE = Params(n_c=8, v=8, m=8, s=2, s0=2, L=3)
 def size(spec):
     """Numbers in the arrays of the network as it is built, of which only the shapes are computed."""
     form = eqx.filter_eval_shape(
-        lambda: build(spec.net, spec.params, spec.width, bias=spec.bias, encoding=spec.encoding)
+        lambda: build(
+            spec.net,
+            spec.params,
+            spec.width,
+            bias=spec.bias,
+            encoding=spec.encoding,
+            shared_layers=spec.shared_layers,
+        )
     )
     return sum(leaf.size for leaf in jax.tree.leaves(form))
 
@@ -40,6 +47,14 @@ def test_parameters_are_counted_exactly(net, bias, s0, L, encoding):
     for width in (5, None):
         spec = RunSpec(params, net, P=3, P_test=3, width=width, bias=bias, encoding=encoding)
         assert parameters(spec) == size(spec)
+
+
+@pytest.mark.parametrize(
+    ("net", "layers"), [("cnn", (2,)), ("cnn", (1, 3)), ("lcn", (1,)), ("lcn", (1, 2, 3))]
+)
+def test_shared_parameters_are_counted_exactly(net, layers):
+    spec = RunSpec(LARGE, net, P=8, P_test=3, width=5, shared_layers=layers)
+    assert parameters(spec) == size(spec)
 
 
 def test_operations_of_a_step_by_hand():

@@ -31,7 +31,8 @@ class Protocol:
     learning_rate: float | None = None
     """Rate per width: the rate of SGD is learning_rate * h. From the published table unless given."""
     stop_loss: float | None = None
-    """Training ends when the mean loss of an epoch is below this: 1e-3, for the FCN 1e-2, unless given."""
+    """Training ends when the mean loss of an epoch is below this: 1e-3, for the FCN and the LCN with shared layers
+    1e-2, unless given."""
     stop_every: int = 1
     """The stop rule is applied at epochs that are multiples of this (published: 10)."""
     max_epochs: int = 10_000
@@ -148,8 +149,10 @@ def _tabulated(net: str, params: Params) -> bool:
     return net == "lcn" or params.L in (2, 3)
 
 
-def stop_loss(net: str, protocol: Protocol) -> float:
+def stop_loss(net: str, protocol: Protocol, *, shared: bool = False) -> float:
     """Return the loss below which training ends: the protocol's, or the published one of the network.
+
+    That of an LCN with layers shared over s0+1 (`shared`) is the FCN's.
 
     Raises
     ------
@@ -158,4 +161,5 @@ def stop_loss(net: str, protocol: Protocol) -> float:
     """
     if net not in _STOP_LOSS:
         raise ArgumentError("net", net, "has no published stop loss", f"Use one of {', '.join(_STOP_LOSS)}")
-    return protocol.stop_loss if protocol.stop_loss is not None else _STOP_LOSS[net]
+    published = _STOP_LOSS["fcn" if net == "lcn" and shared else net]
+    return published if protocol.stop_loss is None else protocol.stop_loss

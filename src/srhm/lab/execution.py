@@ -122,6 +122,7 @@ def _prepare(spec: RunSpec) -> _Ready:
         spec.width,
         spec.seeds.network,
         bias=spec.bias,
+        shared_layers=spec.shared_layers,
         init=spec.init,
         encoding=spec.encoding,
     )

@@ -51,6 +51,9 @@ class Network:
     """Biases of the cnn: one for each position (published), shared, or none."""
     init: Init = "normal"
     """Hidden weights at the start: N(0,1), or all 1 (hom)."""
+    shared_layers: str = ""
+    """Layers of the cnn or lcn whose weights are shared over the s0+1 places of a sub-patch, by number: 1, or 12
+    for the first two."""
     encoding: Encoding = "whitened"
     """How inputs are written."""
     P_test: int | None = None
@@ -91,5 +94,13 @@ class Network:
         base = Protocol.published(params) if self.protocol == "published" else Protocol()
         given = {name: getattr(self, name) for name in asdict(base) if getattr(self, name, None) is not None}
         protocol = Protocol(**(asdict(base) | given))
-        options = self.encoding, self.bias, self.init, self.record
+        options = self.encoding, self.bias, self.init, self.record, _layers(self.shared_layers)
         return RunSpec(params, self.net, P, self.width, self.P_test, seeds, protocol, *options)
+
+
+def _layers(digits: str | int) -> tuple[int, ...]:
+    """Return the layers that a word names, one digit each."""
+    digits = str(digits)
+    if not all(digit in "123456789" for digit in digits):
+        raise ArgumentError("shared_layers", digits, "are not numbers of layers", "Use 1, 2, 12, ...")
+    return tuple(int(digit) for digit in digits)

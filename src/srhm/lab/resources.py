@@ -28,13 +28,16 @@ def parameters(spec: RunSpec) -> int:
     p, positions, entering = params.patch, params.d, channels(params, spec.encoding)
     total = h * params.n_c
     units_below = positions * entering
-    for _ in range(params.L):
+    q = len(spec.shared_layers)
+    for layer in range(1, params.L + 1):
         positions //= p
+        weights = (params.s if layer in spec.shared_layers else p) * entering * h
         if spec.net == "cnn":
             biases = {"position": positions * h, "shared": h, "none": 0}[spec.bias]
-            total += p * entering * h + biases
+            total += weights + biases
         elif spec.net == "lcn":
-            total += positions * (p * entering * h + h)
+            filters = positions // (params.s0 + 1) ** max(0, q - layer)
+            total += filters * weights + positions * h
         else:
             units = h * positions
             total += units_below * units + units

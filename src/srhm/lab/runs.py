@@ -89,9 +89,12 @@ class RunSpec:
     """Hidden weights at the start."""
     record: bool = False
     """Keep loss and test error at log-spaced steps."""
+    shared_layers: tuple[int, ...] = ()
+    """Layers whose weights are shared over the s0+1 places of a sub-patch."""
 
     def __post_init__(self) -> None:
-        check_options(self.net, self.bias, self.init)
+        object.__setattr__(self, "shared_layers", tuple(self.shared_layers))
+        check_options(self.net, self.bias, self.init, self.shared_layers, self.params)
         if not isinstance(self.record, bool):
             raise ArgumentError("record", self.record, "is neither true nor false", "Use True or False")
         check_encoding(self.encoding)
@@ -129,7 +132,7 @@ class RunSpec:
     @property
     def stop_loss(self) -> float:
         """The loss below which training ends: the protocol's, or the published one of the network."""
-        return stop_loss(self.net, self.protocol)
+        return stop_loss(self.net, self.protocol, shared=bool(self.shared_layers))
 
     @property
     def rate_extended(self) -> bool:
@@ -142,7 +145,9 @@ class RunSpec:
         content["protocol"]["learning_rate"] = self.rate
         content["protocol"]["stop_loss"] = self.stop_loss
         content["protocol"]["sensitivity_inputs"] = self.protocol.sensitivity_inputs or 1000
-        return content
+        # What came later stands there if it is used, so that runs without it keep their identity.
+        content["shared_layers"] = list(self.shared_layers)
+        return {name: value for name, value in content.items() if name != "shared_layers" or value}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "RunSpec":
@@ -158,6 +163,7 @@ class RunSpec:
             content["params"] = Params(**content["params"])
             content["seeds"] = Seeds(**content["seeds"])
             content["protocol"] = Protocol(**content["protocol"])
+            content["shared_layers"] = tuple(content.get("shared_layers", ()))
             return cls(**content)
         except (TypeError, KeyError) as error:
             raise ArgumentError(
@@ -173,7 +179,8 @@ class RunSpec:
     def shape(self) -> tuple[Any, ...]:
         """What runs must have in common to be executed together: all but P, seeds and rates."""
         batch = self.protocol.batch_per_class
-        return self.params, self.net, self.width, self.encoding, self.bias, self.init, batch
+        net = self.net, self.width, self.encoding, self.bias, self.init, self.shared_layers
+        return self.params, *net, batch
 
     def __eq__(self, other: object) -> bool:
         """Compare what is run: a default that was left open equals its value."""

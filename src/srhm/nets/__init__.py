@@ -28,8 +28,10 @@ def default_width(name: NetName, params: Params) -> int:
     return 256 if name == "fcn" and params.L >= 3 else 512
 
 
-def check_options(name: NetName, bias: Bias, init: Init) -> None:
-    """Refuse options that no network of the name has.
+def check_options(
+    name: NetName, bias: Bias, init: Init, shared_layers: tuple[int, ...] = (), params: Params | None = None
+) -> None:
+    """Refuse options that no network of the name has, on the model if it is given.
 
     Raises
     ------
@@ -44,6 +46,27 @@ def check_options(name: NetName, bias: Bias, init: Init) -> None:
         raise ArgumentError("bias", bias, "is not a kind of bias", "Use 'position', 'shared' or 'none'")
     if bias != "position" and name != "cnn":
         raise ArgumentError("bias", bias, f"is offered for the cnn, not the {name}", "Use bias='position'")
+    if shared_layers:
+        _check_sharing(name, shared_layers, params)
+
+
+def _check_sharing(name: NetName, layers: tuple[int, ...], params: Params | None) -> None:
+    if name not in ("cnn", "lcn"):
+        raise ArgumentError("shared_layers", layers, f"is not offered for the {name}", "Use cnn or lcn")
+    most = 62 if params is None else params.L
+    rising = all(isinstance(layer, int) for layer in layers) and layers == tuple(sorted(set(layers)))
+    if not rising or layers[0] < 1 or layers[-1] > most:
+        raise ArgumentError(
+            "shared_layers", layers, f"are not layers from 1 to {most} in order", "Use (1,), (1, 2), ..."
+        )
+    if name == "lcn" and layers != tuple(range(1, len(layers) + 1)):
+        raise ArgumentError(
+            "shared_layers", layers, "are not the first layers of the lcn", "Use (1,), (1, 2), ..."
+        )
+    if params is not None and params.sparsity != "A":
+        raise ArgumentError(
+            "shared_layers", layers, "needs sub-patches, which sparsity B has not", "Use sparsity A, or ()"
+        )
 
 
 def build(
@@ -53,6 +76,7 @@ def build(
     seed: int = 0,
     *,
     bias: Bias = "position",
+    shared_layers: tuple[int, ...] = (),
     init: Init = "normal",
     encoding: Encoding = "whitened",
     dtype: Any = "float32",
@@ -71,6 +95,9 @@ def build(
         Any integer from 0 to 2^64 - 1.
     bias
         Biases of the CNN: ``"position"``, ``"shared"`` or ``"none"``; the others have one for each unit.
+    shared_layers
+        Layers of the CNN or the LCN whose weights are shared over the s0+1 places of a sub-patch; for the LCN the
+        first ones, ``(1,)``, ``(1, 2)`` and so on (docs, networks.md). With s0 = 0 it changes nothing.
     init
         ``"normal"``, or ``"hom"`` for hidden weights that start at 1.
     encoding
@@ -92,7 +119,7 @@ def build(
     """
     if name not in NETS:
         raise ArgumentError("name", name, "is not a network", f"Use one of {', '.join(NETS)}")
-    check_options(name, bias, init)
+    check_options(name, bias, init, shared_layers, params)
     double: bool = jax.config.jax_enable_x64  # pyright: ignore[reportAttributeAccessIssue]
     if getattr(dtype, "__name__", str(dtype)) not in ("float32", "float64")[: 1 + double]:
         raise ArgumentError(
@@ -100,6 +127,8 @@ def build(
         )
     width = default_width(name, params) if width is None else check_integer("width", width, least=1)
     options: dict[str, Any] = {"bias": bias} if name == "cnn" else {}
+    if shared_layers:
+        options["shared_layers"] = shared_layers
     key = role_key(seed, "network")
     return NETS[name](
         params, width, key, encoding_channels(params, encoding), init=init, dtype=dtype, **options

@@ -57,24 +57,26 @@ class Active(NamedTuple):
 
 
 def leaf_changes(
-    blocks: Float[Array, "block channel unit"], leaves: Leaves
+    blocks: Float[Array, "block channel unit"], leaves: Leaves, group: int = 1
 ) -> tuple[Float[Array, "sample leaf unit"], Float[Array, "block unit"]]:
-    """Return how each leaf changes the response of its patch, and how every block responds to a blank.
+    """Return how each leaf changes the response of its patch, and how every block responds to blanks.
 
     Parameters
     ----------
     blocks
-        The first layer's weights; position q uses block q modulo their number.
+        The first layer's weights; group q of positions uses block q modulo their number.
     leaves
         The inputs.
+    group
+        Positions of a group, which are summed.
     """
     code, v = codes(leaves.params, leaves.encoding), leaves.params.v
     block, channel, unit = blocks.shape
     table = blocks.reshape(block * channel, unit)
-    rows = leaves.positions.astype(jnp.int32) % block * channel
+    rows = leaves.positions.astype(jnp.int32) // group % block * channel
     # code(feature) - code(blank) has one entry on the feature's channel, and -1 on a channel for blanks.
     changes = jnp.take(table, rows + leaves.features.astype(jnp.int32), axis=0, mode="clip")
     changes = float(code[0, 0] - code[v, 0]) * changes
     if channel > v:
         changes = changes - jnp.take(table, rows + v, axis=0, mode="clip")
-    return changes, jnp.einsum("bcu,c->bu", blocks, jnp.asarray(code[v], blocks.dtype))
+    return changes, jnp.einsum("bcu,c->bu", blocks, jnp.asarray(group * code[v], blocks.dtype))

@@ -22,20 +22,23 @@ class PatchConvolution(PatchLayer):
     Attributes
     ----------
     weight
-        [p * C_in, h], rows ordered by place in the patch, then channel.
+        [p * C_in, h], rows ordered by place in the patch, then channel; [s * C_in, h] if shared over s0+1.
     bias
         [position, h], [1, h] if shared over positions, or None.
     patch
         The patch length p.
+    group
+        Places of the patch that share one weight.
     """
 
     weight: Float[Array, "entry channel"]
     bias: Float[Array, "position channel"] | None
     patch: int = eqx.field(static=True)
+    group: int = eqx.field(static=True, default=1)
 
     def __call__(self, x: Float[Array, "sample position channel"]) -> Float[Array, "sample patch unit"]:
         """Return the pre-activations."""
-        z = patches(x, self.patch) @ self.weight / x.shape[-1] ** 0.5
+        z = patches(x, self.patch, self.group) @ self.weight / x.shape[-1] ** 0.5
         return z if self.bias is None else z + BIAS_SCALE * self.bias[None]
 
     def most_in_block(self, samples: int, parents: int) -> int:
@@ -50,16 +53,18 @@ def cnn(
     channels: int,
     *,
     bias: Bias = "position",
+    shared_layers: tuple[int, ...] = (),
     init: Init = "normal",
     dtype: Any = "float32",
 ) -> Network:
     """Draw a CNN: L convolutions, kernel = stride = s(s0+1) (docs, networks.md); see :func:`srhm.nets.build`."""
     normal = Normals(key, dtype)
     layers, entering, positions = [], channels, params.d
-    for _ in range(params.L):
+    for number in range(1, params.L + 1):
         positions //= params.patch
-        weight = normal.hidden(init, params.patch * entering, width)
+        group = params.s0 + 1 if number in shared_layers else 1
+        weight = normal.hidden(init, params.patch // group * entering, width)
         biases = None if bias == "none" else normal(positions if bias == "position" else 1, width)
-        layers.append(PatchConvolution(weight, biases, params.patch))
+        layers.append(PatchConvolution(weight, biases, params.patch, group))
         entering = width
     return Network(tuple(layers), normal(width, params.n_c))

@@ -4,6 +4,7 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from ..params import Params
@@ -18,20 +19,32 @@ class LocalConnection(PatchLayer):
     Attributes
     ----------
     weight
-        [patch, p * C_in, h], entries ordered by place in the patch, then channel.
+        [filter, p * C_in, h], entries ordered by place in the patch, then channel; [filter, s * C_in, h] if
+        shared over s0+1. A filter for every patch, unless patches share them.
     bias
         [patch, h].
     patch
         The patch length p.
+    group
+        Places of the patch that share one weight.
+    sharing
+        The filter of each patch, where patches share them; else None.
     """
 
-    weight: Float[Array, "patch entry channel"]
+    weight: Float[Array, "filter entry channel"]
     bias: Float[Array, "patch channel"] | None
     patch: int = eqx.field(static=True)
+    group: int = eqx.field(static=True, default=1)
+    sharing: tuple[int, ...] | None = eqx.field(static=True, default=None)
+
+    @property
+    def filters(self) -> Float[Array, "patch entry channel"]:
+        """The weights of each patch."""
+        return self.weight if self.sharing is None else self.weight[jnp.asarray(self.sharing)]
 
     def __call__(self, x: Float[Array, "sample position channel"]) -> Float[Array, "sample patch unit"]:
         """Return the pre-activations."""
-        z = jnp.einsum("npe,peh->nph", patches(x, self.patch), self.weight) / x.shape[-1] ** 0.5
+        z = jnp.einsum("npe,peh->nph", patches(x, self.patch, self.group), self.filters) / x.shape[-1] ** 0.5
         return z if self.bias is None else z + BIAS_SCALE * self.bias[None]
 
     def most_in_block(self, samples: int, parents: int) -> int:
@@ -40,14 +53,40 @@ class LocalConnection(PatchLayer):
 
 
 def lcn(
-    params: Params, width: int, key: Key, channels: int, *, init: Init = "normal", dtype: Any = "float32"
+    params: Params,
+    width: int,
+    key: Key,
+    channels: int,
+    *,
+    shared_layers: tuple[int, ...] = (),
+    init: Init = "normal",
+    dtype: Any = "float32",
 ) -> Network:
     """Draw an LCN: L local layers on patches of s(s0+1) (docs, networks.md); see :func:`srhm.nets.build`."""
     normal = Normals(key, dtype)
-    layers, entering, positions = [], channels, params.d
-    for _ in range(params.L):
+    layers, entering, positions, q = [], channels, params.d, len(shared_layers)
+    for number in range(1, params.L + 1):
         positions //= params.patch
-        weight = normal.hidden(init, positions, width, params.patch * entering).swapaxes(1, 2)
-        layers.append(LocalConnection(weight, normal(positions, width), params.patch))
+        group = params.s0 + 1 if number <= q else 1
+        sharing = shared_filters(params, positions, q - number)
+        filters = positions if sharing is None else max(sharing) + 1
+        weight = normal.hidden(init, filters, width, params.patch // group * entering).swapaxes(1, 2)
+        layers.append(LocalConnection(weight, normal(positions, width), params.patch, group, sharing))
         entering = width
     return Network(tuple(layers), normal(width, params.n_c))
+
+
+def shared_filters(params: Params, positions: int, levels: int) -> tuple[int, ...] | None:
+    """Return the filter of each patch of a layer if the next `levels` layers above are shared too, else None.
+
+    Written to the base p, the digits of a patch's number are its place in its parent, that of its parent, and
+    so on. Over the s0+1 places of a sub-patch at each of the next levels, filters are the same.
+    """
+    if levels < 1 or params.s0 == 0:
+        return None
+    number, p = np.arange(positions), params.patch
+    found, step = np.zeros(positions, np.int64), 1
+    for _ in range(levels):
+        found += step * (number % p // (params.s0 + 1))
+        number, step = number // p, step * params.s
+    return tuple((found + step * number).tolist())

@@ -134,7 +134,14 @@ def _normals(key: Key, start: Any, dtype: Any) -> Float[Array, " number"]:
     return kind.dtype.type(np.sqrt(2)) * jax.lax.erf_inv(uniform)
 
 
-def patches(x: Float[Array, "sample position channel"], length: int) -> Float[Array, "sample patch entry"]:
-    """Join the positions of each patch: entry = place in the patch * channels + channel."""
+def patches(
+    x: Float[Array, "sample position channel"], length: int, group: int = 1
+) -> Float[Array, "sample patch entry"]:
+    """Join the positions of each patch: entry = place in the patch * channels + channel.
+
+    With a group of several places, these are summed first, and count as one place.
+    """
     sample, position, channel = x.shape
-    return x.reshape(sample, position // length, length * channel)
+    if group > 1:
+        x = x.reshape(sample, position // group, group, channel).sum(axis=2)
+    return x.reshape(sample, position // length, length // group * channel)

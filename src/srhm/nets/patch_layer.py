@@ -24,17 +24,26 @@ class PatchLayer(eqx.Module):
         [position, h], [1, h] if shared over positions, or None.
     patch
         The patch length p.
+    group
+        Places that are summed first and share one weight: s0+1 in a layer shared over them, else 1. With more
+        than 1, the p C_in entries above are those of the p / group sums.
     """
 
     weight: eqx.AbstractVar[Float[Array, "*patch entry channel"]]
     bias: eqx.AbstractVar[Float[Array, "position channel"] | None]
     patch: eqx.AbstractVar[int]
+    group: eqx.AbstractVar[int]
+
+    @property
+    def filters(self) -> Float[Array, "*patch entry channel"]:
+        """The weights, those of each patch if there are several."""
+        return self.weight
 
     @property
     def blocks(self) -> Float[Array, "block channel unit"]:
-        """The matrix of each place: of the p places of a patch, or of all places where nothing is shared."""
+        """The matrix of each group of places: of those of a patch, or of all where nothing is shared."""
         entry, unit = self.weight.shape[-2:]
-        return self.weight.reshape(-1, entry // self.patch, unit)
+        return self.filters.reshape(-1, entry * self.group // self.patch, unit)
 
     @abstractmethod
     def most_in_block(self, samples: int, parents: int) -> int:
@@ -42,7 +51,7 @@ class PatchLayer(eqx.Module):
 
     def on_leaves(self, leaves: Leaves) -> Active:
         """Return the activations of the first hidden layer, from the inputs."""
-        changes, blank = leaf_changes(self.blocks, leaves)
+        changes, blank = leaf_changes(self.blocks, leaves, self.group)
         layer = self._join(changes, blank, leaves.positions.astype(jnp.int32), leaves.params.s)
         return layer if leaves.params.s0 > 0 else layer._replace(blank=None)
 
@@ -58,23 +67,25 @@ class PatchLayer(eqx.Module):
 
         At most `crowd[0]` trees below stand at the same place of a patch, `crowd[1]` at the same position.
         """
-        most = crowd[0] if len(self.blocks) == self.patch else crowd[1]
+        of_patch = len(self.blocks) * self.group == self.patch
+        most = self.group * (crowd[0] if of_patch else crowd[1])  # of a group, so often at most
         changes, blank = self._respond(below, (most, most))
         places = below.places.reshape(-1)[children]
         return self._join(jnp.take(changes, children, axis=0), blank, places, children.shape[1])
 
     def _respond(self, below: Active, room: Room) -> tuple[Any, Any]:
         """Multiply each node's activations, less those of a blank, with its block, and all those of blanks."""
-        blocks, (samples, nodes, channel) = self.blocks, below.values.shape
+        blocks, group, (samples, nodes, channel) = self.blocks, self.group, below.values.shape
         changes, blank = below.values, jnp.zeros((0, channel), blocks.dtype)
         if below.blank is not None:
             changes = changes - jnp.take(below.blank, below.places, axis=0, mode="clip")
-            blank = jnp.broadcast_to(below.blank, (max(len(below.blank), len(blocks)), channel))
+            blank = jnp.broadcast_to(below.blank, (max(len(below.blank), len(blocks) * group), channel))
+            blank = blank.reshape(-1, group, channel).sum(axis=1) if group > 1 else blank
         changes, blank = blockwise(  # pyright: ignore[reportGeneralTypeIssues] # custom_vjp hides the tuple
             room,
             blocks,
             changes.reshape(samples * nodes, channel),
-            (below.places % len(blocks)).reshape(samples * nodes),
+            (below.places // group % len(blocks)).reshape(samples * nodes),
             blank,
         )
         return changes, None if below.blank is None else blank
@@ -88,7 +99,7 @@ class PatchLayer(eqx.Module):
         z = sum(of_child[:, :, child] for child in range(s)) / divisor  # fuses, where a reduction would not
         shift = jnp.zeros((1, unit), z.dtype)
         if blank is not None:
-            shift = blank.reshape(-1, p, unit).sum(axis=1) / divisor
+            shift = blank.reshape(-1, p // self.group, unit).sum(axis=1) / divisor
         if self.bias is not None:
             shift = shift + BIAS_SCALE * self.bias
         z = z + jnp.take(shift, parents, axis=0, mode="clip")
