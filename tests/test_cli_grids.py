@@ -146,6 +146,10 @@ def test_tables_are_exported(capsys: pytest.CaptureFixture[str]) -> None:
     run(capsys, "export", "runs.csv", "--store", "runs.sqlite")
     assert set(pandas.read_csv("runs.csv")["hash"]) == set(table["hash"]) == set(rows("runs.sqlite"))
     assert {"net", "v", "P", "error", "S_21", "seed_network", "protocol_momentum"} <= set(table.columns)
+    run(capsys, "export", "runs.jsonl.xz", "--store", "runs.sqlite")
+    status, out, _ = run(capsys, "merge", "again.sqlite", "runs.jsonl.xz", "runs.sqlite", "--json")
+    assert (status, json.loads(out)["added"], json.loads(out)["known"]) == (0, len(table), len(table))
+    assert rows("again.sqlite") == rows("runs.sqlite")
 
 
 def test_weights_are_kept_when_asked_for(capsys: pytest.CaptureFixture[str], here: Path) -> None:
@@ -240,7 +244,7 @@ def test_a_killed_driver_leaves_its_runs_to_the_next(capsys: pytest.CaptureFixtu
         (["cancel", "none.sqlite"], "does not exist"),
         (["merge", "all.sqlite", "none.sqlite"], "does not exist"),
         (["merge", "all.sqlite"], "names no store"),
-        (["export", "runs.txt"], "ends in neither .parquet nor .csv"),
+        (["export", "runs.txt"], "ends in neither .parquet nor .csv nor .jsonl.xz"),
         (["export", "runs.csv", "--store", "none.sqlite"], "does not exist"),
     ],
 )

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from srhm.errors import ArgumentError
-from srhm.exponent import fit_exponent
+from srhm.exponent import fit_exponent, fit_exponents
 
 
 def test_a_power_law_is_fitted_exactly():
@@ -66,4 +66,49 @@ def test_bad_levels_are_named(level):
 def test_bad_rows_are_named(x, y, argument):
     with pytest.raises(ArgumentError) as caught:
         fit_exponent(x, y)
+    assert caught.value.argument == argument
+
+
+# Several exponents at once
+
+
+def test_one_column_gives_what_the_simple_fit_gives():
+    rng = np.random.default_rng(5)
+    x = np.geomspace(1, 30, 7)
+    y = 3 * x**1.5 * np.exp(0.2 * rng.normal(size=7))
+    one, several = fit_exponent(x, y), fit_exponents({"x": x}, y)["x"]
+    assert several.slope == pytest.approx(one.slope) and several.intercept == pytest.approx(one.intercept)
+    assert several.interval == pytest.approx(one.interval) and several.points == 7
+
+
+def test_intervals_of_several_exponents_cover_the_truth_as_often_as_they_claim():
+    rng = np.random.default_rng(8)
+    columns = {"m": np.geomspace(1, 8, 9), "n": rng.uniform(1, 9, 9)}
+    covered = {"m": 0, "n": 0}
+    for _ in range(2000):
+        y = columns["m"] ** 2 * columns["n"] * np.exp(0.1 * rng.normal(size=9))
+        for name, truth in (("m", 2), ("n", 1)):
+            low, high = fit_exponents(columns, y)[name].interval
+            covered[name] += low <= truth <= high
+    assert all(0.88 < count / 2000 < 0.92 for count in covered.values()), covered  # three standard errors
+
+
+def test_as_many_points_as_unknowns_leave_no_interval():
+    found = fit_exponents({"a": [1, 2, 1], "b": [1, 1, 2]}, [1, 2, 8])
+    assert found["a"].interval is None and found["b"].slope == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize(
+    ("columns", "y", "argument"),
+    [
+        ({"a": [1, 2]}, [1, 2, 3], "columns['a']"),
+        ({"a": [1, 2, 0]}, [1, 2, 3], "columns['a']"),
+        ({"a": [1, 2, 3]}, [1, 2, -3], "y"),
+        ({"a": [1, 2, 4], "b": [1, 4, 16]}, [1, 2, 3], "columns"),
+        ({"a": [2, 2, 2]}, [1, 2, 3], "columns"),
+    ],
+)
+def test_columns_that_cannot_be_fitted_are_named(columns, y, argument):
+    with pytest.raises(ArgumentError) as caught:
+        fit_exponents(columns, y)
     assert caught.value.argument == argument

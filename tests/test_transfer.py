@@ -1,6 +1,7 @@
 """Runs between stores, and out of them into tables."""
 
 import json
+import lzma
 import sqlite3
 import sys
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pytest
 import srhm
 from fake_runs import PARAMS, SPEC, fake_run, many_specs
 from srhm.lab.runs import Seeds
-from srhm.lab.store import Merged, Store
+from srhm.lab.store import Merged, Store, read_archive, write_archive
 from srhm.lab.weights import load_weights, save_weights
 from srhm.nets import build
 
@@ -41,6 +42,46 @@ def test_shards_become_one_store(place: str, tmp_path: Path) -> None:
         assert back.merge([store]) == Merged(650, 0)
         assert [run.to_dict() for run in back.runs()] == before
     assert not (tmp_path / "none.sqlite").exists()
+
+
+# Archives
+
+
+def test_an_archive_holds_the_runs_and_is_the_same_for_the_same_runs(tmp_path: Path) -> None:
+    runs = [fake_run(spec, S_21=0.1 * number) for number, spec in enumerate(many_specs(40))]
+    runs[3] = replace(runs[3], weights="ab" * 32)
+    one, other = tmp_path / "one.jsonl.xz", tmp_path / "other.jsonl.xz"
+    assert write_archive(one, runs) == 40 and write_archive(other, [*reversed(runs), runs[0]]) == 40
+    assert one.read_bytes() == other.read_bytes()
+    found = {run.spec.hash: run for run in read_archive(one)}
+    assert found == {run.spec.hash: replace(run, weights=None) for run in runs}
+    store = Store(tmp_path / "runs.sqlite")
+    store.put(fake_run(runs[0].spec, S_21=7.0))
+    assert store.take(read_archive(one)) == Merged(39, 1)
+    assert store.get(runs[0].spec).metrics["S_21"] == 7.0
+    assert store.take(read_archive(one)) == Merged(0, 40)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 40, -1])
+def test_a_torn_archive_is_refused(tmp_path: Path, cut: int) -> None:
+    path = tmp_path / "runs.jsonl.xz"
+    write_archive(path, [fake_run(spec) for spec in many_specs(10)])
+    path.write_bytes(path.read_bytes()[:cut])
+    with pytest.raises(srhm.ArgumentError, match="cannot be read"):
+        list(read_archive(path))
+
+
+def test_an_archive_with_a_changed_row_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "runs.jsonl.xz"
+    write_archive(path, [fake_run(SPEC)])
+    text = lzma.decompress(path.read_bytes()).replace(b'"P": 200', b'"P": 201')
+    path.write_bytes(lzma.compress(text))
+    with pytest.raises(srhm.ArgumentError, match="not that of the specification"):
+        list(read_archive(path))
+    with pytest.raises(srhm.ArgumentError, match="not named as an archive"):
+        list(read_archive(tmp_path / "runs.json"))
+    with pytest.raises(srhm.ArgumentError, match="cannot be read: No such file"):
+        list(read_archive(tmp_path / "none.jsonl.xz"))
 
 
 def test_the_time_of_a_run_is_kept(tmp_path: Path) -> None:

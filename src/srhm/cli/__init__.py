@@ -15,6 +15,7 @@ from ..lab.executors import compute_on_one_thread, keep_compiled_programs
 from .data import Sample
 from .grids import Cancel, Export, Merge, RunGrid, Status
 from .measure import Demo, Pstar, Train
+from .paper import Figure, Reproduce
 
 _DESCRIPTION = """The Sparse Random Hierarchy Model: data, networks, and how many training points they need.
 
@@ -29,6 +30,8 @@ Command = (
     | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Pstar, tyro.conf.subcommand("pstar")]
     | Annotated[RunGrid, tyro.conf.subcommand("run")]
+    | Annotated[Figure, tyro.conf.subcommand("figure")]
+    | Annotated[Reproduce, tyro.conf.subcommand("reproduce")]
     | Annotated[Status, tyro.conf.subcommand("status")]
     | Annotated[Cancel, tyro.conf.subcommand("cancel")]
     | Annotated[Merge, tyro.conf.subcommand("merge")]

@@ -1,7 +1,6 @@
 """The commands for many runs: `srhm run`, `status`, `cancel`, `merge` and `export`."""
 
 import json
-import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +12,10 @@ from ..errors import ArgumentError, SrhmError, check_number
 from ..files import check_folder, write_atomically
 from ..lab.driver import Policy, drive
 from ..lab.executors import open_executor
-from ..lab.grid import Grid, read_grid, shard
+from ..lab.grid import Grid, parsed_shard, read_grid, shard
 from ..lab.questions import Answer
 from ..lab.status import grid_content, grid_text, status_content, status_text
-from ..lab.store import Store
+from ..lab.store import ARCHIVE_SUFFIX, Merged, Store, read_archive, write_archive
 from ..lab.terminal import DriverView, watch_status
 from .measure import STORE
 from .printing import print_result
@@ -73,7 +72,7 @@ class RunGrid:
                 "gpu_memory", self.gpu_memory, "is for clusters", "Use --on ray, or leave it out"
             )
         grid = read_grid(self.grid)
-        part = None if self.shard is None else _parsed_shard(self.shard)
+        part = None if self.shard is None else parsed_shard(self.shard)
         answers = [Answer.none_yet(question) for question in grid.questions]
         chains = grid.chains(answers)
         if part is not None:
@@ -113,15 +112,6 @@ class RunGrid:
         }
         lines = [f"{name.replace('_', ' ')}: {value}" for name, value in content.items()]
         print_result(json.dumps(content) if self.json else "\n".join(lines))
-
-
-def _parsed_shard(text: str) -> tuple[int, int]:
-    found = re.fullmatch(r"(\d{1,7})/(\d{1,7})", text)
-    if found is None:
-        raise ArgumentError("shard", text, "is not of the form i/n", "Write for example --shard 3/10")
-    number, of = int(found[1]), int(found[2])
-    shard([], number, of)
-    return number, of
 
 
 def _existing(place: str) -> Store:
@@ -188,7 +178,7 @@ class Merge:
     into: Annotated[str, tyro.conf.Positional]
     """File or URL of the store that takes them; it may exist."""
     stores: Annotated[tuple[str, ...], tyro.conf.Positional]
-    """Files or URLs of the stores to be read, which are left as they are."""
+    """Files or URLs of the stores to be read, which are left as they are; or archives, *.jsonl.xz."""
     json: bool = False
     """Print JSON on standard output."""
 
@@ -198,10 +188,14 @@ class Merge:
         """Merge and print."""
         if not self.stores:
             raise ArgumentError("stores", "", "names no store", "Write srhm merge INTO STORE ...")
-        sources = [_existing(place) for place in self.stores]
+        archives = [Path(place) for place in self.stores if place.endswith(ARCHIVE_SUFFIX)]
+        sources = [_existing(place) for place in self.stores if not place.endswith(ARCHIVE_SUFFIX)]
+        # All archives are read before anything is written: a torn one leaves the store as it was.
+        archived = [run for path in archives for run in read_archive(path)]
         target = Store(self.into)
         target.check_writable()
-        merged = target.merge(sources)
+        taken, merged = target.take(archived), target.merge(sources)
+        merged = Merged(taken.added + merged.added, taken.known + merged.known)
         content = merged._asdict() | {"runs": len(target), "store": self.into}
         text = f"{merged.added} runs added, {merged.known} were known; {len(target)} runs in {self.into}"
         print_result(json.dumps(content) if self.json else text)
@@ -209,10 +203,13 @@ class Merge:
 
 @dataclass(frozen=True)
 class Export:
-    """Write the runs of a store as a table, a row a run: Parquet, or CSV if the file's name ends so."""
+    """Write the runs of a store as a table, a row a run: Parquet, or CSV if the file's name ends so.
+
+    Or as an archive, *.jsonl.xz: small, the same bytes for the same runs, and read again by `srhm merge`.
+    """
 
     out: Annotated[Path, tyro.conf.Positional]
-    """File to write: .parquet or .csv."""
+    """File to write: .parquet, .csv or .jsonl.xz."""
     store: str = STORE
     """File or URL of the store."""
 
@@ -220,8 +217,14 @@ class Export:
 
     def run(self) -> None:
         """Write."""
-        if self.out.suffix not in (".parquet", ".csv"):
-            raise ArgumentError("out", str(self.out), "ends in neither .parquet nor .csv", "Name such a file")
+        archive = self.out.name.endswith(ARCHIVE_SUFFIX)
+        if not archive and self.out.suffix not in (".parquet", ".csv"):
+            raise ArgumentError(
+                "out",
+                str(self.out),
+                f"ends in neither .parquet nor .csv nor {ARCHIVE_SUFFIX}",
+                "Name such a file",
+            )
         store = _existing(self.store)
         if len(store) == 0:
             raise SrhmError(f"{self.store} holds no finished run")
@@ -232,7 +235,9 @@ class Export:
         except OSError as error:
             problem = f"cannot be written: {error.strerror}"
             raise ArgumentError("out", str(self.out), problem, "Name another place") from error
-        if self.out.suffix == ".csv":
+        if archive:
+            write_archive(self.out, store.runs())
+        elif self.out.suffix == ".csv":
             write_atomically(self.out, store.to_pandas().to_csv(index=False).encode())
         else:
             store.write_parquet(self.out)

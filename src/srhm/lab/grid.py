@@ -1,6 +1,7 @@
 """Files of runs: GRID.toml names many runs and searches in a few lines (docs, cluster.md)."""
 
 import itertools
+import re
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -50,6 +51,22 @@ def shard(chains: Sequence[Chain], number: int, of: int) -> list[Chain]:
     check_integer("shards", of, least=1, most=1_000_000)
     check_integer("shard", number, least=1, most=of)
     return list(chains[number - 1 :: of])
+
+
+def parsed_shard(text: str) -> tuple[int, int]:
+    """Return (i, n) of "i/n", checked.
+
+    Raises
+    ------
+    ArgumentError
+        If it is not of that form, or there is no such part.
+    """
+    found = re.fullmatch(r"(\d{1,7})/(\d{1,7})", text)
+    if found is None:
+        raise ArgumentError("shard", text, "is not of the form i/n", "Write for example --shard 3/10")
+    number, of = int(found[1]), int(found[2])
+    shard([], number, of)
+    return number, of
 
 
 def read_grid(path: Path) -> Grid:

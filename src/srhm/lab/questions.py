@@ -43,6 +43,8 @@ class Question:
     """First P to try; the paper's prediction times a typical ratio unless given."""
     rule: SearchRule = "bisection"
     """How P* is found: by bisection and interpolation, or at the nearest point of a published grid."""
+    within: float = 0.10
+    """Relative distance of the neighbours between which bisection interpolates."""
 
     def __post_init__(self) -> None:
         check_integer("seeds", self.replicates, least=1, most=1000)
@@ -70,7 +72,8 @@ class Question:
             start = min(max(start, smallest), largest)
         else:
             start = self.start
-        return Search(start, thresholds=self.thresholds, smallest=smallest, largest=largest)
+        bounds = {"smallest": smallest, "largest": largest, "within": self.within}
+        return Search(start, thresholds=self.thresholds, **bounds)
 
     def grid(self) -> list[int]:
         """Return the published kind of grid: 15 points with log-spaced steps about the start."""

@@ -1,5 +1,7 @@
 """The store: every finished run is a row, found again by the hash of its specification."""
 
+from .archive import SUFFIX as ARCHIVE_SUFFIX
+from .archive import read_archive, write_archive
 from .claims import Claims
 from .database import Database
 from .drivers import DriverRow, Drivers
@@ -12,6 +14,7 @@ from .store import Counts, Store
 from .transfer import Merged, Transfer
 
 __all__ = [
+    "ARCHIVE_SUFFIX",
     "Claims",
     "Counts",
     "Database",
@@ -28,4 +31,6 @@ __all__ = [
     "Transfer",
     "owner_is_dead",
     "owner_name",
+    "read_archive",
+    "write_archive",
 ]

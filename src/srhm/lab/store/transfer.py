@@ -52,6 +52,16 @@ class Transfer(Runs):
             self._take_failures(source)
         return Merged(added, known)
 
+    def take(self, runs: Iterable[Run]) -> Merged:
+        """Take over runs, such as those of an archive; what is in the store stays as it is."""
+        known, here, added = 0, self.hashes(), 0
+        for some in chunks(runs):
+            new = {run.spec.hash: run for run in some if run.spec.hash not in here}
+            self.put_many(new.values())
+            here |= set(new)
+            added, known = added + len(new), known + len(some) - len(new)
+        return Merged(added, known)
+
     def _stream_of(self, hashes: Iterable[str]) -> Iterator[dict[str, Any]]:
         """Yield rows as dictionaries, after a check of each."""
         for row in self._read_in(sql.select(RUNS), RUNS.c.hash, hashes):

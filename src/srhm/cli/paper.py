@@ -1,0 +1,171 @@
+"""The commands of the paper: `srhm figure` draws one of its figures, `srhm reproduce` computes and draws all."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+import tyro
+
+from ..errors import ArgumentError, check_number
+from ..files import check_folder
+from ..lab.driver import Policy
+from ..lab.executors import default_workers, open_executor
+from ..lab.grid import parsed_shard
+from ..lab.paper.figures import FIGURES, PaperFigure, figures_named
+from ..lab.paper.tiers import TIERS, TierName
+from ..lab.store import Store
+from ..lab.terminal import DriverView
+from .printing import print_result
+
+if TYPE_CHECKING:
+    from ..lab.reproduction import Estimate
+
+STORE = "srhm-runs/paper.sqlite"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Draw a figure of the paper from the runs of a store, beside the paper's values.
+
+    What was not run is drawn hollow, at the paper's value. `srhm reproduce` computes runs. Writes NAME.pdf and
+    NAME.png for each figure.
+    """
+
+    number: Annotated[str, tyro.conf.Positional]
+    """1 to 17, 4A, 4B, 4C; sharing and batch, which are not in the paper; or all."""
+    tier: TierName = "laptop"
+    """Whose runs: those of laptop have width 256, those of the others the paper's."""
+    store: str = STORE
+    """File of the finished runs, or URL of a database."""
+    out: Path = Path("figures")
+    """Folder to write."""
+
+    interrupted: ClassVar[str] = "Figures that were written are whole."
+
+    def run(self) -> None:
+        """Draw."""
+        figures = _chosen((self.number,))
+        _check_out(self.out)
+        from ..lab.reproduction import Shelf, draw, write_figure  # Matplotlib takes a second to import
+
+        shelf = Shelf.of(Store(self.store))
+        lines = []
+        for figure in figures:
+            write_figure(draw(figure, TIERS[self.tier], shelf), self.out / f"figure_{figure.name}")
+            lines.append(f"wrote {self.out / f'figure_{figure.name}'}.pdf and .png: {figure.title}")
+        print_result("\n".join(lines))
+
+
+@dataclass(frozen=True)
+class Reproduce:
+    """Compute what the paper's figures need, draw them, and write what agrees and what does not.
+
+    First it prints how many runs there are and how long they take, about. Runs are kept in the store, the cheapest
+    informative ones come first, and the same command goes on wherever it was cut. Writes the figures and
+    reproduction.md.
+    """
+
+    figures: Annotated[tuple[str, ...], tyro.conf.Positional] = ("all",)
+    """Which, as for `srhm figure`; all unless given."""
+    tier: TierName = "laptop"
+    """laptop: two cores, a night or two. workstation: a GPU. full: the paper's grid."""
+    on: str = "local"
+    """local, ray or ray://HOST:PORT, as for `srhm run`."""
+    workers: int | None = None
+    """Runs at a time; all cores unless given."""
+    store: str = STORE
+    """File of the finished runs, or URL of a database."""
+    out: Path = Path("figures")
+    """Folder to write."""
+    shard: str | None = None
+    """i/n: compute the i-th of n parts only, for a task of a job array; draw with `srhm figure` after a merge."""
+    limit: float | None = None
+    """Seconds after which a run counts as hung."""
+    again: bool = False
+    """Try again what has failed before."""
+    gpu_memory: float | None = None
+    """Gigabytes of memory of each GPU of the cluster; runs use CPUs unless given."""
+    plan: bool = False
+    """Say how many runs there are and how long they take, and compute nothing."""
+    json: bool = False
+    """Print JSON on standard output."""
+
+    interrupted: ClassVar[str] = "Finished runs are kept; the same command goes on from there."
+
+    def run(self) -> None:
+        """Compute, draw and report."""
+        figures, tier = _chosen(self.figures), TIERS[self.tier]
+        part = None if self.shard is None else parsed_shard(self.shard)
+        memory = (
+            None if self.gpu_memory is None else round(check_number("gpu_memory", self.gpu_memory, 0) * 1e9)
+        )
+        if memory is not None and self.on == "local":
+            raise ArgumentError(
+                "gpu_memory", self.gpu_memory, "is for clusters", "Use --on ray, or leave it out"
+            )
+        _check_out(self.out)
+        from ..lab.reproduction import Device, Shelf, estimates, reproduce, write_all
+
+        device = Device.core(self.workers or default_workers()) if self.tier == "laptop" else Device.gpu()
+        expected = estimates(figures, tier, device)
+        if not self.json or not self.plan:
+            print_result(_plan_text(expected, device.name))
+        if self.plan:
+            if self.json:
+                print_result(json.dumps([one.to_dict() for one in expected]))
+            return
+        store = Store(self.store)
+        policy = Policy(limit=self.limit, again=self.again, gpu_memory=memory)
+        with DriverView(f"srhm reproduce, tier {tier.name}") as view:
+            done = reproduce(
+                figures,
+                tier,
+                store,
+                lambda: open_executor(self.on, self.workers),
+                part=part,
+                policy=policy,
+                watch=view,
+            )
+        content = {
+            "computed": sum(one.computed for one in done),
+            "failed": sum(one.failed for one in done),
+            "store": self.store,
+        }
+        if part is None:
+            content["files"] = [str(path) for path in write_all(figures, tier, Shelf.of(store), self.out)]
+        print_result(json.dumps(content) if self.json else _done_text(content))
+        if content["failed"]:
+            raise SystemExit(1)
+
+
+def _chosen(names: Sequence[str]) -> list[PaperFigure]:
+    """Return the figures that are named, each once, in the order of the paper."""
+    wanted = (
+        list(FIGURES.values()) if "all" in names else [one for name in names for one in figures_named(name)]
+    )
+    return [figure for figure in FIGURES.values() if figure in wanted]
+
+
+def _check_out(folder: Path) -> None:
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise ArgumentError("out", str(folder), "is a file", "Name a folder")
+        check_folder(folder)
+    except OSError as error:
+        problem = f"cannot be written: {error.strerror}"
+        raise ArgumentError("out", str(folder), problem, "Name another place") from error
+
+
+def _plan_text(expected: "Sequence[Estimate]", device: str) -> str:
+    lines = [f"{'figure':<9}{'points':>9}{'runs':>7}   time on {device}, about"]
+    for one in expected:
+        points = f"{one.run} of {one.points}" if one.points else "no runs"
+        lines.append(f"{one.name:<9}{points:>9}{one.runs:>7}   {one.shown}".rstrip())
+    return "\n".join(lines)
+
+
+def _done_text(content: dict) -> str:
+    text = f"{content['computed']} runs computed, {content['failed']} failed; all are in {content['store']}"
+    return text + "".join(f"\nwrote {path}" for path in content.get("files", ()))
