@@ -1,8 +1,23 @@
 """The reproduction of the paper: its runs, its figures, and what agrees (docs, reproduction.md)."""
 
 from .cost import Device
+from .drawings import draw, write_figure
 from .estimate import Estimate, estimates
 from .measured import Measured, Shelf
 from .plan import Phase, phases, reproduce
+from .report import report, write_all
 
-__all__ = ["Device", "Estimate", "Measured", "Phase", "Shelf", "estimates", "phases", "reproduce"]
+__all__ = [
+    "Device",
+    "Estimate",
+    "Measured",
+    "Phase",
+    "Shelf",
+    "draw",
+    "estimates",
+    "phases",
+    "report",
+    "reproduce",
+    "write_all",
+    "write_figure",
+]

@@ -9,7 +9,7 @@ from ..paper.tiers import Tier
 from .cost import Device, run_seconds, shown
 from .plan import curve_runs, distinct
 
-_SEARCH, _NEAR = 4.5, 1.5
+RUNS_OF_A_SEARCH, _NEAR = 4.5, 1.5
 """Runs of one replicate until its P* is bracketed, and those that S and D take beyond them, as measured."""
 
 
@@ -51,9 +51,9 @@ def _estimate(name: str, figures: Sequence[PaperFigure], tier: Tier, device: Dev
     searched = distinct(tier, figures, lambda figure: figure.searches)
     sensed = distinct(tier, figures, lambda figure: figure.kind == "insensitivity")
     curves = curve_runs(tier, figures)
-    runs = tier.seeds * (_SEARCH * len(searched) + _NEAR * len(sensed)) + len(curves)
+    runs = tier.seeds * (RUNS_OF_A_SEARCH * len(searched) + _NEAR * len(sensed)) + len(curves)
     seconds = sum(run_seconds(spec, device) for spec in curves)
-    for count, settings in ((_SEARCH, searched), (_NEAR, sensed)):
+    for count, settings in ((RUNS_OF_A_SEARCH, searched), (_NEAR, sensed)):
         seconds += count * tier.seeds * sum(run_seconds(tier.near(one), device) for one in settings)
     return Estimate(
         name,
