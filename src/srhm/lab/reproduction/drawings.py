@@ -7,6 +7,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from ...complexity import SampleComplexity
+from ...errors import SrhmError
 from ...exponent import Exponent, fit_exponent
 from ...theory import predict
 from ..figures import (
@@ -145,7 +146,11 @@ def _complexity(figure: PaperFigure, tier: Tier, shelf: Shelf) -> Figure:
             lambda one: predict(one.net, one.params).value,
         )  # fmt: skip
         labels["LCN, $v$ = 4, $s_0$ = 1"] = r"prediction $s^{L/2}(s_0+1)^L\, n_c m^L$"
-    return scaling(points, fits=fits, x_labels=labels, title=_title(figure))
+    if not points:
+        raise SrhmError(
+            f"figure {figure.name} has no runs yet and no published values: srhm reproduce {figure.name} computes it"
+        )
+    return scaling(points, fits=fits, x_labels=labels, title=_short_title(figure))
 
 
 def _beside_s2(settings: Sequence[Setting]) -> list[Setting]:
@@ -177,7 +182,11 @@ def _sharing(figure: PaperFigure, tier: Tier, shelf: Shelf) -> Figure:
         fit = sharing_fit(settings, tier, shelf)
         if fit is not None:
             fits[name] = fit
-    return scaling(points, fits=fits, x_labels=labels, title=_title(figure))
+    if not points:
+        raise SrhmError(
+            f"figure {figure.name} has no runs yet and no published values: srhm reproduce {figure.name} computes it"
+        )
+    return scaling(points, fits=fits, x_labels=labels, title=_short_title(figure))
 
 
 # P* against P*_S and P*_D
@@ -200,7 +209,7 @@ def _insensitivity(figure: PaperFigure, tier: Tier, shelf: Shelf) -> Figure:
                 paper=value["P_star"], paper_S=value["P_star_S"], paper_D=value["P_star_D"],
             )
         )  # fmt: skip
-    return insensitivity(points, title=_title(figure))
+    return insensitivity(points, title=_short_title(figure))
 
 
 # Curves
@@ -299,6 +308,11 @@ def _layer(figure: PaperFigure, setting: Setting) -> int:
     if setting.net in ("cnn", "lcn", "fcn"):
         return setting.params.L + (figure.name == "1")  # the output, or the last hidden layer
     return COMMON_LAYERS[figure.name]
+
+
+def _short_title(figure: PaperFigure) -> str:
+    """Name a figure whose panels say the rest, and whose key leaves little room."""
+    return f"Figure {figure.name}" if figure.name[0].isdigit() else figure.name.capitalize()
 
 
 def _title(figure: PaperFigure) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ... import __version__
+from ...errors import SrhmError
 from ...files import write_atomically
 from ..paper.figures import PaperFigure
 from ..paper.tiers import Tier
@@ -43,7 +44,11 @@ def write_all(figures: Sequence[PaperFigure], tier: Tier, shelf: Shelf, folder: 
     """Draw all figures, write the tables, and return the files."""
     written = []
     for figure in figures:
-        written += write_figure(draw(figure, tier, shelf), folder / f"figure_{figure.name}")
+        try:
+            drawn = draw(figure, tier, shelf)
+        except SrhmError:  # nothing to draw yet: the table of figures says what is missing
+            continue
+        written += write_figure(drawn, folder / f"figure_{figure.name}")
     path = folder / "reproduction.md"
     write_atomically(path, report(figures, tier, shelf).encode())
     return [*written, path]

@@ -1,0 +1,212 @@
+"""The reproduction: what is read off a store, laid beside the paper, and computed if it is missing."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import matplotlib.figure
+import pytest
+
+import srhm
+from fake_runs import fake_run
+from srhm.lab.executors import InProcess
+from srhm.lab.paper import Setting, model
+from srhm.lab.paper.figures import FIGURES
+from srhm.lab.paper.tiers import TIERS, Tier
+from srhm.lab.reproduction import Measured, Shelf, draw, phases, report, reproduce, write_all
+from srhm.lab.reproduction.sharing import by_sharing, sharing_fit
+from srhm.lab.reproduction.tables import comparison_table, comparisons, missing_table, powers
+from srhm.lab.runs import Run, RunSpec, Seeds
+from srhm.lab.store import Store
+from srhm.lab.work import RunJob, finished
+
+LAPTOP = TIERS["laptop"]
+SPREAD = (0.95, 1.0, 1.05)
+"""P* of each replicate over that of all."""
+
+
+def true_P_star(spec: RunSpec) -> float:
+    """A law that we choose: Eq. 3 or 4 times 2, and each shared layer takes a factor s0+1."""
+    params, blanks = spec.params, spec.params.s0 + 1
+    if spec.net == "cnn":
+        return 2.0 * blanks ** (2 - len(spec.shared_layers)) * params.n_c * params.m**params.L
+    half = params.s ** (params.L / 2)
+    return 2.0 * half * blanks ** (params.L - len(spec.shared_layers)) * params.n_c * params.m**params.L
+
+
+def oracle(spec: RunSpec) -> Run:
+    """A run whose error crosses 10% at that P*, S at twice and D at half of it."""
+    P_star = true_P_star(spec) * SPREAD[spec.seeds.network % 3]
+    k, output = (2, 3) if spec.net in ("cnn", "lcn") else (3, 3)
+    x = spec.P / P_star
+    metrics = {"error": min(0.75, 0.1 / x**2), "best_test_error": 0.1, "steps": 100}
+    limits = {"lcn": (0.3, 0.1), "cnn": (0.4, 0.2), "fcn": (0.2, 0.2)}[spec.net]
+    for layer in range(1, output + 1):
+        for level in range(1, spec.params.L + 1):
+            metrics[f"S_{layer}{level}"] = limits[0] * 2 / x if layer >= k else 0.8
+            if spec.params.s0:
+                metrics[f"D_{layer}{level}"] = limits[1] / (2 * x) if layer >= k else 0.1
+    return replace(fake_run(spec), metrics=fake_run(spec).metrics | metrics)
+
+
+def work(content: str) -> str:
+    return finished(oracle(RunJob.from_dict(json.loads(content)).spec))
+
+
+def runs_of(setting: Setting, tier: Tier = LAPTOP) -> list[Run]:
+    """Runs about P*, neighbours within 10% at the crossing, as a search leaves them."""
+    spec = tier.spec(setting)
+    return [
+        oracle(spec.at(max(spec.params.n_c, round(true_P_star(spec) * factor)), Seeds.replicate(seed)))
+        for seed in range(tier.seeds)
+        for factor in (0.25, 0.5, 0.9, 0.98, 1.02, 1.1, 2.0, 4.0)
+    ]
+
+
+def shelf_of(*settings: Setting) -> Shelf:
+    return Shelf(run for setting in settings for run in runs_of(setting))
+
+
+def test_what_runs_tell_needs_not_have_been_asked_for():
+    setting = Setting("lcn", model(4, 1))
+    measured = Measured.on(shelf_of(setting), setting, LAPTOP)
+    found, S, D = (measured.complexity(name) for name in ("error", "S", "D"))
+    assert found.P_star == pytest.approx(1024, rel=0.02)
+    assert found.interval[0] < 1024 < found.interval[1] and found.status == "bracketed"
+    assert pytest.approx(2048, rel=0.1) == S.P_star  # from neighbours within a factor 2
+    assert pytest.approx(512, rel=0.1) == D.P_star
+    assert len(measured.all_runs) == 24 and measured.seconds > 0
+
+
+def test_nothing_is_told_where_runs_are_missing_or_far_apart():
+    setting = Setting("lcn", model(4, 1))
+    assert Measured.on(Shelf(()), setting, LAPTOP).complexity() is None
+    spec = LAPTOP.spec(setting)
+    far = Shelf(oracle(spec.at(P, Seeds.replicate(seed))) for seed in range(3) for P in (100, 5000))
+    assert Measured.on(far, setting, LAPTOP).complexity() is None
+    two = Shelf(run for run in runs_of(setting) if run.spec.seeds.network < 2)
+    assert Measured.on(two, setting, LAPTOP).complexity() is None  # one replicate has no run
+    assert Measured.on(shelf_of(setting), Setting("lcn", model(4, 0)), LAPTOP).complexity("D") is None
+
+
+def test_runs_of_other_widths_and_options_are_not_taken():
+    setting = Setting("lcn", model(4, 1))
+    other = Shelf(runs_of(setting, replace(LAPTOP, width=64)))
+    assert not any(Measured.on(other, setting, LAPTOP).runs)
+    shared = setting.at(shared_layers=(1,))
+    assert not any(Measured.on(shelf_of(shared), setting, LAPTOP).runs)
+
+
+def test_ours_beside_the_papers():
+    near, far = Setting("lcn", model(4, 1)), Setting("lcn", model(6, 2))
+    compared = {(one.setting, one.quantity): one for one in comparisons(LAPTOP, shelf_of(near, far))}
+    one = compared[near, "P_star"]
+    assert (one.paper, one.agrees) == (904, True) and one.ratio == pytest.approx(1024 / 904, rel=0.02)
+    assert compared[near, "P_star_S"].ratio == pytest.approx(2048 / 904, rel=0.1)
+    assert compared[near, "P_star_S"].agrees is False
+    assert compared[far, "P_star"].ratio == pytest.approx(7776 / 9504, rel=0.02)
+    text = comparison_table(compared.values(), "P_star")
+    assert "| 4B | LCN | v=4, s=2, s0=1, L=2 | 904 |" in text and text.count("\n") == 4
+    missing = missing_table(compared.values())
+    assert "v=10, s=2, s0=2, L=3" in missing and "v=4, s=2, s0=1, L=2 | 904" not in missing
+
+
+def test_the_exponents_of_the_law_are_found():
+    settings = [
+        one for name in ("4B", "4C", "rules") for one in LAPTOP.settings(FIGURES[name]) if one.params.L == 2
+    ]
+    found = {
+        (one.net, one.what, one.variable): one.found.slope for one in powers(LAPTOP, shelf_of(*settings))
+    }
+    for net in ("lcn", "cnn"):
+        assert found[net, "L = 2", "s0+1"] == pytest.approx(2, abs=0.02)
+        assert found[net, "L = 2", "m"] == pytest.approx(2, abs=0.02)
+        assert found[net, "L = 2, s0 > 0", "n_c"] == pytest.approx(1, abs=0.05)
+
+
+def test_exponents_that_the_points_cannot_tell_apart_are_taken_together():
+    settings = [Setting("cnn", model(v, s0)) for v in (3, 4, 6) for s0 in (1, 2)]
+    found = {one.variable: one for one in powers(LAPTOP, shelf_of(*settings)) if one.what == "L = 2"}
+    assert set(found) == {"s0+1", "m = n_c"}
+    assert found["m = n_c"].predicted == 3 and found["m = n_c"].found.slope == pytest.approx(3, abs=0.02)
+
+
+def test_each_shared_layer_takes_one_from_the_exponent():
+    kinds = by_sharing(LAPTOP)
+    shelf = shelf_of(*(one for settings in kinds.values() for one in settings))
+    for (net, layers), settings in kinds.items():
+        assert [one.params.s0 for one in settings] == [0, 1, 2]
+        fit = sharing_fit(settings, LAPTOP, shelf)
+        assert fit.points == 9 and fit.slope == pytest.approx(2 - len(layers), abs=0.03), (net, layers)
+    assert sharing_fit(settings, LAPTOP, Shelf(())) is None
+
+
+@pytest.mark.parametrize("figure", FIGURES.values(), ids=FIGURES)
+def test_every_figure_is_drawn_with_the_papers_values_alone(figure):
+    if figure.name == "rules":
+        with pytest.raises(srhm.SrhmError, match="srhm reproduce rules"):
+            draw(figure, LAPTOP, Shelf(()))
+    else:
+        assert isinstance(draw(figure, LAPTOP, Shelf(())), matplotlib.figure.Figure)
+
+
+def gids(figure) -> set[str]:
+    return {artist.get_gid() for artist in figure.findobj() if artist.get_gid()}
+
+
+def test_what_was_measured_is_drawn_filled_and_the_rest_hollow():
+    setting = Setting("lcn", model(4, 1))
+    drawn = gids(draw(FIGURES["4B"], LAPTOP, shelf_of(setting)))
+    label = "LCN/v=4, s=2, s0=1, L=2"
+    assert {f"ours/{label}", f"paper/{label}"} <= drawn
+    assert f"paper/{label.replace('v=4', 'v=6')}" in drawn
+    assert [name for name in drawn if name.startswith("ours/")] == [f"ours/{label}"]
+
+
+@pytest.mark.parametrize("name", ["6", "7", "12", "15", "16", "sharing", "batch", "rules", "4A", "10"])
+def test_figures_are_drawn_with_runs(name):
+    figure = FIGURES[name]
+    shelf = shelf_of(*LAPTOP.settings(figure)[:3])
+    assert len(gids(draw(figure, LAPTOP, shelf))) > 3
+
+
+def test_all_is_written(tmp_path: Path):
+    figures = [FIGURES[name] for name in ("4B", "5", "rules")]
+    shelf = shelf_of(Setting("lcn", model(4, 1)), Setting("lcn", model(4, 0)), Setting("lcn", model(6, 0)))
+    written = write_all(figures, LAPTOP, shelf, tmp_path)
+    names = {path.name for path in written}
+    assert names == {f"figure_{n}.{k}" for n in ("4B", "5") for k in ("pdf", "png")} | {"reproduction.md"}
+    text = (tmp_path / "reproduction.md").read_text()
+    assert text == report(figures, LAPTOP, shelf)
+    assert "72 runs, 3 replicates" in text and "Of 8 published values that were measured" in text
+
+
+def test_what_is_missing_is_computed_once_and_the_rest_is_kept(tmp_path: Path):
+    tier = replace(LAPTOP, seeds=2, reach=300)
+    figures = [FIGURES["4B"], FIGURES["6"]]
+    store = Store(tmp_path / "runs.sqlite")
+    done = reproduce(figures, tier, store, lambda: InProcess(work))
+    assert [one.failed for one in done] == [0, 0] and done[0].computed > 4
+    setting = Setting("lcn", model(4, 0))
+    assert tier.settings(FIGURES["4B"]) == [setting]
+    found = Measured.on(Shelf.of(store), setting, tier)
+    assert found.complexity().P_star == pytest.approx(256, rel=0.1) and found.complexity("S") is not None
+    again = reproduce(figures, tier, store, lambda: InProcess(work))
+    assert [one.computed for one in again] == [0, 0]
+
+
+def test_shards_do_all_of_it_together(tmp_path: Path):
+    tier = replace(LAPTOP, seeds=2, reach=300)
+    whole, parts = Store(tmp_path / "whole.sqlite"), []
+    reproduce([FIGURES["4B"]], tier, whole, lambda: InProcess(work))
+    for number in (1, 2):
+        parts.append(Store(tmp_path / f"{number}.sqlite"))
+        reproduce([FIGURES["4B"]], tier, parts[-1], lambda: InProcess(work), part=(number, 2))
+    assert parts[0].hashes() | parts[1].hashes() == whole.hashes()
+    assert not parts[0].hashes() & parts[1].hashes()
+
+
+def test_searches_take_what_the_store_has():
+    setting = Setting("lcn", model(4, 0))
+    (first, *_) = phases([FIGURES["4B"]], replace(LAPTOP, reach=300), shelf_of(setting))
+    assert first.answers[0].finished and all(chain.ask() is None for chain in first.chains())
