@@ -16,7 +16,7 @@ from srhm.lab.paper.tiers import TIERS, Tier
 from srhm.lab.reproduction import Measured, Shelf, draw, phases, report, reproduce, write_all
 from srhm.lab.reproduction.sharing import by_sharing, sharing_fit
 from srhm.lab.reproduction.tables import comparison_table, comparisons, missing_table, powers
-from srhm.lab.runs import Run, RunSpec, Seeds
+from srhm.lab.runs import Run, RunSpec, Seeds, largest_P
 from srhm.lab.store import Store
 from srhm.lab.work import RunJob, finished
 
@@ -26,12 +26,12 @@ SPREAD = (0.95, 1.0, 1.05)
 
 
 def true_P_star(spec: RunSpec) -> float:
-    """A law that we choose: Eq. 3 or 4 times 2, and each shared layer takes a factor s0+1."""
+    """A law that we choose: Eq. 3 or 4 times 1.5, and each shared layer takes a factor s0+1."""
     params, blanks = spec.params, spec.params.s0 + 1
     if spec.net == "cnn":
-        return 2.0 * blanks ** (2 - len(spec.shared_layers)) * params.n_c * params.m**params.L
+        return 1.5 * blanks ** (2 - len(spec.shared_layers)) * params.n_c * params.m**params.L
     half = params.s ** (params.L / 2)
-    return 2.0 * half * blanks ** (params.L - len(spec.shared_layers)) * params.n_c * params.m**params.L
+    return 1.5 * half * blanks ** (params.L - len(spec.shared_layers)) * params.n_c * params.m**params.L
 
 
 def oracle(spec: RunSpec) -> Run:
@@ -56,8 +56,11 @@ def work(content: str) -> str:
 def runs_of(setting: Setting, tier: Tier = LAPTOP) -> list[Run]:
     """Runs about P*, neighbours within 10% at the crossing, as a search leaves them."""
     spec = tier.spec(setting)
+    most = largest_P(spec.params, spec.protocol, spec.P_test)
     return [
-        oracle(spec.at(max(spec.params.n_c, round(true_P_star(spec) * factor)), Seeds.replicate(seed)))
+        oracle(
+            spec.at(min(max(spec.params.n_c, round(true_P_star(spec) * factor)), most), Seeds.replicate(seed))
+        )
         for seed in range(tier.seeds)
         for factor in (0.25, 0.5, 0.9, 0.98, 1.02, 1.1, 2.0, 4.0)
     ]
@@ -71,10 +74,10 @@ def test_what_runs_tell_needs_not_have_been_asked_for():
     setting = Setting("lcn", model(4, 1))
     measured = Measured.on(shelf_of(setting), setting, LAPTOP)
     found, S, D = (measured.complexity(name) for name in ("error", "S", "D"))
-    assert found.P_star == pytest.approx(1024, rel=0.02)
-    assert found.interval[0] < 1024 < found.interval[1] and found.status == "bracketed"
-    assert pytest.approx(2048, rel=0.1) == S.P_star  # from neighbours within a factor 2
-    assert pytest.approx(512, rel=0.1) == D.P_star
+    assert found.P_star == pytest.approx(768, rel=0.02)
+    assert found.interval[0] < 768 < found.interval[1] and found.status == "bracketed"
+    assert pytest.approx(1536, rel=0.1) == S.P_star  # from neighbours within a factor 2
+    assert pytest.approx(384, rel=0.1) == D.P_star
     assert len(measured.all_runs) == 24 and measured.seconds > 0
 
 
@@ -101,10 +104,10 @@ def test_ours_beside_the_papers():
     near, far = Setting("lcn", model(4, 1)), Setting("lcn", model(6, 2))
     compared = {(one.setting, one.quantity): one for one in comparisons(LAPTOP, shelf_of(near, far))}
     one = compared[near, "P_star"]
-    assert (one.paper, one.agrees) == (904, True) and one.ratio == pytest.approx(1024 / 904, rel=0.02)
-    assert compared[near, "P_star_S"].ratio == pytest.approx(2048 / 904, rel=0.1)
+    assert (one.paper, one.agrees) == (904, True) and one.ratio == pytest.approx(768 / 904, rel=0.02)
+    assert compared[near, "P_star_S"].ratio == pytest.approx(1536 / 904, rel=0.1)
     assert compared[near, "P_star_S"].agrees is False
-    assert compared[far, "P_star"].ratio == pytest.approx(7776 / 9504, rel=0.02)
+    assert compared[far, "P_star"].ratio == pytest.approx(5832 / 9504, rel=0.02)
     text = comparison_table(compared.values(), "P_star")
     assert "| 4B | LCN | v=4, s=2, s0=1, L=2 | 904 |" in text and text.count("\n") == 4
     missing = missing_table(compared.values())
@@ -143,8 +146,8 @@ def test_each_shared_layer_takes_one_from_the_exponent():
 
 @pytest.mark.parametrize("figure", FIGURES.values(), ids=FIGURES)
 def test_every_figure_is_drawn_with_the_papers_values_alone(figure):
-    if figure.name == "rules":
-        with pytest.raises(srhm.SrhmError, match="srhm reproduce rules"):
+    if figure.name in ("rules", "15"):  # the paper's curves of the CNN were not read off
+        with pytest.raises(srhm.SrhmError, match=f"srhm reproduce {figure.name}"):
             draw(figure, LAPTOP, Shelf(()))
     else:
         assert isinstance(draw(figure, LAPTOP, Shelf(())), matplotlib.figure.Figure)
@@ -163,7 +166,7 @@ def test_what_was_measured_is_drawn_filled_and_the_rest_hollow():
     assert [name for name in drawn if name.startswith("ours/")] == [f"ours/{label}"]
 
 
-@pytest.mark.parametrize("name", ["6", "7", "12", "15", "16", "sharing", "batch", "rules", "4A", "10"])
+@pytest.mark.parametrize("name", ["6", "7", "12", "15", "16", "sharing", "batch", "rules", "10"])
 def test_figures_are_drawn_with_runs(name):
     figure = FIGURES[name]
     shelf = shelf_of(*LAPTOP.settings(figure)[:3])
@@ -178,7 +181,7 @@ def test_all_is_written(tmp_path: Path):
     assert names == {f"figure_{n}.{k}" for n in ("4B", "5") for k in ("pdf", "png")} | {"reproduction.md"}
     text = (tmp_path / "reproduction.md").read_text()
     assert text == report(figures, LAPTOP, shelf)
-    assert "72 runs, 3 replicates" in text and "Of 8 published values that were measured" in text
+    assert "72 runs, 3 replicates" in text and "Of 6 published values that were measured" in text
 
 
 def test_what_is_missing_is_computed_once_and_the_rest_is_kept(tmp_path: Path):
@@ -190,7 +193,7 @@ def test_what_is_missing_is_computed_once_and_the_rest_is_kept(tmp_path: Path):
     setting = Setting("lcn", model(4, 0))
     assert tier.settings(FIGURES["4B"]) == [setting]
     found = Measured.on(Shelf.of(store), setting, tier)
-    assert found.complexity().P_star == pytest.approx(256, rel=0.1) and found.complexity("S") is not None
+    assert found.complexity().P_star == pytest.approx(192, rel=0.1) and found.complexity("S") is not None
     again = reproduce(figures, tier, store, lambda: InProcess(work))
     assert [one.computed for one in again] == [0, 0]
 

@@ -146,10 +146,7 @@ def _complexity(figure: PaperFigure, tier: Tier, shelf: Shelf) -> Figure:
             lambda one: predict(one.net, one.params).value,
         )  # fmt: skip
         labels["LCN, $v$ = 4, $s_0$ = 1"] = r"prediction $s^{L/2}(s_0+1)^L\, n_c m^L$"
-    if not points:
-        raise SrhmError(
-            f"figure {figure.name} has no runs yet and no published values: srhm reproduce {figure.name} computes it"
-        )
+    _check_drawn(figure, points)
     return scaling(points, fits=fits, x_labels=labels, title=_short_title(figure))
 
 
@@ -182,10 +179,7 @@ def _sharing(figure: PaperFigure, tier: Tier, shelf: Shelf) -> Figure:
         fit = sharing_fit(settings, tier, shelf)
         if fit is not None:
             fits[name] = fit
-    if not points:
-        raise SrhmError(
-            f"figure {figure.name} has no runs yet and no published values: srhm reproduce {figure.name} computes it"
-        )
+    _check_drawn(figure, points)
     return scaling(points, fits=fits, x_labels=labels, title=_short_title(figure))
 
 
@@ -209,6 +203,7 @@ def _insensitivity(figure: PaperFigure, tier: Tier, shelf: Shelf) -> Figure:
                 paper=value["P_star"], paper_S=value["P_star_S"], paper_D=value["P_star_D"],
             )
         )  # fmt: skip
+    _check_drawn(figure, points)
     return insensitivity(points, title=_short_title(figure))
 
 
@@ -245,6 +240,7 @@ def _curves(figure: PaperFigure, tier: Tier, shelf: Shelf) -> Figure:
     params = figure.settings[0].params
     limits = {"error": 0.10}
     drawn = [one for one in drawn if one.P]
+    _check_drawn(figure, drawn)
     return learning_curves(
         drawn, limits, chance=1 - 1 / params.n_c, quantities=quantities, L=None if common else params.L,
         title=_title(figure),
@@ -276,6 +272,7 @@ def _rescaled(figure: PaperFigure, tier: Tier, shelf: Shelf) -> Figure:
         paper = {quantity: points for quantity, points in paper.items() if points}
         if curve.P or paper:
             drawn.append(RescaledCurve(curve, scale(setting), own.s0, own.L, paper or None))
+    _check_drawn(figure, drawn)
     limits = {"error": 0.10} if both else thresholds(net, settings[-1].params)
     return rescaled(
         drawn, rows, over="both" if both else "rescaled", thresholds=limits, chance=1 - 1 / params.n_c,
@@ -299,6 +296,7 @@ def _against(figure: PaperFigure, tier: Tier, shelf: Shelf) -> Figure:
             error = run.metrics.get("error")
             if error is not None and S and D and run.spec.P in (*figure.P, *figure.stand_in_P):
                 runs.append(NetworkRun(NAMES[setting.net], run.spec.P, error, S, D))
+    _check_drawn(figure, runs)
     where = "the last layer" if figure.name == "1" else "an internal layer"
     labels = {"D": f"sensitivity of {where} to shifts, $D$", "S": f"sensitivity of {where} to synonyms, $S$"}
     return error_against_sensitivity(runs, x_labels=labels, title=_title(figure))
@@ -308,6 +306,12 @@ def _layer(figure: PaperFigure, setting: Setting) -> int:
     if setting.net in ("cnn", "lcn", "fcn"):
         return setting.params.L + (figure.name == "1")  # the output, or the last hidden layer
     return COMMON_LAYERS[figure.name]
+
+
+def _check_drawn(figure: PaperFigure, drawn: Sequence[Any]) -> None:
+    if not drawn:
+        words = "has no runs yet and no published values"
+        raise SrhmError(f"figure {figure.name} {words}: srhm reproduce {figure.name} computes it")
 
 
 def _short_title(figure: PaperFigure) -> str:
