@@ -102,6 +102,8 @@ def label(setting: Setting) -> str:
             words += f", {name}={value}"
     if setting.protocol.batch_per_class != 4:
         words += f", batch {setting.protocol.batch_per_class * params.n_c}"
+    if setting.protocol.repeats:
+        words += ", published protocol"
     return words + (f", q={setting.q}" if setting.q else "")
 
 

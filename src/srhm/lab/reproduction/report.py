@@ -11,6 +11,7 @@ from ..paper.tiers import Tier
 from .drawings import draw, write_figure
 from .measured import Shelf
 from .tables import (
+    causes_table,
     comparison_table,
     comparisons,
     figure_table,
@@ -33,6 +34,7 @@ def report(figures: Sequence[PaperFigure], tier: Tier, shelf: Shelf) -> str:
         "## P*", comparison_table(compared, "P_star"),
         "## P*_S", comparison_table(compared, "P_star_S"),
         "## P*_D", comparison_table(compared, "P_star_D"),
+        "## Causes, tested", causes_table(tier, shelf),
         "## Exponents", power_table(powers(tier, shelf)),
         "## Weights shared over the places of a sub-patch", sharing_table(tier, shelf),
         "## Not computed yet", missing_table(compared),

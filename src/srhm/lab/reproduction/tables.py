@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ...complexity import SampleComplexity
 from ...exponent import Exponent, fit_exponents
+from ...protocol import Protocol
 from ..paper import Setting, published
 from ..paper.figures import FIGURES, PaperFigure
 from ..paper.tiers import TIERS, Tier
@@ -126,6 +127,28 @@ def missing_table(compared: Iterable[Compared]) -> str:
         if one.quantity == "P_star" and one.found is None and one.paper is not None
     ]
     return table(["figure", "network", "model", "paper's P*", "cost on a core, about"], rows)
+
+
+def causes_table(tier: Tier, shelf: Shelf) -> str:
+    """Return the tests of causes: the same settings with an option of the published code, and without."""
+    rows = []
+    for name in ("batch", "published"):
+        for setting in FIGURES[name].settings:
+            plain = setting.at(protocol=Protocol())
+            if setting == plain:
+                continue
+            for quantity, (short, words) in _QUANTITIES.items():
+                paper = published(setting.net, setting.params, quantity)  # pyright: ignore[reportArgumentType]
+                found = [Measured.on(shelf, one, tier).complexity(short) for one in (plain, setting)]
+                if paper is None or found[1] is None:
+                    continue
+                cells = []
+                for one in found:
+                    ratio = "" if one is None or one.P_star is None else f" ({one.P_star / paper.P_star:.2f})"
+                    cells.append("" if one is None else _ours(one)[0] + ratio)
+                rows.append([NAMES[setting.net], label(setting), words, f"{paper.P_star:,}", *cells])
+    heads = ["network", "model and option", "", "paper's", "ours (over the paper's)", "with the option"]
+    return table(heads, rows)
 
 
 # Exponents
