@@ -1,6 +1,6 @@
 """The mark of a setting, the same in every figure: ours is filled, the paper's open; v, s0, L and s show."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -42,6 +42,7 @@ _SHAPE_OF_S0 = {0: "o", 1: "s", 2: "^", 3: "v", 4: "D", 5: "p", 6: "h"}
 _SIZE = 5.5
 _PAPERS_SIZE = 3.5  # points: how much larger than ours the paper's open marker is, so that both are seen
 _ARROW = 15  # points
+_ROW = 0.158  # inches, of a key
 
 
 @runtime_checkable
@@ -135,23 +136,31 @@ class Marks:
 
     settings: Sequence[Setting]
     """Every setting that is drawn, as often as it is."""
+    with_paper: bool = True
+    """Whether marks of the paper are drawn."""
+    rim_shows_s: bool = True
+    """False where each s has a panel of its own."""
 
     @property
     def kinds(self) -> list[tuple[int, int]]:
-        """The (L, s) that occur."""
-        return sorted({(setting.L, setting.s) for setting in self.settings})
+        """The (L, s) that rims tell apart."""
+        return sorted(set(map(self._kind, self.settings)))
+
+    def _kind(self, setting: Setting) -> tuple[int, int]:
+        return setting.L, setting.s if self.rim_shows_s else 0
 
     def ours(self, setting: Setting) -> dict[str, Any]:
         """Return colour, shape and rim of our marker of a setting."""
         return {
             "color": colour_of_v(setting.v),
             "marker": shape_of_s0(setting.s0),
-            **_rim(self.kinds.index((setting.L, setting.s))),
+            **_rim(self.kinds.index(self._kind(setting))),
         }
 
     def paper(self, setting: Setting) -> dict[str, Any]:
         """Return the paper's marker of a setting."""
-        return hollow(self.ours(setting), _SIZE + _PAPERS_SIZE)
+        kind = self.kinds.index(self._kind(setting))
+        return hollow(self.ours(setting), _SIZE + _PAPERS_SIZE, kind)
 
     def shapes(self, **look: Any) -> tuple[Line2D, ...]:
         """Return grey markers of the first shapes that occur, for what is said of all settings."""
@@ -178,7 +187,10 @@ class Marks:
             several = len({s for _, s in self.kinds}) > 1
             for place, (L, s) in enumerate(self.kinds):
                 words = f"$L$ = {L} level{'s' * (L > 1)}" + (f", $s$ = {s}" if several else "")
-                rows.append((self.shapes(**_rim(place)), words))
+                marks = self.shapes(**_rim(place))
+                if self.with_paper:
+                    marks = (*marks[:2], plain_mark(**hollow({"color": MUTED}, 7.0, place)))
+                rows.append((marks, words))
         return rows
 
 
@@ -199,10 +211,11 @@ def _rim(kind: int) -> dict[str, Any]:
     return {"markersize": _SIZE - 0.5 + kind, "markeredgecolor": BLACK, "markeredgewidth": 0.5 + 0.5 * kind}
 
 
-def hollow(look: dict[str, Any], size: Number) -> dict[str, Any]:
-    """Return the paper's marker beside ours: of the same shape and colour, but open, and without a rim."""
-    return look | {
-        "markersize": size, "markerfacecolor": "none", "markeredgecolor": look["color"], "markeredgewidth": 1.1,
+def hollow(look: Mapping[str, Any], size: Number, kind: int = 0) -> dict[str, Any]:
+    """Return the paper's marker beside ours: of the same shape and colour, but open; a heavier line is its rim."""
+    return {
+        **look, "markersize": size, "markerfacecolor": "none", "markeredgecolor": look["color"],
+        "markeredgewidth": 1.1 + 0.8 * kind,
     }  # fmt: skip
 
 
@@ -244,9 +257,9 @@ def draw_estimate(panel: Axes, x: Estimate, y: Estimate, look: dict[str, Any], g
     panel.plot([x.place], [y.place], linestyle="", zorder=5, gid=f"ours/{gid}", **look)
 
 
-def bar_row(words: str) -> Row:
+def bar_row(words: str, bar: str = "|") -> Row:
     """Return what error bars are, for a key."""
-    return plain_mark(marker="|", markersize=9, markeredgewidth=1.3), words
+    return plain_mark(marker=bar, markersize=9, markeredgewidth=1.3), words
 
 
 def arrow_row(words: str, arrow: str = r"$\uparrow$") -> Row:
@@ -255,7 +268,8 @@ def arrow_row(words: str, arrow: str = r"$\uparrow$") -> Row:
 
 
 def draw_key(figure: Figure, rows: Sequence[Row]) -> None:
-    """Put a key at the right of all panels."""
+    """Put a key at the right of all panels, and make the figure as high as its key."""
+    figure.set_figheight(max(figure.get_figheight(), _ROW * len(rows) + 0.1))
     figure.legend(
         handles=[handle for handle, _ in rows],
         labels=[label for _, label in rows],

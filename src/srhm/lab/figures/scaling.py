@@ -132,7 +132,7 @@ def scaling(
     columns = min(len(nets), 2)
     width = DOUBLE_COLUMN if columns == 2 else 0.66 * DOUBLE_COLUMN
     figure, panels = panel_grid(len(nets), columns, width, 2.75, 0.2)
-    marks = Marks(points)
+    marks = Marks(points, with_paper=any(point.paper is not None for point in points))
     for panel, net in zip(panels, nets, strict=True):
         own = [point for point in points if point.net == net]
         _axes(panel, own, write_labels)

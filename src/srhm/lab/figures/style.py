@@ -268,7 +268,9 @@ def panel_grid(
     return figure, panels[:count]
 
 
-def legend_above(figure: Figure, handles: Sequence[Line2D], title: str | None) -> None:
+def legend_above(
+    figure: Figure, handles: Sequence[Line2D], title: str | None, *, length: Number = 2.2
+) -> None:
     """Put one legend above all panels, in as many columns as there is room for, under a title.
 
     Parameters
@@ -279,13 +281,15 @@ def legend_above(figure: Figure, handles: Sequence[Line2D], title: str | None) -
         The rows of the legend, each with its label; where there is neither row nor title, nothing is drawn.
     title
         Title of the figure.
+    length
+        Length of the lines in it, in font sizes.
     """
     if not handles and title is None:
         return
     longest = max((len(str(handle.get_label()).replace("$", "")) for handle in handles), default=1)
     columns = max(1, min(len(handles), int(72 * figure.get_figwidth() / (3.6 * longest + 28))))
     legend = figure.legend(
-        handles=list(handles), loc="outside upper center", ncols=columns, title=title, handlelength=2.2
+        handles=list(handles), loc="outside upper center", ncols=columns, title=title, handlelength=length
     )
     legend.get_title().set(fontsize=TITLE_SIZE, fontweight="bold")
 
