@@ -1,7 +1,7 @@
 """Test error against sensitivity, over networks and P: whether the least sensitive networks generalise best."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -125,17 +125,18 @@ def error_against_sensitivity(
     low, high = log_range([run.error for run in runs if run.error > 0], margin=0.08)
     sizes = _Sizes.of(runs)
     for panel, quantity in zip(panels, quantities, strict=True):
-        own = [run for run in runs if run.sensitivity(quantity) is not None]
-        log_axis(
-            panel.xaxis,
-            *log_range([run.sensitivity(quantity) or 1.0 for run in own], margin=0.08),
-            least_gap=0.2,
-        )
+        placed = [(run, x) for run in runs if (x := run.sensitivity(quantity)) is not None]
+        log_axis(panel.xaxis, *log_range([x for _, x in placed], margin=0.08), least_gap=0.2)
         log_axis(panel.yaxis, low, high, least_gap=0.12)
-        for place, run in enumerate(own):
-            _draw(panel, run, quantity, _look(run, runs, sizes), f"{quantity}/{run.net}/{place}", low)
-        for net in dict.fromkeys(run.net for run in own):
-            _join(panel, own, net, quantity, runs)
+        for place, (run, x) in enumerate(placed):
+            gid = f"{quantity}/{run.net}/{place}"
+            _draw(panel, run, (x, float(run.error) or low), _look(run, runs, sizes), gid)
+        for net in dict.fromkeys(run.net for run, _ in placed):
+            x, y = _means([pair for pair in placed if pair[0].net == net and pair[0].whose == "ours"])
+            if len(x) > 1:
+                colour, _ = _colour_and_shape(net, runs)
+                line = {"color": colour, "linewidth": 0.8, "alpha": 0.6, "zorder": 2}
+                panel.plot(x, y, "-", gid=f"path/{quantity}/{net}", **line)
         panel.set_title(_TITLES[quantity])
         panel.set_xlabel((x_labels or {}).get(quantity, _LABELS[quantity]))
         if quantity in (correlations or {}):
@@ -191,38 +192,26 @@ def _look(run: NetworkRun, runs: Sequence[NetworkRun], sizes: _Sizes) -> dict[st
     return look | {"markersize": sizes(run.P), "markeredgecolor": "white", "markeredgewidth": 0.4}
 
 
-def _draw(panel: Axes, run: NetworkRun, quantity: str, look: dict[str, Any], gid: str, floor: float) -> None:
-    """Draw one run; without any error, at the lower edge with an arrow downwards."""
-    x, y = run.sensitivity(quantity), float(run.error) or floor
+def _draw(panel: Axes, run: NetworkRun, place: tuple[float, float], look: dict[str, Any], gid: str) -> None:
+    """Draw one run; without any error, with an arrow downwards."""
     if run.error == 0:
         panel.annotate(
-            "", xy=(x or 1.0, y), xytext=(0, 14), textcoords="offset points", gid=f"below/{gid}", zorder=3,
+            "", xy=place, xytext=(0, 14), textcoords="offset points", gid=f"below/{gid}", zorder=3,
             arrowprops={"arrowstyle": "-|>", "color": look["color"], "linewidth": 1.0, "shrinkA": 0, "shrinkB": 2},
         )  # fmt: skip
-    panel.plot(
-        [x], [y], zorder=4 if run.whose == "ours" else 3, gid=f"{run.whose}/{gid}", clip_on=False, **look
-    )
+    zorder = 4 if run.whose == "ours" else 3
+    panel.plot(*[[end] for end in place], zorder=zorder, gid=f"{run.whose}/{gid}", clip_on=False, **look)
 
 
-def _join(
-    panel: Axes, own: Sequence[NetworkRun], net: str, quantity: str, runs: Sequence[NetworkRun]
-) -> None:
-    """Join the geometric means of our runs of a network in the order of P."""
-    places = list(_means([run for run in own if run.net == net and run.whose == "ours"], quantity))
-    if len(places) > 1:
-        colour, _ = _colour_and_shape(net, runs)
-        x, y = zip(*places, strict=True)
-        panel.plot(x, y, "-", color=colour, linewidth=0.8, alpha=0.6, zorder=2, gid=f"path/{quantity}/{net}")
-
-
-def _means(runs: Sequence[NetworkRun], quantity: str) -> Iterator[tuple[float, float]]:
-    """Yield (sensitivity, error) for each P, in order, the geometric means over runs that err at all."""
-    for P in sorted({float(run.P) for run in runs}):
-        pairs = [(run.sensitivity(quantity), run.error) for run in runs if run.P == P and run.error > 0]
+def _means(placed: Sequence[tuple[NetworkRun, float]]) -> tuple[list[float], list[float]]:
+    """Return sensitivity and error for each P, in order: geometric means over the runs that err at all."""
+    columns: tuple[list[float], list[float]] = ([], [])
+    for P in sorted({run.P for run, _ in placed}):
+        pairs = [(x, run.error) for run, x in placed if run.P == P and run.error > 0]
         if pairs:
-            yield tuple(
-                math.exp(sum(map(math.log, column)) / len(pairs)) for column in zip(*pairs, strict=True)
-            )
+            for column, values in zip(columns, zip(*pairs, strict=True), strict=True):
+                column.append(math.exp(sum(map(math.log, values)) / len(pairs)))
+    return columns
 
 
 def _write_correlation(panel: Axes, name: str, value: Number, interval: tuple[Number, Number] | None) -> None:

@@ -102,7 +102,7 @@ def _contours(panel: Axes, d: Sequence[Number], F: Sequence[Number], values: np.
     lines.set_gid("contours")
     white = [withStroke(linewidth=2, foreground="white")]
     for words in panel.clabel(lines, fmt=lambda decade: f"$10^{{{decade:.0f}}}$", fontsize=7):
-        words.set(gid="contour", color=INK, path_effects=white)
+        words.set(gid=f"contour/{words.get_text()}", color=INK, path_effects=white)
 
 
 def _rising(name: str, numbers: Sequence[Number], most: float) -> list[float]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
 
 from matplotlib.artist import Artist
@@ -141,7 +142,7 @@ class Marks:
     rim_shows_s: bool = True
     """False where each s has a panel of its own."""
 
-    @property
+    @cached_property
     def kinds(self) -> list[tuple[int, int]]:
         """The (L, s) that rims tell apart."""
         return sorted(set(map(self._kind, self.settings)))
