@@ -1,5 +1,5 @@
 """What the paper predicts, in closed form."""
 
-from .predictions import Prediction, predict
+from .predictions import Prediction, predict, predict_by_relevance
 
-__all__ = ["Prediction", "predict"]
+__all__ = ["Prediction", "predict", "predict_by_relevance"]

@@ -1,8 +1,10 @@
-"""The paper's predictions of the sample complexity P*, up to a constant (Eq. 3 and 4)."""
+"""The paper's predictions of the sample complexity P*, up to a constant (Eq. 3 to 5)."""
 
+import math
 from dataclasses import dataclass
+from typing import SupportsFloat
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, check_integer, check_number
 from ..params import Params
 
 
@@ -54,10 +56,62 @@ def predict(net: str, params: Params) -> Prediction:
     classes = params.n_c * params.m**params.L
     local = params.s ** (params.L / 2) * (params.s0 + 1) ** params.L * classes
     if net == "lcn":
-        ratio = 1.7 if params.s == 2 else 2.8
-        return Prediction(local, "s^(L/2) (s0+1)^L n_c m^L", "Eq. 3", ratio)
+        return Prediction(local, "s^(L/2) (s0+1)^L n_c m^L", "Eq. 3", _lcn_ratio(params.s))
     if net == "cnn":
         return Prediction(float((params.s0 + 1) ** 2 * classes), "(s0+1)^2 n_c m^L", "Eq. 4", 2.0)
     if net == "fcn":
         return Prediction(local, "s^(L/2) (s0+1)^L n_c m^L", "Eq. 3, of the LCN", 5.0)
     raise ArgumentError("net", net, "has no prediction", "Use 'lcn', 'cnn' or 'fcn'")
+
+
+def _lcn_ratio(s: int) -> float:
+    return 1.7 if s == 2 else 2.8
+
+
+def predict_by_relevance(d: SupportsFloat, F: SupportsFloat, *, n_c: int, m: int, s: int) -> Prediction:
+    """Return the paper's prediction of P* of the LCN over input length and relevant fraction (Eq. 5).
+
+    P* = n_c F^(a - 1/2) d^(a + 1/2) with a = ln m / ln s. It is Eq. 3, with C0 = s^(L/2), in other variables:
+    F d = s^L leaves are informative, so that m^L = (F d)^a, s^(L/2) = (F d)^(1/2) and (s0+1)^L = 1/F. Unlike Eq.
+    3 it is defined between the models, too, where F d is no power of s.
+
+    Parameters
+    ----------
+    d
+        Input length, positive.
+    F
+        Relevant fraction (s0+1)^(-L): the share of the input that is informative, above 0 and at most 1.
+    n_c
+        Number of classes.
+    m
+        Rules of one class or feature, its synonyms.
+    s
+        Informative children.
+
+    Raises
+    ------
+    ArgumentError
+        If an argument is out of range, or F d < s: fewer informative leaves than a tree of one level has.
+
+    Examples
+    --------
+    >>> round(predict_by_relevance(16, 1 / 4, n_c=6, m=6, s=2).value, 6)
+    1728.0
+    >>> predict("lcn", Params(n_c=6, v=6, m=6, s=2, s0=1, L=2)).value
+    1728.0
+    """
+    n_c, m, s = (
+        check_integer("n_c", n_c, least=2),
+        check_integer("m", m, least=1),
+        check_integer("s", s, least=2),
+    )
+    d, F = check_number("d", d, above=0.0), check_number("F", F, above=0.0)
+    if F > 1:
+        raise ArgumentError("F", F, "is above 1", "Give the share of the input that is informative")
+    if F * d < s * (1 - 1e-12):
+        problem = f"leaves F d = {F * d:.3g} informative leaves, fewer than s = {s}"
+        raise ArgumentError("F", F, problem, "Use F d >= s")
+    a = math.log(m) / math.log(s)
+    return Prediction(
+        n_c * F ** (a - 0.5) * d ** (a + 0.5), "n_c F^(a-1/2) d^(a+1/2)", "Eq. 5", _lcn_ratio(s)
+    )

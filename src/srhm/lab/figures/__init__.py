@@ -1,15 +1,34 @@
-"""Drawings, in one style: learning curves, P* against predictions, data with their trees (extra ``lab``)."""
+"""Drawings, in one style: one module for each kind of figure (extra ``lab``)."""
 
+from .against import NetworkRun, error_against_sensitivity
 from .curves import Curve, learning_curves
+from .insensitivity import InsensitivityPoint, insensitivity
+from .map import complexity_map
+from .marks import Estimate
+from .model import generative_model
+from .networks import Connection, connections, network_schemes
+from .rescaled import RescaledCurve, rescaled
 from .scaling import ScalingPoint, scaling
 from .style import save
 from .trees import derivation_trees, transformations
 
 __all__ = [
+    "Connection",
     "Curve",
+    "Estimate",
+    "InsensitivityPoint",
+    "NetworkRun",
+    "RescaledCurve",
     "ScalingPoint",
+    "complexity_map",
+    "connections",
     "derivation_trees",
+    "error_against_sensitivity",
+    "generative_model",
+    "insensitivity",
     "learning_curves",
+    "network_schemes",
+    "rescaled",
     "save",
     "scaling",
     "transformations",

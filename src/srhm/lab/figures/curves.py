@@ -1,9 +1,9 @@
 """Learning curves: test error and sensitivities against the number of training points."""
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ...errors import ArgumentError, check_number
+from .quantities import DASHED, draw_chance, draw_threshold, full_words
 from .style import (
     DOUBLE_COLUMN,
     INK,
@@ -18,17 +19,17 @@ from .style import (
     MARKERS,
     MUTED,
     SINGLE_COLUMN,
-    TITLE_SIZE,
     Number,
+    legend_above,
     log_axis,
     log_range,
+    panel_grid,
     panel_letters,
     plain_number,
     styled,
 )
 
 _ERROR_10: Mapping[str, Number] = {"error": 0.10}
-_SENSITIVITY = re.compile(r"([SD])_(\d)(\d)")
 
 
 @dataclass(frozen=True)
@@ -137,14 +138,8 @@ def learning_curves(
     if not names:
         raise ArgumentError("quantities", quantities, "is empty", 'Give one at least, such as "error"')
     columns = len(names) if len(names) < 4 else 2 if len(names) == 4 else 3
-    rows = -(-len(names) // columns)
     width = {1: SINGLE_COLUMN, 2: 0.75 * DOUBLE_COLUMN}.get(columns, DOUBLE_COLUMN)
-    figure = Figure(figsize=(width, 0.65 + (2.15 if columns > 1 else 2.4) * rows), layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False)
-    panels = list(grid.flat)
-    for spare in panels[len(names) :]:
-        spare.remove()
-    panels = panels[: len(names)]
+    figure, panels = panel_grid(len(names), columns, width, 2.15 if columns > 1 else 2.4, 0.65)
     extent = _extent(curves, names)
     for panel, name in zip(panels, names, strict=True):
         _panel(panel, name, curves, thresholds.get(name), chance if name == "error" else None, L)
@@ -182,47 +177,56 @@ def _panel(
     L: int | None,
 ) -> None:
     """Draw one quantity of all curves."""
-    heading, label = _words(name, L)
+    heading, label = full_words(name, L)
     panel.set_title(heading)
     panel.set_ylabel(label)
     top = [0.0]
     for place, curve in enumerate(curves):
         colour, marker = LINE_COLOURS[place % len(LINE_COLOURS)], MARKERS[place % len(MARKERS)]
-        runs = curve.runs(name)
-        one = len(runs) == 1
-        if not one:
-            for seed, (P, values) in runs.items():
-                panel.plot(
-                    P, values, marker, color=colour, markersize=2.6, alpha=0.45, markeredgewidth=0,
-                    gid=f"runs/{name}/{curve.label}/{seed}",
-                )  # fmt: skip
-        P, values = curve.median(name)
-        panel.plot(
-            P, values, "-", marker=marker if one else "", color=colour, markersize=3.6,
-            markeredgecolor="white", markeredgewidth=0.4, gid=f"curve/{name}/{curve.label}",
-        )  # fmt: skip
-        top += [float(values.max()) for _, values in runs.values()]
+        draw_runs(panel, name, curve, {"color": colour, "marker": marker})
+        top += [float(values.max()) for _, values in curve.runs(name).values()]
         if threshold is not None:
             _mark_P_star(panel, name, curve, float(threshold), colour)
     if threshold is not None:
-        panel.axhline(float(threshold), color=MUTED, linestyle=(0, (4, 2)), linewidth=0.8, zorder=1)
-        percent = name == "error"
-        panel.annotate(
-            f"{plain_number(100 * threshold)}%" if percent else plain_number(threshold),
-            xy=(1, float(threshold)), xycoords=("axes fraction", "data"), xytext=(2, 0),
-            textcoords="offset points", va="center", fontsize=6.5, color=MUTED,
-        )  # fmt: skip
+        draw_threshold(panel, name, threshold)
         top.append(2.5 * float(threshold))
     if chance is not None:
-        panel.axhline(float(chance), color=MUTED, linestyle=(0, (1, 1.5)), linewidth=0.9, zorder=1)
-        panel.annotate(
-            "chance", xy=(1, float(chance)), xycoords=("axes fraction", "data"), xytext=(-1, 1.5),
-            textcoords="offset points", ha="right", va="bottom", fontsize=6.5, color=MUTED,
-        )  # fmt: skip
+        draw_chance(panel, chance)
         top.append(1.04 * float(chance))
     if not any(curve.runs(name) for curve in curves):
         panel.text(0.5, 0.5, "no runs yet", color=MUTED, ha="center", va="center", transform=panel.transAxes)
     panel.set_ylim(0, 1.08 * (max(top) or 1.0))
+
+
+def draw_runs(panel: Axes, name: str, curve: Curve, look: Mapping[str, Any], *, scale: Number = 1.0) -> None:
+    """Draw one quantity of a curve: each run of several seeds faintly, and the median as a line.
+
+    Parameters
+    ----------
+    panel
+        Where.
+    name
+        The quantity.
+    curve
+        The curve.
+    look
+        Colour, marker and style of the line.
+    scale
+        What P is divided by.
+    """
+    runs, gid = curve.runs(name), f"{name}/{curve.label}"
+    one = len(runs) == 1
+    if not one:
+        for seed, (P, values) in runs.items():
+            panel.plot(
+                P / scale, values, **{**look, "linestyle": ""}, markersize=2.6, alpha=0.45, markeredgewidth=0,
+                gid=f"runs/{gid}/{seed}",
+            )  # fmt: skip
+    P, values = curve.median(name)
+    panel.plot(
+        P / scale, values, **{**look, "marker": look["marker"] if one else ""}, markersize=3.6,
+        markeredgecolor="white", markeredgewidth=0.4, gid=f"curve/{gid}",
+    )  # fmt: skip
 
 
 def _mark_P_star(panel: Axes, name: str, curve: Curve, threshold: float, colour: str) -> None:
@@ -245,24 +249,6 @@ def _mark_P_star(panel: Axes, name: str, curve: Curve, threshold: float, colour:
     )  # fmt: skip
 
 
-def _words(name: str, L: int | None) -> tuple[str, str]:
-    """Return the title of a quantity's panel and the label of its axis."""
-    if name == "error":
-        return "Test error", "share of wrong answers"
-    match = _SENSITIVITY.fullmatch(name)
-    if match is None:
-        return name, name
-    kind, layer, level = match.groups()
-    place = "the output" if L is not None and int(layer) == L + 1 else f"layer {layer}"
-    symbol = f"${kind}_{{{layer}{level}}}$"
-    what, done = (
-        ("synonyms", f"level-{level} synonyms exchanged")
-        if kind == "S"
-        else ("shifts", f"level-{level} features moved")
-    )
-    return f"Sensitivity to {what}, {symbol}", f"change of {place} with\n{done}"
-
-
 def _legend(
     figure: Figure,
     curves: Sequence[Curve],
@@ -282,18 +268,11 @@ def _legend(
             )
         )  # fmt: skip
     if any(name in thresholds for name in names):
-        line = Line2D([], [], color=MUTED, linestyle=(0, (4, 2)), linewidth=0.8, label="threshold")
+        line = Line2D([], [], label="threshold", **DASHED)
         handles.append(line)
         if any(_P_star(curve, name) for curve in curves for name in names):
             line.set(
                 marker="D", markerfacecolor="white", markeredgecolor=INK, markeredgewidth=0.7, markersize=4.6
             )
             line.set_label("threshold, met at $P$*")
-    if not handles and title is None:
-        return
-    longest = max((len(str(handle.get_label()).replace("$", "")) for handle in handles), default=1)
-    columns = max(1, min(len(handles), int(72 * figure.get_figwidth() / (3.6 * longest + 28))))
-    legend = figure.legend(
-        handles=handles, loc="outside upper center", ncols=columns, title=title, handlelength=2.2
-    )
-    legend.get_title().set(fontsize=TITLE_SIZE, fontweight="bold")
+    legend_above(figure, handles, title)

@@ -3,51 +3,41 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.legend_handler import HandlerTuple
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
-from ...errors import ArgumentError, check_number
+from ...errors import ArgumentError
 from ...exponent import Exponent
+from .marks import (
+    NET_NAMES,
+    Estimate,
+    Marks,
+    Row,
+    arrow_row,
+    bar_row,
+    check_positive,
+    draw_estimate,
+    draw_key,
+    plain_mark,
+)
 from .style import (
-    BLACK,
-    BLUE,
-    BROWN,
     DOUBLE_COLUMN,
-    GREEN,
-    INDIGO,
     INK,
-    LINE_COLOURS,
     MUTED,
-    ORANGE,
-    PINK,
-    SKY,
     TITLE_SIZE,
-    VERMILLION,
     Number,
     log_axis,
     log_range,
+    panel_grid,
     panel_letters,
     styled,
 )
 
-_COLOUR_OF_V = {4: BLUE, 6: VERMILLION, 8: GREEN, 10: ORANGE, 12: PINK, 3: BLACK, 5: SKY, 7: INDIGO, 9: BROWN}
-_SHAPE_OF_S0 = {0: "o", 1: "s", 2: "^", 3: "v", 4: "D", 5: "p", 6: "h"}
-_NAMES = {
-    "CNN": "CNN (convolutional)",
-    "LCN": "LCN (locally connected)",
-    "FCN": "FCN (fully connected)",
-}
 _PREDICTIONS = {
     "CNN": r"prediction $(s_0+1)^2\, n_c m^L$",
     "LCN": r"prediction $s^{L/2}(s_0+1)^L\, n_c m^L$",
 }
-_PAPERS_SIZE = 3.5  # points: how much larger than ours the paper's hollow marker is, so that both are seen
 _GRID_STEP = {"linewidth": 5, "alpha": 0.22, "solid_capstyle": "butt"}
 
 
@@ -87,24 +77,13 @@ class ScalingPoint:
     """Informative children; where several occur, a rim tells them apart."""
 
     def __post_init__(self) -> None:
-        numbers: dict[str, Number | None] = {
-            "prediction": self.prediction,
-            "P_star": self.P_star,
-            "paper": self.paper,
-            "lower_bound": self.lower_bound,
-        }
-        for name in ("interval", "paper_bracket"):
-            for place, end in enumerate(getattr(self, name) or ()):
-                numbers[f"{name}[{place}]"] = end
-        for name, number in numbers.items():
-            if number is not None:
-                check_number(name, number, above=0.0)
+        names = ("prediction", "P_star", "interval", "paper", "paper_bracket", "lower_bound")
+        check_positive({name: getattr(self, name) for name in names})
 
     @property
-    def measured(self) -> float | None:
-        """The height of our marker: P*, or else its lower bound."""
-        found = self.lower_bound if self.P_star is None else self.P_star
-        return None if found is None else float(found)
+    def ours(self) -> Estimate:
+        """What was measured."""
+        return Estimate(self.P_star, self.interval, self.lower_bound)
 
 
 @styled
@@ -151,26 +130,21 @@ def scaling(
     if not nets:
         raise ArgumentError("points", points, "is empty", "Give one point at least")
     columns = min(len(nets), 2)
-    rows = -(-len(nets) // columns)
     width = DOUBLE_COLUMN if columns == 2 else 0.66 * DOUBLE_COLUMN
-    figure = Figure(figsize=(width, 0.2 + 2.75 * rows), layout="constrained")
-    panels = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for spare in panels[len(nets) :]:
-        spare.remove()
-    panels = panels[: len(nets)]
-    kinds = sorted({(point.L, point.s) for point in points})
+    figure, panels = panel_grid(len(nets), columns, width, 2.75, 0.2)
+    marks = Marks(points, with_paper=any(point.paper is not None for point in points))
     for panel, net in zip(panels, nets, strict=True):
         own = [point for point in points if point.net == net]
         _axes(panel, own, write_labels)
-        panel.set_title(_NAMES.get(net, net))
+        panel.set_title(NET_NAMES.get(net, net))
         panel.set_xlabel((x_labels or {}).get(net) or _PREDICTIONS.get(net, "prediction"))
         if panels.index(panel) % columns == 0:
             panel.set_ylabel(y_label)
         for point in own:
-            _draw(panel, point, kinds, write_labels)
+            _draw(panel, point, marks, write_labels)
         _lines(panel, own, (fits or {}).get(net))
     panel_letters(panels)
-    _legend(figure, points, kinds, interval_name)
+    draw_key(figure, [*_key(points, marks, interval_name), *marks.key()])
     if title is not None:
         figure.suptitle(title, fontsize=TITLE_SIZE, fontweight="bold")
     return figure
@@ -180,70 +154,28 @@ def _axes(panel: Axes, points: Sequence[ScalingPoint], write_labels: bool) -> No
     """Scale the axes, with room for labels at the right."""
     heights: list[Number] = []
     for point in points:
-        ours = (point.measured, *(point.interval or ()))
-        heights += [
-            value for value in (*ours, point.paper, *(point.paper_bracket or ())) if value is not None
-        ]
+        paper = (point.paper, *(point.paper_bracket or ()))
+        heights += point.ours.reach + [value for value in paper if value is not None]
     left, right = log_range([point.prediction for point in points], margin=0.09)
     right *= (right / left) ** (0.3 * write_labels)
     log_axis(panel.xaxis, left, right, least_gap=0.16)
     log_axis(panel.yaxis, *log_range(heights, margin=0.09))
 
 
-def _look(point: ScalingPoint, kinds: Sequence[tuple[int, int]]) -> dict[str, Any]:
-    """Return colour, shape and rim of a point's marker."""
-    colour = _COLOUR_OF_V.get(point.v, LINE_COLOURS[point.v % len(LINE_COLOURS)])
-    return {
-        "color": colour,
-        "marker": _SHAPE_OF_S0.get(point.s0, "P"),
-        **_rim(kinds.index((point.L, point.s))),
-    }
-
-
-def _rim(kind: int) -> dict[str, Any]:
-    """Markers of the first (L, s) have a white rim; of the next ones, a black one, growing."""
-    if kind == 0:
-        return {"markersize": 5.5, "markeredgecolor": "white", "markeredgewidth": 0.5}
-    return {"markersize": 5.0 + kind, "markeredgecolor": BLACK, "markeredgewidth": 0.5 + 0.5 * kind}
-
-
-def _hollow(look: dict[str, Any]) -> dict[str, Any]:
-    """Return the paper's marker beside ours: of the same shape, but open, larger, and without a rim."""
-    size = 5.5 + _PAPERS_SIZE
-    return look | {
-        "markersize": size, "markerfacecolor": "none", "markeredgecolor": look["color"], "markeredgewidth": 1.1,
-    }  # fmt: skip
-
-
-def _draw(panel: Axes, point: ScalingPoint, kinds: Sequence[tuple[int, int]], write_labels: bool) -> None:
+def _draw(panel: Axes, point: ScalingPoint, marks: Marks, write_labels: bool) -> None:
     """Draw our value and the paper's."""
-    look, gid = _look(point, kinds), f"{point.net}/{point.label}"
-    x = float(point.prediction)
+    gid, x = f"{point.net}/{point.label}", float(point.prediction)
     if point.paper is not None:
+        look = marks.paper(point)
         if point.paper_bracket is not None:
             low, high = (float(point.paper if end is None else end) for end in point.paper_bracket)
             panel.plot(
                 [x, x], [low, high], "-", color=look["color"], zorder=2, gid=f"bracket/{gid}", **_GRID_STEP
             )
-        panel.plot([x], [float(point.paper)], linestyle="", zorder=3, gid=f"paper/{gid}", **_hollow(look))
-    height = point.measured
-    if height is None:
-        return
-    if point.P_star is None:
-        panel.annotate(
-            "", xy=(x, height), xytext=(0, 15), textcoords="offset points", zorder=3, gid=f"above/{gid}",
-            arrowprops={
-                "arrowstyle": "<|-", "color": look["color"], "linewidth": 1.2, "shrinkA": 0, "shrinkB": 0,
-            },
-        )  # fmt: skip
-    elif point.interval is not None:
-        low, high = (height if end is None else float(end) for end in point.interval)
-        panel.errorbar(
-            [x], [height], yerr=[[max(0.0, height - low)], [max(0.0, high - height)]], fmt="none", zorder=4,
-            ecolor=look["color"], elinewidth=1.3, capsize=2, capthick=1, gid=f"interval/{gid}",
-        )  # fmt: skip
-    panel.plot([x], [height], linestyle="", zorder=5, gid=f"ours/{gid}", **look)
-    if write_labels:
+        panel.plot([x], [float(point.paper)], linestyle="", zorder=3, gid=f"paper/{gid}", **look)
+    draw_estimate(panel, Estimate(x), point.ours, marks.ours(point), gid)
+    height = point.ours.place
+    if write_labels and height is not None:
         panel.annotate(
             point.label, xy=(x, height), xytext=(6 if point.paper is None else 9, -5), va="top",
             textcoords="offset points", fontsize=6.5, color=MUTED, gid=f"label/{gid}",
@@ -278,57 +210,18 @@ def _lines(panel: Axes, points: Sequence[ScalingPoint], fit: Exponent | None) ->
         panel.legend(handles=handles[::-1], loc="upper left", borderaxespad=0.2, handlelength=2.2)
 
 
-def _legend(
-    figure: Figure, points: Sequence[ScalingPoint], kinds: Sequence[tuple[int, int]], interval_name: str
-) -> None:
-    """Put the key of all panels at the right: whose value, shape, colour, rim.
-
-    What means one thing shows nothing of the others: ours and the paper's come in all shapes, colours without.
-    """
-
-    def plain(**look: Any) -> Line2D:
-        return Line2D([], [], **{"linestyle": "", "marker": "o", "color": MUTED, "markersize": 5.5, **look})
-
-    shapes = [_SHAPE_OF_S0.get(s0, "P") for s0 in sorted({point.s0 for point in points})]
-
-    def all_shapes(**look: Any) -> tuple[Line2D, ...]:
-        return tuple(plain(**{**look, "marker": shape}) for shape in dict.fromkeys(shapes[:3]))
-
-    rows: list[tuple[Artist | tuple[Line2D, ...], str]] = []
+def _key(points: Sequence[ScalingPoint], marks: Marks, interval_name: str) -> list[Row]:
+    """Return whose value a marker shows, and what bars and arrows are."""
+    rows: list[Row] = []
     if any(point.P_star is not None for point in points):
-        rows.append((all_shapes(), "ours"))
-        if any(point.P_star is not None and point.interval is not None for point in points):
-            rows.append((plain(marker="|", markersize=9, markeredgewidth=1.3), f"our {interval_name}"))
-    if any(point.P_star is None and point.lower_bound is not None for point in points):
-        rows.append((plain(marker=r"$\uparrow$", markersize=7), "ours: $P$* is above"))
+        rows.append((marks.shapes(), "ours"))
+        if any(point.ours.ends is not None for point in points):
+            rows.append(bar_row(f"our {interval_name}"))
+    if any(point.ours.bounded for point in points):
+        rows.append(arrow_row("ours: $P$* is above"))
     if any(point.paper is not None for point in points):
-        rows.append((all_shapes(**_hollow({"color": MUTED}) | {"markersize": 6.5}), "paper"))
+        rows.append((marks.hollow_shapes(), "paper"))
         if any(point.paper is not None and point.paper_bracket is not None for point in points):
-            step = plain(marker="|", markersize=9, markeredgewidth=5, alpha=_GRID_STEP["alpha"])
+            step = plain_mark(marker="|", markersize=9, markeredgewidth=5, alpha=_GRID_STEP["alpha"])
             rows.append((step, "paper's grid step"))
-    gap = plain(marker=""), " "
-    rows.append(gap)
-    for s0 in sorted({point.s0 for point in points}):
-        word = "blank" if s0 == 1 else "blanks"
-        rows.append((plain(marker=_SHAPE_OF_S0.get(s0, "P")), f"$s_0$ = {s0} {word}"))
-    rows.append(gap)
-    for v in sorted({point.v for point in points}):
-        colour = _COLOUR_OF_V.get(v, LINE_COLOURS[v % len(LINE_COLOURS)])
-        rows.append((Patch(facecolor=colour), f"$v$ = {v} features"))
-    if len(kinds) > 1:
-        rows.append(gap)
-        several = len({s for _, s in kinds}) > 1
-        for place, (L, s) in enumerate(kinds):
-            rows.append(
-                (
-                    all_shapes(**_rim(place)),
-                    f"$L$ = {L} level{'s' * (L > 1)}" + (f", $s$ = {s}" if several else ""),
-                )
-            )
-    figure.legend(
-        handles=[handle for handle, _ in rows],
-        labels=[label for _, label in rows],
-        loc="outside right upper",
-        handlelength=3.6,
-        handler_map={tuple: HandlerTuple(ndivide=None)},
-    )
+    return rows

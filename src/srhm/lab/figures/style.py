@@ -18,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogFormatterSciNotation, LogLocator, NullFormatter
 
 from ...files import write_atomically
@@ -239,6 +240,58 @@ def log_range(
     low, high = low / widen, high * widen
     edge = (high / low) ** margin
     return low / edge, high * edge
+
+
+def panel_grid(
+    count: int, columns: int, width: Number, height: Number, more: Number = 0.0
+) -> tuple[Figure, list[Axes]]:
+    """Make a figure with some panels, row by row.
+
+    Parameters
+    ----------
+    count
+        Number of panels.
+    columns
+        Panels of a row.
+    width
+        Width of the figure, in inches.
+    height
+        Height of a row, in inches.
+    more
+        Height beside the rows.
+    """
+    rows = -(-count // columns)
+    figure = Figure(figsize=(width, more + height * rows), layout="constrained")
+    panels = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for spare in panels[count:]:
+        spare.remove()
+    return figure, panels[:count]
+
+
+def legend_above(
+    figure: Figure, handles: Sequence[Line2D], title: str | None, *, length: Number = 2.2
+) -> None:
+    """Put one legend above all panels, in as many columns as there is room for, under a title.
+
+    Parameters
+    ----------
+    figure
+        The figure.
+    handles
+        The rows of the legend, each with its label; where there is neither row nor title, nothing is drawn.
+    title
+        Title of the figure.
+    length
+        Length of the lines in it, in font sizes.
+    """
+    if not handles and title is None:
+        return
+    longest = max((len(str(handle.get_label()).replace("$", "")) for handle in handles), default=1)
+    columns = max(1, min(len(handles), int(72 * figure.get_figwidth() / (3.6 * longest + 28))))
+    legend = figure.legend(
+        handles=list(handles), loc="outside upper center", ncols=columns, title=title, handlelength=length
+    )
+    legend.get_title().set(fontsize=TITLE_SIZE, fontweight="bold")
 
 
 def panel_letters(axes: Sequence[Axes]) -> None:

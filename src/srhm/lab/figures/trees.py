@@ -9,8 +9,8 @@ from ...derivation import Derivation, Tree, exchange_synonyms, expand, shift
 from ...errors import ArgumentError, check_integer
 from ...grammar import Grammar
 from ...params import Params
+from .picture import Picture, page_of_trees
 from .style import styled
-from .tiles import Page, Picture
 
 MOST_POSITIONS = 100
 """Largest input length d that is drawn: beyond it the numbers in the cells are unreadable."""
@@ -43,10 +43,10 @@ def derivation_trees(
     ArgumentError
         If the input is longer than `MOST_POSITIONS`, or a row is not in the batch.
     """
-    params = _check_size(grammar.params)
+    params = check_length(grammar.params, MOST_POSITIONS)
     labels = np.asarray(derivation.label)
     drawn = np.flatnonzero(labels == labels[0])[:2].tolist() if rows is None else rows
-    trees = [_tree(grammar, derivation, row, "rows") for row in drawn]
+    trees = [tree_of(grammar, derivation, row, "rows") for row in drawn]
     if not trees:
         raise ArgumentError("rows", rows, "is empty", "Give one row at least")
     if title is None:
@@ -58,9 +58,9 @@ def derivation_trees(
             title = f"{_count(len(trees)).capitalize()} data of one class: other features{places}"
         else:
             title = f"{_count(len(trees)).capitalize()} data and the trees that produced them"
-    page = Page.blank(params, len(trees), title)
-    for block, tree in enumerate(trees):
-        Picture(page, block).draw(tree, f"datum {block + 1}" if len(trees) > 1 else "")
+    page, pictures = page_of_trees(params, len(trees), title)
+    for block, (picture, tree) in enumerate(zip(pictures, trees, strict=True)):
+        picture.draw(tree, f"datum {block + 1}" if len(trees) > 1 else "")
     return page.figure
 
 
@@ -107,39 +107,39 @@ def transformations(
         If the input is longer than `MOST_POSITIONS`, the row is not in the batch, the level is not in 1 to L,
         or neither exchange nor shift can change anything.
     """
-    params = _check_size(grammar.params)
+    params = check_length(grammar.params, MOST_POSITIONS)
     level = check_integer("level", level, least=1, most=params.L)
-    before = _tree(grammar, derivation, row, "row")
+    before = tree_of(grammar, derivation, row, "row")
     place = "in the input" if level == 1 else f"at level {level}"
     blocks = [(before, "the datum")]
-    exchanged = _changed(grammar, derivation, row, level, seed, exchange_synonyms)
+    exchanged = changed(grammar, derivation, row, level, seed, exchange_synonyms)
     if exchanged is not None:
         blocks.append((exchanged, f"same class, other synonyms {place} (changed symbols outlined)"))
-    shifted = _changed(grammar, derivation, row, level, seed, shift)
+    shifted = changed(grammar, derivation, row, level, seed, shift)
     if shifted is not None:
         blocks.append((shifted, f"same class, other positions {place} (arrows show the moves)"))
     if len(blocks) == 1:
         problem = "has m = 1 and s0 = 0, so that nothing can change"
         raise ArgumentError("grammar", params, problem, "Use a model with m > 1 or s0 > 0")
-    page = Page.blank(params, len(blocks), title or "What may change without changing the class")
-    for block, (tree, words) in enumerate(blocks):
-        picture = Picture(page, block)
+    title = title or "What may change without changing the class"
+    page, pictures = page_of_trees(params, len(blocks), title)
+    for picture, (tree, words) in zip(pictures, blocks, strict=True):
         picture.draw(tree, words)
         if tree is exchanged:
-            _mark_exchange(picture, before, tree)
+            mark_exchange(picture, before, tree)
         elif tree is shifted:
-            _mark_shift(picture, before, tree, level)
+            mark_shift(picture, before, tree, level)
     return page.figure
 
 
-def _mark_exchange(picture: Picture, before: Tree, after: Tree) -> None:
+def mark_exchange(picture: Picture, before: Tree, after: Tree) -> None:
     """Outline every symbol that changed."""
     for level, (old, new) in enumerate(zip(before.features, after.features, strict=True), 1):
         for place in np.flatnonzero(old[0] != new[0]):
             picture.outline(level, int(after.positions[level - 1][0, place]), "changed")
 
 
-def _mark_shift(picture: Picture, before: Tree, after: Tree, level: int) -> None:
+def mark_shift(picture: Picture, before: Tree, after: Tree, level: int) -> None:
     """Draw arrows from old places to new ones at a level, and outline what moved along below it."""
     for below in range(1, level + 1):
         old, new = before.positions[below - 1][0].tolist(), after.positions[below - 1][0].tolist()
@@ -153,18 +153,15 @@ def _mark_shift(picture: Picture, before: Tree, after: Tree, level: int) -> None
                     picture.outline(level, start, "left", dashed=True)
 
 
-def _check_size(params: Params) -> Params:
-    if params.d > MOST_POSITIONS:
-        raise ArgumentError(
-            "grammar",
-            params,
-            f"has inputs of d = {params.d} positions, too many to draw",
-            f"Use a model with d <= {MOST_POSITIONS}",
-        )
+def check_length(params: Params, most: int) -> Params:
+    """Refuse a model whose inputs are too long to draw."""
+    if params.d > most:
+        problem = f"has inputs of d = {params.d} positions, too many to draw"
+        raise ArgumentError("grammar", params, problem, f"Use a model with d <= {most}")
     return params
 
 
-def _tree(grammar: Grammar, derivation: Derivation, row: int, argument: str) -> Tree:
+def tree_of(grammar: Grammar, derivation: Derivation, row: int, argument: str) -> Tree:
     """Expand one row of a batch."""
     row = check_integer(argument, row, least=0, most=len(derivation.label) - 1)
     part = slice(row, row + 1)
@@ -178,7 +175,7 @@ def _tree(grammar: Grammar, derivation: Derivation, row: int, argument: str) -> 
     )
 
 
-def _changed(
+def changed(
     grammar: Grammar,
     derivation: Derivation,
     row: int,
@@ -187,9 +184,9 @@ def _changed(
     transform: Callable[[Params, Derivation, int, int], Derivation],
 ) -> Tree | None:
     """Transform the batch with the first seed that changes the row; None if none does."""
-    before = _tree(grammar, derivation, row, "row")
+    before = tree_of(grammar, derivation, row, "row")
     for tried in range(seed, seed + _SEEDS):
-        after = _tree(grammar, transform(grammar.params, derivation, level, tried), row, "row")
+        after = tree_of(grammar, transform(grammar.params, derivation, level, tried), row, "row")
         for old, new in ((before.features, after.features), (before.positions, after.positions)):
             if any((a != b).any() for a, b in zip(old, new, strict=True)):
                 return after

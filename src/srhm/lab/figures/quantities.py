@@ -1,0 +1,70 @@
+"""What is drawn over P, in words: test error and sensitivities, with the lines of their thresholds and of chance."""
+
+import re
+
+from matplotlib.axes import Axes
+
+from .style import MUTED, Number, plain_number
+
+DASHED = {"color": MUTED, "linestyle": (0, (4, 2)), "linewidth": 0.8}
+"""The line of a threshold."""
+DOTTED = {"color": MUTED, "linestyle": (0, (1, 1.5)), "linewidth": 0.9}
+"""The line of chance."""
+
+_SENSITIVITY = re.compile(r"([SD])_(\d)(\d)")
+
+
+def is_sensitivity(name: str) -> bool:
+    """Return whether a quantity is ``"S_kl"`` or ``"D_kl"``."""
+    return _SENSITIVITY.fullmatch(name) is not None
+
+
+def full_words(name: str, L: int | None) -> tuple[str, str]:
+    """Return the title of a quantity's panel and the label of its axis, where there is room for both."""
+    match = _SENSITIVITY.fullmatch(name)
+    if match is None:
+        return ("Test error", "share of wrong answers") if name == "error" else (name, name)
+    kind, layer, level = match.groups()
+    what, done = (
+        ("synonyms", f"level-{level} synonyms exchanged")
+        if kind == "S"
+        else ("shifts", f"level-{level} features moved")
+    )
+    title = f"Sensitivity to {what}, ${kind}_{{{layer}{level}}}$"
+    return title, f"change of {_layer(layer, L)} with\n{done}"
+
+
+def short_words(name: str, L: int | None) -> tuple[str, str]:
+    """Return the same where panels are small."""
+    match = _SENSITIVITY.fullmatch(name)
+    if match is None:
+        return ("Test error", "share of\nwrong answers") if name == "error" else (name, name)
+    kind, layer, level = match.groups()
+    what = "synonyms" if kind == "S" else "shifts"
+    symbol = f"${kind}_{{{layer}{level}}}$"
+    return f"{symbol}: level-{level} {what}", f"relative change\nof {_layer(layer, L)}"
+
+
+def _layer(layer: str, L: int | None) -> str:
+    return "the output" if L is not None and int(layer) == L + 1 else f"layer {layer}"
+
+
+def draw_threshold(panel: Axes, name: str, threshold: Number, *, written: bool = True) -> None:
+    """Draw the threshold of a quantity across a panel, and write its value at the right edge."""
+    panel.axhline(float(threshold), zorder=1, gid=f"threshold/{name}", **DASHED)
+    if not written:
+        return
+    panel.annotate(
+        f"{plain_number(100 * threshold)}%" if name == "error" else plain_number(threshold),
+        xy=(1, float(threshold)), xycoords=("axes fraction", "data"), xytext=(2, 0),
+        textcoords="offset points", va="center", fontsize=6.5, color=MUTED,
+    )  # fmt: skip
+
+
+def draw_chance(panel: Axes, chance: Number) -> None:
+    """Draw the test error of guessing across a panel, and name it."""
+    panel.axhline(float(chance), zorder=1, gid="chance", **DOTTED)
+    panel.annotate(
+        "chance", xy=(1, float(chance)), xycoords=("axes fraction", "data"), xytext=(-1, 1.5),
+        textcoords="offset points", ha="right", va="bottom", fontsize=6.5, color=MUTED,
+    )  # fmt: skip

@@ -1,0 +1,60 @@
+"""The predictions of P*: Eq. 3 to 5 agree wherever more than one applies."""
+
+import math
+
+import pytest
+from hypothesis import given
+
+from srhm import Params
+from srhm.theory import predict, predict_by_relevance
+from strategies import any_params
+
+
+@given(any_params())
+def test_eq_5_is_eq_3_in_other_variables(params):
+    over_levels = predict("lcn", params)
+    numbers = {"n_c": params.n_c, "m": params.m, "s": params.s}
+    over_relevance = predict_by_relevance(params.d, params.relevant_fraction, **numbers)
+    assert over_relevance.value == pytest.approx(over_levels.value, rel=1e-9)
+    assert over_relevance.typical_ratio == over_levels.typical_ratio
+
+
+def test_eq_4_is_eq_3_without_its_prefactor_where_one_level_is_all_there_is_but_for_a_factor():
+    """At L = 2 the LCN needs s^(L/2) = s times what the CNN does, whatever the blanks."""
+    for s0 in range(4):
+        params = Params(n_c=6, v=6, m=6, s=2, s0=s0, L=2)
+        assert predict("lcn", params).value == 2 * predict("cnn", params).value
+        assert predict("fcn", params).value == predict("lcn", params).value
+
+
+def test_eq_5_is_a_power_law_between_the_models_too():
+    a = math.log(1000) / math.log(5)
+    base = predict_by_relevance(50, 0.3, n_c=10, m=1000, s=5).value
+    longer = predict_by_relevance(75, 0.3, n_c=10, m=1000, s=5).value
+    denser = predict_by_relevance(50, 0.6, n_c=10, m=1000, s=5).value
+    more = predict_by_relevance(50, 0.3, n_c=20, m=1000, s=5).value
+    assert math.log(longer / base) / math.log(1.5) == pytest.approx(a + 0.5)
+    assert math.log(denser / base) / math.log(2) == pytest.approx(a - 0.5)
+    assert more == pytest.approx(2 * base)
+
+
+def test_a_tree_of_one_level_is_the_least():
+    assert predict_by_relevance(20, 0.25, n_c=2, m=3, s=5).value > 0
+    assert predict_by_relevance(35, 1 / 7, n_c=2, m=3, s=5).value > 0  # 35 / 7 < 5 by rounding
+
+
+def test_predictions_refuse_what_has_no_value(refuses):
+    good = {"d": 20, "F": 0.5, "n_c": 2, "m": 3, "s": 5}
+    for name, value, fix in (
+        ("d", -1, "Give d as a finite number > 0"),
+        ("F", 0, "Give F as a finite number > 0"),
+        ("F", 1.5, "Give the share of the input that is informative"),
+        ("F", 0.2, "Use F d >= s"),
+        ("n_c", 1, "Use n_c >= 2"),
+        ("m", 0, "Use m >= 1"),
+        ("s", 1, "Use s >= 2"),
+    ):
+        with refuses(name, value, fix):
+            predict_by_relevance(**{**good, name: value})
+    with refuses("net", "'vgg11'", "Use 'lcn', 'cnn' or 'fcn'"):
+        predict("vgg11", Params(n_c=6, v=6, m=6, s=2, s0=1, L=2))
