@@ -1,4 +1,4 @@
-"""The table of the paper's figures: what each draws, and which networks on which models it takes (docs, reproduction.md)."""
+"""The paper's figures as a table: what each draws, of which networks on which models (docs, reproduction.md)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace

@@ -9,26 +9,29 @@ from matplotlib.figure import Figure
 from ...complexity import SampleComplexity
 from ...errors import SrhmError
 from ...exponent import Exponent, fit_exponent
+from ...grammar import Grammar
+from ...stream import Stream
 from ...theory import predict
 from ..figures import (
     Curve,
+    Estimate,
     InsensitivityPoint,
     NetworkRun,
     RescaledCurve,
     ScalingPoint,
     complexity_map,
     error_against_sensitivity,
+    generative_model,
     insensitivity,
     learning_curves,
+    network_schemes,
     rescaled,
     save,
     scaling,
 )
-from ..figures.marks import Estimate
-from ..paper import Setting, published, thresholds
+from ..paper import Setting, model, published, thresholds
 from ..paper.figures import PaperFigure
 from ..paper.tiers import Tier
-from .drawn_model import model_drawing, networks_drawing
 from .measured import Measured, Shelf
 from .papers_curves import paper_curve, paper_runs
 from .sharing import by_sharing, sharing_fit
@@ -287,6 +290,17 @@ def _constant(setting: Setting) -> float:
     return setting.params.s ** (setting.params.L / 2) if setting.net == "lcn" else 1.0
 
 
+# The model and the networks
+
+
+def _drawing(figure: PaperFigure, tier: Tier, shelf: Shelf) -> Figure:
+    grammar = Grammar(model(4, 1), 0)
+    derivation = Stream(grammar, 0).take(0, 1)
+    if figure.name == "3":
+        return network_schemes(grammar, derivation)
+    return generative_model(grammar, derivation)
+
+
 # Error against sensitivity
 
 
@@ -334,5 +348,5 @@ _KINDS: dict[str, Callable[[PaperFigure, Tier, Shelf], Any]] = {
     "against": _against,
     "sharing": _sharing,
     "map": lambda figure, tier, shelf: complexity_map(),
-    "drawing": lambda figure, tier, shelf: model_drawing() if figure.name == "2" else networks_drawing(),
+    "drawing": _drawing,
 }
