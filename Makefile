@@ -17,7 +17,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test test-long lint docs bench ci format clean distclean
+.PHONY: help setup demo test test-long lint docs paper bench ci format clean distclean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | while IFS=@ read -r target text; do \
@@ -46,6 +46,13 @@ docs: $(VENV)/has-lab $(VENV)/has-docs ## build docs/_build/html, warnings as er
 	$(SPHINX) -b html docs docs/_build/html
 	$(SPHINX) -b doctest docs docs/_build/doctest
 	$(BIN)/python docs/check_api.py docs/_build/html/objects.inv
+
+# The runs of the paper's figures, as they are committed; `srhm reproduce` adds to them.
+paper: $(VENV)/has-lab ## draw the paper's figures and tables of docs/reproduction.md from results/laptop.jsonl.xz
+	rm -f results/paper.sqlite*
+	$(BIN)/srhm merge results/paper.sqlite results/laptop.jsonl.xz
+	$(BIN)/srhm figure all --store results/paper.sqlite --out docs/reproduction
+	rm -f docs/reproduction/*.pdf
 
 bench: $(VENV)/has-lab $(VENV)/has-bench ## run the benchmarks, which compare with PyTorch (installs it)
 	$(BIN)/python benchmarks/run.py $(ARGS)

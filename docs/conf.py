@@ -23,7 +23,7 @@ extensions = [
     "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "reproduction"]
 html_theme = "furo"
 html_title = "srhm"
 html_copy_source = False

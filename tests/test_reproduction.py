@@ -178,8 +178,8 @@ def test_all_is_written(tmp_path: Path):
     shelf = shelf_of(Setting("lcn", model(4, 1)), Setting("lcn", model(4, 0)), Setting("lcn", model(6, 0)))
     written = write_all(figures, LAPTOP, shelf, tmp_path)
     names = {path.name for path in written}
-    assert names == {f"figure_{n}.{k}" for n in ("4B", "5") for k in ("pdf", "png")} | {"reproduction.md"}
-    text = (tmp_path / "reproduction.md").read_text()
+    assert names == {f"figure_{n}.{k}" for n in ("4B", "5") for k in ("pdf", "png")} | {"tables.md"}
+    text = (tmp_path / "tables.md").read_text()
     assert text == report(figures, LAPTOP, shelf)
     assert "72 runs, 3 replicates" in text and "Of 6 published values that were measured" in text
 

@@ -34,7 +34,8 @@ class Figure:
     """
 
     number: Annotated[str, tyro.conf.Positional]
-    """1 to 17, 4A, 4B, 4C; sharing and batch, which are not in the paper; or all."""
+    """1 to 17, 4A, 4B, 4C; sharing, rules, batch and published, which are not in the paper; or all, which also
+    writes the tables that compare every number."""
     tier: TierName = "laptop"
     """Whose runs: those of laptop have width 256, those of the others the paper's."""
     store: str = STORE
@@ -48,14 +49,23 @@ class Figure:
         """Draw."""
         figures = _chosen((self.number,))
         _check_out(self.out)
-        from ..lab.reproduction import Shelf, draw, write_figure  # Matplotlib takes a second to import
+        from ..lab.reproduction import (  # Matplotlib takes a second to import
+            Shelf,
+            draw,
+            write_all,
+            write_figure,
+        )
 
-        shelf = Shelf.of(Store(self.store))
-        lines = []
-        for figure in figures:
-            write_figure(draw(figure, TIERS[self.tier], shelf), self.out / f"figure_{figure.name}")
-            lines.append(f"wrote {self.out / f'figure_{figure.name}'}.pdf and .png: {figure.title}")
-        print_result("\n".join(lines))
+        shelf, tier = Shelf.of(Store(self.store)), TIERS[self.tier]
+        if len(figures) == len(FIGURES):
+            written = write_all(figures, tier, shelf, self.out)
+        else:
+            written = [
+                path
+                for figure in figures
+                for path in write_figure(draw(figure, tier, shelf), self.out / f"figure_{figure.name}")
+            ]
+        print_result("\n".join(f"wrote {path}" for path in written))
 
 
 @dataclass(frozen=True)
@@ -63,8 +73,8 @@ class Reproduce:
     """Compute what the paper's figures need, draw them, and write what agrees and what does not.
 
     First it prints how many runs there are and how long they take, about. Runs are kept in the store, the cheapest
-    informative ones come first, and the same command goes on wherever it was cut. Writes the figures and
-    reproduction.md.
+    informative ones come first, and the same command goes on wherever it was cut. Writes the figures, and tables.md,
+    which compares every number.
     """
 
     figures: Annotated[tuple[str, ...], tyro.conf.Positional] = ("all",)

@@ -51,6 +51,6 @@ def write_all(figures: Sequence[PaperFigure], tier: Tier, shelf: Shelf, folder: 
         except SrhmError:  # nothing to draw yet: the table of figures says what is missing
             continue
         written += write_figure(drawn, folder / f"figure_{figure.name}")
-    path = folder / "reproduction.md"
+    path = folder / "tables.md"
     write_atomically(path, report(figures, tier, shelf).encode())
     return [*written, path]

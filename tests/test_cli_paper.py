@@ -1,0 +1,103 @@
+"""The commands of the paper: what they print and write, and what they refuse before they begin."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from srhm.cli import main
+from srhm.lab.paper import Setting, model
+from srhm.lab.paper.figures import FIGURES
+from srhm.lab.paper.tiers import TIERS
+from srhm.lab.store import Store
+from test_reproduction import runs_of, work
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    status = 0
+    try:
+        main(list(arguments))
+    except SystemExit as ended:
+        status = int(ended.code or 0)
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_figure_is_drawn_from_a_store(capsys: pytest.CaptureFixture[str], here: Path) -> None:
+    Store("runs.sqlite").put_many(runs_of(Setting("lcn", model(4, 1))))
+    status, out, _ = run(capsys, "figure", "4B", "--store", "runs.sqlite", "--out", "drawn")
+    assert status == 0 and out.split() == [
+        "wrote", "drawn/figure_4B.pdf", "wrote", "drawn/figure_4B.png"
+    ]  # fmt: skip
+    assert {path.name for path in (here / "drawn").iterdir()} == {"figure_4B.pdf", "figure_4B.png"}
+    status, out, _ = run(capsys, "figure", "6C", "--store", "none.sqlite")  # the paper's values alone
+    assert status == 0 and not (here / "none.sqlite").exists()
+
+
+def test_the_plan_tells_runs_and_time_and_computes_nothing(
+    capsys: pytest.CaptureFixture[str], here: Path
+) -> None:
+    status, out, _ = run(capsys, "reproduce", "--tier", "laptop", "--plan")
+    lines = out.splitlines()
+    assert status == 0 and lines[0].startswith("figure") and lines[-1].startswith("all")
+    assert [line.split()[0] for line in lines[1:-1]] == list(FIGURES)
+    status, out, _ = run(capsys, "reproduce", "4B", "5", "--plan", "--json")
+    plan: list[dict[str, Any]] = json.loads(out)
+    assert [one["figure"] for one in plan] == ["4B", "5", "all"] and plan[0]["runs"] > 100
+    assert list(here.iterdir()) == []
+
+
+def test_a_reproduction_computes_draws_and_compares(
+    capsys: pytest.CaptureFixture[str], here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With an oracle in place of training; again, and nothing is left to compute."""
+    monkeypatch.setattr("srhm.lab.executors.execute_job", work)
+    command = ["reproduce", "batch", "5", "--workers", "1", "--store", "runs.sqlite", "--json"]
+    status, out, _ = run(capsys, *command)
+    content = json.loads(out.splitlines()[-1])
+    assert status == 0 and content["computed"] > 12 and content["failed"] == 0
+    names = {path.name for path in (here / "figures").iterdir()}
+    assert names == {f"figure_{n}.{k}" for n in ("batch", "5") for k in ("pdf", "png")} | {"tables.md"}
+    assert json.loads(run(capsys, *command)[1].splitlines()[-1])["computed"] == 0
+
+
+def test_shards_are_merged_and_drawn(
+    capsys: pytest.CaptureFixture[str], here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("srhm.lab.executors.execute_job", work)
+    for number in (1, 2):
+        part = ["--shard", f"{number}/2", "--store", f"{number}.sqlite", "--workers", "1"]
+        status, out, _ = run(capsys, "reproduce", "batch", *part)
+        assert status == 0 and "wrote" not in out
+    assert run(capsys, "merge", "all.sqlite", "1.sqlite", "2.sqlite")[0] == 0
+    spec = TIERS["laptop"].spec(FIGURES["batch"].settings[0])
+    assert len([run for run in Store("all.sqlite").runs() if run.spec.params == spec.params]) > 6
+    assert run(capsys, "figure", "batch", "--store", "all.sqlite")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["figure", "18"], "is not a figure. Use one of 1, 2, 3"),
+        (["figure", "rules"], "srhm reproduce rules computes it"),
+        (["figure", "4B", "--out", "file"], "is a file. Name a folder"),
+        (["reproduce", "4B", "--shard", "3"], "is not of the form i/n"),
+        (["reproduce", "4B", "--gpu-memory", "80"], "is for clusters"),
+        (["reproduce", "4B", "--on", "moon"], "moon"),
+        (["reproduce", "4B", "x"], "is not a figure"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_written(
+    capsys: pytest.CaptureFixture[str], here: Path, arguments: list[str], said: str
+) -> None:
+    (here / "file").touch()
+    status, _, err = run(capsys, *arguments)
+    assert status in (1, 2) and said in err and "Traceback" not in err
+    assert [path.name for path in here.iterdir()] == ["file"]
