@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from paper_oracle import runs_of, work
 from srhm.cli import main
 from srhm.lab.paper import Setting, model
 from srhm.lab.paper.figures import FIGURES
 from srhm.lab.paper.tiers import TIERS
 from srhm.lab.store import Store
-from test_reproduction import runs_of, work
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:

@@ -1,6 +1,5 @@
 """The reproduction: what is read off a store, laid beside the paper, and computed if it is missing."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,62 +7,15 @@ import matplotlib.figure
 import pytest
 
 import srhm
-from fake_runs import fake_run
+from paper_oracle import LAPTOP, oracle, runs_of, work
 from srhm.lab.executors import InProcess
 from srhm.lab.paper import Setting, model
 from srhm.lab.paper.figures import FIGURES
-from srhm.lab.paper.tiers import TIERS, Tier
 from srhm.lab.reproduction import Measured, Shelf, draw, phases, report, reproduce, write_all
 from srhm.lab.reproduction.sharing import by_sharing, sharing_fit
 from srhm.lab.reproduction.tables import comparison_table, comparisons, missing_table, powers
-from srhm.lab.runs import Run, RunSpec, Seeds, largest_P
+from srhm.lab.runs import Seeds
 from srhm.lab.store import Store
-from srhm.lab.work import RunJob, finished
-
-LAPTOP = TIERS["laptop"]
-SPREAD = (0.95, 1.0, 1.05)
-"""P* of each replicate over that of all."""
-
-
-def true_P_star(spec: RunSpec) -> float:
-    """A law that we choose: Eq. 3 or 4 times 1.5, and each shared layer takes a factor s0+1."""
-    params, blanks = spec.params, spec.params.s0 + 1
-    if spec.net == "cnn":
-        return 1.5 * blanks ** (2 - len(spec.shared_layers)) * params.n_c * params.m**params.L
-    half = params.s ** (params.L / 2)
-    return 1.5 * half * blanks ** (params.L - len(spec.shared_layers)) * params.n_c * params.m**params.L
-
-
-def oracle(spec: RunSpec) -> Run:
-    """A run whose error crosses 10% at that P*, S at twice and D at half of it."""
-    P_star = true_P_star(spec) * SPREAD[spec.seeds.network % 3]
-    k, output = (2, 3) if spec.net in ("cnn", "lcn") else (3, 3)
-    x = spec.P / P_star
-    metrics = {"error": min(0.75, 0.1 / x**2), "best_test_error": 0.1, "steps": 100}
-    limits = {"lcn": (0.3, 0.1), "cnn": (0.4, 0.2), "fcn": (0.2, 0.2)}[spec.net]
-    for layer in range(1, output + 1):
-        for level in range(1, spec.params.L + 1):
-            metrics[f"S_{layer}{level}"] = limits[0] * 2 / x if layer >= k else 0.8
-            if spec.params.s0:
-                metrics[f"D_{layer}{level}"] = limits[1] / (2 * x) if layer >= k else 0.1
-    return replace(fake_run(spec), metrics=fake_run(spec).metrics | metrics)
-
-
-def work(content: str) -> str:
-    return finished(oracle(RunJob.from_dict(json.loads(content)).spec))
-
-
-def runs_of(setting: Setting, tier: Tier = LAPTOP) -> list[Run]:
-    """Runs about P*, neighbours within 10% at the crossing, as a search leaves them."""
-    spec = tier.spec(setting)
-    most = largest_P(spec.params, spec.protocol, spec.P_test)
-    return [
-        oracle(
-            spec.at(min(max(spec.params.n_c, round(true_P_star(spec) * factor)), most), Seeds.replicate(seed))
-        )
-        for seed in range(tier.seeds)
-        for factor in (0.25, 0.5, 0.9, 0.98, 1.02, 1.1, 2.0, 4.0)
-    ]
 
 
 def shelf_of(*settings: Setting) -> Shelf:
