@@ -89,11 +89,17 @@ _P = (870, 1_600, 2_900, 5_000, 7_400, 12_000, 20_000, 39_230)
 _FEW_P = (2_000, 4_000, 7_400, 12_000)
 
 
+_SHARED_RATE = 0.03
+"""Learning rate of the CNNs of the sharing experiment, shared or not. At the published 0.1 a CNN whose two layers sum
+the places of a sub-patch dies: all its units fall silent (v = 6, s0 = 2, P = 1,036)."""
+
+
 def _shared(
     net: NetName, v: int, s0s: Iterable[int], layers: Iterable[tuple[int, ...]]
 ) -> tuple[Setting, ...]:
+    protocol = Protocol(learning_rate=_SHARED_RATE) if net == "cnn" else Protocol()
     return tuple(
-        Setting(net, model(v, s0), shared_layers=shared)
+        Setting(net, model(v, s0), shared_layers=shared, protocol=protocol)
         for shared in layers
         for s0 in s0s
         if s0 > 0 or not shared  # without blanks all are one network
