@@ -5,6 +5,7 @@ import pytest
 
 from figure_checks import artists, check_layout, data, legend_texts
 from srhm.lab.figures import NetworkRun, error_against_sensitivity
+from srhm.lab.figures.style import styled
 
 NETS = ("LCN", "CNN", "FCN", "VGG11", "VGG16", "ResNet18", "ResNet34", "EfficientNetB0")
 RUNS = [
@@ -76,6 +77,10 @@ def test_the_correlation_is_written_with_its_interval():
     texts = [artists(axes, "correlation")["correlation"].get_text() for axes in figure.axes]
     assert texts == ["Spearman's 0.93\n(0.81 to 0.98)", "Spearman's 0.50"]
     assert not artists(error_against_sensitivity(RUNS), "correlation")
+    styled(figure.draw_without_rendering)()
+    for axes in figure.axes:
+        below = artists(axes, "correlation")["correlation"].get_window_extent().y0
+        assert below > max(axes.transData.transform((1, run.error))[1] for run in RUNS) + 3  # pixels
 
 
 def test_panels_without_data_are_left_out():

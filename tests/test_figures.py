@@ -31,6 +31,7 @@ from srhm.exponent import Exponent
 from srhm.lab.figures import (
     Curve,
     ScalingPoint,
+    complexity_map,
     derivation_trees,
     learning_curves,
     save,
@@ -173,10 +174,12 @@ def new_figure(kind: str) -> Figure:
         return learning_curves([curve("s0 = 1", 900)], THRESHOLDS, chance=0.75, L=2)
     if kind == "scaling":
         return scaling(POINTS, fits={"CNN": FIT})
+    if kind == "map":
+        return complexity_map()
     return derivation_trees(*batch(n_c=4, v=4, m=4, s=2, s0=1, L=2))
 
 
-@pytest.mark.parametrize("kind", ["curves", "scaling", "trees"])
+@pytest.mark.parametrize("kind", ["curves", "scaling", "map", "trees"])
 def test_files_are_whole_and_always_the_same(kind, tmp_path):
     paths = save(new_figure(kind), tmp_path / "new" / "figure.v1")
     assert [path.name for path in paths] == ["figure.v1.pdf", "figure.v1.png"]

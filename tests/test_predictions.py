@@ -19,8 +19,7 @@ def test_eq_5_is_eq_3_in_other_variables(params):
     assert over_relevance.typical_ratio == over_levels.typical_ratio
 
 
-def test_eq_4_is_eq_3_without_its_prefactor_where_one_level_is_all_there_is_but_for_a_factor():
-    """At L = 2 the LCN needs s^(L/2) = s times what the CNN does, whatever the blanks."""
+def test_at_two_levels_eq_3_is_s_times_eq_4_whatever_the_blanks():
     for s0 in range(4):
         params = Params(n_c=6, v=6, m=6, s=2, s0=s0, L=2)
         assert predict("lcn", params).value == 2 * predict("cnn", params).value

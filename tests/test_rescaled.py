@@ -77,6 +77,20 @@ def test_the_grid_is_the_one_asked_for():
     assert len({axes.get_xlim() for axes in figure.axes}) == 1
 
 
+def test_axes_are_labelled_where_no_neighbour_is():
+    figure = rescaled(CURVES, [["S_21", "D_21"], ["S_31", "error"]], over="P")
+    shown = {
+        axes.get_gid().split("/")[1]: tuple(
+            bool(axis.get_label_text()) and axis.get_tick_params()[side]
+            for axis, side in ((axes.xaxis, "labelbottom"), (axes.yaxis, "labelleft"))
+        )
+        for axes in figure.axes
+    }
+    assert shown == {
+        "S_21": (False, True), "D_21": (True, False), "S_31": (True, True), "error": (True, True),
+    }  # fmt: skip
+
+
 def test_ranges_hold_all_points():
     for axes in rescaled(CURVES, [["error"], ["S_21"]], chance=0.9).axes:
         for line in (*artists(axes, "runs/").values(), *artists(axes, "paper/").values()):

@@ -39,6 +39,7 @@ _LOOK_OF_NET = {
 }  # fmt: skip
 _LEAST, _MOST = 4.0, 8.5  # points: markers of the least and the largest P
 _PAPERS_SIZE = 2.5  # points: how much larger the paper's open markers are
+_ROOM = 0.14  # share of the vertical axis for the correlation
 _TITLES = {"D": "Shifts", "S": "Synonyms"}
 _LABELS = {
     "D": "sensitivity of the output to shifts, $D$",
@@ -123,6 +124,7 @@ def error_against_sensitivity(
     width = DOUBLE_COLUMN if columns == 2 else 0.66 * DOUBLE_COLUMN
     figure, panels = panel_grid(columns, columns, width, 2.9)
     low, high = log_range([run.error for run in runs if run.error > 0], margin=0.08)
+    high *= (high / low) ** (_ROOM if correlations else 0.0)
     sizes = _Sizes.of(runs)
     for panel, quantity in zip(panels, quantities, strict=True):
         placed = [(run, x) for run in runs if (x := run.sensitivity(quantity)) is not None]
@@ -215,14 +217,13 @@ def _means(placed: Sequence[tuple[NetworkRun, float]]) -> tuple[list[float], lis
 
 
 def _write_correlation(panel: Axes, name: str, value: Number, interval: tuple[Number, Number] | None) -> None:
-    """Write a rank correlation into the lower right corner, where a rising relation leaves room."""
+    """Write a rank correlation above the data."""
     words = f"{name} {value:.2f}"
     if interval is not None:
         words += "\n({:.2f} to {:.2f})".format(*interval)
     panel.text(
-        0.98, 0.04, words, transform=panel.transAxes, ha="right", va="bottom", fontsize=7.5, zorder=6,
-        gid="correlation",
-    )  # fmt: skip
+        0.03, 0.99, words, transform=panel.transAxes, ha="left", va="top", fontsize=7.5, gid="correlation"
+    )
 
 
 def _key(runs: Sequence[NetworkRun], sizes: _Sizes) -> list[Row]:
