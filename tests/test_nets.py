@@ -10,7 +10,7 @@ from scipy.stats import kstest
 from oracles import ALARM, close
 from srhm import Grammar, Params, Stream, expand
 from srhm.encoding import channels, encode
-from srhm.nets import NETS, build, default_width
+from srhm.nets import NAMES, NETS, build, default_width
 from srhm.nets.network import Normals
 from srhm.randomness import Key
 
@@ -404,7 +404,7 @@ def test_double_precision():
 
 
 BAD = [
-    ("name", "vgg", "Use one of cnn, lcn, fcn"),
+    ("name", "vgg", f"Use one of {', '.join(NAMES)}"),
     ("width", 0, "Use width >= 1"),
     ("width", 8.0, "Give width as an int"),
     ("width", True, "Give width as an int"),

@@ -3,6 +3,7 @@
 import platform
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -124,6 +125,7 @@ def _prepare(spec: RunSpec) -> _Ready:
         bias=spec.bias,
         init=spec.init,
         encoding=spec.encoding,
+        variant=spec.variant,
     )
     task = Task(
         net,
@@ -132,7 +134,7 @@ def _prepare(spec: RunSpec) -> _Ready:
         rate=spec.rate,
         width=spec.width,
         stop_loss=spec.stop_loss,
-        protocol=spec.protocol,
+        protocol=replace(spec.protocol, max_epochs=spec.max_epochs),
         order_seed=spec.seeds.order,
         encoding=spec.encoding,
         record=spec.record,
