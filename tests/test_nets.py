@@ -11,7 +11,7 @@ from oracles import ALARM, close
 from srhm import Grammar, Params, Stream, expand
 from srhm.encoding import channels, encode
 from srhm.errors import ArgumentError
-from srhm.nets import NETS, build, default_width
+from srhm.nets import NAMES, NETS, build, default_width
 from srhm.nets.lcn import shared_filters
 from srhm.nets.network import Normals
 from srhm.randomness import Key
@@ -406,7 +406,7 @@ def test_double_precision():
 
 
 BAD = [
-    ("name", "vgg", "Use one of cnn, lcn, fcn"),
+    ("name", "vgg", f"Use one of {', '.join(NAMES)}"),
     ("width", 0, "Use width >= 1"),
     ("width", 8.0, "Give width as an int"),
     ("width", True, "Give width as an int"),

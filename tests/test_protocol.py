@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from srhm import Params
-from srhm.protocol import Protocol, published_rate, stop_loss
+from srhm.protocol import Protocol, Rate, max_epochs, published_rate, stop_loss
+
+COMMON = ("vgg11", "vgg16", "resnet18", "resnet34", "efficientnetb0")
 
 
 def model(s, L, s0, v=6, sparsity="A"):
@@ -79,14 +81,32 @@ def test_rates_do_not_depend_on_the_sparsity():
 
 def test_stop_losses():
     assert [stop_loss(net, Protocol()) for net in ("cnn", "lcn", "fcn")] == [1e-3, 1e-3, 1e-2]
+    common = [stop_loss(net, Protocol()) for net in COMMON]
+    assert dict(zip(COMMON, common, strict=True)) == dict.fromkeys(COMMON[:4], 1e-2) | {COMMON[4]: 1e-3}
     assert stop_loss("fcn", Protocol(stop_loss=0.5)) == 0.5
+    assert stop_loss("vgg11", Protocol(stop_loss=0.5)) == 0.5
+
+
+def test_last_epochs():
+    assert [max_epochs(net, Protocol()) for net in ("cnn", "lcn", "fcn")] == [10_000] * 3
+    assert [max_epochs(net, Protocol()) for net in COMMON] == [250] * 5
+    assert [max_epochs(net, Protocol(max_epochs=7)) for net in ("fcn", "vgg11")] == [7, 7]
+
+
+def test_the_common_networks_have_one_rate():
+    """1e-4 times the width 64, whatever the model."""
+    rates = {published_rate(net, model(s, L, s0)) for net in COMMON for s, L, s0 in ((2, 2, 2), (3, 3, 1))}
+    assert rates == {Rate(1e-4, extended=False)}
 
 
 def test_unknown_networks(refuses):
-    with refuses("net", "'vgg'", "Use one of cnn, lcn, fcn"):
+    fix = "Use one of cnn, lcn, fcn, vgg11, vgg16, resnet18, resnet34, efficientnetb0"
+    with refuses("net", "'vgg'", fix):
         published_rate("vgg", model(2, 2, 0))
-    with refuses("net", "'vgg'", "Use one of cnn, lcn, fcn"):
+    with refuses("net", "'vgg'", fix):
         stop_loss("vgg", Protocol())
+    with refuses("net", "'vgg'", fix):
+        max_epochs("vgg", Protocol())
 
 
 def test_default_protocol():
@@ -96,7 +116,7 @@ def test_default_protocol():
         "learning_rate": None,
         "stop_loss": None,
         "stop_every": 1,
-        "max_epochs": 10_000,
+        "max_epochs": None,
         "look_every": 10,
         "batches": "reformed",
         "report": "final",

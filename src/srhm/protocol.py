@@ -31,12 +31,12 @@ class Protocol:
     learning_rate: float | None = None
     """Rate per width: the rate of SGD is learning_rate * h. From the published table unless given."""
     stop_loss: float | None = None
-    """Training ends when the mean loss of an epoch is below this: 1e-3, for the FCN and the LCN with shared layers
-    1e-2, unless given."""
+    """Training ends when the mean loss of an epoch is below this: 1e-3, for FCN, VGG, ResNet and the LCN with shared
+    layers 1e-2, unless given."""
     stop_every: int = 1
     """The stop rule is applied at epochs that are multiples of this (published: 10)."""
-    max_epochs: int = 10_000
-    """Training ends here at the latest."""
+    max_epochs: int | None = None
+    """Training ends here at the latest: after 10,000 epochs, for the common networks 250, unless given."""
     look_every: int = 10
     """Epochs between looks at the test error, of which the best is recorded."""
     batches: Batches = "reformed"
@@ -51,11 +51,11 @@ class Protocol:
     """Sensitivities that re-draw all levels 1 to l instead of level l alone (published)."""
 
     def __post_init__(self) -> None:
-        for name in ("batch_per_class", "stop_every", "max_epochs", "look_every"):
+        for name in ("batch_per_class", "stop_every", "look_every"):
             object.__setattr__(self, name, check_integer(name, getattr(self, name), least=1))
-        if self.sensitivity_inputs is not None:
-            inputs = check_integer("sensitivity_inputs", self.sensitivity_inputs, least=3)
-            object.__setattr__(self, "sensitivity_inputs", inputs)
+        for name, least in (("max_epochs", 1), ("sensitivity_inputs", 3)):
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, check_integer(name, value, least=least))
         for name in ("learning_rate", "stop_loss"):
             if (value := getattr(self, name)) is not None:
                 object.__setattr__(self, name, check_number(name, value, above=0.0))
@@ -98,7 +98,14 @@ _RATES: dict[tuple[str, bool, int], dict[int, float]] = {
     ("fcn", True, 3): {3: 0.003, 6: 0.001},
 }
 
-_STOP_LOSS = {"cnn": 1e-3, "lcn": 1e-3, "fcn": 1e-2}
+_COMMON_RATE = 1e-4
+"""Rate per width of the common networks, whose width is 64 (docs, networks.md)."""
+
+_COMMON_STOP_LOSS = {"vgg11": 1e-2, "vgg16": 1e-2, "resnet18": 1e-2, "resnet34": 1e-2, "efficientnetb0": 1e-3}
+_STOP_LOSS = {"cnn": 1e-3, "lcn": 1e-3, "fcn": 1e-2} | _COMMON_STOP_LOSS
+
+MAX_EPOCHS, _COMMON_MAX_EPOCHS = 10_000, 250
+"""Epochs after which training ends, unless given."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +120,8 @@ def published_rate(net: str, params: Params) -> Rate:
     """Return the published learning rate per width h of a network on a model (docs, networks.md).
 
     Outside the table: L = 1 is taken as L = 2, s0 as the next larger tabulated value and beyond 6 as 6, and
-    the FCN with L > 3 as with L = 3, with s > 2 as with s = 2; such a rate is marked as extended.
+    the FCN with L > 3 as with L = 3, with s > 2 as with s = 2; such a rate is marked as extended. The common
+    networks have one rate for every model.
 
     Raises
     ------
@@ -127,6 +135,8 @@ def published_rate(net: str, params: Params) -> Rate:
     """
     if net not in _STOP_LOSS:
         raise ArgumentError("net", net, "has no published rate", f"Use one of {', '.join(_STOP_LOSS)}")
+    if net in _COMMON_STOP_LOSS:
+        return Rate(_COMMON_RATE, extended=False)
     if net == "cnn" and (params.v, params.s) == (4, 3) and params.s0 < 4:
         return Rate(0.003, extended=False)
     two_children = params.s == 2 or net == "fcn"
@@ -163,3 +173,17 @@ def stop_loss(net: str, protocol: Protocol, *, shared: bool = False) -> float:
         raise ArgumentError("net", net, "has no published stop loss", f"Use one of {', '.join(_STOP_LOSS)}")
     published = _STOP_LOSS["fcn" if net == "lcn" and shared else net]
     return published if protocol.stop_loss is None else protocol.stop_loss
+
+
+def max_epochs(net: str, protocol: Protocol) -> int:
+    """Return the epochs after which training ends: the protocol's, or the published number of the network.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such network.
+    """
+    if net not in _STOP_LOSS:
+        raise ArgumentError("net", net, "has no published epochs", f"Use one of {', '.join(_STOP_LOSS)}")
+    usual = _COMMON_MAX_EPOCHS if net in _COMMON_STOP_LOSS else MAX_EPOCHS
+    return usual if protocol.max_epochs is None else protocol.max_epochs

@@ -16,7 +16,7 @@ from .dataset import Dataset
 from .derivation import Derivation, exchange_synonyms, expand, shift
 from .encoding import Encoding, encode
 from .errors import ArgumentError, check_integer
-from .nets import Network, sees_patches
+from .nets import Network, StatefulNetwork, sees_patches
 from .nets.distances import tree_distances
 from .nets.forest import plant
 
@@ -128,7 +128,8 @@ def sensitivities(
     if isinstance(layers, Network) and sees_patches(layers):
         squares = _of_trees(layers, dataset, encoding, original, forms)
     else:
-        shown = activations(layers) if isinstance(layers, Network) else layers
+        ours = isinstance(layers, Network | StatefulNetwork)
+        shown = activations(layers) if ours else layers
         squares = _of_batches(_Eye(shown, dataset, encoding, dtype, batch), original, forms)
     measured: dict[str, Any] = {"D": None, "D_error": None}
     for letter in forms:

@@ -3,6 +3,7 @@
 import platform
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -125,6 +126,7 @@ def _prepare(spec: RunSpec) -> _Ready:
         shared_layers=spec.shared_layers,
         init=spec.init,
         encoding=spec.encoding,
+        variant=spec.variant,
     )
     task = Task(
         net,
@@ -133,7 +135,7 @@ def _prepare(spec: RunSpec) -> _Ready:
         rate=spec.rate,
         width=spec.width,
         stop_loss=spec.stop_loss,
-        protocol=spec.protocol,
+        protocol=replace(spec.protocol, max_epochs=spec.max_epochs),
         order_seed=spec.seeds.order,
         encoding=spec.encoding,
         record=spec.record,

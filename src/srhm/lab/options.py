@@ -5,7 +5,7 @@ from typing import Literal
 
 from ..encoding import Encoding
 from ..errors import ArgumentError, check_integer
-from ..nets import Bias, Init, NetName
+from ..nets import Bias, Init, NetName, Variant
 from ..params import Params, Sparsity
 from ..protocol import Batches, Protocol, Report
 from .runs import RunSpec, Seeds
@@ -44,16 +44,20 @@ class Network:
     """The network and its training."""
 
     net: NetName = "cnn"
-    """cnn, lcn or fcn."""
+    """cnn, lcn or fcn, or one of the common networks vgg11, vgg16, resnet18, resnet34, efficientnetb0."""
     width: int | None = None
-    """Channels of a hidden layer; 512 (fcn at L=3: 256) unless given."""
+    """Channels of a hidden layer; 512 (fcn at L=3: 256) unless given. The channels of a common network are its usual
+    ones times width/64."""
     bias: Bias = "position"
     """Biases of the cnn: one for each position (published), shared, or none."""
     init: Init = "normal"
-    """Hidden weights at the start: N(0,1), or all 1 (hom)."""
+    """Hidden weights at the start: N(0,1), or all 1 (hom). The common networks start as in PyTorch."""
     shared_layers: str = ""
     """Layers of the cnn or lcn whose weights are shared over the s0+1 places of a sub-patch, by number: 1, or 12
     for the first two."""
+    variant: Variant = "usual"
+    """A common network as it is usually defined, or as the published code ran it: a ResNet with a pool of 4 that
+    drops the last place, EfficientNetB0 without drop-connect."""
     encoding: Encoding = "whitened"
     """How inputs are written."""
     P_test: int | None = None
@@ -77,9 +81,9 @@ class Network:
     learning_rate: float | None = None
     """Rate of SGD divided by the width; from the published table unless given."""
     stop_loss: float | None = None
-    """Training ends when an epoch's mean loss is below this; 1e-3 (fcn 1e-2) unless given."""
+    """Training ends when an epoch's mean loss is below this; 1e-3 (fcn, vgg and resnet 1e-2) unless given."""
     max_epochs: int | None = None
-    """Training ends here at the latest."""
+    """Training ends here at the latest; 10000 (common networks 250) unless given."""
     batch_per_class: int | None = None
     """Points of each class in a batch."""
     momentum: float | None = None
@@ -94,7 +98,7 @@ class Network:
         base = Protocol.published(params) if self.protocol == "published" else Protocol()
         given = {name: getattr(self, name) for name in asdict(base) if getattr(self, name, None) is not None}
         protocol = Protocol(**(asdict(base) | given))
-        options = self.encoding, self.bias, self.init, self.record, _layers(self.shared_layers)
+        options = self.encoding, self.bias, self.init, self.record, _layers(self.shared_layers), self.variant
         return RunSpec(params, self.net, P, self.width, self.P_test, seeds, protocol, *options)
 
 

@@ -9,15 +9,18 @@ from typing import Any, Literal
 
 from ..encoding import Encoding, check_encoding
 from ..errors import ArgumentError, check_integer
-from ..nets import Bias, Init, NetName, check_options, default_width
+from ..nets import Bias, Init, NetName, Variant, check_fit, check_options, default_width
 from ..params import Params
-from ..protocol import Protocol, published_rate, stop_loss
+from ..protocol import Protocol, max_epochs, published_rate, stop_loss
 from ..randomness import STREAM_VERSION
 from ..stream import PERMUTATION_LIMIT
 from .weights import is_digest
 
 Role = Literal["grammar", "samples", "network", "order"]
 ROLES: tuple[Role, ...] = ("grammar", "samples", "network", "order")
+
+_LATER = {"shared_layers": (), "variant": "usual"}
+"""Fields of a run that were added after the first stored runs, and the values that those have."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ class RunSpec:
     params: Params
     """The numbers of the model."""
     net: NetName
-    """The network: cnn, lcn or fcn."""
+    """The network: cnn, lcn, fcn, or a common one, such as vgg11."""
     P: int
     """Training points, at least n_c."""
     width: int | None = None
@@ -91,10 +94,12 @@ class RunSpec:
     """Keep loss and test error at log-spaced steps."""
     shared_layers: tuple[int, ...] = ()
     """Layers whose weights are shared over the s0+1 places of a sub-patch."""
+    variant: Variant = "usual"
+    """A common network as it is usually defined, or as the published code ran it."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shared_layers", tuple(self.shared_layers))
-        check_options(self.net, self.bias, self.init, self.shared_layers, self.params)
+        check_options(self.net, self.bias, self.init, self.shared_layers, self.variant, self.params)
         if not isinstance(self.record, bool):
             raise ArgumentError("record", self.record, "is neither true nor false", "Use True or False")
         check_encoding(self.encoding)
@@ -105,6 +110,7 @@ class RunSpec:
         width = default_width(self.net, params) if self.width is None else self.width
         P_test = default_test_points(params) if self.P_test is None else self.P_test
         object.__setattr__(self, "width", check_integer("width", width, least=1))
+        check_fit(self.net, params, width, self.variant)
         object.__setattr__(self, "P_test", check_integer("P_test", P_test, least=3))
         largest = largest_P(params, self.protocol, P_test)
         if largest < params.n_c:
@@ -135,19 +141,32 @@ class RunSpec:
         return stop_loss(self.net, self.protocol, shared=bool(self.shared_layers))
 
     @property
+    def max_epochs(self) -> int:
+        """The epochs after which training ends: the protocol's, or the published number of the network."""
+        return max_epochs(self.net, self.protocol)
+
+    @property
     def rate_extended(self) -> bool:
         """Whether the learning rate was extended from the published table to a model outside it."""
         return self.protocol.learning_rate is None and published_rate(self.net, self.params).extended
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the specification as JSON data, with every default that was left open filled in."""
+        """Return the specification as JSON data, with every default that was left open filled in.
+
+        A field that this class was given later stands there only if it differs from its default: the identities
+        of runs made before it stay what they are.
+        """
         content = asdict(self)
+        for name, usual in _LATER.items():
+            if content[name] == usual:
+                del content[name]
         content["protocol"]["learning_rate"] = self.rate
         content["protocol"]["stop_loss"] = self.stop_loss
+        content["protocol"]["max_epochs"] = self.max_epochs
         content["protocol"]["sensitivity_inputs"] = self.protocol.sensitivity_inputs or 1000
-        # What came later stands there if it is used, so that runs without it keep their identity.
-        content["shared_layers"] = list(self.shared_layers)
-        return {name: value for name, value in content.items() if name != "shared_layers" or value}
+        if self.shared_layers:
+            content["shared_layers"] = list(self.shared_layers)
+        return content
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "RunSpec":
@@ -179,7 +198,7 @@ class RunSpec:
     def shape(self) -> tuple[Any, ...]:
         """What runs must have in common to be executed together: all but P, seeds and rates."""
         batch = self.protocol.batch_per_class
-        net = self.net, self.width, self.encoding, self.bias, self.init, self.shared_layers
+        net = self.net, self.width, self.encoding, self.bias, self.init, self.shared_layers, self.variant
         return self.params, *net, batch
 
     def __eq__(self, other: object) -> bool:

@@ -12,24 +12,36 @@ from ..params import Params
 from ..randomness import role_key
 from .active import Active, Leaves
 from .cnn import Bias, PatchConvolution, cnn
+from .common import BASE_WIDTH, COMMON, CommonName, CommonNetwork, Variant, check_common, draw_common
 from .fcn import FullConnection, fcn
 from .lcn import LocalConnection, lcn
 from .network import Init, Network, outputs
 from .patch_layer import PatchLayer, sees_patches
+from .stateful import StatefulNetwork
 
-NetName = Literal["cnn", "lcn", "fcn"]
+NetName = Literal["cnn", "lcn", "fcn"] | CommonName
 
 NETS: dict[str, Callable[..., Network]] = {"cnn": cnn, "lcn": lcn, "fcn": fcn}
-"""The families by name."""
+"""The families that are made for the model, by name."""
+
+NAMES = (*NETS, *COMMON)
+"""All networks by name."""
 
 
 def default_width(name: NetName, params: Params) -> int:
-    """Return the published width: 512, and 256 for the FCN at L = 3 (docs, networks.md)."""
+    """Return the published width: 512, 256 for the FCN at L = 3, 64 for a common network (docs, networks.md)."""
+    if name in COMMON:
+        return BASE_WIDTH
     return 256 if name == "fcn" and params.L >= 3 else 512
 
 
 def check_options(
-    name: NetName, bias: Bias, init: Init, shared_layers: tuple[int, ...] = (), params: Params | None = None
+    name: NetName,
+    bias: Bias,
+    init: Init,
+    shared_layers: tuple[int, ...] = (),
+    variant: Variant = "usual",
+    params: Params | None = None,
 ) -> None:
     """Refuse options that no network of the name has, on the model if it is given.
 
@@ -38,14 +50,20 @@ def check_options(
     ArgumentError
         If one of them is none of the options of :func:`build`.
     """
-    if name not in NETS:
-        raise ArgumentError("net", name, "is not a network", f"Use one of {', '.join(NETS)}")
+    if name not in NAMES:
+        raise ArgumentError("net", name, "is not a network", f"Use one of {', '.join(NAMES)}")
     if init not in ("normal", "hom"):
         raise ArgumentError("init", init, "is not an initialisation", "Use 'normal' or 'hom'")
+    if init != "normal" and name in COMMON:
+        raise ArgumentError("init", init, f"is not offered for {name}", "Leave init as it is")
     if bias not in ("position", "shared", "none"):
         raise ArgumentError("bias", bias, "is not a kind of bias", "Use 'position', 'shared' or 'none'")
     if bias != "position" and name != "cnn":
         raise ArgumentError("bias", bias, f"is offered for the cnn, not the {name}", "Use bias='position'")
+    if variant not in ("usual", "published"):
+        raise ArgumentError("variant", variant, "is not a variant", "Use 'usual' or 'published'")
+    if variant != "usual" and name not in COMMON:
+        raise ArgumentError("variant", variant, f"is not offered for the {name}", "Use variant='usual'")
     if shared_layers:
         _check_sharing(name, shared_layers, params)
 
@@ -69,6 +87,19 @@ def _check_sharing(name: NetName, layers: tuple[int, ...], params: Params | None
         )
 
 
+def check_fit(name: NetName, params: Params, width: int, variant: Variant = "usual") -> None:
+    """Refuse a model or a width that a network cannot be built for.
+
+    Raises
+    ------
+    ArgumentError
+        If the width is below 1, or the inputs are too short for the pools of a common network.
+    """
+    check_integer("width", width, least=1)
+    if name in COMMON:
+        check_common(name, params, width, variant)
+
+
 def build(
     name: NetName,
     params: Params,
@@ -79,18 +110,25 @@ def build(
     shared_layers: tuple[int, ...] = (),
     init: Init = "normal",
     encoding: Encoding = "whitened",
+    variant: Variant = "usual",
     dtype: Any = "float32",
-) -> Network:
-    """Draw a network for the inputs of a model, every weight N(0, 1).
+) -> Network | CommonNetwork:
+    """Draw a network for the inputs of a model.
+
+    Every weight of the CNN, the LCN and the FCN is N(0, 1); the common networks start as in PyTorch, every
+    weight and bias uniform in +-(fan-in)^(-1/2).
 
     Parameters
     ----------
     name
-        ``"cnn"``, ``"lcn"`` or ``"fcn"``.
+        ``"cnn"``, ``"lcn"`` or ``"fcn"``, or one of the common networks ``"vgg11"``, ``"vgg16"``,
+        ``"resnet18"``, ``"resnet34"``.
     params
-        The numbers of the model: they fix depth, patches and classes.
+        The numbers of the model: they fix depth, patches and classes; for a common network the length of its
+        inputs and the classes.
     width
-        Channels h of a hidden layer; the published width unless given.
+        Channels h of a hidden layer; the published width unless given. A common network has its usual numbers
+        of channels at width 64, and times width/64 at others.
     seed
         Any integer from 0 to 2^64 - 1.
     bias
@@ -99,16 +137,19 @@ def build(
         Layers of the CNN or the LCN whose weights are shared over the s0+1 places of a sub-patch; for the LCN the
         first ones, ``(1,)``, ``(1, 2)`` and so on (docs, networks.md). With s0 = 0 it changes nothing.
     init
-        ``"normal"``, or ``"hom"`` for hidden weights that start at 1.
+        ``"normal"``, or ``"hom"`` for hidden weights that start at 1; the common networks have no such option.
     encoding
         The encoding of the inputs, which fixes the channels that enter.
+    variant
+        ``"usual"``, or ``"published"`` for a common network as the published code ran it: a ResNet averages
+        over pools of 4 positions, which drop the fifth of 5.
     dtype
         Type of the weights: ``"float32"``, or ``"float64"`` where JAX is set to 64 bits.
 
     Raises
     ------
     ArgumentError
-        If an argument is not one of these.
+        If an argument is not one of these, or the inputs are too short for the pools of a common network.
 
     Examples
     --------
@@ -117,28 +158,33 @@ def build(
     >>> [layer.weight.shape for layer in net.layers], net.readout.shape
     ([(16, 8), (32, 8)], (8, 4))
     """
-    if name not in NETS:
-        raise ArgumentError("name", name, "is not a network", f"Use one of {', '.join(NETS)}")
-    check_options(name, bias, init, shared_layers, params)
+    if name not in NAMES:
+        raise ArgumentError("name", name, "is not a network", f"Use one of {', '.join(NAMES)}")
+    check_options(name, bias, init, shared_layers, variant, params)
     double: bool = jax.config.jax_enable_x64  # pyright: ignore[reportAttributeAccessIssue]
     if getattr(dtype, "__name__", str(dtype)) not in ("float32", "float64")[: 1 + double]:
         raise ArgumentError(
             "dtype", dtype, "is not a type of weights", "Use 'float32', or 'float64' with jax_enable_x64"
         )
     width = default_width(name, params) if width is None else check_integer("width", width, least=1)
+    check_fit(name, params, width, variant)
+    key, channels = role_key(seed, "network"), encoding_channels(params, encoding)
+    if name in COMMON:
+        return draw_common(name, params, width, key, channels, dtype=dtype, variant=variant)
     options: dict[str, Any] = {"bias": bias} if name == "cnn" else {}
     if shared_layers:
         options["shared_layers"] = shared_layers
-    key = role_key(seed, "network")
-    return NETS[name](
-        params, width, key, encoding_channels(params, encoding), init=init, dtype=dtype, **options
-    )
+    return NETS[name](params, width, key, channels, init=init, dtype=dtype, **options)
 
 
 __all__ = [
+    "COMMON",
+    "NAMES",
     "NETS",
     "Active",
     "Bias",
+    "CommonName",
+    "CommonNetwork",
     "FullConnection",
     "Init",
     "Leaves",
@@ -147,7 +193,10 @@ __all__ = [
     "Network",
     "PatchConvolution",
     "PatchLayer",
+    "StatefulNetwork",
+    "Variant",
     "build",
+    "check_fit",
     "check_options",
     "cnn",
     "default_width",

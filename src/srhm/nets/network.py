@@ -1,8 +1,6 @@
 """What CNN, LCN and FCN share: hidden layers with ReLU, a mean over positions, a linear readout."""
 
-import math
-from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -12,14 +10,11 @@ from jaxtyping import Array, Float
 
 from ..encoding import Encoding, encode
 from ..params import Params
-from ..randomness import Key, threefry2x32
 from .active import Active, Leaves
+from .draws import Init, Normals
 from .forest import Forest
 
-Init = Literal["normal", "hom"]
-"""Hidden weights at the start: standard normal, or all 1 (the "homogeneous" net of the paper's appendix)."""
-
-_PIECE = 2**16
+__all__ = ["BIAS_SCALE", "Init", "Network", "Normals", "dense", "outputs", "patches"]
 
 BIAS_SCALE = 0.1
 """Factor of every hidden bias: biases are N(0, 1) and enter as 0.1 b."""
@@ -87,51 +82,13 @@ def outputs(net: Any, leaves: Leaves) -> Float[Array, "sample class_"]:
     One of our networks is computed at its informative nodes; any other map is shown the dense inputs, in the
     type of its weights.
     """
-    if isinstance(net, Network):
-        return net.on_leaves(leaves)
+    return net.on_leaves(leaves) if isinstance(net, Network) else net(dense(net, leaves))
+
+
+def dense(net: Any, leaves: Leaves) -> Float[Array, "sample position channel"]:
+    """Return a batch as dense inputs, in the type of a network's weights."""
     dtype = jax.tree.leaves(eqx.filter(net, eqx.is_inexact_array))[0].dtype
-    return net(encode(leaves.params, leaves.features, leaves.positions, leaves.encoding, dtype))
-
-
-class Normals:
-    """Standard normal arrays from one key, each call with a key of its own.
-
-    The numbers are those of `jax.random.normal`, drawn in pieces of one size: JAX would compile its generator
-    anew for every shape, which takes longer than the drawing.
-    """
-
-    def __init__(self, key: Key, dtype: Any) -> None:
-        self._key, self._dtype = key, dtype
-
-    def __call__(self, *shape: int) -> Array:
-        """Draw the next array."""
-        pair = np.arange(2, dtype=np.uint32)
-        first, second = threefry2x32(self._key, np.zeros_like(pair), pair, rounds=20)
-        self._key, key = Key(first[0], second[0]), Key(first[1], second[1])
-        count = math.prod(shape)
-        pieces = [_normals(key, np.uint32(start), self._dtype) for start in range(0, count, _PIECE)]
-        return jnp.concatenate(pieces)[:count].reshape(shape)
-
-    def hidden(self, init: Init, *shape: int) -> Array:
-        """Draw hidden weights, or set them to 1 in the homogeneous net."""
-        return jnp.ones(shape, self._dtype) if init == "hom" else self(*shape)
-
-
-@partial(jax.jit, static_argnums=2)
-def _normals(key: Key, start: Any, dtype: Any) -> Float[Array, " number"]:
-    """Return the normal numbers `start` to `start + _PIECE - 1` of a key."""
-    number = start + jnp.arange(_PIECE, dtype=jnp.uint32)
-    high, low = threefry2x32(key, jnp.zeros_like(number), number, rounds=20)
-    kind = jnp.finfo(dtype)
-    wide = kind.bits == 64
-    bits = high.astype(jnp.uint64) << jnp.uint64(32) | low.astype(jnp.uint64) if wide else high ^ low
-    # The mantissa of a number from 1 to 2, then uniform in (-1, 1).
-    one = jax.lax.bitcast_convert_type(jnp.ones((), kind.dtype), bits.dtype)
-    shift = bits.dtype.type(kind.bits - kind.nmant)
-    fraction = jax.lax.bitcast_convert_type(bits >> shift | one, kind.dtype) - 1
-    least = np.nextafter(kind.dtype.type(-1), kind.dtype.type(0))
-    uniform = jnp.maximum(least, fraction * (kind.dtype.type(1) - least) + least)
-    return kind.dtype.type(np.sqrt(2)) * jax.lax.erf_inv(uniform)
+    return encode(leaves.params, leaves.features, leaves.positions, leaves.encoding, dtype)
 
 
 def patches(

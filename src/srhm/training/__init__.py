@@ -2,7 +2,7 @@
 
 from .ensemble import train_ensemble
 from .evaluation import TestSet
-from .loop import Settings, State, advance, batch_loss, diverged, start, stopped
+from .loop import Settings, State, advance, batch_gradient, batch_loss, diverged, start, stopped
 from .online import advance_online, train_online
 from .order import ClassData, EpochOrder, Order, batch_order, class_data, epoch_order
 from .run import Progress, Result, Status, Task, train
@@ -20,6 +20,7 @@ __all__ = [
     "TestSet",
     "advance",
     "advance_online",
+    "batch_gradient",
     "batch_loss",
     "batch_order",
     "class_data",

@@ -14,11 +14,12 @@ import optax
 from jaxtyping import Array, Bool, Float, Int
 
 from ..encoding import Encoding
-from ..nets import outputs
+from ..nets import StatefulNetwork, outputs
 from ..nets.active import Leaves
+from ..nets.network import dense
 from ..params import Params
 from ..protocol import Protocol
-from ..randomness import role_key
+from ..randomness import Key, role_key
 from .order import ClassData, EpochOrder, Order
 
 
@@ -80,7 +81,31 @@ def start(
 
 def batch_loss(net: Any, leaves: Leaves, labels: Int[Array, " sample"], valid: Bool[Array, " sample"]) -> Any:
     """Return the mean cross-entropy of the valid points of a batch."""
-    losses = optax.softmax_cross_entropy_with_integer_labels(outputs(net, leaves), labels)
+    return _mean_loss(outputs(net, leaves), labels, valid)
+
+
+def batch_gradient(
+    net: Any, leaves: Leaves, labels: Int[Array, " sample"], valid: Bool[Array, " sample"], key: Key
+) -> tuple[Float[Array, ""], Any, Any]:
+    """Return the mean cross-entropy of a batch in training mode, its gradient, and the network that has seen it.
+
+    A :class:`~srhm.nets.StatefulNetwork` draws with the key, and takes the statistics of the valid points in. They
+    have gradient zero. Any other network is returned as it is.
+    """
+    if not isinstance(net, StatefulNetwork):
+        loss, gradient = eqx.filter_value_and_grad(batch_loss)(net, leaves, labels, valid)
+        return loss, gradient, net
+
+    def loss_and_arrays(net: StatefulNetwork) -> tuple[Any, Any]:
+        output, seen = net.training(dense(net, leaves), valid, key)
+        return _mean_loss(output, labels, valid), eqx.filter(seen, eqx.is_array)
+
+    (loss, arrays), gradient = eqx.filter_value_and_grad(loss_and_arrays, has_aux=True)(net)
+    return loss, gradient, eqx.combine(arrays, net)
+
+
+def _mean_loss(output: Any, labels: Any, valid: Any) -> Any:
+    losses = optax.softmax_cross_entropy_with_integer_labels(output, labels)
     return jnp.where(valid, losses, 0).sum() / valid.sum().astype(losses.dtype)
 
 
@@ -115,10 +140,11 @@ def advance_in_order(
         features = jnp.take_along_axis(data.features, slot[:, :, None], axis=1).reshape(len(labels), -1)
         positions = jnp.take_along_axis(data.positions, slot[:, :, None], axis=1).reshape(len(labels), -1)
         leaves = Leaves(params, encoding, features, positions)
-        loss, gradient = eqx.filter_value_and_grad(batch_loss)(state.net, leaves, labels, valid)
+        key = settings.order.step_key(state.epoch, state.batch)
+        loss, gradient, net = batch_gradient(state.net, leaves, labels, valid, key)
         update, momentum = optimizer.update(gradient, state.optimizer)
         return state._replace(
-            net=eqx.apply_updates(state.net, update),
+            net=eqx.apply_updates(net, update),
             optimizer=momentum,
             batch=state.batch + 1,
             loss_sum=state.loss_sum + loss * valid.sum().astype(loss.dtype),

@@ -15,9 +15,10 @@ from ..derivation import expand
 from ..encoding import Encoding
 from ..errors import ArgumentError, check_integer, check_number
 from ..nets import Leaves, sees_patches
+from ..randomness import Key, role_key, threefry2x32
 from ..stream import Stream
 from .evaluation import TestSet
-from .loop import batch_loss
+from .loop import batch_gradient
 from .run import Result, next_record, paced
 
 
@@ -36,7 +37,8 @@ def advance_online(
 ) -> tuple[Any, Any, Any, Any]:
     """Train on the batches `first` to `first + steps - 1` of a stream, or until the loss is not finite.
 
-    Batch i holds the samples i * batch to (i + 1) * batch - 1 of the stream.
+    Batch i holds the samples i * batch to (i + 1) * batch - 1 of the stream; what a network draws in it has the
+    i-th key of the stream's seed in the role ``"order"``.
 
     Returns
     -------
@@ -44,7 +46,7 @@ def advance_online(
         The network, the momentum, the batches done, and the sum of their losses.
     """
     sgd = optax.sgd(rate, momentum)  # pyright: ignore[reportArgumentType]
-    valid = jnp.ones(batch, bool)
+    valid, order = jnp.ones(batch, bool), role_key(stream.seed, "order")
     arrays, static = eqx.partition((net, optimizer), eqx.is_array)
 
     def one_batch(carry: Any) -> Any:
@@ -53,9 +55,8 @@ def advance_online(
         samples = (first + done) * jnp.uint32(batch) + jnp.arange(batch, dtype=jnp.uint32)
         tree = expand(stream.grammar, stream.at(samples))
         leaves = Leaves(stream.params, encoding, tree.features[0], tree.positions[0])
-        loss, gradient = eqx.filter_value_and_grad(batch_loss)(
-            net, leaves, tree.label.astype(jnp.int32), valid
-        )
+        key = Key(*threefry2x32(order, first + done, jnp.uint32(0)))
+        loss, gradient, net = batch_gradient(net, leaves, tree.label.astype(jnp.int32), valid, key)
         update, optimizer = sgd.update(gradient, optimizer)
         arrays = eqx.filter((eqx.apply_updates(net, update), optimizer), eqx.is_array)
         return arrays, done + 1, total + loss

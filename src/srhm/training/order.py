@@ -73,9 +73,15 @@ class Order(NamedTuple):
 
     def words(self, epoch: Int[Array, ""], part: int, *counters: Any) -> Any:
         """Return random words for one part of an epoch's order."""
+        return threefry2x32(self._part_key(epoch, part), *counters)[0]
+
+    def step_key(self, epoch: Int[Array, ""], batch: Int[Array, ""]) -> Key:
+        """Return the key of what one training step draws, such as dropout: part 2 of the epoch, by the batch."""
+        return Key(*threefry2x32(self._part_key(epoch, 2), batch.astype(jnp.uint32), jnp.uint32(0)))
+
+    def _part_key(self, epoch: Int[Array, ""], part: int) -> Key:
         key = Key(self.key[0], self.key[1])
-        key = Key(*threefry2x32(key, epoch.astype(jnp.uint32), jnp.uint32(part)))
-        return threefry2x32(key, *counters)[0]
+        return Key(*threefry2x32(key, epoch.astype(jnp.uint32), jnp.uint32(part)))
 
 
 def epoch_order(order: Order, epoch: Int[Array, ""], counts: Int[Array, " class_"], slots: int) -> Any:

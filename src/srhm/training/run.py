@@ -18,7 +18,7 @@ from ..dataset import Dataset
 from ..encoding import Encoding
 from ..errors import ArgumentError, check_number
 from ..nets import sees_patches
-from ..protocol import Protocol
+from ..protocol import MAX_EPOCHS, Protocol
 from ..randomness import STREAM_VERSION
 from .evaluation import TestSet
 from .loop import State, advance_compiled, diverged, start, stopped
@@ -97,8 +97,8 @@ def train(
     stop_loss
         Training ends when an epoch's mean training loss is below it.
     protocol
-        Everything else about training; `Protocol()` unless given. Its `learning_rate`, `stop_loss`, `repeats`
-        and sensitivity fields are not used here.
+        Everything else about training; `Protocol()` unless given. Its `max_epochs` is 10,000 unless given; its
+        `learning_rate`, `stop_loss`, `repeats` and sensitivity fields are not used here.
     order_seed
         Seed of the order of the training points.
     encoding
@@ -148,7 +148,7 @@ class Task:
     stop_loss: float = 1e-3
     """Training ends when an epoch's mean training loss is below it."""
     protocol: Protocol = field(default_factory=Protocol)
-    """Everything else about training."""
+    """Everything else about training; its `max_epochs` is filled in with 10,000."""
     order_seed: int = 0
     """Seed of the order of the training points."""
     encoding: Encoding = "whitened"
@@ -162,6 +162,8 @@ class Task:
             raise ArgumentError("test_set", other, "is of another grammar", f"Use {grammar}")
         for name in ("rate", "width", "stop_loss"):
             check_number(name, getattr(self, name), above=0.0)
+        if self.protocol.max_epochs is None:
+            object.__setattr__(self, "protocol", replace(self.protocol, max_epochs=MAX_EPOCHS))
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -184,6 +186,8 @@ class SingleRun:
     def __init__(self, task: Task, checkpoint: Checkpoint | None = None) -> None:
         self.began = time.perf_counter()
         self.task, self.protocol = task, task.protocol
+        assert task.protocol.max_epochs is not None  # filled in by Task
+        self.max_epochs = task.protocol.max_epochs
         self.state, self.settings = start(
             task.net,
             task.protocol,
@@ -222,7 +226,7 @@ class SingleRun:
     @property
     def over(self) -> bool:
         """Whether the run has come to its end."""
-        return self.epoch >= self.protocol.max_epochs or bool(stopped(self.state, self.settings))
+        return self.epoch >= self.max_epochs or bool(stopped(self.state, self.settings))
 
     def go(self, budget: float | None, progress: Progress | None) -> Result:
         """Run to the end, or until the budget is spent."""
@@ -274,7 +278,7 @@ class SingleRun:
     def limits(self, steps: int) -> tuple[int, int]:
         """Return how many batches to advance, to the next record at most, and until which epoch, the next look."""
         look_every = self.protocol.look_every
-        until = min(self.protocol.max_epochs, (self.epoch // look_every + 1) * look_every)
+        until = min(self.max_epochs, (self.epoch // look_every + 1) * look_every)
         return min(steps, self._next_stop() - self.step), until
 
     def take(self, state: State, spent: float) -> None:

@@ -54,7 +54,7 @@ def run_steps(spec: RunSpec) -> float:
     size = (params.n_c * params.m**params.L) ** (5 / 6) * (params.s0 + 1) ** 0.9
     near = _STEPS[spec.net] * size / spec.rate
     steps = near * (spec.P / expected) ** _GROWTH
-    return min(steps, spec.protocol.max_epochs * max(1.0, spec.P / batch))
+    return min(steps, spec.max_epochs * max(1.0, spec.P / batch))
 
 
 def run_seconds(spec: RunSpec, device: Device) -> float:

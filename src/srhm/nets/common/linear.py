@@ -1,0 +1,30 @@
+"""A linear map of channels with a bias."""
+
+import equinox as eqx
+from jaxtyping import Array, Float
+
+from ..draws import Uniforms
+
+
+class Linear(eqx.Module):
+    """W x + b over the last axis.
+
+    Attributes
+    ----------
+    weight
+        [C_in, C_out].
+    bias
+        [C_out].
+    """
+
+    weight: Float[Array, "channel unit"]
+    bias: Float[Array, " unit"]
+
+    @classmethod
+    def draw(cls, uniform: Uniforms, entering: int, leaving: int) -> "Linear":
+        """Draw as PyTorch does: weights, then biases, U(+-C_in^(-1/2))."""
+        return cls(uniform.fan_in(entering, entering, leaving), uniform.fan_in(entering, leaving))
+
+    def __call__(self, x: Float[Array, "sample channel"]) -> Float[Array, "sample unit"]:
+        """Return W x + b."""
+        return x @ self.weight + self.bias[None]

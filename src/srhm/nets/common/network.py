@@ -1,0 +1,63 @@
+"""What the common networks share: one forward pass for both modes, and the nodes where sensitivities look."""
+
+from abc import abstractmethod
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from ...randomness import Key
+from ..stateful import StatefulNetwork
+from .convolution import Positions
+from .passes import Evaluation, Training
+
+Variant = Literal["usual", "published"]
+"""A common network as it is usually defined, or as the published code ran it (docs, networks.md)."""
+
+BASE_WIDTH = 64
+"""The width of a common network with its usual numbers of channels."""
+
+DEPTHS = (0.2, 0.5, 0.8)
+"""Relative depths of the layers that the paper looks at: f is node int(f * count), counted from 0."""
+
+
+class CommonNetwork(StatefulNetwork):
+    """A network with batch normalisation. Its nodes are the outputs of all its nonlinearities, as published."""
+
+    @abstractmethod
+    def forward(self, x: Positions, way: Evaluation) -> Float[Array, "sample class_"]:
+        """Return the outputs of one pass, in evaluation or training mode."""
+
+    def nodes(self, x: Float[Array | np.ndarray, "sample position channel"]) -> list[Array]:
+        """Return the activations at all nodes in evaluation mode, from the input on."""
+        way = Evaluation()
+        self.forward(jnp.asarray(x), way)
+        return way.nodes
+
+    def activations(
+        self, x: Float[Array | np.ndarray, "sample position channel"]
+    ) -> dict[str, Float[Array, "sample ..."]]:
+        """Return the activations at ``"depth_0.2"``, ``"depth_0.5"``, ``"depth_0.8"``, ``"last"`` and ``"output"``.
+
+        The last node is what the paper's figures call the output; ``"output"`` are the logits.
+        """
+        way = Evaluation()
+        output = self.forward(jnp.asarray(x), way)
+        count = len(way.nodes)
+        named = {f"depth_{depth}": way.nodes[int(depth * count)] for depth in DEPTHS}
+        return named | {"last": way.nodes[-1], "output": output}
+
+    def training(
+        self, x: Positions, valid: Bool[Array, " sample"], key: Key
+    ) -> "tuple[Float[Array, 'sample class_'], CommonNetwork]":
+        """Return the outputs of a batch in training mode, and the network with its statistics taken in."""
+        way = Training(valid, key)
+        output = self.forward(x, way)
+        return output, way.taken_in(self)
+
+
+def relu_node(x: Any, way: Evaluation) -> Any:
+    """Return max(0, x), which is a node."""
+    return way.node(jax.nn.relu(x))

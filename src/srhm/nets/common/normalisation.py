@@ -1,0 +1,73 @@
+"""Batch normalisation (Ioffe & Szegedy 2015) over samples and positions, with PyTorch's conventions."""
+
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from .convolution import Positions
+
+MOMENTUM = 0.1
+"""Weight of a batch in the running statistics."""
+EPSILON = 1e-5
+"""What is added to a variance."""
+
+
+class BatchNorm(eqx.Module):
+    """(x - mean) / sqrt(variance + 1e-5) * scale + shift, for each channel.
+
+    In training, mean and variance are those of the batch (divisor n, the samples times positions); the running
+    ones, used in evaluation, take a tenth of each batch in, of the variance with divisor n - 1. Of a single
+    number the variance is 0.
+
+    Attributes
+    ----------
+    scale, shift
+        Trained, [channel]; 1 and 0 at the start.
+    mean, variance
+        The running statistics, [channel]; 0 and 1 at the start.
+    """
+
+    scale: Float[Array, " channel"]
+    shift: Float[Array, " channel"]
+    mean: Float[Array, " channel"]
+    variance: Float[Array, " channel"]
+
+    @classmethod
+    def fresh(cls, channels: int, dtype: Any) -> "BatchNorm":
+        """Return a normalisation before training."""
+        zero, one = jnp.zeros(channels, dtype), jnp.ones(channels, dtype)
+        return cls(one, zero, zero, one)
+
+    def __call__(self, x: Positions) -> Positions:
+        """Normalise with the running statistics."""
+        return self._affine(x - self.mean[None, None], self.variance)
+
+    def training(self, x: Positions, valid: Bool[Array, " sample"]) -> "tuple[Positions, BatchNorm]":
+        """Normalise with the statistics of the valid samples, and return the normalisation that has taken them in."""
+        samples, positions, channels = x.shape
+        count = (valid.sum() * positions).astype(x.dtype)
+        weight = jnp.repeat(valid.astype(x.dtype) / count, positions)
+
+        def mean(values: Any) -> Any:
+            return weight @ values.reshape(samples * positions, channels)
+
+        average = mean(x)
+        centred = x - average[None, None]
+        spread = mean(centred**2)
+        unbiased = spread * (count / jnp.maximum(count - 1, 1))
+        seen = eqx.tree_at(
+            lambda norm: (norm.mean, norm.variance),
+            self,
+            (_blend(self.mean, average), _blend(self.variance, unbiased)),
+        )
+        return self._affine(centred, spread), seen
+
+    def _affine(self, centred: Positions, variance: Float[Array, " channel"]) -> Positions:
+        factor = self.scale / jnp.sqrt(variance + EPSILON)
+        return centred * factor[None, None] + self.shift[None, None]
+
+
+def _blend(running: Any, new: Any) -> Any:
+    return (1 - MOMENTUM) * running + MOMENTUM * new

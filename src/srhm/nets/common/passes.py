@@ -1,0 +1,85 @@
+"""The two ways through a network: one forward pass in evaluation mode, or one in training mode.
+
+A network writes its forward pass once, and asks the pass for what differs between the two.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool
+
+from ...randomness import Key, threefry2x32
+from .convolution import Positions
+from .normalisation import BatchNorm
+
+
+class Evaluation:
+    """One pass in evaluation mode, which notes the activations at the nodes that sensitivities may look at."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Array] = []
+        """The activations noted so far, from the input on."""
+
+    def node(self, activation: Any) -> Any:
+        """Note an activation, and return it."""
+        self.nodes.append(activation)
+        return activation
+
+    def normalise(self, norm: BatchNorm, x: Positions) -> Positions:
+        """Apply a batch normalisation."""
+        return norm(x)
+
+    def drop(self, x: Any, rate: float, axes: int) -> Any:
+        """Drop random entries of an array in training; here, none."""
+        return x
+
+
+class Training(Evaluation):
+    """One pass in training mode: statistics are the batch's, and are taken in; entries are dropped.
+
+    Parameters
+    ----------
+    valid
+        The samples that the statistics are of, [sample].
+    key
+        Key of what is dropped: each drop has a key of its own, by its number.
+    """
+
+    def __init__(self, valid: Bool[Array, " sample"], key: Key) -> None:
+        super().__init__()
+        self._valid, self._key = valid, key
+        self._seen: dict[int, BatchNorm] = {}
+        self._drops = 0
+
+    def normalise(self, norm: BatchNorm, x: Positions) -> Positions:
+        """Apply a batch normalisation with the statistics of the batch, which it takes in."""
+        y, self._seen[id(norm)] = norm.training(x, self._valid)
+        return y
+
+    def drop(self, x: Any, rate: float, axes: int) -> Any:
+        """Set entries to 0 with the probability `rate`, and divide the others by 1 - rate.
+
+        Parameters
+        ----------
+        x
+            The array.
+        rate
+            The probability.
+        axes
+            Leading axes over which is drawn; what they share, such as all of a sample at 1, is dropped as one.
+        """
+        key = Key(*threefry2x32(self._key, jnp.uint32(self._drops), jnp.uint32(0)))
+        self._drops += 1
+        drawn, shared = x.shape[:axes], (1,) * (x.ndim - axes)
+        number = jnp.arange(int(np.prod(drawn)), dtype=jnp.uint32)
+        word = threefry2x32(key, number, jnp.zeros_like(number))[0]
+        kept = (word >= jnp.uint32(round(rate * 2**32))).reshape(drawn + shared)
+        return jnp.where(kept, x / (1 - rate), jnp.zeros_like(x))
+
+    def taken_in(self, net: Any) -> Any:
+        """Return the network of this pass with the statistics that its normalisations took in."""
+        return jax.tree.map(
+            lambda part: self._seen.get(id(part), part), net, is_leaf=lambda part: isinstance(part, BatchNorm)
+        )

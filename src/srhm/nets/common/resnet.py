@@ -1,0 +1,85 @@
+"""ResNet18 and ResNet34 (He et al. 2016) in one dimension, in the form for small inputs."""
+
+from typing import Any
+
+import equinox as eqx
+from jaxtyping import Array, Float
+
+from ...errors import ArgumentError
+from ...params import Params
+from ...randomness import Key
+from ..draws import Uniforms
+from .convolution import Images, Positions
+from .linear import Linear
+from .network import CommonNetwork, Variant, relu_node
+from .passes import Evaluation
+from .unit import Unit
+
+_BLOCKS = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3)}
+_CHANNELS, _STRIDES = (1, 2, 4, 8), (1, 2, 2, 2)
+"""Blocks of each stage, their channels in units of the width, and the stride of the first of them."""
+_POOL = 4
+
+
+class Block(eqx.Module):
+    """Basic block: two convolutions of 3, added to the input, or to its image where shapes differ."""
+
+    first: Unit
+    second: Unit
+    shortcut: Unit | None
+
+    def __call__(self, x: Positions, way: Evaluation) -> Images:
+        """Return the activations of the block."""
+        y = self.second(relu_node(self.first(x, way), way), way)
+        return relu_node(y + (x if self.shortcut is None else self.shortcut(x, way)), way)
+
+
+class ResNet(CommonNetwork):
+    """A convolution of 3, four stages of blocks with strides 1, 2, 2, 2, a mean over positions, a linear map."""
+
+    stem: Unit
+    blocks: tuple[Block, ...]
+    readout: Linear
+    variant: Variant = eqx.field(static=True)
+    """``"published"``: the mean is over average pools of 4, so that up to three last positions are dropped."""
+
+    def forward(self, x: Positions, way: Evaluation) -> Float[Array, "sample class_"]:
+        """Return the outputs of one pass."""
+        x = relu_node(self.stem(x, way), way)
+        for block in self.blocks:
+            x = block(x, way)
+        if self.variant == "published":
+            x = x[:, : x.shape[1] // _POOL * _POOL]
+        return self.readout(x.mean(axis=1))
+
+
+def resnet(
+    name: str, params: Params, width: int, key: Key, channels: int, dtype: Any, variant: Variant
+) -> ResNet:
+    """Draw a ResNet (docs, networks.md); see :func:`srhm.nets.build`."""
+    uniform, entering, blocks = Uniforms(key, dtype), width, []
+    stem = Unit.draw(uniform, channels, width, 3)
+    for count, factor, stride in zip(_BLOCKS[name], _CHANNELS, _STRIDES, strict=True):
+        for number in range(count):
+            blocks.append(_block(uniform, entering, factor * width, stride if number == 0 else 1))
+            entering = factor * width
+    return ResNet(stem, tuple(blocks), Linear.draw(uniform, entering, params.n_c), variant)
+
+
+def _block(uniform: Uniforms, entering: int, leaving: int, stride: int) -> Block:
+    first = Unit.draw(uniform, entering, leaving, 3, stride=stride)
+    second = Unit.draw(uniform, leaving, leaving, 3)
+    same = stride == 1 and entering == leaving
+    return Block(first, second, None if same else Unit.draw(uniform, entering, leaving, 1, stride=stride))
+
+
+def check_resnet(name: str, params: Params, variant: Variant) -> None:
+    """Refuse inputs that leave fewer positions than the published pool needs."""
+    least = 8 * (_POOL - 1) + 1
+    if variant == "published" and params.d < least:
+        raise ArgumentError(
+            "params",
+            params,
+            f"has inputs of length d = {params.d}, of which {name} leaves fewer than its average pool of 4 needs",
+            f"Use d = (s(s0+1))^L >= {least}, or variant='usual'",
+        )

@@ -1,0 +1,33 @@
+"""A convolution and its batch normalisation, the unit that all common networks are built of."""
+
+from typing import Any
+
+import equinox as eqx
+
+from ..draws import Uniforms
+from .convolution import Convolution, DepthwiseConvolution, Images, Positions
+from .normalisation import BatchNorm
+from .passes import Evaluation
+
+
+class Unit(eqx.Module):
+    """A convolution and its batch normalisation."""
+
+    convolution: Convolution | DepthwiseConvolution
+    norm: BatchNorm
+
+    @classmethod
+    def draw(cls, uniform: Uniforms, entering: int, leaving: int, kernel: int, **options: Any) -> "Unit":
+        """Draw a :class:`Convolution`, and start its normalisation."""
+        convolution = Convolution.draw(uniform, entering, leaving, kernel, **options)
+        return cls(convolution, BatchNorm.fresh(leaving, convolution.weight.dtype))
+
+    @classmethod
+    def draw_depthwise(cls, uniform: Uniforms, channels: int, kernel: int, *, stride: int) -> "Unit":
+        """Draw a :class:`DepthwiseConvolution`, and start its normalisation."""
+        convolution = DepthwiseConvolution.draw(uniform, channels, kernel, stride=stride)
+        return cls(convolution, BatchNorm.fresh(channels, convolution.weight.dtype))
+
+    def __call__(self, x: Positions, way: Evaluation) -> Images:
+        """Return the normalised pre-activations."""
+        return way.normalise(self.norm, self.convolution(x))

@@ -1,0 +1,74 @@
+"""VGG11 and VGG16 (Simonyan & Zisserman 2015) in one dimension, with batch normalisation."""
+
+from typing import Any
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ...errors import ArgumentError
+from ...params import Params
+from ...randomness import Key
+from ..draws import Uniforms
+from .convolution import Images, Positions
+from .linear import Linear
+from .network import CommonNetwork, Variant, relu_node
+from .passes import Evaluation
+from .unit import Unit
+
+_STAGES = {"vgg11": (1, 1, 2, 2, 2), "vgg16": (2, 2, 3, 3, 3)}
+_CHANNELS = (1, 2, 4, 8, 8)
+"""Convolutions of each stage, and their channels in units of the width."""
+
+
+class VGG(CommonNetwork):
+    """Five stages, each of convolutions of 3 with batch normalisation and ReLU, and a max-pool of 2.
+
+    What remains, one position at lengths 32 to 63, is averaged and mapped to the classes.
+    """
+
+    stages: tuple[tuple[Unit, ...], ...]
+    readout: Linear
+
+    def forward(self, x: Positions, way: Evaluation) -> Float[Array, "sample class_"]:
+        """Return the outputs of one pass."""
+        for stage in self.stages:
+            for unit in stage:
+                x = relu_node(unit(x, way), way)
+            x = max_pool(x)
+        return self.readout(x.mean(axis=1))
+
+
+def max_pool(x: Positions) -> Images:
+    """Return the larger of every two positions; of an odd number the last is left out.
+
+    Of equal ones the slope goes to the first, as in PyTorch.
+    """
+    pairs = x.shape[1] // 2
+    first, second = x[:, 0 : 2 * pairs : 2], x[:, 1 : 2 * pairs : 2]
+    return jnp.where(first >= second, first, second)
+
+
+def vgg(name: str, params: Params, width: int, key: Key, channels: int, dtype: Any) -> VGG:
+    """Draw a VGG (docs, networks.md); see :func:`srhm.nets.build`."""
+    uniform, entering, stages = Uniforms(key, dtype), channels, []
+    for count, factor in zip(_STAGES[name], _CHANNELS, strict=True):
+        stage = []
+        for _ in range(count):
+            stage.append(Unit.draw(uniform, entering, factor * width, 3, bias=True))
+            entering = factor * width
+        stages.append(tuple(stage))
+    return VGG(tuple(stages), Linear.draw(uniform, entering, params.n_c))
+
+
+def check_vgg(name: str, params: Params, variant: Variant) -> None:
+    """Refuse inputs that five max-pools of 2 leave nothing of, and another variant: the usual one was published."""
+    if variant != "usual":
+        raise ArgumentError("variant", variant, f"is the usual one for {name}", "Use variant='usual'")
+    least = 2 ** len(_STAGES[name])
+    if params.d < least:
+        raise ArgumentError(
+            "params",
+            params,
+            f"has inputs of length d = {params.d}, too short for the five max-pools of {name}",
+            f"Use d = (s(s0+1))^L >= {least}",
+        )

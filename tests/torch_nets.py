@@ -1,0 +1,83 @@
+"""The common networks written in PyTorch, independently of ours: what the tests compare with.
+
+The modules stand in the order in which ours hold theirs, so that weights are copied one after the other.
+"""
+
+import torch
+from torch import nn
+
+
+def unit(entering, leaving, kernel, stride=1, bias=False, groups=1):
+    """A convolution and its normalisation."""
+    convolution = nn.Conv1d(entering, leaving, kernel, stride, kernel // 2, groups=groups, bias=bias)
+    return nn.Sequential(convolution, nn.BatchNorm1d(leaving))
+
+
+class TorchVGG(nn.Module):
+    def __init__(self, plan, channels, n_c):
+        super().__init__()
+        self.units, self.pool_after = nn.ModuleList(), []
+        for leaving in plan:
+            if leaving == "M":
+                self.pool_after.append(len(self.units))
+                continue
+            self.units.append(unit(channels, leaving, 3, bias=True))
+            channels = leaving
+        self.readout = nn.Linear(channels, n_c)
+
+    def forward(self, x):
+        nodes = []
+        for number, one in enumerate(self.units, start=1):
+            x = torch.relu(one(x))
+            nodes.append(x)
+            if number in self.pool_after:
+                x = nn.functional.max_pool1d(x, 2)
+        return self.readout(x.flatten(1)), nodes
+
+
+class TorchBlock(nn.Module):
+    def __init__(self, entering, leaving, stride):
+        super().__init__()
+        self.first, self.second = unit(entering, leaving, 3, stride), unit(leaving, leaving, 3)
+        changes = stride != 1 or entering != leaving
+        self.shortcut = unit(entering, leaving, 1, stride) if changes else nn.Identity()
+
+    def forward(self, x, nodes):
+        y = torch.relu(self.first(x))
+        z = torch.relu(self.second(y) + self.shortcut(x))
+        nodes += [y, z]
+        return z
+
+
+class TorchResNet(nn.Module):
+    def __init__(self, blocks, width, channels, n_c, pool):
+        super().__init__()
+        self.stem, self.blocks, self.pool = unit(channels, width, 3), nn.ModuleList(), pool
+        entering = width
+        for stage, count in enumerate(blocks):
+            for number in range(count):
+                stride = 2 if stage > 0 and number == 0 else 1
+                self.blocks.append(TorchBlock(entering, width * 2**stage, stride))
+                entering = width * 2**stage
+        self.readout = nn.Linear(entering, n_c)
+
+    def forward(self, x):
+        nodes = [torch.relu(self.stem(x))]
+        x = nodes[0]
+        for block in self.blocks:
+            x = block(x, nodes)
+        x = nn.functional.avg_pool1d(x, 4).flatten(1) if self.pool == 4 else x.mean(2)
+        return self.readout(x), nodes
+
+
+def vgg(name, width, channels, n_c):
+    plans = {
+        "vgg11": (1, "M", 2, "M", 4, 4, "M", 8, 8, "M", 8, 8, "M"),
+        "vgg16": (1, 1, "M", 2, 2, "M", 4, 4, 4, "M", 8, 8, 8, "M", 8, 8, 8, "M"),
+    }
+    return TorchVGG([one if one == "M" else one * width for one in plans[name]], channels, n_c)
+
+
+def resnet(name, width, channels, n_c, pool=None):
+    blocks = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3)}
+    return TorchResNet(blocks[name], width, channels, n_c, pool)
