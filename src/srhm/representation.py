@@ -10,7 +10,7 @@ from typing import Any
 
 import equinox as eqx
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from .dataset import Dataset
 from .derivation import Derivation, exchange_synonyms, expand, shift
@@ -72,6 +72,35 @@ def activations(net: Any) -> Layers:
     return lambda x: dict(compiled(net, x))
 
 
+def shown(layers: Any) -> Layers:
+    """Return the map of one of our networks to its layers, and any other map as it is."""
+    return activations(layers) if isinstance(layers, Network | StatefulNetwork) else layers
+
+
+def see(layers: Layers, x: Any) -> dict[str, Shaped[np.ndarray, "sample unit"]]:
+    """Return what the layers are for a batch of inputs, each flat, in the type that it has.
+
+    Raises
+    ------
+    ArgumentError
+        If the map does not return one row for each input.
+    """
+    seen = layers(x)
+    named = seen if isinstance(seen, Mapping) else {"output": seen}
+    flat = {}
+    for name, values in named.items():
+        array = np.asarray(values)
+        if array.ndim == 0 or len(array) != len(x):
+            raise ArgumentError(
+                "layers",
+                array.shape,
+                f"is the shape of {name} for {len(x)} inputs",
+                "Return one row an input",
+            )
+        flat[name] = array.reshape(len(x), -1)
+    return flat
+
+
 def sensitivities(
     layers: Layers,
     dataset: Dataset,
@@ -128,9 +157,7 @@ def sensitivities(
     if isinstance(layers, Network) and sees_patches(layers):
         squares = _of_trees(layers, dataset, encoding, original, forms)
     else:
-        ours = isinstance(layers, Network | StatefulNetwork)
-        shown = activations(layers) if ours else layers
-        squares = _of_batches(_Eye(shown, dataset, encoding, dtype, batch), original, forms)
+        squares = _of_batches(_Eye(shown(layers), dataset, encoding, dtype, batch), original, forms)
     measured: dict[str, Any] = {"D": None, "D_error": None}
     for letter in forms:
         pairs = [
@@ -226,20 +253,7 @@ class _Eye:
         x = encode(
             self.dataset.params, tree.features[0][rows], tree.positions[0][rows], self.encoding, self.dtype
         )
-        seen = self.layers(x)
-        named = seen if isinstance(seen, Mapping) else {"output": seen}
-        return {name: self._flat(name, values, len(x)) for name, values in named.items()}
-
-    def _flat(self, name: str, values: Any, expected: int) -> Float[np.ndarray, "sample entry"]:
-        array = np.asarray(values, dtype=np.float64)
-        if array.ndim == 0 or len(array) != expected:
-            raise ArgumentError(
-                "layers",
-                array.shape,
-                f"is the shape of {name} for {expected} inputs",
-                "Return one row an input",
-            )
-        return array.reshape(expected, -1)
+        return {name: values.astype(np.float64) for name, values in see(self.layers, x).items()}
 
     def batches(
         self, derivation: Derivation
