@@ -15,10 +15,12 @@ from srhm.lab.execution import execute
 from srhm.lab.executors import InProcess, environment, open_executor
 from srhm.lab.paper import published, thresholds
 from srhm.lab.questions import Question, answer, raise_failures
+from srhm.lab.results import train_text
 from srhm.lab.runs import Run, RunSpec, Seeds, default_test_points
 from srhm.lab.store import Store
 from srhm.lab.work import RunJob, finished
 from srhm.protocol import Protocol
+from srhm.randomness import STREAM_VERSION
 
 PARAMS = srhm.Params(n_c=3, v=3, m=3, s=2, s0=1, L=2)
 SPEC = RunSpec(PARAMS, "cnn", 200, width=8, P_test=100, protocol=Protocol(stop_loss=0.05, max_epochs=60))
@@ -47,6 +49,7 @@ def test_the_hash_is_the_identity_of_all_that_matters() -> None:
         replace(SPEC, init="hom"),
         replace(SPEC, record=True),
         replace(SPEC, shared_layers=(1,)),
+        replace(SPEC, probe=True),
         replace(SPEC, params=replace(PARAMS, sparsity="B")),
     ]
     assert len({SPEC.hash, *(other.hash for other in others)}) == len(others) + 1
@@ -71,6 +74,31 @@ def test_a_default_and_its_value_are_one_run() -> None:
     )
 
 
+@pytest.mark.skipif(STREAM_VERSION != 1, reason="the identity holds the version of the streams")
+def test_runs_without_probes_are_what_they_were_before_there_were_any() -> None:
+    """The hash is that of the version before; a store of that time holds no such field."""
+    assert SPEC.hash == "57dd5c83481314e4e5793a09efcb89be21a249ef8eeba930de235ff208f0e7b8"
+    assert "probe" not in SPEC.to_dict() and RunSpec.from_dict(SPEC.to_dict() | {"probe": False}) == SPEC
+    probed = replace(SPEC, probe=True)
+    assert probed.to_dict() == SPEC.to_dict() | {"probe": True}
+    assert RunSpec.from_dict(probed.to_dict()) == probed and probed.at(300).probe
+
+
+def test_probes_are_added_to_the_row_and_change_nothing_else() -> None:
+    plain, probed = execute(SPEC), execute(replace(SPEC, probe=True))
+    kinds = {"probe": 3, "probe_rule": 2, "probe_placement": 2, "ari": 2}
+    added = {
+        f"{kind}_{k}{level + 1}" for kind, most in kinds.items() for k in (1, 2, 3) for level in range(most)
+    }
+    added |= {f"{name}_error" for name in added} | {f"probe_chance_{level}" for level in (1, 2, 3)}
+    assert added == probed.metrics.keys() - plain.metrics.keys()
+    assert {name: probed.metrics[name] for name in plain.metrics} == plain.metrics
+    assert set(probed.seconds) - set(plain.seconds) == {"probes"}
+    assert all(0 <= probed.metrics[name] <= 1 for name in added if name.startswith("probe"))
+    text = train_text(probed)
+    assert "probe_rule_kl" in text and "ari_kl" in text and "probe" not in train_text(plain)
+
+
 def test_replicates_draw_all_roles_anew_but_those_that_are_fixed() -> None:
     assert Seeds.replicate(3) == Seeds(3, 3, 3, 3)
     assert Seeds.replicate(3, ["grammar", "order"]) == Seeds(0, 3, 3, 0)
@@ -87,6 +115,8 @@ def test_replicates_draw_all_roles_anew_but_those_that_are_fixed() -> None:
         ({"P": PARAMS.P_max}, "exceed the P_max"),
         ({"width": 0}, "width = 0"),
         ({"P_test": 2}, "P_test = 2"),
+        ({"P_test": 3, "probe": True}, "P_test = 3 is too small to fit and judge probes"),
+        ({"probe": "yes"}, "probe = 'yes' is neither true nor false"),
         ({"encoding": "integer"}, "encoding = 'integer'"),
         ({"encoding": "other"}, "encoding = 'other'"),
         ({"P_test": PARAMS.P_max - 2}, f"P_test = .* Use P_test <= {PARAMS.P_max - 3}, or repeats"),

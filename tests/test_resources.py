@@ -83,6 +83,20 @@ def test_a_part_of_a_gpu_is_in_sixteenths_and_one_at_most():
     assert resources(large, gpu_memory=10**10).memory < resources(large).memory
 
 
+def test_probes_hold_the_activations_of_their_inputs():
+    """CNN at L = 2, p = 4: 4 positions and 1 of 5 channels, and 3 outputs; in main memory, with a GPU or without."""
+    params = Params(n_c=3, v=4, m=2, s=2, s0=1, L=2)
+    for P_test, inputs in ((100, 100), (2500, 2000)):
+        protocol = Protocol(repeats=True)
+        plain, probed = (
+            RunSpec(params, "cnn", P=3, P_test=P_test, width=5, protocol=protocol, probe=probe)
+            for probe in (False, True)
+        )
+        for memory in (None, 10**10):
+            more = resources(probed, gpu_memory=memory).memory - resources(plain, gpu_memory=memory).memory
+            assert more == 4 * inputs * (5 * 5 + 3)
+
+
 def test_memory_of_a_gpu_is_checked(refuses):
     with refuses("gpu_memory", 0, "Use gpu_memory >= 1"):
         resources(RunSpec(SMALL, "cnn", P=1000), gpu_memory=0)

@@ -11,9 +11,11 @@ import jax
 import numpy as np
 
 from .. import __version__
+from ..clusters import clusters
 from ..dataset import split
 from ..grammar import Grammar
 from ..nets import build
+from ..probes import probes
 from ..randomness import STREAM_VERSION
 from ..representation import sensitivities
 from ..training import Progress, Result, Task, train, train_ensemble
@@ -144,7 +146,7 @@ def _prepare(spec: RunSpec) -> _Ready:
 
 
 def _measure(spec: RunSpec, ready: _Ready, result: Result, how: str, weights: str | Path | None) -> Run:
-    """Measure the sensitivities of a trained network, unless it diverged or is to go on, and keep its weights."""
+    """Measure the layers of a trained network, unless it diverged or is to go on, and keep its weights."""
     began = time.perf_counter()
     assert spec.P_test is not None  # filled in by RunSpec
     metrics: dict[str, Any] = {
@@ -173,6 +175,11 @@ def _measure(spec: RunSpec, ready: _Ready, result: Result, how: str, weights: st
         "compile": result.compile_seconds,
         "sensitivities": time.perf_counter() - began,
     }
+    if spec.probe and result.status in ("converged", "epochs"):
+        began = time.perf_counter()
+        for measure in (probes, clusters):
+            metrics |= measure(result.net, ready.task.test_set, encoding=spec.encoding).metrics()
+        seconds["probes"] = time.perf_counter() - began
     clean = {name: _number(value) for name, value in metrics.items()}
     versions = _versions() | {"executed": how}
     record = [{name: _number(value) for name, value in point.items()} for point in result.record]

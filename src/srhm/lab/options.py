@@ -90,6 +90,8 @@ class Network:
     """Momentum of SGD."""
     record: bool = False
     """Keep loss and test error at log-spaced steps."""
+    probe: bool = False
+    """Measure too what linear probes read from each layer, and whether its clusters are the synonyms."""
 
     def spec(self, params: Params, P: int, seeds: Seeds) -> RunSpec:
         """Return the checked run."""
@@ -98,7 +100,8 @@ class Network:
         base = Protocol.published(params) if self.protocol == "published" else Protocol()
         given = {name: getattr(self, name) for name in asdict(base) if getattr(self, name, None) is not None}
         protocol = Protocol(**(asdict(base) | given))
-        options = self.encoding, self.bias, self.init, self.record, _layers(self.shared_layers), self.variant
+        shared = _layers(self.shared_layers)
+        options = self.encoding, self.bias, self.init, self.record, shared, self.variant, self.probe
         return RunSpec(params, self.net, P, self.width, self.P_test, seeds, protocol, *options)
 
 

@@ -7,6 +7,7 @@ import math
 
 from ..encoding import channels
 from ..errors import check_integer
+from ..probes import INPUTS
 from .executors.base import Resources
 from .runs import RunSpec
 
@@ -96,11 +97,12 @@ def resources(spec: RunSpec, *, gpu_memory: int | None = None) -> Resources:
     0.0625
     """
     data, net = _data_bytes(spec), _COPIES * _FLOAT * parameters(spec) + _activation_bytes(spec)
+    main = _PROCESS + 2 * data + _probe_bytes(spec)  # data: as drawn, and as the device holds it
     if gpu_memory is None:
-        return Resources(1.0, 0.0, _PROCESS + 2 * data + net)  # data: as drawn, and as the device holds it
+        return Resources(1.0, 0.0, main + net)
     check_integer("gpu_memory", gpu_memory, least=1)
     parts = math.ceil(_GPU_PARTS * (_CONTEXT + data + net) / gpu_memory)
-    return Resources(1.0, min(1.0, parts / _GPU_PARTS), _PROCESS + 2 * data + _FLOAT * parameters(spec))
+    return Resources(1.0, min(1.0, parts / _GPU_PARTS), main + _FLOAT * parameters(spec))
 
 
 def _data_bytes(spec: RunSpec) -> int:
@@ -137,6 +139,16 @@ def _activation_bytes(spec: RunSpec) -> int:
         trees = min(points * params.s ** (params.L - level), distinct * places)
         looked = max(looked, (params.s + 2) * trees * h)
     return int(max(step, looked)) * _FLOAT
+
+
+def _probe_bytes(spec: RunSpec) -> int:
+    """Bytes of the activations of all layers at the inputs of the probes, if these are asked for."""
+    if not spec.probe:
+        return 0
+    params, h = spec.params, _width(spec)
+    assert spec.P_test is not None  # filled in by RunSpec
+    units = sum(h * params.patch**level for level in range(params.L)) + params.n_c
+    return _FLOAT * min(INPUTS, spec.P_test) * units
 
 
 def _batch(spec: RunSpec) -> int:

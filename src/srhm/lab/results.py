@@ -37,15 +37,26 @@ def train_text(run: Run) -> str:
     if run.spec.rate_extended:
         lines.append("The learning rate was extended from the published table to a model outside it.")
     layers = [f"layer {k}" for k in range(1, params.L + 1)] + ["output"]
-    for letter, name in (("S", "synonyms exchanged"), ("D", "features shifted")):
-        if f"{letter}_11" in metrics:
-            lines.append(
-                f"{letter}_kl, {name}:" + "".join(f"   level {level}" for level in range(1, params.L + 1))
-            )
+    levels = [f"level {level}" for level in range(1, params.L + 1)]
+    for prefix, name in _TABLES:
+        if f"{prefix}_11" in metrics:
+            heads = [*levels, "class"] if prefix == "probe" else levels
+            lines += [f"{prefix}_kl, {name}:", " " * 12 + "".join(f"{head:>10}" for head in heads)]
             for k, layer in enumerate(layers, start=1):
-                row = (metrics[f"{letter}_{k}{level}"] for level in range(1, params.L + 1))
+                row = (metrics[f"{prefix}_{k}{level}"] for level in range(1, len(heads) + 1))
                 lines.append(f"  {layer:<10}" + "".join(f"{_shown(value):>10}" for value in row))
     return "\n".join(lines)
+
+
+_TABLES = (
+    ("S", "synonyms exchanged"),
+    ("D", "features shifted"),
+    ("probe", "features read by a linear probe, fraction right"),
+    ("probe_rule", "choice among synonyms read"),
+    ("probe_placement", "placements read"),
+    ("ari", "clusters that are synonyms, adjusted Rand index"),
+)
+"""What is measured of every layer at every level, by the beginning of its names."""
 
 
 def pstar_content(answered: Answer, store: str) -> dict[str, Any]:

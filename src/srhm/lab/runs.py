@@ -11,6 +11,7 @@ from ..encoding import Encoding, check_encoding
 from ..errors import ArgumentError, check_integer
 from ..nets import Bias, Init, NetName, Variant, check_fit, check_options, default_width
 from ..params import Params
+from ..probes import LEAST_INPUTS
 from ..protocol import Protocol, max_epochs, published_rate, stop_loss
 from ..randomness import STREAM_VERSION
 from ..stream import PERMUTATION_LIMIT
@@ -19,7 +20,7 @@ from .weights import is_digest
 Role = Literal["grammar", "samples", "network", "order"]
 ROLES: tuple[Role, ...] = ("grammar", "samples", "network", "order")
 
-_LATER = {"shared_layers": (), "variant": "usual"}
+_LATER = {"shared_layers": (), "variant": "usual", "probe": False}
 """Fields of a run that were added after the first stored runs, and the values that those have."""
 
 
@@ -96,12 +97,17 @@ class RunSpec:
     """Layers whose weights are shared over the s0+1 places of a sub-patch."""
     variant: Variant = "usual"
     """A common network as it is usually defined, or as the published code ran it."""
+    probe: bool = False
+    """Measure linear probes and clusters of the layers too."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "shared_layers", tuple(self.shared_layers))
         check_options(self.net, self.bias, self.init, self.shared_layers, self.variant, self.params)
-        if not isinstance(self.record, bool):
-            raise ArgumentError("record", self.record, "is neither true nor false", "Use True or False")
+        for name in ("record", "probe"):
+            if not isinstance(getattr(self, name), bool):
+                raise ArgumentError(
+                    name, getattr(self, name), "is neither true nor false", "Use True or False"
+                )
         check_encoding(self.encoding)
         if self.encoding == "integer":
             raise ArgumentError("encoding", self.encoding, "has no channels", "Use a dense one for a network")
@@ -112,6 +118,9 @@ class RunSpec:
         object.__setattr__(self, "width", check_integer("width", width, least=1))
         check_fit(self.net, params, width, self.variant)
         object.__setattr__(self, "P_test", check_integer("P_test", P_test, least=3))
+        if self.probe and P_test < LEAST_INPUTS:
+            fix = f"Use P_test >= {LEAST_INPUTS}, or no probes"
+            raise ArgumentError("P_test", P_test, "is too small to fit and judge probes", fix)
         largest = largest_P(params, self.protocol, P_test)
         if largest < params.n_c:
             most = params.P_max - params.n_c
@@ -236,11 +245,12 @@ class Run:
     """``converged``, ``epochs``, or ``diverged``."""
     metrics: dict[str, float | int | None]
     """``error``, ``best_test_error``, ``train_loss``, ``epochs``, ``steps``, ``best_epoch`` and ``S_kl``, ``D_kl``
-    with their errors; None where there is no number."""
+    with their errors; with probes also ``probe_kl``, ``probe_rule_kl``, ``probe_placement_kl`` and ``ari_kl``. None
+    where there is no number."""
     record: list[dict[str, float | int | None]]
     """Loss and error at log-spaced steps, if asked for; None where there is no number."""
     seconds: dict[str, float]
-    """Wall times: ``data``, ``train`` with ``compile`` in it, ``sensitivities``."""
+    """Wall times: ``data``, ``train`` with ``compile`` in it, ``sensitivities``, and ``probes`` if asked for."""
     versions: dict[str, str]
     """Versions of srhm, jax, numpy, Python and the streams; and whether it was executed alone or with others."""
     device: str

@@ -172,7 +172,7 @@ def name(spec: RunSpec) -> str:
 
 
 def _line(run: Run, replicate: int) -> str:
-    seconds = run.seconds["train"] + run.seconds["sensitivities"]
+    seconds = sum(run.seconds.get(part, 0.0) for part in ("train", "sensitivities", "probes"))
     ending = "" if run.status == "converged" else f" ({run.status})"
     return (
         f"{name(run.spec)}, seed {replicate}, P={run.spec.P}: error {_percent(run)}, {seconds:.1f} s{ending}"

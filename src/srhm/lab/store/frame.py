@@ -20,7 +20,7 @@ _TYPES: dict[str, str] = (
     | dict.fromkeys(_MODEL, "int64")
     | {"sparsity": "string", "net": "string", "width": "int64", "P": "int64", "P_test": "int64"}
     | dict.fromkeys(("encoding", "bias", "init", "shared_layers"), "string")
-    | {"record": "bool"}
+    | {"record": "bool", "probe": "bool"}
     | {f"seed_{role}": "uint64" for role in ("grammar", "samples", "network", "order")}
     | {
         "protocol_batch_per_class": "int64",
@@ -109,6 +109,7 @@ def _flat(row: Row, types: dict[str, str]) -> dict[str, Any]:
     spec = row.spec
     flat: dict[str, Any] = {**spec["params"], **spec, **row._mapping, "record": spec["record"]}
     flat["shared_layers"] = "".join(map(str, spec.get("shared_layers", ())))
+    flat["probe"] = spec.get("probe", False)
     flat |= {f"seed_{role}": seed for role, seed in spec["seeds"].items()}
     flat |= {f"protocol_{name}": value for name, value in spec["protocol"].items()}
     flat |= {_metric(name): value for name, value in row.metrics.items()}
