@@ -31,12 +31,16 @@ DIRECT = {
     "checkpoint": "errors files",
     "training": "nets dataset protocol checkpoint",
     "representation": "dataset nets",
+    "ridge": "errors",
+    "probes": "representation ridge",
+    "clusters": "representation",
     "complexity": "errors",
     "exponent": "errors",
+    "rank_correlation": "errors",
     "theory": "dataset nets",
     "learners": "dataset",
     "interop": "dataset",
-    "lab": "__init__ inference training representation complexity exponent theory learners interop",
+    "lab": "__init__ inference training probes clusters complexity exponent rank_correlation theory learners interop",
     "cli": "lab",
     "__init__": "dataset inference",
 }
@@ -202,7 +206,7 @@ def test_the_table_is_an_order():
         assert allowed(room) <= {*DATA_ROOMS, *GROUND_FLOOR, "__init__"}, f"{room} reaches beyond the data"
     for room in set(DIRECT) - {"lab", "cli"}:
         assert "lab" not in allowed(room), f"only cli imports lab, not {room}"
-    for room in ("complexity", "exponent"):
+    for room in ("ridge", "complexity", "exponent", "rank_correlation"):
         assert allowed(room) == {room, "errors"}, f"{room} serves any measurements, not ours alone"
 
 
