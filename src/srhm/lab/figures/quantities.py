@@ -12,6 +12,13 @@ DOTTED = {"color": MUTED, "linestyle": (0, (1, 1.5)), "linewidth": 0.9}
 """The line of chance."""
 
 _SENSITIVITY = re.compile(r"([SD])_(\d)(\d)")
+_READING = re.compile(r"(probe|probe_rule|probe_placement|ari)_(\d)(\d)")
+_READ = {
+    "probe": ("Features of level {l} in {layer}", "share read right\nby a linear probe"),
+    "probe_rule": ("Which synonym, level {l}, in {layer}", "share read right\nby a linear probe"),
+    "probe_placement": ("Which places, level {l}, in {layer}", "share read right\nby a linear probe"),
+    "ari": ("Clusters of {layer}: synonyms, level {l}", "adjusted Rand index"),
+}
 
 
 def is_sensitivity(name: str) -> bool:
@@ -21,6 +28,11 @@ def is_sensitivity(name: str) -> bool:
 
 def full_words(name: str, L: int | None) -> tuple[str, str]:
     """Return the title of a quantity's panel and the label of its axis, where there is room for both."""
+    read = _READING.fullmatch(name)
+    if read is not None:
+        kind, layer, level = read.groups()
+        title, axis = _READ[kind]
+        return title.format(l=level, layer=_layer(layer, L)), axis
     match = _SENSITIVITY.fullmatch(name)
     if match is None:
         return ("Test error", "share of wrong answers") if name == "error" else (name, name)

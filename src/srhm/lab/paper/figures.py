@@ -9,10 +9,21 @@ from ...nets import NetName
 from ...protocol import Protocol
 from .settings import Setting, model
 
-Kind = Literal["complexity", "insensitivity", "curves", "rescaled", "against", "sharing", "map", "drawing"]
+Kind = Literal[
+    "complexity",
+    "insensitivity",
+    "curves",
+    "rescaled",
+    "against",
+    "sharing",
+    "representation",
+    "map",
+    "drawing",
+]
 """complexity: P* against its prediction. insensitivity: P* against P*_S and P*_D. curves: error, S and D over P.
 rescaled: the same over P divided by a scale. against: error over D and S. sharing: P* over s0+1 for each number of
-shared layers. map: Eq. 5. drawing: of the model and the networks. The last two need no runs."""
+shared layers. representation: probes and clusters over P, beside S and D. map: Eq. 5. drawing: of the model and the
+networks. The last two need no runs."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +53,7 @@ class PaperFigure:
     @property
     def curved(self) -> bool:
         """Whether it draws whole curves, which take runs far from P* too."""
-        return self.kind in ("curves", "rescaled", "against")
+        return self.kind in ("curves", "rescaled", "against", "representation")
 
 
 def _each(
@@ -125,6 +136,7 @@ _PUBLISHED = tuple(
     )
 )  # fmt: skip
 """Where P_max is small, a test set that overlaps the training set makes the most of a difference."""
+_PROBED = tuple(Setting(net, model(6, 1), probe=True) for net in ("lcn", "cnn"))
 _RULES = tuple(
     Setting(net, replace(model(6, 1), **change))  # pyright: ignore[reportArgumentType]
     for net in ("cnn", "lcn")
@@ -186,6 +198,9 @@ _TABLE = (
     ),
     PaperFigure(
         "rules", "complexity", "P* of CNN and LCN with fewer synonyms or classes", _RULES, _RULES
+    ),
+    PaperFigure(
+        "probes", "representation", "What can be read from the layers, and what they forget", _PROBED, _PROBED
     ),
     PaperFigure(
         "published", "insensitivity", "The published protocol: repeats, overlap, best error", _PUBLISHED, _PUBLISHED

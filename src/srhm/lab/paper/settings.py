@@ -24,13 +24,15 @@ class Setting:
     """How it is trained and measured."""
     width: int | None = None
     """Channels; those of the tier unless given."""
+    probe: bool = False
+    """Measure linear probes and clusters too."""
 
     def spec(self, width: int | None) -> RunSpec:
         """Return its runs, up to P and seeds, at a tier's width."""
         width = width if self.width is None else self.width
         return RunSpec(
             self.params, self.net, self.params.n_c, width, seeds=Seeds(), protocol=self.protocol,
-            shared_layers=self.shared_layers,
+            shared_layers=self.shared_layers, probe=self.probe,
         )  # fmt: skip
 
     @property

@@ -252,6 +252,22 @@ def _curves(figure: PaperFigure, tier: Tier, shelf: Shelf) -> Figure:
     )  # fmt: skip
 
 
+_READ = ("error", "S_21", "D_21", "probe_22", "probe_rule_21", "probe_placement_21", "ari_11", "ari_21")
+
+
+def _representation(figure: PaperFigure, tier: Tier, shelf: Shelf) -> Figure:
+    curves = [
+        curve_of(Measured.on(shelf, one, tier), NAMES[one.net], _READ, with_P_star=False)
+        for one in figure.settings
+    ]
+    curves = [one for one in curves if one.P]
+    _check_drawn(figure, curves)
+    params = figure.settings[0].params
+    return learning_curves(
+        curves, {"error": 0.10}, chance=1 - 1 / params.n_c, quantities=_READ, L=params.L, title=_title(figure)
+    )
+
+
 def _rescaled(figure: PaperFigure, tier: Tier, shelf: Shelf) -> Figure:
     stand_in = tier.name == "laptop" and figure.stand_in
     settings = figure.stand_in if stand_in and figure.name in ("12", "15") else figure.settings
@@ -347,6 +363,7 @@ _KINDS: dict[str, Callable[[PaperFigure, Tier, Shelf], Any]] = {
     "rescaled": _rescaled,
     "against": _against,
     "sharing": _sharing,
+    "representation": _representation,
     "map": lambda figure, tier, shelf: complexity_map(),
     "drawing": _drawing,
 }
