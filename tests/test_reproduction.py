@@ -13,7 +13,13 @@ from srhm.lab.paper import Setting, model
 from srhm.lab.paper.figures import FIGURES
 from srhm.lab.reproduction import Measured, Shelf, draw, phases, report, reproduce, write_all
 from srhm.lab.reproduction.sharing import by_sharing, sharing_fit
-from srhm.lab.reproduction.tables import comparison_table, comparisons, missing_table, powers
+from srhm.lab.reproduction.tables import (
+    comparison_table,
+    comparisons,
+    correlation_table,
+    missing_table,
+    powers,
+)
 from srhm.lab.runs import Seeds
 from srhm.lab.store import Store
 
@@ -94,6 +100,16 @@ def test_each_shared_layer_takes_one_from_the_exponent():
         fit = sharing_fit(settings, LAPTOP, shelf)
         assert fit.points == 9 and fit.slope == pytest.approx(2 - len(layers), abs=0.03), (net, layers)
     assert sharing_fit(settings, LAPTOP, Shelf(())) is None
+
+
+def test_error_goes_with_sensitivity_over_architectures():
+    """In the oracle's runs both fall with P alone, so that their ranks are the same within each architecture."""
+    settings = [one for one in LAPTOP.settings(FIGURES["sharing"]) if one.params.s0 == 1]
+    text = correlation_table(shelf_of(*settings))
+    row = [cell.strip() for cell in text.splitlines()[2].split("|")]
+    assert row[1:4] == ["v=6, s=2, s0=1, L=2, sparsity A", "7", str(24 * len(settings))]
+    assert float(row[4].split()[0]) > 0.8 and float(row[5].split()[0]) > 0.8
+    assert correlation_table(shelf_of(*settings[:1])).count("\n") == 2  # one architecture tells nothing
 
 
 @pytest.mark.parametrize("figure", FIGURES.values(), ids=FIGURES)

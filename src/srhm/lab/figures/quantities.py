@@ -21,11 +21,6 @@ _READ = {
 }
 
 
-def is_sensitivity(name: str) -> bool:
-    """Return whether a quantity is ``"S_kl"`` or ``"D_kl"``."""
-    return _SENSITIVITY.fullmatch(name) is not None
-
-
 def full_words(name: str, L: int | None) -> tuple[str, str]:
     """Return the title of a quantity's panel and the label of its axis, where there is room for both."""
     read = _READING.fullmatch(name)

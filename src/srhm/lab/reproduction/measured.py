@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ...complexity import SampleComplexity, Search, combine
+from ...params import Params
 from ..paper import Setting, thresholds
 from ..paper.tiers import Tier
 from ..questions import Answer, Question
@@ -38,6 +39,13 @@ class Shelf:
             if run.spec.seeds in numbers:
                 found[numbers[run.spec.seeds]].append(run)
         return [sorted(runs, key=lambda run: run.spec.P) for runs in found]
+
+    def by_model(self) -> dict[Params, list[Run]]:
+        """Return the runs of each model, whatever was trained."""
+        found: dict[Params, list[Run]] = defaultdict(list)
+        for runs in self._runs.values():
+            found[runs[0].spec.params] += runs
+        return found
 
     def answer(self, question: Question) -> Answer:
         """Return the answer to a question as far as the runs here give it; they need not have been asked for."""

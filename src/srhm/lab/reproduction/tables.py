@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from ...complexity import SampleComplexity
 from ...exponent import Exponent, fit_exponents
 from ...protocol import Protocol
+from ...rank_correlation import rank_correlation
 from ..paper import Setting, published
 from ..paper.figures import FIGURES, PaperFigure
 from ..paper.tiers import TIERS, Tier
+from ..runs import Run
 from .cost import Device, run_seconds, shown
-from .drawings import NAMES, label
+from .drawings import COMMON_LAYERS, NAMES, label
 from .estimate import RUNS_OF_A_SEARCH
 from .measured import Measured, Shelf
 from .sharing import by_sharing, shared_settings, sharing_fit
@@ -18,6 +20,7 @@ from .sharing import by_sharing, shared_settings, sharing_fit
 AGREES = 1.5
 """Within this factor of the paper's value ours agrees: its grids have steps of 1.3 to 1.7."""
 
+_ARCHITECTURES = 3
 _QUANTITIES = {"P_star": ("error", "P*"), "P_star_S": ("S", "P*_S"), "P_star_D": ("D", "P*_D")}
 
 
@@ -149,6 +152,40 @@ def causes_table(tier: Tier, shelf: Shelf) -> str:
                 rows.append([NAMES[setting.net], label(setting), words, f"{paper.P_star:,}", *cells])
     heads = ["network", "model and option", "", "paper's", "ours (over the paper's)", "with the option"]
     return table(heads, rows)
+
+
+def correlation_table(shelf: Shelf) -> str:
+    """Return, for every model that three architectures or more have learnt, how error goes with D and S.
+
+    Spearman's rank correlation over all runs, of the sensitivities of the output to level-1 changes; the seeds of one
+    architecture at one P are a group.
+    """
+    rows = []
+    for params, runs in shelf.by_model().items():
+        names = [f"{letter}_{{k}}1" for letter in "DS"]
+        whole = [
+            run for run in runs if params.s0 and all(run.metrics.get(n.format(k=_output(run))) for n in names)
+        ]
+        architectures = {(run.spec.net, run.spec.shared_layers) for run in whole}
+        if len(architectures) < _ARCHITECTURES:
+            continue
+        cells = []
+        for name in names:
+            found = rank_correlation(
+                [run.metrics["error"] for run in whole],  # pyright: ignore[reportArgumentType]
+                [run.metrics[name.format(k=_output(run))] for run in whole],  # pyright: ignore[reportArgumentType]
+                groups=[(run.spec.net, run.spec.shared_layers, run.spec.P) for run in whole],
+            )
+            ends = "" if found.interval is None else " ({:.2f} to {:.2f})".format(*found.interval)
+            cells.append(f"{found.value:.2f}{ends}")
+        rows.append([f"v={params.v}, s={params.s}, s0={params.s0}, L={params.L}, sparsity {params.sparsity}",
+                     str(len(architectures)), str(len(whole)), *cells])  # fmt: skip
+    return table(["model", "architectures", "runs", "error and D", "error and S"], sorted(rows))
+
+
+def _output(run: Run) -> int:
+    """Return which k is the output: the logits of our networks, of the common ones the last node."""
+    return run.spec.params.L + 1 if run.spec.net in ("cnn", "lcn", "fcn") else COMMON_LAYERS["1"]
 
 
 # Exponents

@@ -137,7 +137,8 @@ class Transfer(Runs):
         The columns are ``hash``, the specification (``n_c`` to ``sparsity``, ``net``, ``width``, ``P``, ``P_test``,
         ``encoding``, ``bias``, ``init``, ``shared_layers``, ``record``, ``probe``, ``seed_ROLE``,
         ``protocol_FIELD``), ``status``, ``device``, ``weights``, ``finished``, the metrics, of all these runs
-        together, by their names, ``seconds_PART`` and ``versions_PACKAGE``. Metrics are floats, and null where there is no number.
+        together, by their names, ``seconds_PART`` and ``versions_PACKAGE``. Metrics are floats, and null where there
+        is no number.
 
         Parameters
         ----------
