@@ -9,6 +9,9 @@ from ...theory import predict
 from ..runs import RunSpec, Seeds
 from .published import published
 
+_LIKE: dict[str, str] = {"vgg16": "vgg11"}
+"""Networks whose P* was not published, and what they are taken to need as much as."""
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -43,7 +46,7 @@ class Setting:
     @property
     def expected(self) -> float:
         """P* as published, or as predicted times a typical ratio; each shared layer takes a factor s0+1 from it."""
-        paper = published(self.net, self.params)
+        paper = published(_LIKE.get(self.net, self.net), self.params)
         if paper is not None and paper.valid:
             found = float(paper.P_star)
         else:
