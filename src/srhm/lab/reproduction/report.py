@@ -31,15 +31,15 @@ def report(figures: Sequence[PaperFigure], tier: Tier, shelf: Shelf) -> str:
     parts = [
         f"*Tier {tier.name}: {shelf.count:,} runs, {tier.seeds} replicates of each point, srhm {__version__}. "
         f"Of {len(known)} published values that were measured, {agreeing} agree within a factor 1.5.*",
-        "## Figures and their runs", figure_table(figures, tier, shelf),
-        "## P*", comparison_table(compared, "P_star"),
-        "## P*_S", comparison_table(compared, "P_star_S"),
-        "## P*_D", comparison_table(compared, "P_star_D"),
-        "## Causes, tested", causes_table(tier, shelf),
-        "## Error and sensitivity", correlation_table(shelf),
-        "## Exponents", power_table(powers(tier, shelf)),
-        "## Weights shared over the places of a sub-patch", sharing_table(tier, shelf),
-        "## Not computed yet", missing_table(compared),
+        "### Figures and their runs", figure_table(figures, tier, shelf),
+        "### P*", comparison_table(compared, "P_star"),
+        "### P*_S", comparison_table(compared, "P_star_S"),
+        "### P*_D", comparison_table(compared, "P_star_D"),
+        "### Causes, tested", causes_table(tier, shelf),
+        "### Error and sensitivity", correlation_table(shelf),
+        "### Exponents", power_table(powers(tier, shelf)),
+        "### Weights shared over the places of a sub-patch", sharing_table(tier, shelf),
+        "### Not computed yet", missing_table(compared),
     ]  # fmt: skip
     return "\n\n".join(part.rstrip() for part in parts) + "\n"
 
