@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from srhm import Params
-from srhm.nets import COMMON, build
+from srhm.nets import build
 from srhm.nets.common.convolution import Convolution, DepthwiseConvolution
 from srhm.nets.common.linear import Linear
 from srhm.nets.common.normalisation import BatchNorm
@@ -19,7 +19,8 @@ torch_nets = pytest.importorskip("torch_nets")
 
 PARAMS = Params(n_c=10, v=10, m=10, s=2, s0=2, L=2)
 PARTS = Convolution, DepthwiseConvolution, Linear, BatchNorm
-CASES = [(name, "usual") for name in COMMON] + [("resnet18", "published")]
+VALID = np.array([1, 1, 0, 1, 1, 1, 0, 1], bool)
+"""Two of the eight samples only fill up the batch: PyTorch does not see them in training."""
 
 
 class WithoutDrops(Training):
@@ -52,91 +53,101 @@ def tensor(array):
     return torch.from_numpy(np.array(array))
 
 
-def twin(name, variant, net):
-    """The network in PyTorch, with the weights and statistics of ours."""
-    pool = 4 if variant == "published" else None
-    module = torch_nets.vgg(name, 8, 10, 10) if "vgg" in name else torch_nets.resnet(name, 8, 10, 10, pool)
-    module = module.double()
-    theirs = torch_parts(module)
-    for part, other in zip(parts_of(net), theirs, strict=True):
-        for key, value in as_torch(part).items():
-            shape = getattr(other, key).shape
-            getattr(other, key).data.copy_(tensor(value).reshape(shape))
-        if isinstance(part, BatchNorm):
-            other.running_mean.copy_(tensor(part.mean))
-            other.running_var.copy_(tensor(part.variance))
-    return module
-
-
 def torch_parts(module):
     kinds = torch.nn.Conv1d, torch.nn.BatchNorm1d, torch.nn.Linear
     return [part for part in module.modules() if isinstance(part, kinds)]
 
 
-def shaken(net):
-    """The network with random statistics, scales and shifts, where fresh ones are 0 and 1."""
+def twins(name, variant):
+    """A network with random arrays, statistics among them, and the same network in PyTorch."""
     random = np.random.default_rng(5)
 
-    def shake(norm):
-        if not isinstance(norm, BatchNorm):
-            return norm
-        draw = lambda least: jnp.asarray(random.uniform(least, 1.5, norm.mean.shape))  # noqa: E731
-        return BatchNorm(scale=draw(0.5), shift=draw(-1), mean=draw(-1), variance=draw(0.5))
-
-    return jax.tree.map(shake, net, is_leaf=lambda part: isinstance(part, BatchNorm))
-
-
-@pytest.mark.parametrize(("name", "variant"), CASES)
-def test_the_same_network_in_torch(name, variant):
-    """Two of the eight samples only fill up the batch: PyTorch does not see them."""
-    random = np.random.default_rng(1)
-    valid = np.array([1, 1, 0, 1, 1, 1, 0, 1], bool)
-    x, slope = random.normal(size=(8, 36, 10)), random.normal(size=(8, 10)) * valid[:, None]
-    with jax.enable_x64(True):
-        net = shaken(build(name, PARAMS, 8, variant=variant, dtype="float64"))
-        arrays, static = eqx.partition(net, eqx.is_array)
-
-        def both_modes(arrays, x):
-            net = eqx.combine(arrays, static)
-
-            def loss(net):
-                way = WithoutDrops(jnp.asarray(valid), Key(jnp.uint32(0), jnp.uint32(0)))
-                output = net.forward(x, way)
-                return (output * slope).sum(), (output, way.taken_in(net))
-
-            (_, (output, seen)), slopes = eqx.filter_value_and_grad(loss, has_aux=True)(net)
-            filtered = (eqx.filter(part, eqx.is_array) for part in (seen, slopes))
-            return net(x), net.nodes(x), output, *filtered
-
-        compiled = jax.jit(both_modes).lower(arrays, x)
-        compiled = compiled.compile(compiler_options={"xla_backend_optimization_level": 0})
-        evaluated, nodes, output, seen, slopes = compiled(arrays, x)
-        seen, slopes = eqx.combine(seen, net), eqx.combine(slopes, net)
-
-    module, shown = twin(name, variant, net), tensor(x).transpose(1, 2)
-    module.eval()
-    expected, expected_nodes = module(shown)
-    check(evaluated, expected)
-    for node, other in zip(nodes, expected_nodes, strict=True):
-        other = other.transpose(1, 2) if other.ndim == 3 else other
-        check(np.reshape(node, (8, -1)), other.flatten(1))
-    module.train()
-    expected, _ = module(shown[valid])
-    check(output[valid], expected)
-    (expected * tensor(slope[valid])).sum().backward()
-    for part, new, gradient, other in zip(
-        *map(parts_of, (net, seen, slopes)), torch_parts(module), strict=True
-    ):
-        for key, value in as_torch(gradient).items():
-            expected = getattr(other, key).grad
-            check(np.reshape(value, expected.shape), expected)
+    def fill(part):
+        draw = lambda shape, least: jnp.asarray(random.uniform(least, 1, shape))  # noqa: E731
         if isinstance(part, BatchNorm):
-            check(new.mean, other.running_mean)
-            check(new.variance, other.running_var)
-            assert not np.any(gradient.mean) and not np.any(gradient.variance)
-            np.testing.assert_array_equal(new.scale, part.scale)
+            shape = part.scale.shape
+            return BatchNorm(draw(shape, 0.5), draw(shape, -1), draw(shape, -1), draw(shape, 0.5))
+        return draw(part.shape, -1)
+
+    form = eqx.filter_eval_shape(lambda: build(name, PARAMS, 8, variant=variant, dtype="float64"))
+    net = jax.tree.map(fill, form, is_leaf=lambda part: isinstance(part, BatchNorm))
+    module = torch_nets.build(name, variant, 8, 10, 10).double()
+    for part, other in zip(parts_of(net), torch_parts(module), strict=True):
+        for key, value in as_torch(part).items():
+            getattr(other, key).data.copy_(tensor(value).reshape(getattr(other, key).shape))
+        if isinstance(part, BatchNorm):
+            other.running_mean.copy_(tensor(part.mean))
+            other.running_var.copy_(tensor(part.variance))
+    return net, module
+
+
+def compiled(function, net, x):
+    """Call a function of a network and inputs compiled without optimisation, which takes half the time."""
+    arrays, static = eqx.partition(net, eqx.is_array)
+    lowered = jax.jit(lambda arrays, x: function(eqx.combine(arrays, static), x)).lower(arrays, x)
+    return lowered.compile(compiler_options={"xla_backend_optimization_level": 0})(arrays, x)
 
 
 def check(ours, theirs):
     theirs = theirs.detach().numpy()
-    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-10 * max(1, np.abs(theirs).max()))
+    tolerance = 1e-10 * max(1, np.abs(theirs).max())
+    np.testing.assert_allclose(np.reshape(ours, theirs.shape), theirs, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("name", ["vgg16", "resnet34", "efficientnetb0"])
+def test_evaluation_is_that_of_torch(name):
+    """Outputs, and the activations at every node."""
+    x = np.random.default_rng(1).normal(size=(4, 36, 10))
+    with jax.enable_x64(True):
+        net, module = twins(name, "usual")
+        output, nodes = compiled(lambda net, x: (net(x), net.nodes(x)), net, x)
+    expected, expected_nodes = module.eval()(tensor(x).transpose(1, 2))
+    check(output, expected)
+    assert len(nodes) == len(expected_nodes)
+    for node, other in zip(nodes, expected_nodes, strict=True):
+        check(node, other.transpose(1, 2) if node.ndim == 3 else other[:, :, 0])
+
+
+def shortened(net, module):
+    """The first four blocks of an EfficientNet, with every kind of block, to compile less."""
+    channels = net.blocks[3].project.norm.scale.size
+    readout = Linear(net.readout.weight[:channels], net.readout.bias)
+    module.blocks, module.readout.weight = module.blocks[:4], torch.nn.Parameter(tensor(readout.weight.T))
+    return eqx.tree_at(lambda net: (net.blocks, net.readout), net, (net.blocks[:4], readout)), module
+
+
+@pytest.mark.parametrize(
+    ("name", "variant"), [("vgg11", "usual"), ("resnet18", "published"), ("efficientnetb0", "usual")]
+)
+def test_training_is_that_of_torch(name, variant):
+    """Outputs, the slopes of all weights, and the statistics after a step."""
+    random = np.random.default_rng(1)
+    x, slope = random.normal(size=(8, 36, 10)), random.normal(size=(8, 10)) * VALID[:, None]
+
+    def step(net, x):
+        def loss(net):
+            way = WithoutDrops(jnp.asarray(VALID), Key(jnp.uint32(0), jnp.uint32(0)))
+            output = net.forward(x, way)
+            return (output * slope).sum(), (output, eqx.filter(way.taken_in(net), eqx.is_array))
+
+        (_, (output, seen)), slopes = eqx.filter_value_and_grad(loss, has_aux=True)(net)
+        return output, seen, eqx.filter(slopes, eqx.is_array)
+
+    with jax.enable_x64(True):
+        net, module = twins(name, variant)
+        if name == "efficientnetb0":
+            net, module = shortened(net, module)
+        output, seen, slopes = compiled(step, net, x)
+        ours = [parts_of(eqx.combine(tree, net)) for tree in (net, seen, slopes)]
+        layouts = [as_torch(part) for part in ours[2]]
+    expected, _ = module.train()(tensor(x).transpose(1, 2)[VALID])
+    check(output[VALID], expected)
+    (expected * tensor(slope[VALID])).sum().backward()
+    for part, new, gradient, layout, other in zip(*ours, layouts, torch_parts(module), strict=True):
+        for key, value in layout.items():
+            check(value, getattr(other, key).grad)
+        if isinstance(part, BatchNorm):
+            check(new.mean, other.running_mean)
+            check(new.variance, other.running_var)
+            np.testing.assert_array_equal(new.scale, part.scale)
+            assert not np.any(gradient.mean) and not np.any(gradient.variance)

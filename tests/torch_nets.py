@@ -81,3 +81,62 @@ def vgg(name, width, channels, n_c):
 def resnet(name, width, channels, n_c, pool=None):
     blocks = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3)}
     return TorchResNet(blocks[name], width, channels, n_c, pool)
+
+
+class TorchGatedBlock(nn.Module):
+    def __init__(self, entering, expansion, leaving, kernel, stride, squeezed):
+        super().__init__()
+        inner = expansion * entering
+        self.expand = unit(entering, inner, 1) if expansion > 1 else None
+        self.depthwise = unit(inner, inner, kernel, stride, groups=inner)
+        self.squeeze, self.excite = nn.Conv1d(inner, squeezed, 1), nn.Conv1d(squeezed, inner, 1)
+        self.project = unit(inner, leaving, 1)
+        self.adds = stride == 1 and entering == leaving
+
+    def forward(self, x, nodes):
+        y = x if self.expand is None else swish(self.expand(x), nodes)
+        y = swish(self.depthwise(y), nodes)
+        gate = torch.sigmoid(self.excite(swish(self.squeeze(y.mean(2, keepdim=True)), nodes)))
+        nodes.append(gate)
+        z = self.project(y * gate)
+        return x + z if self.adds else z
+
+
+def swish(x, nodes):
+    nodes.append(torch.sigmoid(x))
+    return x * nodes[-1]
+
+
+class TorchEfficientNet(nn.Module):
+    """Without its drops, which no two programs draw alike."""
+
+    def __init__(self, width, channels, n_c):
+        super().__init__()
+        entering = 32 * width // 64
+        self.stem, self.blocks = unit(channels, entering, 3), nn.ModuleList()
+        stages = zip(
+            (1, 2, 2, 3, 3, 4, 1), (1, 6, 6, 6, 6, 6, 6), (16, 24, 40, 80, 112, 192, 320),
+            (3, 3, 5, 3, 5, 5, 3), (1, 2, 2, 2, 1, 2, 1), strict=True,
+        )  # fmt: skip
+        for count, expansion, usual, kernel, stride in stages:
+            leaving = usual * width // 64
+            for number in range(count):
+                step, squeezed = stride if number == 0 else 1, max(1, int(entering * 0.25))
+                self.blocks.append(TorchGatedBlock(entering, expansion, leaving, kernel, step, squeezed))
+                entering = leaving
+        self.readout = nn.Linear(entering, n_c)
+
+    def forward(self, x):
+        nodes = []
+        x = swish(self.stem(x), nodes)
+        for block in self.blocks:
+            x = block(x, nodes)
+        return self.readout(x.mean(2)), nodes
+
+
+def build(name, variant, width, channels, n_c):
+    if name == "efficientnetb0":
+        return TorchEfficientNet(width, channels, n_c)
+    if name.startswith("vgg"):
+        return vgg(name, width, channels, n_c)
+    return resnet(name, width, channels, n_c, pool=4 if variant == "published" else None)

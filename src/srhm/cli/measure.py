@@ -11,7 +11,7 @@ from ..errors import ArgumentError, check_integer
 from ..lab.execution import execute
 from ..lab.executors import default_workers, open_executor
 from ..lab.options import Model, Network
-from ..lab.paper import thresholds
+from ..lab.paper import chosen_thresholds
 from ..lab.questions import Question, SearchRule, answer, raise_failures
 from ..lab.results import pstar_content, pstar_text, train_content, train_text
 from ..lab.runs import Role, Seeds
@@ -84,7 +84,7 @@ class Pstar:
     quantities: Literal["error", "all"] = "error"
     """error, or all: also the P at which S and D fall to the paper's thresholds (more runs)."""
     start: float | None = None
-    """First P to try; from the paper's prediction unless given."""
+    """First P to try; from the paper's prediction unless given, which there is none of for the common networks."""
     search: SearchRule | None = None
     """bisection, or nearest_grid: the published rule, on 15 points, which --protocol published turns on."""
     workers: int | None = None
@@ -101,8 +101,7 @@ class Pstar:
         params = self.model.params()
         check_integer("seeds", self.seeds, least=1, most=1000)
         spec = self.network.spec(params, params.n_c, Seeds())
-        limits = thresholds(spec.net, params)
-        wanted = limits if self.quantities == "all" else {"error": limits["error"]}
+        wanted = chosen_thresholds(spec.net, params, self.quantities)
         usual = "nearest_grid" if self.network.protocol == "published" else "bisection"
         question = Question(spec, self.seeds, self.fix, wanted, self.start, self.search or usual)
         workers = min(self.seeds, default_workers()) if self.workers is None else self.workers

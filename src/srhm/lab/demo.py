@@ -17,6 +17,7 @@ from ..files import check_folder
 from ..grammar import Grammar
 from ..params import Params
 from ..stream import Stream
+from ..theory import predict
 from .executors import Executor
 from .figures import (
     Curve,
@@ -230,7 +231,7 @@ def _scaling(answers: Sequence[Answer]) -> Figure:
         spec, found = one.question.spec, one.complexity() if one.finished else None
         paper = published(spec.net, spec.params)
         P_star = None if found is None else found.P_star
-        prediction = one.question.prediction.value
+        prediction = predict(spec.net, spec.params).value
         points.append(
             ScalingPoint(
                 net=spec.net.upper(),
@@ -263,7 +264,7 @@ def _results(answers: Sequence[Answer]) -> Table:
     rows, unconverged = [], [one.unconverged for one in answers]
     for one in answers:
         spec, found = one.question.spec, one.complexity() if one.finished else None
-        paper, prediction = published(spec.net, spec.params), one.question.prediction.value
+        paper, prediction = published(spec.net, spec.params), predict(spec.net, spec.params).value
         P_star = None if found is None else found.P_star
         ends = found.interval if found is not None and P_star is not None and found.interval else (None, None)
         rows.append(

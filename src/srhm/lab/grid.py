@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import ArgumentError, check_integer
 from .chains import Chain, Single
 from .options import Model, Network
-from .paper import thresholds
+from .paper import chosen_thresholds
 from .questions import Answer, Question, replicates
 from .runs import RunSpec, Seeds
 
@@ -181,10 +181,7 @@ def _runs_of(table: dict[str, Any]) -> Iterator[RunSpec]:
 def _questions_of(table: dict[str, Any]) -> Iterator[Question]:
     for one in _crossed(table, ("fix",)):
         spec = _base(one, None)
-        limits, wanted = thresholds(spec.net, spec.params), one.get("quantities", "error")
-        if wanted not in ("error", "all"):
-            raise ArgumentError("quantities", wanted, "is not known", "Use error or all")
-        chosen = limits if wanted == "all" else {"error": limits["error"]}
+        chosen = chosen_thresholds(spec.net, spec.params, one.get("quantities", "error"))
         usual = "nearest_grid" if one.get("protocol") == "published" else "bisection"
         seeds = check_integer("seeds", one.get("seeds", 3), least=1, most=1000)
         rule = one.get("search", usual)

@@ -6,6 +6,7 @@ from typing import Literal
 
 from ..complexity import Crossing, SampleComplexity, Search, combine, nearest_grid
 from ..errors import ArgumentError, SrhmError, check_integer
+from ..nets import COMMON
 from ..theory import Prediction, predict
 from .chains import Chain
 from .driver import Policy, drive
@@ -40,7 +41,7 @@ class Question:
     thresholds: Mapping[str, float] = field(default_factory=lambda: {"error": 0.10})
     """Threshold of each quantity whose crossing is searched, such as error, S_21, D_21."""
     start: float | None = None
-    """First P to try; the paper's prediction times a typical ratio unless given."""
+    """First P to try; the paper's prediction times a typical ratio unless given, which a common network needs."""
     rule: SearchRule = "bisection"
     """How P* is found: by bisection and interpolation, or at the nearest point of a published grid."""
     within: float = 0.10
@@ -54,9 +55,9 @@ class Question:
         self.search()  # checks the thresholds and the start
 
     @property
-    def prediction(self) -> Prediction:
-        """The paper's prediction of P*."""
-        return predict(self.spec.net, self.spec.params)
+    def prediction(self) -> Prediction | None:
+        """The paper's prediction of P*; there is none for the common networks."""
+        return None if self.spec.net in COMMON else predict(self.spec.net, self.spec.params)
 
     @property
     def largest(self) -> int:
@@ -67,13 +68,17 @@ class Question:
     def search(self) -> Search:
         """Return the search of one replicate, before any run."""
         smallest, largest = self.spec.params.n_c, self.largest
-        if self.start is None:
-            start = self.prediction.value * self.prediction.typical_ratio
-            start = min(max(start, smallest), largest)
-        else:
-            start = self.start
+        start = min(max(self._predicted(), smallest), largest) if self.start is None else self.start
         bounds = {"smallest": smallest, "largest": largest, "within": self.within}
         return Search(start, thresholds=self.thresholds, **bounds)
+
+    def _predicted(self) -> float:
+        """Where P* is expected."""
+        prediction = self.prediction
+        if prediction is None:
+            problem = f"has no default: the paper predicts no P* of {self.spec.net}"
+            raise ArgumentError("start", None, problem, "Give the first P to try")
+        return prediction.value * prediction.typical_ratio
 
     def grid(self) -> list[int]:
         """Return the published kind of grid: 15 points with log-spaced steps about the start."""

@@ -4,27 +4,39 @@ Estimates, from the shapes alone: nothing is drawn or compiled. They tell a clus
 """
 
 import math
+from functools import cache
+from typing import NamedTuple
 
-from ..encoding import channels
+import equinox as eqx
+import jax
+
+from ..encoding import Encoding, channels
 from ..errors import check_integer
+from ..nets import COMMON, NetName, Variant, build
+from ..params import Params
 from ..probes import INPUTS
 from .executors.base import Resources
+from .products import Product, products
 from .runs import RunSpec
 
 _PROCESS = 600 * 10**6
 """Bytes of a process that has imported JAX and compiled the programs of a run."""
+_COMPILED = 3 * 10**6
+"""Bytes that the compilation of a common network takes beyond that, for each of its arrays."""
 _CONTEXT = 500 * 10**6
 """Bytes that a process takes of a GPU before it computes."""
 _COPIES = 4
 """Arrays of the size of the network: weights, momentum, gradient, and the best or the first network."""
 _FLOAT = 4
 _TEST_BATCH, _FOREST = 1024, 10_000
-"""Test points computed at a time, by the FCN and by networks of patches."""
+"""Test points computed at a time, by dense networks and by networks of patches."""
 _GPU_PARTS = 16
 
 
 def parameters(spec: RunSpec) -> int:
-    """Return the number of weights and biases of the network of a run, exactly."""
+    """Return the number of weights and biases of the network of a run, exactly; statistics are not counted."""
+    if spec.net in COMMON:
+        return _common(spec).weights
     params, h = spec.params, _width(spec)
     p, positions, entering = params.patch, params.d, channels(params, spec.encoding)
     total = h * params.n_c
@@ -51,8 +63,12 @@ def step_flops(spec: RunSpec) -> int:
     """Return the floating-point operations of one training step: forward and backward products, and the update.
 
     Networks of patches are counted at their informative nodes and one blank sample (docs, speed.md); the FCN
-    in full after its first layer, which is a sum of one row of the weights for each leaf.
+    in full after its first layer, which is a sum of one row of the weights for each leaf; a common network by the
+    products of its dense layers.
     """
+    if spec.net in COMMON:
+        flops = [_batch(spec) * product.flops for product in _common(spec).products]
+        return 3 * sum(flops) - flops[0] + 6 * parameters(spec)  # the first layer needs no slope of its input
     params, h, samples = spec.params, _width(spec), _batch(spec)
     p, leaves, positions = params.patch, params.s**params.L, params.d // params.patch
     entering = channels(params, spec.encoding)
@@ -98,6 +114,7 @@ def resources(spec: RunSpec, *, gpu_memory: int | None = None) -> Resources:
     """
     data, net = _data_bytes(spec), _COPIES * _FLOAT * parameters(spec) + _activation_bytes(spec)
     main = _PROCESS + 2 * data + _probe_bytes(spec)  # data: as drawn, and as the device holds it
+    main += _COMPILED * _common(spec).arrays if spec.net in COMMON else 0
     if gpu_memory is None:
         return Resources(1.0, 0.0, main + net)
     check_integer("gpu_memory", gpu_memory, least=1)
@@ -117,6 +134,12 @@ def _activation_bytes(spec: RunSpec) -> int:
     """Bytes of what the largest program holds beside the network: a training step, or a look at the test set."""
     params, h = spec.params, _width(spec)
     assert spec.P_test is not None  # filled in by RunSpec
+    if spec.net in COMMON:
+        # A step keeps what entered a product, and what came of it before and after normalisation and nonlinearity.
+        forward = _common(spec).products
+        kept = _batch(spec) * sum(product.left + 4 * product.out for product in forward)
+        looked = min(_TEST_BATCH, spec.P_test) * max(product.left + 3 * product.out for product in forward)
+        return max(kept, looked) * _FLOAT
     if spec.net == "fcn":
         positions, units = params.d // params.patch, 0
         first = positions
@@ -149,6 +172,27 @@ def _probe_bytes(spec: RunSpec) -> int:
     assert spec.P_test is not None  # filled in by RunSpec
     units = sum(h * params.patch**level for level in range(params.L)) + params.n_c
     return _FLOAT * min(INPUTS, spec.P_test) * units
+
+
+class _Common(NamedTuple):
+    """The numbers of weights and of arrays of a common network, and the products of one sample."""
+
+    weights: int
+    arrays: int
+    products: list[Product]
+
+
+def _common(spec: RunSpec) -> _Common:
+    return _of_common(spec.net, spec.params, _width(spec), spec.encoding, spec.variant)
+
+
+@cache
+def _of_common(name: NetName, params: Params, width: int, encoding: Encoding, variant: Variant) -> _Common:
+    net = eqx.filter_eval_shape(lambda: build(name, params, width, encoding=encoding, variant=variant))
+    x = jax.ShapeDtypeStruct((1, params.d, channels(params, encoding)), "float32")
+    arrays = jax.tree.leaves(net)
+    weights = sum(one.size for one in arrays) - sum(one.size for one in net.statistics())
+    return _Common(weights, len(arrays), products(lambda net, x: net(x), net, x))
 
 
 def _batch(spec: RunSpec) -> int:

@@ -75,8 +75,8 @@ def pstar_content(answered: Answer, store: str) -> dict[str, Any]:
         "unconverged": answered.unconverged,
         "computed": answered.computed,
         "search": question.rule,
-        "prediction": prediction.value,
-        "prediction_formula": f"{prediction.formula} ({prediction.source})",
+        "prediction": None if prediction is None else prediction.value,
+        "prediction_formula": None if prediction is None else f"{prediction.formula} ({prediction.source})",
         "paper": None if paper is None else {"P_star": paper.P_star, "bracket": [paper.low, paper.high]},
         "net": question.spec.net,
         "width": question.spec.width,
@@ -104,7 +104,8 @@ def pstar_text(content: dict[str, Any]) -> str:
         ends = found["interval"] or (None, None)
         interval = f"  [{_shown_P(ends[0])}, {_shown_P(ends[1])}], {found['interval_kind']}"
         lines.append(f"{name} = {found['threshold']}:  {value}{interval}")
-    lines.append(f"prediction {content['prediction']:,.0f} = {content['prediction_formula']}")
+    if content["prediction"] is not None:
+        lines.append(f"prediction {content['prediction']:,.0f} = {content['prediction_formula']}")
     if content["paper"] is not None:
         low, high = content["paper"]["bracket"]
         lines.append(

@@ -93,7 +93,7 @@ def check_fit(name: NetName, params: Params, width: int, variant: Variant = "usu
     Raises
     ------
     ArgumentError
-        If the width is below 1, or the inputs are too short for the pools of a common network.
+        If the width is below 1, or a common network cannot have it, or the inputs are too short for its pools.
     """
     check_integer("width", width, least=1)
     if name in COMMON:
@@ -122,13 +122,13 @@ def build(
     ----------
     name
         ``"cnn"``, ``"lcn"`` or ``"fcn"``, or one of the common networks ``"vgg11"``, ``"vgg16"``,
-        ``"resnet18"``, ``"resnet34"``.
+        ``"resnet18"``, ``"resnet34"``, ``"efficientnetb0"``.
     params
         The numbers of the model: they fix depth, patches and classes; for a common network the length of its
         inputs and the classes.
     width
         Channels h of a hidden layer; the published width unless given. A common network has its usual numbers
-        of channels at width 64, and times width/64 at others.
+        of channels at width 64, and times width/64 at others, a multiple of 8 for ``"efficientnetb0"``.
     seed
         Any integer from 0 to 2^64 - 1.
     bias
@@ -142,7 +142,8 @@ def build(
         The encoding of the inputs, which fixes the channels that enter.
     variant
         ``"usual"``, or ``"published"`` for a common network as the published code ran it: a ResNet averages
-        over pools of 4 positions, which drop the fifth of 5.
+        over pools of 4 positions, which drop the fifth of 5, and an EfficientNet has no drop-connect. There is
+        none of a VGG, which was run as usual.
     dtype
         Type of the weights: ``"float32"``, or ``"float64"`` where JAX is set to 64 bits.
 

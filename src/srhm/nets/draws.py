@@ -8,6 +8,7 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from ..randomness import Key, threefry2x32
@@ -31,13 +32,15 @@ class _Draws:
     def __init__(self, key: Key, dtype: Any) -> None:
         self._key, self._dtype = key, dtype
 
-    def _next(self, *shape: int) -> Array:
+    def _next(self, shape: tuple[int, ...], scale: float = 1.0) -> Array:
         pair = np.arange(2, dtype=np.uint32)
         first, second = threefry2x32(self._key, np.zeros_like(pair), pair, rounds=20)
         self._key, key = Key(first[0], second[0]), Key(first[1], second[1])
         count = math.prod(shape)
         pieces = [type(self).law(key, np.uint32(start), self._dtype) for start in range(0, count, _PIECE)]
-        return jnp.concatenate(pieces)[:count].reshape(shape)
+        # NumPy compiles nothing for a new shape; traced pieces are not for it.
+        xp = jnp if isinstance(pieces[0], Tracer) else np
+        return jnp.asarray(xp.concatenate(pieces)[:count].reshape(shape) * pieces[0].dtype.type(scale))
 
 
 def _symmetric(key: Key, start: Any, dtype: Any) -> Float[Array, " number"]:
@@ -71,7 +74,7 @@ class Normals(_Draws):
 
     def __call__(self, *shape: int) -> Array:
         """Draw the next array."""
-        return self._next(*shape)
+        return self._next(shape)
 
     def hidden(self, init: Init, *shape: int) -> Array:
         """Draw hidden weights, or set them to 1 in the homogeneous net."""
@@ -85,7 +88,7 @@ class Uniforms(_Draws):
 
     def __call__(self, bound: float, *shape: int) -> Array:
         """Draw the next array, uniform in (-bound, bound)."""
-        return jnp.asarray(bound, self._dtype) * self._next(*shape)
+        return self._next(shape, bound)
 
     def fan_in(self, entering: int, *shape: int) -> Array:
         """Draw as PyTorch does for a unit that `entering` numbers enter: U(+-entering^(-1/2))."""

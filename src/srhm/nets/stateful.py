@@ -1,6 +1,7 @@
 """Networks that change by being shown data: batch normalisation keeps statistics beside the weights."""
 
 from abc import abstractmethod
+from typing import Any
 
 import equinox as eqx
 import numpy as np
@@ -38,6 +39,10 @@ class StatefulNetwork(eqx.Module):
         key
             Key of what is drawn at random, such as dropout.
         """
+
+    @abstractmethod
+    def statistics(self) -> list[Any]:
+        """Return the arrays that training sets and gradient descent does not."""
 
     def __call__(
         self, x: Float[Array | np.ndarray, "sample position channel"]

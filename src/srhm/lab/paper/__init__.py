@@ -2,6 +2,15 @@
 
 from .published import Published, Series, published, published_series
 from .settings import Setting, model
-from .thresholds import thresholds
+from .thresholds import chosen_thresholds, thresholds
 
-__all__ = ["Published", "Series", "Setting", "model", "published", "published_series", "thresholds"]
+__all__ = [
+    "Published",
+    "Series",
+    "Setting",
+    "chosen_thresholds",
+    "model",
+    "published",
+    "published_series",
+    "thresholds",
+]

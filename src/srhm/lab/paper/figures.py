@@ -6,6 +6,7 @@ from typing import Literal
 
 from ...errors import ArgumentError
 from ...nets import NetName
+from ...params import Params
 from ...protocol import Protocol
 from .settings import Setting, model
 
@@ -85,7 +86,7 @@ _CNN_3 = (
     *_each("cnn", (4,), (0, 1, 2), 3, s=3),
 )
 _FCN = (*_each("fcn", (6, 8), (0, 1, 2), 2), *_each("fcn", (4, 6, 8), (0, 1, 2), 3))
-_COMMON: tuple[NetName, ...] = ("vgg11", "vgg16", "resnet18", "resnet34", "efficientnetb0")  # pyright: ignore
+_COMMON: tuple[NetName, ...] = ("vgg11", "vgg16", "resnet18", "resnet34", "efficientnetb0")
 _IMAGE = model(10, 2)
 """Length 36, 10 channels: the model of the figures with common networks."""
 
@@ -129,14 +130,12 @@ _BATCHES = tuple(
     Setting("cnn", model(6, s0), protocol=Protocol(batch_per_class=size)) for s0 in (1, 2) for size in (4, 21)
 )
 
-_PUBLISHED = tuple(
-    Setting(net, params, protocol=Protocol.published(params))
-    for net, params in (
-        ("lcn", model(4, 0)), ("lcn", model(6, 0)), ("cnn", model(4, 0)), ("fcn", model(6, 0)), ("lcn", model(4, 1)),
-    )
+_OVERLAPPING: tuple[tuple[NetName, Params], ...] = (
+    ("lcn", model(4, 0)), ("lcn", model(6, 0)), ("cnn", model(4, 0)), ("fcn", model(6, 0)), ("lcn", model(4, 1)),
 )  # fmt: skip
+_PUBLISHED = tuple(Setting(net, params, protocol=Protocol.published(params)) for net, params in _OVERLAPPING)
 """Where P_max is small, a test set that overlaps the training set makes the most of a difference."""
-_PROBED = tuple(Setting(net, model(6, 1), probe=True) for net in ("lcn", "cnn"))
+_PROBED = (Setting("lcn", model(6, 1), probe=True), Setting("cnn", model(6, 1), probe=True))
 _RULES = tuple(
     Setting(net, replace(model(6, 1), **change))  # pyright: ignore[reportArgumentType]
     for net in ("cnn", "lcn")

@@ -9,7 +9,7 @@ from ...params import Params
 from ..paper import Setting, thresholds
 from ..paper.tiers import Tier
 from ..questions import Answer, Question
-from ..runs import Run, RunSpec, Seeds
+from ..runs import Run, RunSpec, Seeds, largest_P
 from ..store import Store
 
 _CLOSED, _NEAR = 0.10, 1.0
@@ -106,11 +106,12 @@ class Measured:
         return None
 
     def _combined(self, name: str, threshold: float, within: float) -> SampleComplexity:
-        question = Question(self.spec, len(self.runs), thresholds={name: threshold})
-        bounds = {"smallest": self.spec.params.n_c, "largest": question.largest, "within": within}
+        assert self.spec.P_test is not None  # filled in by RunSpec
+        least, most = self.spec.params.n_c, largest_P(self.spec.params, self.spec.protocol, self.spec.P_test)
+        start = min(max(self.setting.expected, least), most)
         crossings = []
         for runs in self.runs:
-            search = Search(question.search().start, thresholds={name: threshold}, **bounds)
+            search = Search(start, thresholds={name: threshold}, smallest=least, largest=most, within=within)
             for run in runs:
                 search.tell(run.spec.P, {name: run.metrics.get(name)})
             crossings.append(search.crossing(name))

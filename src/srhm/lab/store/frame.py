@@ -19,7 +19,7 @@ _TYPES: dict[str, str] = (
     {"hash": "string"}
     | dict.fromkeys(_MODEL, "int64")
     | {"sparsity": "string", "net": "string", "width": "int64", "P": "int64", "P_test": "int64"}
-    | dict.fromkeys(("encoding", "bias", "init", "shared_layers"), "string")
+    | dict.fromkeys(("encoding", "bias", "init", "shared_layers", "variant"), "string")
     | {"record": "bool", "probe": "bool"}
     | {f"seed_{role}": "uint64" for role in ("grammar", "samples", "network", "order")}
     | {
@@ -107,9 +107,15 @@ def _batches(arrow: Any, rows: Iterable[Row], types: dict[str, str]) -> Iterator
 def _flat(row: Row, types: dict[str, str]) -> dict[str, Any]:
     """Return a row with a value for every column, of its type or None."""
     spec = row.spec
-    flat: dict[str, Any] = {**spec["params"], **spec, **row._mapping, "record": spec["record"]}
-    flat["shared_layers"] = "".join(map(str, spec.get("shared_layers", ())))
-    flat["probe"] = spec.get("probe", False)
+    flat: dict[str, Any] = {
+        "variant": "usual",
+        "probe": False,
+        **spec["params"],
+        **spec,
+        **row._mapping,
+        "record": spec["record"],
+        "shared_layers": "".join(map(str, spec.get("shared_layers", ()))),
+    }
     flat |= {f"seed_{role}": seed for role, seed in spec["seeds"].items()}
     flat |= {f"protocol_{name}": value for name, value in spec["protocol"].items()}
     flat |= {_metric(name): value for name, value in row.metrics.items()}

@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float
 from ...randomness import Key
 from ..stateful import StatefulNetwork
 from .convolution import Positions
+from .normalisation import norms
 from .passes import Evaluation, Training
 
 Variant = Literal["usual", "published"]
@@ -56,6 +57,10 @@ class CommonNetwork(StatefulNetwork):
         way = Training(valid, key)
         output = self.forward(x, way)
         return output, way.taken_in(self)
+
+    def statistics(self) -> list[Any]:
+        """Return the running statistics of all normalisations."""
+        return [array for norm in norms(self) for array in (norm.mean, norm.variance)]
 
 
 def relu_node(x: Any, way: Evaluation) -> Any:

@@ -3,7 +3,9 @@
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from .convolution import Positions
@@ -37,7 +39,7 @@ class BatchNorm(eqx.Module):
     @classmethod
     def fresh(cls, channels: int, dtype: Any) -> "BatchNorm":
         """Return a normalisation before training."""
-        zero, one = jnp.zeros(channels, dtype), jnp.ones(channels, dtype)
+        zero, one = (jnp.asarray(fill(channels, dtype)) for fill in (np.zeros, np.ones))
         return cls(one, zero, zero, one)
 
     def __call__(self, x: Positions) -> Positions:
@@ -71,3 +73,9 @@ class BatchNorm(eqx.Module):
 
 def _blend(running: Any, new: Any) -> Any:
     return (1 - MOMENTUM) * running + MOMENTUM * new
+
+
+def norms(net: Any) -> list[BatchNorm]:
+    """Return all normalisations of a network, in order."""
+    parts = jax.tree.leaves(net, is_leaf=lambda part: isinstance(part, BatchNorm))
+    return [part for part in parts if isinstance(part, BatchNorm)]

@@ -3,11 +3,11 @@
 A network writes its forward pass once, and asks the pass for what differs between the two.
 """
 
+import math
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool
 
 from ...randomness import Key, threefry2x32
@@ -44,7 +44,7 @@ class Training(Evaluation):
     valid
         The samples that the statistics are of, [sample].
     key
-        Key of what is dropped: each drop has a key of its own, by its number.
+        Key of what is dropped: drop k draws the words (entry, k).
     """
 
     def __init__(self, valid: Bool[Array, " sample"], key: Key) -> None:
@@ -70,11 +70,10 @@ class Training(Evaluation):
         axes
             Leading axes over which is drawn; what they share, such as all of a sample at 1, is dropped as one.
         """
-        key = Key(*threefry2x32(self._key, jnp.uint32(self._drops), jnp.uint32(0)))
-        self._drops += 1
         drawn, shared = x.shape[:axes], (1,) * (x.ndim - axes)
-        number = jnp.arange(int(np.prod(drawn)), dtype=jnp.uint32)
-        word = threefry2x32(key, number, jnp.zeros_like(number))[0]
+        number = jnp.arange(math.prod(drawn), dtype=jnp.uint32)
+        word = threefry2x32(self._key, number, jnp.uint32(self._drops))[0]
+        self._drops += 1
         kept = (word >= jnp.uint32(round(rate * 2**32))).reshape(drawn + shared)
         return jnp.where(kept, x / (1 - rate), jnp.zeros_like(x))
 

@@ -1,0 +1,123 @@
+"""EfficientNetB0 (Tan & Le 2019) in one dimension, in the form for small inputs."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+from jaxtyping import Array, Float
+
+from ...errors import ArgumentError
+from ...params import Params
+from ...randomness import Key
+from ..draws import Uniforms
+from .convolution import Images, Positions
+from .linear import Linear
+from .network import BASE_WIDTH, CommonNetwork, Variant
+from .passes import Evaluation
+from .unit import Unit
+
+_STEM = 32
+_STAGES = (
+    (1, 1, 16, 3, 1),
+    (2, 6, 24, 3, 2),
+    (2, 6, 40, 5, 2),
+    (3, 6, 80, 3, 2),
+    (3, 6, 112, 5, 1),
+    (4, 6, 192, 5, 2),
+    (1, 6, 320, 3, 1),
+)
+"""Of each stage: its blocks, their expansion, channels at the usual width, kernel, and the stride of the first."""
+_SQUEEZE = 4
+"""The squeezed channels are those that enter the block over this, rounded down."""
+_DROPOUT, _DROP_CONNECT = 0.2, 0.2
+_STEP = 8
+"""All numbers of channels are multiples of this."""
+
+
+class Gate(eqx.Module):
+    """Squeeze and excitation: a factor for each channel, from the means of all of them over positions."""
+
+    squeeze: Linear
+    excite: Linear
+
+    def __call__(self, x: Positions, way: Evaluation) -> Float[Array, "sample channel"]:
+        """Return the factors."""
+        squeezed = swish(self.squeeze(x.mean(axis=1)), way)
+        return way.node(jax.nn.sigmoid(self.excite(squeezed)))
+
+
+class InvertedBlock(eqx.Module):
+    """More channels, a convolution of each of them, gates, fewer channels; added to the input if shapes agree."""
+
+    expand: Unit | None
+    depthwise: Unit
+    gate: Gate
+    project: Unit
+    adds: bool = eqx.field(static=True)
+    drop_rate: float = eqx.field(static=True)
+    """Probability that training leaves the block out for a sample, where it is added to its input."""
+
+    def __call__(self, x: Positions, way: Evaluation) -> Images:
+        """Return the activations of the block."""
+        y = x if self.expand is None else swish(self.expand(x, way), way)
+        y = swish(self.depthwise(y, way), way)
+        y = self.project(y * self.gate(y, way)[:, None], way)
+        if not self.adds:
+            return y
+        return x + (way.drop(y, self.drop_rate, axes=1) if self.drop_rate > 0 else y)
+
+
+class EfficientNet(CommonNetwork):
+    """A convolution of 3, seven stages of blocks, a mean over positions, dropout, a linear map."""
+
+    stem: Unit
+    blocks: tuple[InvertedBlock, ...]
+    readout: Linear
+
+    def forward(self, x: Positions, way: Evaluation) -> Float[Array, "sample class_"]:
+        """Return the outputs of one pass."""
+        x = swish(self.stem(x, way), way)
+        for block in self.blocks:
+            x = block(x, way)
+        return self.readout(way.drop(x.mean(axis=1), _DROPOUT, axes=2))
+
+
+def swish(x: Any, way: Evaluation) -> Any:
+    """Return x sigmoid(x), whose node is the sigmoid, as published."""
+    return x * way.node(jax.nn.sigmoid(x))
+
+
+def efficientnet(
+    params: Params, width: int, key: Key, channels: int, dtype: Any, variant: Variant
+) -> EfficientNet:
+    """Draw an EfficientNetB0 (docs, networks.md); see :func:`srhm.nets.build`."""
+    uniform, entering, blocks = Uniforms(key, dtype), _STEM * width // BASE_WIDTH, []
+    stem = Unit.draw(uniform, channels, entering, 3)
+    last = _DROP_CONNECT if variant == "usual" else 0.0
+    total = sum(count for count, *_ in _STAGES)
+    for count, expansion, usual, kernel, stride in _STAGES:
+        leaving = usual * width // BASE_WIDTH
+        for number in range(count):
+            step = stride if number == 0 else 1
+            rate = last * len(blocks) / total
+            blocks.append(_block(uniform, entering, expansion, leaving, kernel, step, rate))
+            entering = leaving
+    return EfficientNet(stem, tuple(blocks), Linear.draw(uniform, entering, params.n_c))
+
+
+def _block(
+    uniform: Uniforms, entering: int, expansion: int, leaving: int, kernel: int, stride: int, rate: float
+) -> InvertedBlock:
+    inner, squeezed = expansion * entering, max(1, entering // _SQUEEZE)
+    expand = Unit.draw(uniform, entering, inner, 1) if expansion > 1 else None
+    depthwise = Unit.draw_depthwise(uniform, inner, kernel, stride=stride)
+    gate = Gate(Linear.draw(uniform, inner, squeezed), Linear.draw(uniform, squeezed, inner))
+    project = Unit.draw(uniform, inner, leaving, 1)
+    return InvertedBlock(expand, depthwise, gate, project, stride == 1 and entering == leaving, rate)
+
+
+def check_efficientnet(name: str, width: int) -> None:
+    """Refuse a width at which a number of channels would not be whole."""
+    if width % _STEP:
+        problem = f"gives {name} no whole numbers of channels"
+        raise ArgumentError("width", width, problem, f"Use a multiple of {_STEP}")
