@@ -1,7 +1,8 @@
 """All benchmarks of this project in one run: make bench, or python benchmarks/run.py [part ...].
 
-Parts: sampling, steps, searches, memory, laboratory; all unless named. Every part is measured in processes of its
-own, one after the other. Writes benchmarks/results/PART.json, and benchmarks/results/table.md from all of them.
+Parts: sampling, inference, steps, searches, memory, laboratory; all unless named. Every part is measured in
+processes of its own, one after the other. Writes benchmarks/results/PART.json, and benchmarks/results/table.md from
+all of them.
 """
 
 import json
@@ -16,7 +17,7 @@ import srhm
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
-PARTS = ("sampling", "steps", "searches", "memory", "laboratory")
+PARTS = ("sampling", "inference", "steps", "searches", "memory", "laboratory")
 
 
 def measured(part: str) -> dict:
@@ -167,8 +168,28 @@ def laboratory_rows(rows: list[dict]) -> list[list[str]]:
     return table
 
 
+def inference_rows(rows: list[dict]) -> list[list[str]]:
+    table = []
+    for row in rows:
+        if row["what"] == "brute force":
+            figure = f"{row['times_faster']:g} × faster than the sum over all {row['P_max']:,} derivations"
+            table.append(["class posterior, v=3, L=2, s=2, s0=1", "", figure, ""])
+            continue
+        what = f"{row['what']} of 10,000 inputs, v=10, L=3, s=2, s0=2, {row['sparsity']}"
+        for how, seconds in (("NumPy", row["numpy_s"]), ("compiled", row["jax_s"])):
+            goal = row["what"] == "posterior"
+            figure = f"{seconds:g} s of work"
+            if how == "NumPy":
+                figure += f", {row['times_faster_than_one_by_one']:g} × faster than one by one"
+            table.append(
+                [f"{what}, {how}", "≤ 10 s" if goal else "", figure, met(10, seconds) if goal else ""]
+            )
+    return table
+
+
 ROWS = {
     "sampling": sampling_rows,
+    "inference": inference_rows,
     "steps": steps_rows,
     "searches": searches_rows,
     "memory": memory_rows,

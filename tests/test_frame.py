@@ -25,7 +25,7 @@ DIRECT = {
     "encoding": "params",
     "stream": "derivation permutation",
     "dataset": "stream encoding",
-    "inference": "derivation",
+    "inference": "dataset",
     "nets": "encoding randomness",
     "protocol": "params",
     "checkpoint": "errors files",

@@ -21,7 +21,16 @@ STREAM_VERSION = 1
 _ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
 _PARITY = 0x1BD11BDA
 
-_ROLES = {"grammar": 1, "samples": 2, "network": 3, "order": 4, "transformation": 5, "test": 6}
+_ROLES = {
+    "grammar": 1,
+    "samples": 2,
+    "network": 3,
+    "order": 4,
+    "transformation": 5,
+    "test": 6,
+    "channel": 7,
+    "posterior": 8,
+}
 """What a seed is used for. The numbers are part of the stream and never change."""
 
 
@@ -76,7 +85,8 @@ def role_key(seed: int, role: str) -> Key:
     seed
         Any integer from 0 to 2^64 - 1.
     role
-        One of ``"grammar"``, ``"samples"``, ``"network"``, ``"order"``, ``"transformation"``, ``"test"``.
+        One of ``"grammar"``, ``"samples"``, ``"network"``, ``"order"``, ``"transformation"``, ``"test"``,
+        ``"channel"``, ``"posterior"``.
 
     Raises
     ------

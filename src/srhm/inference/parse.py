@@ -1,13 +1,13 @@
-"""Exact inference: from an input back to the choices that made it."""
+"""The exact parse: from a clean input back to the choices that made it."""
 
 from typing import Any
 
 import numpy as np
 from jaxtyping import Integer
 
-from .derivation import Derivation, placement_of
-from .errors import ArgumentError
-from .grammar import Grammar
+from ..derivation import Derivation, placement_of
+from ..errors import ArgumentError
+from ..grammar import Grammar
 
 
 def parse(grammar: Grammar, inputs: Integer[Any, "sample position"]) -> Derivation:

@@ -1,0 +1,186 @@
+"""Sparsity B inside one patch: the children take any places in their order, so a walk over the places sums them.
+
+The walk has a step for each place and stands at (k, j) when k children and j blanks lie behind it: the k-th child
+has place k + j - 1, counted from 0, or so has the j-th blank. Rules that begin alike share the walk up to there.
+"""
+
+from math import log
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Integer
+
+from ..params import Params
+from ..randomness import scan
+from .groups import Groups, group, sum_groups
+from .log_domain import Semiring, information, share
+from .picks import Pick
+
+
+class Beginning(NamedTuple):
+    """The first k features of the rules, each kind once.
+
+    Attributes
+    ----------
+    feature
+        The last of the features.
+    shorter
+        The first k - 1, by number.
+    by_feature, by_shorter
+        Those that agree in the one or in the other.
+    """
+
+    feature: Integer[Any, " beginning"]
+    shorter: Integer[Any, " beginning"]
+    by_feature: Groups
+    by_shorter: Groups
+
+
+class Table(NamedTuple):
+    """The tuple of each rule, and the beginnings of length 1 to s; the last are the rules themselves."""
+
+    tuples: Integer[Any, "rule s"]
+    beginnings: tuple[Beginning, ...]
+
+
+class Inside(NamedTuple):
+    """The walks over the patches.
+
+    Attributes
+    ----------
+    blank
+        log p(what was received below a place | it is blank), [place, node, sample].
+    by_child, reached
+        For k = 1 .. s, and for k = 0 .. s: log p(what was received below the places passed | beginning),
+        [j, node, beginning, sample]; of the walks to (k, j) that end with the child, and of all.
+    """
+
+    blank: Float[Any, "place node sample"]
+    by_child: tuple[Float[Any, "j node beginning sample"], ...]
+    reached: tuple[Float[Any, "j node beginning sample"], ...]
+
+
+def table(params: Params, tuples: Integer[np.ndarray, "rule s"]) -> Table:
+    """Return what is looked up of the tuples of a level.
+
+    All v^k beginnings are listed while they are fewer than the rules, then one for each rule, so that the sizes
+    do not depend on the grammar.
+    """
+    rules, beginnings = len(tuples), []
+    number = np.zeros(rules, np.int32)  # which beginning each rule has
+    for k in range(1, params.s + 1):
+        many = params.v**k
+        count_shorter = params.v ** (k - 1) if params.v ** (k - 1) < rules else rules
+        if k < params.s and many < rules:
+            feature = np.arange(many, dtype=np.int32) % np.int32(params.v)
+            shorter = np.arange(many, dtype=np.int32) // np.int32(params.v)
+            number = number * np.int32(params.v) + tuples[:, k - 1]
+        else:
+            feature, shorter = tuples[:, k - 1], number
+            number = np.arange(rules, dtype=np.int32)
+        by_feature, by_shorter = group(feature, params.v), group(shorter, count_shorter)
+        beginnings.append(Beginning(feature, shorter, by_feature, by_shorter))
+    return Table(tuples, tuple(beginnings))
+
+
+def ascend(
+    params: Params, table: Table, patches: Float[Any, "node place symbol sample"], semiring: Semiring
+) -> tuple[Inside, Float[Any, "node rule sample"]]:
+    """Walk all beginnings over the places."""
+    xp = patches.__array_namespace__()
+    places = xp.moveaxis(patches, 1, 0)
+    blank = places[:, :, params.v]
+    blanks = params.patch - params.s
+
+    def step(before: Any, blank: Any, child: Any) -> tuple[Any, tuple[Any]]:
+        here = semiring.plus(before + blank[:, None], child)
+        return here, (here,)
+
+    start = [xp.zeros_like(blank[0])]
+    for j in range(blanks):
+        start.append(start[-1] + blank[j])
+    by_child, reached = [], [xp.stack(start)[:, :, None]]
+    for k, beginning in enumerate(table.beginnings, 1):
+        shorter = xp.take(reached[-1], beginning.shorter, axis=2, mode="clip")
+        child = xp.take(places[k - 1 : k + blanks], beginning.feature, axis=2, mode="clip")
+        by_child.append(shorter + child)
+        reached.append(_walk(xp, step, by_child[-1][0], blank[k : k + blanks], by_child[-1][1:]))
+    return Inside(blank, tuple(by_child), tuple(reached)), reached[-1][-1] - log(params.placements)
+
+
+def descend(
+    params: Params,
+    table: Table,
+    inside: Inside,
+    rules: Float[Any, "node rule sample"],
+    blank: Float[Any, "node sample"],
+) -> tuple[Float[Any, "node place symbol sample"], Float[Any, " sample"]]:
+    """Walk back from the whole rules, each step split by what either way there has of the sum."""
+    xp, blanks = rules.__array_namespace__(), params.patch - params.s
+
+    def step(after: Any, arriving: Any, by_blank: Any) -> tuple[Any, tuple[Any]]:
+        here = arriving + after * by_blank
+        return here, (here,)
+
+    features, absent, told = 0.0, blank[None], xp.zeros_like(blank[0])
+    arriving = xp.concatenate([xp.zeros((blanks, *rules.shape), rules.dtype), rules[None]])
+    for k in range(params.s, 0, -1):
+        beginning, by_child, reached = table.beginnings[k - 1], inside.by_child[k - 1], inside.reached[k]
+        by_blank = reached[:-1] + inside.blank[k : k + blanks, :, None]
+        back = share(by_blank, reached[1:])
+        rows = xp.flip(arriving[:-1], axis=0), xp.flip(back, axis=0)
+        here = xp.flip(_walk(xp, step, arriving[-1], *rows), axis=0)
+        child = here * share(by_child, reached)  # goes from (k, j) to (k - 1, j)
+        back = here[1:] * back  # and from (k, j) to (k, j - 1)
+        features = features + _at(params, k - 1, sum_groups(child, beginning.by_feature))
+        absent = absent + _at(params, k, back.sum(axis=2))
+        arriving = sum_groups(child, beginning.by_shorter)
+        told = told + information(child, by_child, reached).sum(axis=(0, 1, 2))
+        told = told + information(back, by_blank, reached[1:]).sum(axis=(0, 1, 2))
+    # All places before the first child are blank: place j for every walk that ends at (0, j + 1) or beyond.
+    ahead = xp.flip(xp.cumsum(xp.flip(arriving[1:, :, 0], axis=0), axis=0), axis=0)
+    absent = absent + _at(params, 0, ahead)
+    return xp.moveaxis(xp.concatenate([features, absent[:, :, None]], axis=2), 0, 1), told
+
+
+def _walk(xp: Any, step: Any, first: Any, *rows: Any) -> Any:
+    """What stands at j = 0, 1, ..., one step of the walk after another."""
+    if not len(rows[0]):
+        return first[None]
+    return xp.concatenate([first[None], scan(xp, step, first, *rows)[1][0]])
+
+
+def _at(params: Params, place: int, values: Any) -> Any:
+    """Values [place, ...] from one place on, and zeros at the others."""
+    xp, shape = values.__array_namespace__(), values.shape[1:]
+    parts = place, params.patch - place - len(values)
+    before, behind = (xp.zeros((part, *shape), values.dtype) for part in parts)
+    return xp.concatenate([before, values, behind])
+
+
+def settle(
+    params: Params,
+    table: Table,
+    inside: Inside,
+    node: Integer[Any, "node derivation"],
+    rule: Integer[Any, "node derivation"],
+    pick: Pick,
+    sample: Integer[Any, "1 derivation"],
+) -> Integer[Any, "node derivation s"]:
+    """Pick a place for each child of a rule, the last one first."""
+    xp = node.__array_namespace__()
+    blank = xp.moveaxis(inside.blank[:, node, sample], 0, -1)  # [node, derivation, place]
+    places = xp.arange(params.patch, dtype=np.int32)
+    before = xp.arange(params.patch - params.s + 1, dtype=np.int32)
+    j, beginning, offsets = xp.full_like(node, params.patch - params.s), rule, []
+    for k in range(params.s, 0, -1):
+        walks = inside.by_child[k - 1][:, node, beginning, sample]  # [j, node, derivation]
+        end = (j + np.int32(k))[None, :, :, None]
+        start = (before + np.int32(k))[:, None, None, None]
+        behind = (places[None, None, None, :] >= start) & (places[None, None, None, :] < end)
+        behind = xp.where(behind, blank[None], xp.zeros_like(blank)[None]).sum(axis=-1)
+        weights = xp.where(before[:, None, None] <= j[None], walks + behind, -np.inf)
+        j = pick(weights, k)
+        offsets.append(j + np.int32(k - 1))
+        beginning = xp.take(table.beginnings[k - 1].shorter, beginning, mode="clip")
+    return xp.stack(offsets[::-1], axis=-1)

@@ -1,0 +1,57 @@
+"""From the class down along single derivations, each choice picked by what went up."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from jaxtyping import Integer
+
+from ..derivation import Derivation, placement_of
+from ..params import Params
+from .picks import Pick
+from .spread import spread_of
+from .upward import Upward
+
+
+def backtrack(
+    params: Params,
+    tables: tuple[Any, ...],
+    upward: Upward,
+    picks: Callable[[int], Pick],
+    sample: Integer[Any, " derivation"],
+) -> Derivation:
+    """Pick the class, then the rule and the placement of every node. Here derivations have their number last.
+
+    Parameters
+    ----------
+    params, tables
+        The numbers of the model, and what is looked up of its rules.
+    upward
+        All that went up: with sums to draw from the posterior, with maxima to find its maximum.
+    picks
+        The way to pick at each level l, and at L + 1 for the class.
+    sample
+        Which sample each derivation is of.
+    """
+    xp, spread = upward.classes.__array_namespace__(), spread_of(params)
+    symbols = picks(params.L + 1)(upward.classes[:, sample][:, None], 0)
+    label, sample = symbols[0], sample[None, :]
+    places = xp.zeros_like(symbols)
+    rules, placements = [], []
+    for level in range(params.L, 0, -1):
+        rung, table, pick = upward.rungs[level - 1], tables[level - 1], picks(level)
+        weights = rung.rules[places, symbols, :, sample]  # [node, derivation, m]
+        choice = pick(xp.moveaxis(weights, -1, 0), 0)
+        rule = symbols * np.int32(params.m) + choice
+        offsets = spread.settle(params, table, rung.inside, places, rule, pick, sample)
+        rules.insert(0, choice)
+        placements.insert(0, placement_of(params, offsets))
+        features = xp.take(table.tuples, rule, axis=0, mode="clip")
+        places = _in_order(xp, places[:, :, None] * np.int32(params.patch) + offsets)
+        symbols = _in_order(xp, features)
+    return Derivation(label, tuple(rules), tuple(placements))
+
+
+def _in_order(xp: Any, children: Any) -> Any:
+    """The children of all nodes, [node, derivation, s], in the order of their positions."""
+    return xp.moveaxis(children, 2, 1).reshape(-1, children.shape[1])

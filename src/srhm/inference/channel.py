@@ -1,0 +1,156 @@
+"""What happens to an input before it is seen: some positions noisy, some masked; and what is then known of it."""
+
+from dataclasses import dataclass
+from math import log
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float, Integer, UInt32
+
+from ..errors import ArgumentError, check_integer
+from ..params import Params
+from ..randomness import Key, add_wide, below, fold, role_key, threefry2x32
+
+MASKED = -2
+"""The symbol of a position that is not seen. Features are 0 to v - 1, and a blank is -1."""
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A channel that hands on each position of an input by itself.
+
+    Parameters
+    ----------
+    noise
+        Probability epsilon that a position is replaced by a uniform draw of the v + 1 symbols, blank and old
+        symbol included: 0, unless given, to 1.
+    masked
+        Probability that a position is then masked: 0, unless given, to 1.
+
+    Raises
+    ------
+    ArgumentError
+        If a number is no probability.
+
+    Examples
+    --------
+    >>> from srhm import Params
+    >>> params, inputs = Params(n_c=2, v=2, m=1, s=2, s0=1, L=1), np.array([[1, -1, -1, 0]])
+    >>> Channel(masked=0.5).transmit(params, inputs, seed=1)
+    array([[ 1, -1, -1, -2]], dtype=int32)
+    >>> np.exp(Channel(noise=0.3).evidence(params, inputs))[0].round(3)
+    array([[0.1, 0.8, 0.1],
+           [0.1, 0.1, 0.8],
+           [0.1, 0.1, 0.8],
+           [0.8, 0.1, 0.1]], dtype=float32)
+    """
+
+    noise: float = 0.0
+    masked: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("noise", "masked"):
+            value = getattr(self, name)
+            try:
+                good = 0.0 <= float(value) <= 1.0
+            except (TypeError, ValueError):
+                good = False
+            if not good:
+                raise ArgumentError(name, value, "is no probability", f"Use 0 <= {name} <= 1")
+            object.__setattr__(self, name, float(value))
+
+    @property
+    def lossless(self) -> bool:
+        """Whether every input arrives as it is."""
+        return self.noise == self.masked == 0.0
+
+    def transmit(
+        self, params: Params, inputs: Integer[Any, "sample position"], seed: int = 0, start: int = 0
+    ) -> Integer[Any, "sample position"]:
+        """Return what is received of inputs.
+
+        Two channels of one seed replace and mask the same positions first: those of the smaller probability
+        are among those of the larger.
+
+        Parameters
+        ----------
+        params
+            The numbers of the model.
+        inputs
+            Features with -1 on blanks (the ``"integer"`` encoding).
+        seed
+            Any integer from 0 to 2^64 - 1.
+        start
+            Number of the first sample: what becomes of it depends on the seed and this number alone.
+
+        Raises
+        ------
+        ArgumentError
+            If the inputs are no such array, or a number is out of range.
+        """
+        symbols = _checked(params, inputs, "inputs", least=-1)
+        xp, key = symbols.__array_namespace__(), role_key(seed, "channel")
+        start = check_integer("start", start, least=0, most=2**63)
+        sample = add_wide(start, xp.arange(symbols.shape[0], dtype=np.uint32)[:, None])
+        position = xp.arange(symbols.shape[1], dtype=np.uint32)[None, :]
+        # A word decides of a position, and another one is the new symbol.
+        keys = [Key(*threefry2x32(fold(key, role), position, np.uint32(0))) for role in range(2)]
+        replaced, symbol = threefry2x32(keys[0], *sample)
+        hidden, _ = threefry2x32(keys[1], *sample)
+        drawn = below(symbol, params.v + 1).astype(np.int32) - np.int32(1)
+        received = xp.where(_happens(replaced, self.noise), drawn, symbols)
+        return xp.where(_happens(hidden, self.masked), np.int32(MASKED), received)
+
+    def evidence(
+        self, params: Params, received: Integer[Any, "sample position"], dtype: Any = np.float32
+    ) -> Float[Any, "sample position symbol"]:
+        """Return log p(received | symbol) for every symbol at every position, symbol v being the blank.
+
+        A masked position says nothing: 0 for all. Else p = 1 - epsilon + epsilon / (v + 1) for the symbol
+        received and epsilon / (v + 1) for the others (without noise: log p = 0 and -inf).
+
+        Parameters
+        ----------
+        params
+            The numbers of the model.
+        received
+            Features, -1 for a blank, :data:`MASKED` where nothing was seen.
+        dtype
+            float32, unless given, or float64. JAX arrays need ``jax_enable_x64`` for the latter.
+
+        Raises
+        ------
+        ArgumentError
+            If `received` is no such array.
+        """
+        symbols = _checked(params, received, "received", least=MASKED)
+        xp, v = symbols.__array_namespace__(), params.v
+        other = self.noise / (v + 1)
+        table = np.full((v + 2, v + 1), log(other) if other else -np.inf, dtype)
+        np.fill_diagonal(table, log(1 - self.noise + other))
+        table[v + 1] = 0.0
+        rows = xp.where(symbols < 0, np.int32(v - 1) - symbols, symbols)
+        return xp.take(xp.asarray(table), rows, axis=0, mode="clip")
+
+
+def _happens(words: UInt32[Any, "..."], probability: float) -> Bool[Any, "..."]:
+    """Whether a random word decides for an event of some probability, a multiple of 2^-32."""
+    count = round(probability * 2**32)
+    return words <= np.uint32(count - 1) if count else words < np.uint32(0)
+
+
+def _checked(params: Params, symbols: Any, name: str, least: int) -> Integer[Any, "sample position"]:
+    """Return symbols in 32 bits; the values of NumPy arrays are looked at."""
+    symbols = symbols if hasattr(symbols, "__array_namespace__") else np.asarray(symbols)
+    if symbols.ndim != 2 or symbols.shape[1] != params.d or np.dtype(symbols.dtype).kind not in "iu":
+        raise ArgumentError(
+            name,
+            f"{symbols.dtype} of shape {symbols.shape}",
+            "is not an array of integers for each position",
+            f"Give [sample, {params.d}] integers",
+        )
+    if isinstance(symbols, np.ndarray):
+        wrong = symbols[(symbols < least) | (symbols >= params.v)]
+        if wrong.size:
+            raise ArgumentError(name, int(wrong[0]), "is no symbol", f"Use {least} to {params.v - 1}")
+    return symbols.astype(np.int32)

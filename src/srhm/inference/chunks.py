@@ -1,0 +1,129 @@
+"""Any number of samples, a fixed number at a time: little memory, and the same bits however they are batched."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from ..errors import ArgumentError
+from ..grammar import Grammar
+from ..params import Params
+from .spread import tables_of
+
+Kernel = Callable[..., Any]
+"""A function of the model's numbers, the tables of its rules, evidence [position, symbol, sample], the numbers
+of its samples [sample], and further arguments. It returns arrays with the samples last, in nested tuples."""
+
+_CACHE, _DEVICE = 2**18, 2**24
+"""Numbers in the largest array of a chunk: they fit the cache of a core, or fill a GPU."""
+
+_LEAST = 16
+"""Samples in the smallest chunk. Alone, a sample would have its sums taken in another order."""
+
+
+def in_chunks(kernel: Kernel, grammar: Grammar, evidence: Any, *arguments: Any) -> Any:
+    """Apply a kernel to the evidence of all samples; the results have the samples first.
+
+    NumPy arrays are computed at once. JAX arrays are computed by one compiled program, which can be part of
+    another one and has derivatives.
+
+    Raises
+    ------
+    ArgumentError
+        If the evidence has another shape or type, or (NumPy arrays only) is somewhere nan or +inf.
+    """
+    params, tables = grammar.params, tables_of(grammar)
+    if _namespace(params, evidence) is not np:
+        return _compiled(kernel, params)(tables, evidence, arguments)
+    size, parts = _size(params, _CACHE), []
+    for first in range(0, max(1, len(evidence)), size):
+        part = evidence[first : first + size]
+        padded = _samples_last(_padded(part, max(1, -(-len(part) // _LEAST)) * _LEAST))
+        rows = np.arange(first, first + padded.shape[-1], dtype=np.uint32)
+        done = kernel(params, tables, padded, rows, *arguments)
+        parts.append(mapped(lambda array: np.moveaxis(array, -1, 0), done))
+    return mapped(lambda *arrays: np.concatenate(arrays)[: len(evidence)], *parts)  # the last one is padded
+
+
+@lru_cache(maxsize=64)
+def _compiled(kernel: Kernel, params: Params) -> Callable[[Any, Any, Any], Any]:
+    import jax
+    import jax.numpy as jnp
+
+    size = _size(params, _CACHE if jax.default_backend() == "cpu" else _DEVICE)
+
+    def whole(tables: Any, evidence: Any, arguments: tuple[Any, ...]) -> Any:
+        samples = len(evidence)
+        chunks = max(1, -(-samples // size))
+        evidence = _padded(evidence, chunks * size).reshape(chunks, size, *evidence.shape[1:])
+        rows = jnp.arange(chunks * size, dtype=np.uint32).reshape(chunks, size)
+
+        def one(part: tuple[Any, Any]) -> Any:  # computed again for derivatives, which keeps memory small
+            return kernel(params, tables, _samples_last(part[0]), part[1], *arguments)
+
+        def samples_first(array: Any) -> Any:
+            array = jnp.moveaxis(array, -1, 1)
+            return array.reshape(chunks * size, *array.shape[2:])[:samples]
+
+        return mapped(samples_first, jax.lax.map(jax.checkpoint(one, prevent_cse=False), (evidence, rows)))
+
+    return jax.jit(whole)
+
+
+def mapped(function: Callable[..., Any], first: Any, *others: Any) -> Any:
+    """Apply a function to every array of nested tuples, or to the arrays in the same place of several."""
+    if not isinstance(first, tuple):
+        return function(first, *others)
+    parts = (mapped(function, *parts) for parts in zip(first, *others, strict=True))
+    return type(first)(*parts) if hasattr(first, "_fields") else tuple(parts)
+
+
+def _size(params: Params, room: int) -> int:
+    """Samples in a chunk: a power of 2, as many as fit, but enough to outweigh the start of each operation."""
+    largest = params.d * (params.v + 1)
+    for level in range(1, params.L + 1):
+        largest = max(largest, params.patch ** (params.L - level) * params.parents_at(level) * params.m)
+    return max(_LEAST, 1 << min(10, max(1, room // largest).bit_length() - 1))
+
+
+def _samples_last(evidence: Any) -> Any:
+    """Move the samples to the last axis, side by side in memory."""
+    evidence = evidence.__array_namespace__().moveaxis(evidence, 0, -1)
+    return np.ascontiguousarray(evidence) if isinstance(evidence, np.ndarray) else evidence
+
+
+def _padded(evidence: Any, size: int) -> Any:
+    """Add samples of which nothing was received."""
+    xp = evidence.__array_namespace__()
+    missing = size - len(evidence)
+    padding = xp.zeros((missing, *evidence.shape[1:]), evidence.dtype)
+    return xp.concatenate([evidence, padding]) if missing else evidence
+
+
+def _namespace(params: Params, evidence: Any) -> Any:
+    """Return the namespace of evidence that can be used."""
+    shape, dtype = getattr(evidence, "shape", None), getattr(evidence, "dtype", None)
+    wanted = f"Give floats of shape [sample, {params.d}, {params.v + 1}], as Channel.evidence does"
+    if shape is None or dtype is None or len(shape) != 3 or shape[1:] != (params.d, params.v + 1):
+        raise ArgumentError("evidence", f"{type(evidence).__name__} of shape {shape}", "does not fit", wanted)
+    if dtype not in (np.float32, np.float64):
+        raise ArgumentError("evidence", str(dtype), "is not float32 or float64", wanted)
+    xp = evidence.__array_namespace__()
+    if xp is np and not (evidence < np.inf).all():  # nor is nan below infinity
+        raise ArgumentError(
+            "evidence", float(evidence.max()), "is no log-likelihood", "Give numbers and -inf"
+        )
+    return xp
+
+
+def refuse_impossible(found: Float[Any, " sample"]) -> None:
+    """Raise an error where ln p(received) is -inf, if it is a NumPy array."""
+    if isinstance(found, np.ndarray) and (found == -np.inf).any():
+        raise ArgumentError(
+            "evidence",
+            f"sample {int(np.argmin(found))}",
+            "has probability zero: this grammar cannot have produced it",
+            "Give inputs of the same grammar, or a channel with noise",
+        )

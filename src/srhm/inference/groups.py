@@ -1,0 +1,44 @@
+"""Sums over groups of rows, by gathering: the same order of addition in every batch, on every device."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Integer
+
+
+class Groups(NamedTuple):
+    """The rows of an array, sorted into groups.
+
+    Attributes
+    ----------
+    members
+        The rows of each group, padded with zeros to one length.
+    real
+        Which members are none of the padding; None if there is no padding.
+    """
+
+    members: Integer[Any, "group member"]
+    real: Bool[Any, "group member"] | None
+
+
+def group(keys: Integer[np.ndarray, " row"], count: int) -> Groups:
+    """Sort rows into `count` groups by their keys 0 .. count - 1."""
+    sizes = np.bincount(keys, minlength=count)
+    length = sizes.max()
+    if (sizes < length).any():  # to one of a few lengths, so that many grammars share a compiled program
+        unit = 1 << max(0, int(length).bit_length() - 3)
+        length = -(-length // unit) * unit
+    members = np.zeros((count, length), np.int32)
+    real = np.arange(length) < sizes[:, None]
+    members[real] = np.argsort(keys, kind="stable")
+    return Groups(members, None if real.all() else real)
+
+
+def sum_groups(values: Float[Any, "*axes row sample"], groups: Groups) -> Float[Any, "*axes group sample"]:
+    """Add up the rows of every group."""
+    xp = values.__array_namespace__()
+    rows = xp.take(values, groups.members, axis=-2, mode="clip")
+    if groups.real is not None:
+        real = xp.asarray(groups.real).reshape(*[1] * (values.ndim - 2), *groups.real.shape, 1)
+        rows = xp.where(real, rows, xp.zeros_like(rows))
+    return rows.sum(axis=-2)

@@ -1,0 +1,96 @@
+"""Sums and maxima of probabilities held as logarithms. An impossible thing, -inf, makes no nan anywhere.
+
+That goes for derivatives too: wherever a -inf would meet another in a difference, a finite number stands in for
+one of them.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class Semiring(NamedTuple):
+    """How the ways to one and the same thing are put together.
+
+    Attributes
+    ----------
+    total
+        Of an array and an axis: all terms along the axis put together.
+    plus
+        Of two arrays: both put together.
+    """
+
+    total: Callable[[Any, int], Any]
+    plus: Callable[[Any, Any], Any]
+
+
+_FLOOR = -1e30  # below every log-probability
+
+
+def finite(values: Any) -> Any:
+    """Put a large negative number in place of -inf."""
+    return values.__array_namespace__().maximum(values, _FLOOR)
+
+
+def constant(values: Any) -> Any:
+    """Return the values as constants, of which no derivative is taken."""
+    if values.__array_namespace__() is np:
+        return values
+    from jax import lax
+
+    return lax.stop_gradient(values)
+
+
+def log_sum(terms: Any, axis: int) -> Any:
+    """Return log of the sum of exp(terms) along an axis, -inf where all terms are."""
+    xp = terms.__array_namespace__()
+    top = constant(finite(xp.max(terms, axis=axis)))
+    total = xp.sum(xp.exp(terms - xp.expand_dims(top, axis)), axis=axis)
+    possible = total > 0
+    return xp.where(possible, top + xp.log(xp.where(possible, total, xp.ones_like(total))), -np.inf)
+
+
+def log_plus(first: Any, second: Any) -> Any:
+    """Return log(exp(first) + exp(second)), -inf where both are."""
+    xp = first.__array_namespace__()
+    top, low = xp.maximum(first, second), xp.minimum(first, second)
+    return top + xp.log(1 + xp.exp(low - finite(top)))
+
+
+SUM = Semiring(log_sum, log_plus)
+"""Probabilities are added: the probability that any way was taken."""
+
+MAX = Semiring(
+    lambda terms, axis: terms.__array_namespace__().max(terms, axis=axis),
+    lambda first, second: first.__array_namespace__().maximum(first, second),
+)
+"""The larger probability is taken: the probability of the best way."""
+
+
+def share(terms: Any, total: Any) -> Any:
+    """Return exp(terms - total), what each term has of its total; 0 of a total of -inf."""
+    return terms.__array_namespace__().exp(terms - finite(total))
+
+
+def information(mass: Any, terms: Any, total: Any) -> Any:
+    """Return mass (total - terms), the nats that a choice told where it fell on these terms; 0 without mass."""
+    return mass * (finite(total) - finite(terms))
+
+
+def others(values: Any, axis: int) -> Any:
+    """Return for each place along an axis the sum of the values at all other places.
+
+    Differences from the whole sum would lose digits, and -inf minus -inf says nothing.
+    """
+    xp = values.__array_namespace__()
+    return _before(xp, values, axis) + xp.flip(_before(xp, xp.flip(values, axis=axis), axis), axis=axis)
+
+
+def _before(xp: Any, values: Any, axis: int) -> Any:
+    """The sum of the values at all earlier places."""
+    values = xp.moveaxis(values, axis, 0)
+    sums = [xp.zeros_like(values[0])]
+    for value in values[:-1]:
+        sums.append(sums[-1] + value)
+    return xp.moveaxis(xp.stack(sums), 0, axis)

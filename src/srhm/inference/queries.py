@@ -1,0 +1,152 @@
+"""What can be asked of an input: its likelihood, its class and every latent, and how sure one can be of them."""
+
+from typing import Any, NamedTuple
+
+from jaxtyping import Float, UInt32
+
+from ..grammar import Grammar
+from ..params import Params
+from .chunks import in_chunks, refuse_impossible
+from .downward import Posterior, classes, descend
+from .log_domain import SUM
+from .upward import ascend
+
+
+class Entropies(NamedTuple):
+    """How much is left to know of each sample, in nats.
+
+    Attributes
+    ----------
+    label
+        Entropy of p(class | received).
+    derivation
+        Entropy of p(derivation | received), the class being a part of it.
+    """
+
+    label: Float[Any, " sample"]
+    derivation: Float[Any, " sample"]
+
+
+def log_likelihood(grammar: Grammar, evidence: Float[Any, "sample position symbol"]) -> Float[Any, " sample"]:
+    """Return ln p(received) of each sample, -inf where the grammar cannot have produced it.
+
+    Its derivative by the evidence is the posterior of the symbol at every position.
+
+    Parameters
+    ----------
+    grammar
+        The production rules.
+    evidence
+        ln p(received | symbol) for each of the v + 1 symbols at each position, the blank last, in float32 or
+        float64: that of a :class:`~srhm.inference.Channel`, or any other. Results have the same type. NumPy
+        arrays are computed at once; JAX arrays by a compiled program, inside others if need be, and with
+        derivatives. A row of the result depends on the same row of the evidence alone, to the bit.
+
+    Raises
+    ------
+    ArgumentError
+        If the evidence has another shape or type, or (NumPy arrays only) is somewhere nan or +inf.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from srhm import Params
+    >>> from srhm.inference import MASKED, Channel
+    >>> grammar = Grammar(Params(n_c=2, v=2, m=1, s=2, s0=1, L=1))
+    >>> seen = Channel().evidence(grammar.params, np.full((1, 4), MASKED))
+    >>> log_likelihood(grammar, seen)  # nothing was seen
+    array([0.], dtype=float32)
+    """
+    return in_chunks(_log_likelihood, grammar, evidence)
+
+
+def class_posterior(
+    grammar: Grammar, evidence: Float[Any, "sample position symbol"]
+) -> Float[Any, "sample class_"]:
+    """Return p(class | received) of each sample, at about half the price of :func:`posterior`.
+
+    Parameters
+    ----------
+    grammar, evidence
+        As for :func:`log_likelihood`.
+
+    Raises
+    ------
+    ArgumentError
+        As for :func:`log_likelihood`; and (NumPy arrays only) if a sample has probability zero. With JAX arrays
+        such a sample has zeros in place of probabilities.
+    """
+    found, label = in_chunks(_classes, grammar, evidence)
+    refuse_impossible(found)
+    return label
+
+
+def posterior(grammar: Grammar, evidence: Float[Any, "sample position symbol"]) -> Posterior:
+    """Return the posterior of the class, of the symbol at every position of every level, and of every rule.
+
+    Parameters
+    ----------
+    grammar, evidence
+        As for :func:`log_likelihood`.
+
+    Raises
+    ------
+    ArgumentError
+        As for :func:`class_posterior`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from srhm import Params
+    >>> from srhm.inference import Channel
+    >>> params = Params(n_c=2, v=2, m=1, s=2, s0=1, L=1)
+    >>> grammar = Grammar.from_rules(params, [[[[0, 1]], [[1, 1]]]])  # class 0 -> (0, 1), class 1 -> (1, 1)
+    >>> seen = Channel().evidence(params, np.array([[-2, -1, -1, 1]]))  # the first feature is masked
+    >>> found = posterior(grammar, seen)
+    >>> found.label, found.symbols[0][0, 0]
+    (array([[0.5, 0.5]], dtype=float32), array([0.5, 0.5, 0. ], dtype=float32))
+    """
+    found = in_chunks(_posterior, grammar, evidence)
+    refuse_impossible(found.log_likelihood)
+    return found
+
+
+def entropies(grammar: Grammar, evidence: Float[Any, "sample position symbol"]) -> Entropies:
+    """Return the entropies that :func:`posterior` has too, without its large arrays.
+
+    Parameters
+    ----------
+    grammar, evidence
+        As for :func:`log_likelihood`.
+
+    Raises
+    ------
+    ArgumentError
+        As for :func:`class_posterior`.
+    """
+    found, *both = in_chunks(_entropies, grammar, evidence)
+    refuse_impossible(found)
+    return Entropies(*both)
+
+
+# The kernels of these questions, samples last.
+
+_Evidence = Float[Any, "position symbol sample"]
+_Rows = UInt32[Any, " sample"]
+
+
+def _log_likelihood(params: Params, tables: Any, evidence: _Evidence, rows: _Rows) -> Any:
+    return classes(ascend(params, tables, evidence, SUM))[0]
+
+
+def _classes(params: Params, tables: Any, evidence: _Evidence, rows: _Rows) -> Any:
+    return classes(ascend(params, tables, evidence, SUM))
+
+
+def _posterior(params: Params, tables: Any, evidence: _Evidence, rows: _Rows) -> Posterior:
+    return descend(params, tables, ascend(params, tables, evidence, SUM))
+
+
+def _entropies(params: Params, tables: Any, evidence: _Evidence, rows: _Rows) -> Any:
+    found = _posterior(params, tables, evidence, rows)
+    return found.log_likelihood, found.label_entropy, found.derivation_entropy

@@ -1,0 +1,84 @@
+"""From the input up: what was received below a node, given its symbol, for every node of the full tree.
+
+With lambda(x) = log p(received below the node | its symbol is x), a node whose children are known has::
+
+    lambda(blank) = sum over its p places of lambda_place(blank)
+    lambda(y) = log (1/m) sum over the rules of y, (1/placements) sum over placements, of
+                exp[sum over the s children of lambda_place(feature) + sum over other places of lambda_place(blank)]
+
+(docs, inference.md). The same with maxima in place of the sums gives the best derivation instead of all.
+"""
+
+from math import log
+from typing import Any, NamedTuple
+
+from jaxtyping import Float
+
+from ..params import Params
+from .log_domain import Semiring, constant, finite
+from .spread import spread_of
+
+
+class Rung(NamedTuple):
+    """What is known of the nodes above one level.
+
+    Attributes
+    ----------
+    inside
+        What was found inside their patches, as :class:`~srhm.inference.spread.Spread` has it.
+    rules
+        log p(received below | rule of a parent).
+    parents
+        The same, the rules of a parent put together, before their probability 1/m.
+    """
+
+    inside: Any
+    rules: Float[Any, "node parent m sample"]
+    parents: Float[Any, "node parent sample"]
+
+
+class Upward(NamedTuple):
+    """All that goes up.
+
+    Attributes
+    ----------
+    rungs
+        From level 1 to L.
+    classes
+        log p(received | class).
+    """
+
+    rungs: tuple[Rung, ...]
+    classes: Float[Any, "class_ sample"]
+
+
+def ascend(
+    params: Params,
+    tables: tuple[Any, ...],
+    evidence: Float[Any, "position symbol sample"],
+    semiring: Semiring,
+) -> Upward:
+    """Compute all messages, the largest of a node being held apart, so that little of a float is lost to it."""
+    xp, spread = evidence.__array_namespace__(), spread_of(params)
+    messages, apart = _largest_apart(evidence)
+    rungs = []
+    for level in range(1, params.L + 1):
+        patches = messages.reshape(-1, params.patch, *messages.shape[1:])
+        inside, scores = spread.ascend(params, tables[level - 1], patches, semiring)
+        rules = scores.reshape(scores.shape[0], params.parents_at(level), params.m, scores.shape[2])
+        parents = semiring.total(rules, 2)
+        rungs.append(Rung(inside, rules, parents))
+        if level < params.L:
+            blank = patches[:, :, params.v].sum(axis=1)
+            messages = xp.concatenate([parents - log(params.m), blank[:, None]], axis=1)
+            messages, largest = _largest_apart(messages)
+            apart = apart + largest
+    return Upward(tuple(rungs), rungs[-1].parents[0] - log(params.m) + apart[None])
+
+
+def _largest_apart(
+    messages: Float[Any, "node symbol sample"],
+) -> tuple[Float[Any, "node symbol sample"], Float[Any, " sample"]]:
+    """Subtract from the messages of every node the largest, and return the sum of these."""
+    largest = constant(finite(messages.max(axis=1)))
+    return messages - largest[:, None], largest.sum(axis=0)
