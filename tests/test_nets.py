@@ -12,8 +12,8 @@ from srhm import Grammar, Params, Stream, expand
 from srhm.encoding import channels, encode
 from srhm.errors import ArgumentError
 from srhm.nets import NAMES, NETS, build, default_width
+from srhm.nets.draws import Normals
 from srhm.nets.lcn import shared_filters
-from srhm.nets.network import Normals
 from srhm.randomness import Key
 
 FAMILIES = ("cnn", "lcn", "fcn")

@@ -13,9 +13,10 @@ from ..randomness import role_key
 from .active import Active, Leaves
 from .cnn import Bias, PatchConvolution, cnn
 from .common import BASE_WIDTH, COMMON, CommonName, CommonNetwork, Variant, check_common, draw_common
+from .draws import Init
 from .fcn import FullConnection, fcn
 from .lcn import LocalConnection, lcn
-from .network import Init, Network, outputs
+from .network import Network, outputs
 from .patch_layer import PatchLayer, sees_patches
 from .stateful import StatefulNetwork
 

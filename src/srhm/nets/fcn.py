@@ -10,7 +10,8 @@ from jaxtyping import Array, Float
 from ..params import Params
 from ..randomness import Key
 from .active import Active, Leaves, leaf_changes
-from .network import BIAS_SCALE, Init, Network, Normals
+from .draws import Init, Normals
+from .network import BIAS_SCALE, Network
 
 
 class FullConnection(eqx.Module):

@@ -9,7 +9,8 @@ from jaxtyping import Array, Float
 
 from ..params import Params
 from ..randomness import Key
-from .network import BIAS_SCALE, Init, Network, Normals, patches
+from .draws import Init, Normals
+from .network import BIAS_SCALE, Network, patches
 from .patch_layer import PatchLayer
 
 
