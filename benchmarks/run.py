@@ -1,7 +1,7 @@
 """All benchmarks of this project in one run: make bench, or python benchmarks/run.py [part ...].
 
-Parts: sampling, steps, searches, memory, laboratory; all unless named. Every part is measured in processes of its
-own, one after the other. Writes benchmarks/results/PART.json, and benchmarks/results/table.md from all of them.
+Parts: sampling, steps, common, searches, memory, laboratory; all unless named. Every part is measured in processes
+of its own, one after the other. Writes benchmarks/results/PART.json, and benchmarks/results/table.md from all of them.
 """
 
 import json
@@ -16,7 +16,7 @@ import srhm
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
-PARTS = ("sampling", "steps", "searches", "memory", "laboratory")
+PARTS = ("sampling", "steps", "common", "searches", "memory", "laboratory")
 
 
 def measured(part: str) -> dict:
@@ -119,6 +119,28 @@ def _beside(row: dict, name: str) -> str:
     return "PyTorch " + ", ".join(ways)
 
 
+def common_rows(rows: list[dict]) -> list[list[str]]:
+    table = []
+    for row in rows:
+        if "net" in row:
+            what = f"step, {row['net']}, length 36, 10 channels, batch 40"
+            figure = (
+                f"{row['times_faster_than_torch']:g} × faster than PyTorch ({row['srhm_ms']:g} ms; PyTorch "
+                f"{row['torch_ms']:g} ms; first call {row['first_call_s']:g} s)"
+            )
+        else:
+            entering, leaving = row["channels"]
+            what = (
+                f"convolution of 3, {row['positions']} positions, {entering} to {leaving} channels, batch 40"
+            )
+            figure = (
+                f"{row['times_faster_than_xla']:g} × faster than XLA's ({row['product_ms']:g} ms; XLA "
+                f"{row['xla_ms']:g} ms)"
+            )
+        table.append([what, "", figure, ""])
+    return table
+
+
 def searches_rows(rows: dict) -> list[list[str]]:
     table = []
     for row in rows["pstar"]:
@@ -170,6 +192,7 @@ def laboratory_rows(rows: list[dict]) -> list[list[str]]:
 ROWS = {
     "sampling": sampling_rows,
     "steps": steps_rows,
+    "common": common_rows,
     "searches": searches_rows,
     "memory": memory_rows,
     "laboratory": laboratory_rows,

@@ -11,10 +11,9 @@ from jaxtyping import Array, Float
 from ..encoding import Encoding, encode
 from ..params import Params
 from .active import Active, Leaves
-from .draws import Init, Normals
+from .draws import Init as Init  # for the families
+from .draws import Normals as Normals
 from .forest import Forest
-
-__all__ = ["BIAS_SCALE", "Init", "Network", "Normals", "dense", "outputs", "patches"]
 
 BIAS_SCALE = 0.1
 """Factor of every hidden bias: biases are N(0, 1) and enter as 0.1 b."""
