@@ -1,6 +1,6 @@
 """All benchmarks of this project in one run: make bench, or python benchmarks/run.py [part ...].
 
-Parts: sampling, inference, steps, searches, memory, laboratory; all unless named. Every part is measured in
+Parts: sampling, inference, steps, common, searches, memory, laboratory; all unless named. Every part is measured in
 processes of its own, one after the other. Writes benchmarks/results/PART.json, and benchmarks/results/table.md from
 all of them.
 """
@@ -17,7 +17,7 @@ import srhm
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
-PARTS = ("sampling", "inference", "steps", "searches", "memory", "laboratory")
+PARTS = ("sampling", "inference", "steps", "common", "searches", "memory", "laboratory")
 
 
 def measured(part: str) -> dict:
@@ -120,6 +120,28 @@ def _beside(row: dict, name: str) -> str:
     return "PyTorch " + ", ".join(ways)
 
 
+def common_rows(rows: list[dict]) -> list[list[str]]:
+    table = []
+    for row in rows:
+        if "net" in row:
+            what = f"step, {row['net']}, length 36, 10 channels, batch 40"
+            figure = (
+                f"{row['times_faster_than_torch']:g} × faster than PyTorch ({row['srhm_ms']:g} ms; PyTorch "
+                f"{row['torch_ms']:g} ms; first call {row['first_call_s']:g} s)"
+            )
+        else:
+            entering, leaving = row["channels"]
+            what = (
+                f"convolution of 3, {row['positions']} positions, {entering} to {leaving} channels, batch 40"
+            )
+            figure = (
+                f"{row['times_faster_than_xla']:g} × faster than XLA's ({row['product_ms']:g} ms; XLA "
+                f"{row['xla_ms']:g} ms)"
+            )
+        table.append([what, "", figure, ""])
+    return table
+
+
 def searches_rows(rows: dict) -> list[list[str]]:
     table = []
     for row in rows["pstar"]:
@@ -191,6 +213,7 @@ ROWS = {
     "sampling": sampling_rows,
     "inference": inference_rows,
     "steps": steps_rows,
+    "common": common_rows,
     "searches": searches_rows,
     "memory": memory_rows,
     "laboratory": laboratory_rows,

@@ -18,13 +18,13 @@ class Unit(eqx.Module):
 
     @classmethod
     def draw(cls, uniform: Uniforms, entering: int, leaving: int, kernel: int, **options: Any) -> "Unit":
-        """Draw a :class:`~srhm.nets.common.convolution.Convolution`, and start its normalisation."""
+        """Draw a convolution, and start its normalisation."""
         convolution = Convolution.draw(uniform, entering, leaving, kernel, **options)
         return cls(convolution, BatchNorm.fresh(leaving, convolution.weight.dtype))
 
     @classmethod
     def draw_depthwise(cls, uniform: Uniforms, channels: int, kernel: int, *, stride: int) -> "Unit":
-        """Draw a :class:`~srhm.nets.common.convolution.DepthwiseConvolution`, and start its normalisation."""
+        """Draw a convolution of each channel, and start its normalisation."""
         convolution = DepthwiseConvolution.draw(uniform, channels, kernel, stride=stride)
         return cls(convolution, BatchNorm.fresh(channels, convolution.weight.dtype))
 
