@@ -513,7 +513,7 @@ def test_bad_streams(refuses):
         Stream(huge, 0)
     with refuses("backward", "True", "Use backward=False"):
         Stream(grammar, 0, "independent", backward=True)
-    roles = "grammar, samples, network, order, transformation, test"
+    roles = "grammar, samples, network, order, transformation, test, channel, posterior"
     with refuses("role", "'training'", f"Use one of {roles}"):
         Stream(grammar, 0, role="training")
     for seed, fix in [
