@@ -1,0 +1,227 @@
+"""Measure P* of the layer-wise learner and lay it beside what is predicted: python results/learners.py --help.
+
+Writes results/learners.json (every setting and every seed) and the tables docs/statistics_table.md and
+docs/statistics_exponents.md. Seed r has the rules, the training and the test set number r; the rules are the same
+for every s0, so that exponents of s0 + 1 are those of one and the same grammar.
+"""
+
+import argparse
+import json
+import math
+import time
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from scipy.special import stdtrit
+
+import srhm
+from srhm.complexity import combine, pstar
+from srhm.learners import LayerwiseLearner, measure
+from srhm.theory import predict, predicted_P, visible_P
+
+HERE = Path(__file__).parent
+
+KNOWN = {
+    "known": LayerwiseLearner(knows_positions=True),
+    "known, shared": LayerwiseLearner(knows_positions=True, shared=True),
+}
+RAW = {
+    "raw": LayerwiseLearner(),
+    "raw, shared": LayerwiseLearner(shared=True),
+}
+SHIFTS = {
+    "shifts first": LayerwiseLearner(shifts_first=True),
+    "shifts first, shared": LayerwiseLearner(shifts_first=True, shared=True),
+}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row: a learner, how often it sweeps, and a model."""
+
+    name: str
+    sweeps: int
+    params: srhm.Params
+
+    @property
+    def learner(self) -> LayerwiseLearner:
+        return replace((KNOWN | RAW | SHIFTS)[self.name], sweeps=self.sweeps)
+
+    @property
+    def options(self) -> dict[str, bool]:
+        return {"knows_positions": self.learner.knows_positions, "shared": self.learner.shared}
+
+    @property
+    def visible(self) -> float:
+        """P of unit signal-to-noise of what it groups first."""
+        what = "features" if self.learner.shifts_first else "tuples"
+        return float(visible_P(self.params, what, **self.options).max())
+
+
+def settings() -> list[Setting]:
+    """By the class alone: v = 6 (at v = 4 many parents cannot be told apart); with the siblings: v = 4, 6."""
+    found = []
+    for sweeps, v, names in [(1, 6, KNOWN | RAW), (3, 4, KNOWN | RAW | SHIFTS), (3, 6, KNOWN | RAW | SHIFTS)]:
+        for name in names:
+            for s0 in (0, 1, 2):
+                if s0 == 0 or name not in KNOWN:  # blanks are taken away: s0 = 1, 2 give the same
+                    found.append(Setting(name, sweeps, srhm.Params(v, v, v, 2, s0, 2)))
+    for name in RAW | SHIFTS:  # deeper, and with more children
+        for s0 in (0, 1, 2):
+            found.append(Setting(name, 3, srhm.Params(4, 4, 4, 2, s0, 3)))
+            found.append(Setting(name, 3, srhm.Params(3, 3, 9, 3, s0, 2)))
+    return found
+
+
+def measured(setting: Setting, seed: int) -> dict:
+    """P* of one seed beside the prediction for its rules (made for one sweep)."""
+    began = time.process_time()
+    prediction = None
+    if setting.sweeps == 1:
+        prediction = predicted_P(srhm.Grammar(setting.params, seed), **setting.options)
+    start = prediction or 1.5 * setting.visible
+    point = measure(setting.learner, setting.params, P_test=4000, repeats=True)
+    found = pstar(point, start=start, seeds=[seed], smallest=setting.params.n_c)["error"]
+    return {
+        "seed": seed,
+        "predicted": prediction,
+        "crossing": asdict(found.crossings[0]),
+        "seconds": round(time.process_time() - began, 1),
+    }
+
+
+def chosen_seeds(setting: Setting, count: int) -> tuple[list[int], int]:
+    """The first seeds whose rules can be learned by the class alone, if that is asked; and how many were tried."""
+    found, tried = [], 0
+    while len(found) < count:
+        grammar = srhm.Grammar(setting.params, tried)
+        if setting.sweeps > 1 or math.isfinite(predicted_P(grammar, **setting.options)):
+            found.append(tried)
+        tried += 1
+    return found, tried
+
+
+def entry(setting: Setting, tried: int, rows: list[dict]) -> dict:
+    from srhm.complexity import Crossing
+
+    found = combine(Crossing(**row["crossing"]) for row in rows)
+    predictions = [row["predicted"] for row in rows if row["predicted"]]
+    return {
+        "learner": setting.name,
+        "sweeps": setting.sweeps,
+        "params": asdict(setting.params),
+        "visible_P": setting.visible,
+        "predicted": float(np.exp(np.mean(np.log(predictions)))) if predictions else None,
+        "status": found.status,
+        "P_star": found.P_star,
+        "interval": found.interval,
+        "interval_kind": found.interval_kind,
+        "ln_spread": found.ln_spread,
+        "ln_ratio_spread": None
+        if not predictions
+        else float(np.std([math.log(r["crossing"]["P_star"] / r["predicted"]) for r in rows], ddof=1)),
+        "seeds_tried": tried,
+        "per_seed": [
+            {"seed": r["seed"], "predicted": r["predicted"], "P_star": r["crossing"]["P_star"], "seconds": r["seconds"]}
+            for r in rows
+        ],
+    }
+
+
+def exponents(entries: list[dict]) -> list[dict]:
+    """The exponent of s0 + 1, fitted seed by seed, with the 90% t-interval of its mean."""
+    found = []
+    kinds = {(one["learner"], one["sweeps"], model(one)): None for one in entries}
+    for learner, sweeps, shape in kinds:
+        rows = [e for e in entries if (e["learner"], e["sweeps"], model(e)) == (learner, sweeps, shape)]
+        if len(rows) < 3:
+            continue
+        x = np.log([row["params"]["s0"] + 1 for row in rows])
+        by_seed: dict[int, list[float]] = {}
+        for row in rows:
+            for one in row["per_seed"]:
+                by_seed.setdefault(one["seed"], []).append(math.log(one["P_star"]))
+        slopes = [np.polyfit(x, values, 1)[0] for values in by_seed.values() if len(values) == len(rows)]
+        half = stdtrit(len(slopes) - 1, 0.95) * np.std(slopes, ddof=1) / math.sqrt(len(slopes))
+        params = srhm.Params(**rows[0]["params"])
+        found.append(
+            {
+                "learner": learner,
+                "sweeps": sweeps,
+                "params": {name: value for name, value in rows[0]["params"].items() if name != "s0"},
+                "exponent": float(np.mean(slopes)),
+                "half_width": float(half),
+                "seeds": len(slopes),
+                "predicted": predicted_exponent(learner, params),
+            }
+        )
+    return found
+
+
+def model(one: dict) -> tuple:
+    return tuple(value for name, value in one["params"].items() if name != "s0")
+
+
+def predicted_exponent(name: str, params: srhm.Params) -> int:
+    """Of the number that is visible last: see docs/statistics.md."""
+    if name.startswith("shifts first"):
+        return 1 if "shared" in name else params.L
+    return params.s if "shared" in name else params.L - 1 + params.s
+
+
+def tables(content: dict) -> tuple[str, str]:
+    head = f"<!-- made by: {content['command']} -->\n\n"
+    columns = "learner", "sweeps", "v", "m", "s", "L", "s0", "visible P", "predicted P*", "measured P*"
+    columns += "90% interval", "P* / visible P"
+    lines = [f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
+    for one in content["settings"]:
+        params = one["params"]
+        numbers = (str(params[name]) for name in ("v", "m", "s", "L", "s0"))
+        predicted = "" if one["predicted"] is None else f"{one['predicted']:,.0f}"
+        if one["P_star"] is None:
+            measured_, interval, ratio = one["status"], "", ""
+        else:
+            measured_, ratio = f"{one['P_star']:,.0f}", f"{one['P_star'] / one['visible_P']:.2f}"
+            interval = "{:,.0f} to {:,.0f}".format(*one["interval"])
+        cells = [one["learner"], str(one["sweeps"]), *numbers, f"{one['visible_P']:,.0f}", predicted]
+        lines.append(f"| {' | '.join([*cells, measured_, interval, ratio])} |")
+    first = head + "\n".join(lines) + "\n"
+    columns = "learner", "sweeps", "v", "m", "s", "L", "predicted", "measured", "90% half-width"
+    lines = [f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
+    for one in content["exponents"]:
+        numbers = (str(one["params"][name]) for name in ("v", "m", "s", "L"))
+        cells = [one["learner"], str(one["sweeps"]), *numbers, str(one["predicted"])]
+        lines.append(f"| {' | '.join([*cells, f'{one['exponent']:.2f}', f'{one['half_width']:.2f}'])} |")
+    return first, head + "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=8)
+    parser.add_argument("--workers", type=int, default=2)
+    arguments = parser.parse_args()
+    entries = []
+    with ProcessPoolExecutor(arguments.workers) as pool:
+        for setting in settings():
+            seeds, tried = chosen_seeds(setting, arguments.seeds)
+            rows = list(pool.map(measured, [setting] * len(seeds), seeds))
+            entries.append(entry(setting, tried, rows))
+            seconds = sum(row["seconds"] for row in rows)
+            print(setting, entries[-1]["P_star"], f"{seconds:.0f} s", flush=True)
+    content = {
+        "command": f"python results/learners.py --seeds {arguments.seeds}",
+        "version": srhm.__version__,
+        "streams": srhm.STREAM_VERSION,
+        "exponents": exponents(entries),
+        "settings": entries,
+    }
+    (HERE / "learners.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    docs = HERE.parent / "docs"
+    for name, text in zip(("statistics_table.md", "statistics_exponents.md"), tables(content), strict=True):
+        (docs / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,7 @@
+"""Learners that are not networks, to tell what the data contain at each P from what a network makes of it."""
+
+from .grouping import group
+from .layerwise import LayerwiseLearner, LayerwisePredictor
+from .measuring import measure
+
+__all__ = ["LayerwiseLearner", "LayerwisePredictor", "group", "measure"]

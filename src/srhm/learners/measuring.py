@@ -1,0 +1,52 @@
+"""The P* of a learner, measured as a network's is."""
+
+from collections.abc import Callable
+
+from ..dataset import split
+from ..errors import check_integer
+from ..grammar import Grammar
+from ..params import Params
+from .layerwise import LayerwiseLearner
+
+
+def measure(
+    learner: LayerwiseLearner,
+    params: Params,
+    *,
+    P_test: int | None = None,
+    repeats: bool = False,
+    grammar: Grammar | None = None,
+) -> Callable[[int, int], dict[str, float]]:
+    """Return ``measure(P, seed)`` for :func:`srhm.complexity.pstar`: the test error after P training points.
+
+    Parameters
+    ----------
+    learner
+        What is measured.
+    params
+        The numbers of the model.
+    P_test
+        Test points: 10,000, or P_max/5 where that is fewer, unless given.
+    repeats
+        Draw every point independently, as the sampling noise of the theory is; by default test and training
+        points are distinct. See :func:`srhm.split`.
+    grammar
+        The rules of all seeds. By default each seed draws its own.
+
+    Examples
+    --------
+    >>> from srhm.complexity import pstar
+    >>> point = measure(LayerwiseLearner(shared=True), Params(n_c=6, v=6, m=6, s=2, s0=1, L=2), P_test=2000)
+    >>> found = pstar(point, start=2000, smallest=6)["error"]
+    >>> found.status, found.interval_kind, 1000 < found.P_star < 6000
+    ('bracketed', '90% t-interval over 3 seeds', True)
+    """
+    least = max(1, min(10_000, params.P_max // 5))
+    count = least if P_test is None else check_integer("P_test", P_test, least=1)
+
+    def at(P: int, seed: int) -> dict[str, float]:
+        rules = Grammar(params, seed) if grammar is None else grammar
+        sets = split(rules, P, count, seed, repeats=repeats)
+        return {"error": learner.fit(sets.train).error(sets.test)}
+
+    return at

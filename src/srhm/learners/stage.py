@@ -1,0 +1,71 @@
+"""One stage of learning: the symbols of each place are divided into groups, and looked up ever after."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from jaxtyping import Integer
+
+from ..params import Params
+from .grouping import group
+from .seeing import Seen
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """The groups of the symbols seen in training.
+
+    Attributes
+    ----------
+    keys
+        Numbers of the places and symbols, increasing, [symbol].
+    groups
+        The group of each, [symbol].
+    """
+
+    keys: Integer[np.ndarray, " symbol"]
+    groups: Integer[np.ndarray, " symbol"]
+
+    @classmethod
+    def learned(
+        cls, seen: Seen, labels: Integer[np.ndarray, " sample"], params: Params, sweeps: int
+    ) -> "Stage":
+        """Group the symbols of each place by the class, and then by the class and the siblings' groups."""
+        keys, index = np.unique(seen.key, return_inverse=True)
+        index = index.reshape(seen.key.shape)
+        context = np.broadcast_to(labels[:, None], index.shape)
+        if seen.top:
+            entry = index * params.n_c + context
+            counts = np.bincount(entry.ravel(), minlength=len(keys) * params.n_c)
+            return cls(keys, counts.reshape(len(keys), params.n_c).argmax(axis=1))
+        place = keys // seen.symbols
+        groups = _grouped(place, index, context, params.v)
+        for _ in range(1, sweeps):
+            groups = _grouped(place, index, seen.context(labels, groups[index]), params.v)
+        return cls(keys, groups)
+
+    def groups_of(self, key: Integer[np.ndarray, "*shape"]) -> Integer[np.ndarray, "*shape"]:
+        """Look up the group of each symbol, -1 for one that was never seen."""
+        found = np.minimum(np.searchsorted(self.keys, key), len(self.keys) - 1)
+        return np.where(self.keys[found] == key, self.groups[found], -1)
+
+
+def _grouped(
+    place: Integer[np.ndarray, " symbol"],
+    index: Integer[np.ndarray, "sample item"],
+    context: Integer[np.ndarray, "sample item"],
+    groups: int,
+) -> Integer[np.ndarray, " symbol"]:
+    """Group symbols, whose places increase, place by place; `index` is the symbol of each item."""
+    order = np.argsort(index, axis=None, kind="stable")
+    index, context = index.ravel()[order], context.ravel()[order]
+    bounds = np.append(np.flatnonzero(np.diff(place, prepend=-1)), len(place))
+    found = np.empty(len(place), np.int64)
+    for first, last in pairwise(bounds):
+        rows = slice(*np.searchsorted(index, (first, last)))
+        contexts, column = np.unique(context[rows], return_inverse=True)
+        shape = last - first, len(contexts)
+        entry = (index[rows] - first) * shape[1] + column
+        counts = np.bincount(entry, minlength=shape[0] * shape[1]).reshape(shape)
+        found[first:last] = group(counts, groups)
+    return found

@@ -1,0 +1,78 @@
+"""How what is seen at a place goes with the class: probabilities, correlations, and when they show."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+
+@dataclass(frozen=True, eq=False)
+class ClassStatistics:
+    """The probability of every symbol at every place, given the class; classes are equally likely.
+
+    A symbol is a feature, a tuple or a blank, and a place a slot of the tree or a position of the input: see
+    the functions of :mod:`srhm.theory.population`, which make these.
+
+    Attributes
+    ----------
+    given_class
+        P(symbol at place | class), [place, class_, symbol].
+
+    Examples
+    --------
+    >>> statistics = ClassStatistics(np.array([[[0.75, 0.25], [0.25, 0.75]]]))
+    >>> statistics.correlation[0]
+    array([[ 0.25, -0.25],
+           [-0.25,  0.25]])
+    >>> statistics.visible_P  # noise (1 - 1/2) / (P/2), signal (1/4)² + (1/4)²
+    array([[8., 8.]])
+    """
+
+    given_class: Float[np.ndarray, "place class_ symbol"]
+
+    @property
+    def n_c(self) -> int:
+        """Number of classes."""
+        return self.given_class.shape[1]
+
+    @property
+    def probability(self) -> Float[np.ndarray, "place symbol"]:
+        """P(symbol at place), [place, symbol]."""
+        return self.given_class.mean(axis=1)
+
+    @property
+    def covariance(self) -> Float[np.ndarray, "place class_ symbol"]:
+        """P(class, symbol) - P(class) P(symbol) at each place, [place, class_, symbol]."""
+        return (self.given_class - self.probability[:, None]) / self.n_c
+
+    @property
+    def conditional(self) -> Float[np.ndarray, "place class_ symbol"]:
+        """P(class | symbol at place), [place, class_, symbol]; nan for a symbol that never stands there."""
+        with np.errstate(invalid="ignore"):
+            return self.given_class / self.given_class.sum(axis=1, keepdims=True)
+
+    @property
+    def correlation(self) -> Float[np.ndarray, "place class_ symbol"]:
+        """P(class | symbol at place) - 1/n_c, [place, class_, symbol]; nan as for :attr:`conditional`."""
+        return self.conditional - 1 / self.n_c
+
+    @property
+    def visible_P(self) -> Float[np.ndarray, "place symbol"]:
+        """Training points at which the correlation of a symbol equals its sampling noise, [place, symbol].
+
+        P points show a symbol P times its probability. Were there no correlation, the frequency of a class
+        among these would have the variance (1/n_c)(1 - 1/n_c) / (P probability). Summed over classes it equals
+        the squared correlation at
+
+            P = (1 - 1/n_c) / (probability Σ_α (π_α - 1/n_c)²),
+
+        π_α = P(class α | symbol). It is inf for a symbol without a correlation, nan for one that never stands
+        there. The mean of 1/P over rule sets is that of :func:`srhm.theory.visible_P`.
+        """
+        signal = (self.correlation**2).sum(axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return (1 - 1 / self.n_c) / (self.probability * signal)
+
+    def pooled(self) -> "ClassStatistics":
+        """The mean over places: what is seen by statistics that are shared by all of them, [1, class_, symbol]."""
+        return ClassStatistics(self.given_class.mean(axis=0, keepdims=True))

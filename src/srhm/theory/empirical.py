@@ -1,0 +1,162 @@
+"""The statistics of :mod:`srhm.theory.population` as a training set shows them, with standard errors."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Integer
+
+from ..dataset import Dataset
+from ..derivation import expand
+from ..errors import ArgumentError, check_integer
+from .class_statistics import ClassStatistics
+
+
+@dataclass(frozen=True, eq=False)
+class ClassCounts:
+    """How often each symbol was seen at each place in data of each class.
+
+    The number N_α of data of a class is given, not drawn (labels are balanced); the counts of different classes
+    are independent, and each is binomial with P(symbol | class).
+
+    Attributes
+    ----------
+    counts
+        Data of a class that show the symbol at the place, [place, class_, symbol].
+    sizes
+        Data N_α of each class, [class_], two at least.
+    """
+
+    counts: Integer[np.ndarray, "place class_ symbol"]
+    sizes: Integer[np.ndarray, " class_"]
+
+    @property
+    def statistics(self) -> ClassStatistics:
+        """The estimates, as if classes were equally likely; of P(symbol | class) they are unbiased."""
+        return ClassStatistics(self.counts / self.sizes[:, None])
+
+    @property
+    def given_class_variance(self) -> Float[np.ndarray, "place class_ symbol"]:
+        """Variance of the estimated P(symbol | class), x(1 - x)/(N_α - 1) for an estimate x; unbiased."""
+        given = self.statistics.given_class
+        return given * (1 - given) / (self.sizes[:, None] - 1)
+
+    @property
+    def covariance_error(self) -> Float[np.ndarray, "place class_ symbol"]:
+        """Standard error of :attr:`ClassStatistics.covariance`; its square is unbiased."""
+        return np.sqrt(_of_contrast(self.given_class_variance, 1 / len(self.sizes)) / len(self.sizes) ** 2)
+
+    @property
+    def correlation_error(self) -> Float[np.ndarray, "place class_ symbol"]:
+        """Standard error of :attr:`ClassStatistics.correlation`, to first order in the counts' deviations.
+
+        It is nan for a symbol that was never seen, and of no use for one seen a few times.
+        """
+        statistics = self.statistics
+        total = statistics.given_class.sum(axis=1, keepdims=True)
+        with np.errstate(invalid="ignore"):
+            return np.sqrt(_of_contrast(self.given_class_variance, statistics.conditional)) / total
+
+    @property
+    def signal_to_noise(self) -> Float[np.ndarray, "place symbol"]:
+        """Squared covariance over the square of its error, less the 1 that noise alone would give.
+
+        Both are summed over classes. Its expectation is about P / :attr:`ClassStatistics.visible_P`, larger by
+        1 / (1 - probability) for a frequent symbol; nan for a symbol never seen.
+        """
+        signal, noise = self.statistics.covariance**2, self.covariance_error**2
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return signal.sum(axis=1) / noise.sum(axis=1) - 1
+
+    def pooled(self) -> "ClassCounts":
+        """The counts of all places together, as if each datum were as many as there are places.
+
+        The estimates are those of :meth:`ClassStatistics.pooled`. Their errors take the places of one datum as
+        independent, which changes a variance by a fraction of the order of P(symbol | class) for each place.
+        """
+        return ClassCounts(self.counts.sum(axis=0, keepdims=True), self.sizes * len(self.counts))
+
+
+def count_features(dataset: Dataset, level: int = 1) -> ClassCounts:
+    """Count the level-l features at each slot of the tree; compare :func:`srhm.theory.features`.
+
+    Raises
+    ------
+    ArgumentError
+        If the level is not between 1 and L, or a class has fewer than two data.
+
+    Examples
+    --------
+    >>> from srhm import Grammar, Params, split
+    >>> data = split(Grammar(Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)), P=4000, P_test=1).train
+    >>> counts = count_features(data)
+    >>> counts.counts.shape, counts.counts.sum()  # 4 slots, 4 classes, 4 features; 4 features a datum
+    ((4, 4, 4), np.int64(16000))
+    """
+    features, _ = _symbols(dataset, level)
+    return _counted(dataset, features, dataset.params.v)
+
+
+def count_tuples(dataset: Dataset, level: int = 1) -> ClassCounts:
+    """Count the s-tuples of level-l features, as rules, at each node; compare :func:`srhm.theory.tuples`.
+
+    Raises
+    ------
+    ArgumentError
+        As for :func:`count_features`.
+    """
+    params = dataset.params
+    level = check_integer("level", level, least=1, most=params.L)
+    derivation = dataset.derivation()
+    tree = expand(dataset.stream.grammar, derivation)
+    parent = tree.label[:, None] if level == params.L else tree.features[level]
+    rules = parent * np.int32(params.m) + derivation.rules[level - 1]
+    return _counted(dataset, rules, params.parents_at(level) * params.m)
+
+
+def count_positions(dataset: Dataset, level: int = 1) -> ClassCounts:
+    """Count features and blanks at each level-l position; compare :func:`srhm.theory.positions`.
+
+    Raises
+    ------
+    ArgumentError
+        As for :func:`count_features`.
+    """
+    params = dataset.params
+    features, positions = _symbols(dataset, level)
+    grid = np.full((len(dataset), params.patch ** (params.L - level + 1)), params.v, np.int64)
+    np.put_along_axis(grid, positions, features, axis=1)
+    return _counted(dataset, grid, params.v + 1)
+
+
+def _symbols(
+    dataset: Dataset, level: int
+) -> tuple[Integer[np.ndarray, "sample slot"], Integer[np.ndarray, "sample slot"]]:
+    """Features and positions of a level; those of the input are at hand."""
+    level = check_integer("level", level, least=1, most=dataset.params.L)
+    if level == 1:
+        return dataset.features.astype(np.int64), dataset.positions.astype(np.int64)
+    tree = expand(dataset.stream.grammar, dataset.derivation())
+    return tree.features[level - 1].astype(np.int64), tree.positions[level - 1].astype(np.int64)
+
+
+def _counted(dataset: Dataset, symbols: Integer[np.ndarray, "sample place"], count: int) -> ClassCounts:
+    """Count symbols by place and class."""
+    n_c, places = dataset.params.n_c, symbols.shape[1]
+    labels = dataset.labels.astype(np.int64)
+    sizes = np.bincount(labels, minlength=n_c)
+    if sizes.min() < 2:
+        raise ArgumentError(
+            "dataset", len(dataset), "samples hold a class fewer than twice", f"Use {2 * n_c} samples or more"
+        )
+    entry = (np.arange(places) * n_c + labels[:, None]) * count + symbols
+    counts = np.bincount(entry.ravel(), minlength=places * n_c * count)
+    return ClassCounts(counts.reshape(places, n_c, count), sizes)
+
+
+def _of_contrast(
+    variance: Float[np.ndarray, "place class_ symbol"],
+    weight: float | Float[np.ndarray, "place class_ symbol"],
+) -> Float[np.ndarray, "place class_ symbol"]:
+    """Variance of x_α - w_α Σ_β x_β for independent x: (1 - w_α)² var x_α + w_α² Σ_(β≠α) var x_β."""
+    total = variance.sum(axis=1, keepdims=True)
+    return (1 - 2 * weight) * variance + weight**2 * total

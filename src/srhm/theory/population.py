@@ -1,0 +1,176 @@
+"""Exact statistics of all data of one grammar, by propagating probabilities through its rules.
+
+The features of a level and their places are independent given the class, and independent at a node given its
+symbol, so that both are products over the levels between. Nothing is sampled, and nothing approximate but the
+round-off of floating point.
+"""
+
+from math import comb
+
+import numpy as np
+from jaxtyping import Float
+
+from ..errors import check_integer
+from ..grammar import Grammar
+from ..params import Params
+from .class_statistics import ClassStatistics
+
+
+def transitions(grammar: Grammar, level: int) -> Float[np.ndarray, "child parent feature"]:
+    """Return T_l: the probability that the i-th child of each parent is each level-l feature.
+
+    It is the fraction of the parent's m tuples with that feature in place i.
+
+    Returns
+    -------
+    array [child, parent, feature]
+        Of shape [s, n_c or v, v].
+
+    Raises
+    ------
+    ArgumentError
+        If the level is not between 1 and L.
+    """
+    params = grammar.params
+    parents = params.parents_at(level)
+    row = np.arange(params.s) * parents + np.arange(parents)[:, None, None]  # [parent, 1, child]
+    entry = row * params.v + grammar.rules[level - 1]
+    count = np.bincount(entry.ravel(), minlength=params.s * parents * params.v)
+    return count.reshape(params.s, parents, params.v) / params.m
+
+
+def features(grammar: Grammar, level: int = 1) -> ClassStatistics:
+    """Return the statistics of the level-l features with the class: the product T_L ... T_l for each slot.
+
+    The places are the s^(L-l+1) slots of the tree in the order of :attr:`srhm.Tree.features`, the symbols the
+    v features.
+
+    Raises
+    ------
+    ArgumentError
+        If the level is not between 1 and L.
+
+    Examples
+    --------
+    >>> grammar = Grammar.from_rules(Params(2, 2, 2, 2, 0, 1), [[[[0, 0], [0, 1]], [[1, 1], [1, 0]]]])
+    >>> features(grammar).conditional[0]  # the first child tells the class
+    array([[1., 0.],
+           [0., 1.]])
+    >>> features(grammar).correlation[1]  # the second says nothing
+    array([[0., 0.],
+           [0., 0.]])
+    """
+    params = grammar.params
+    level = check_integer("level", level, least=1, most=params.L)
+    return ClassStatistics(_symbols(grammar, level))
+
+
+def tuples(grammar: Grammar, level: int = 1) -> ClassStatistics:
+    """Return the statistics of the s-tuples of level-l features with the class.
+
+    The places are the s^(L-l) nodes, the symbols the rules of the level: number ``parent * m + choice``. All
+    tuples of a parent have the same probabilities, 1/m of the parent's own: their correlations with the class
+    are equal, which is what a learner can group them by.
+
+    Raises
+    ------
+    ArgumentError
+        If the level is not between 1 and L.
+    """
+    params = grammar.params
+    level = check_integer("level", level, least=1, most=params.L)
+    return ClassStatistics(np.repeat(_symbols(grammar, level + 1), params.m, axis=2) / params.m)
+
+
+def positions(grammar: Grammar, level: int = 1) -> ClassStatistics:
+    """Return the statistics of what stands at each level-l position, for level 1 the input, with the class.
+
+    The places are the p^(L-l+1) positions, the symbols the v features and the blank, which is the last.
+
+    Raises
+    ------
+    ArgumentError
+        If the level is not between 1 and L.
+    """
+    return _placed(features(grammar, level), slot_probability(grammar.params, level))
+
+
+def patches(grammar: Grammar, level: int = 1) -> ClassStatistics:
+    """Return the statistics of what stands in each patch of p level-l positions with the class.
+
+    The places are the p^(L-l) patches, the symbols the rules as in :func:`tuples` and the blank patch, which
+    is the last. A tuple in one of its placements has 1/placements of the tuple's probability.
+
+    Raises
+    ------
+    ArgumentError
+        If the level is not between 1 and L.
+    """
+    return _placed(tuples(grammar, level), _node_probability(grammar.params, level + 1))
+
+
+def slot_probability(params: Params, level: int = 1) -> Float[np.ndarray, "slot position"]:
+    """Return the probability that each slot's level-l feature stands at each level-l position.
+
+    A column sums to the probability that the position is informative, (s0+1)^-(L-l+1) for both kinds of
+    sparsity. For sparsity A it has one entry, since the position tells the slot.
+
+    Returns
+    -------
+    array [slot, position]
+        Of shape [s^(L-l+1), p^(L-l+1)].
+
+    Raises
+    ------
+    ArgumentError
+        If the level is not between 1 and L.
+
+    Examples
+    --------
+    >>> slot_probability(Params(n_c=2, v=2, m=1, s=2, s0=1, L=1))
+    array([[0.5, 0.5, 0. , 0. ],
+           [0. , 0. , 0.5, 0.5]])
+    >>> 6 * slot_probability(Params(n_c=2, v=2, m=1, s=2, s0=1, L=1, sparsity="B"))
+    array([[3., 2., 1., 0.],
+           [0., 1., 2., 3.]])
+    """
+    level = check_integer("level", level, least=1, most=params.L)
+    return _node_probability(params, level)
+
+
+def child_probability(params: Params) -> Float[np.ndarray, "child place"]:
+    """Return the probability that each child of a node stands at each place of its patch, [s, p].
+
+    Sparsity A: 1/(s0+1) in its own sub-patch. Sparsity B: child i (from 0) stands at place o if i of the
+    s - 1 others do before it, C(o, i) C(p-1-o, s-1-i) / C(p, s).
+    """
+    s, p = params.s, params.patch
+    if params.sparsity == "A":
+        own = np.arange(p) // (params.s0 + 1) == np.arange(s)[:, None]
+        return own / (params.s0 + 1)
+    counts = [[comb(o, i) * comb(p - 1 - o, s - 1 - i) for o in range(p)] for i in range(s)]
+    return np.array([[count / params.placements for count in row] for row in counts])
+
+
+def _symbols(grammar: Grammar, level: int) -> Float[np.ndarray, "slot class_ symbol"]:
+    """P(symbol of a level | class) at each of its slots; level L + 1 is the class itself."""
+    given = np.eye(grammar.params.n_c)[None]
+    for above in range(grammar.params.L, level - 1, -1):
+        given = np.einsum("jab,ibc->jiac", given, transitions(grammar, above))
+        given = given.reshape(-1, *given.shape[2:])
+    return given
+
+
+def _node_probability(params: Params, level: int) -> Float[np.ndarray, "slot position"]:
+    """Where the symbols of a level stand; level L + 1 is the class, which has one place."""
+    where = np.ones((1, 1))
+    for _ in range(params.L + 1 - level):
+        where = np.kron(where, child_probability(params))
+    return where
+
+
+def _placed(statistics: ClassStatistics, where: Float[np.ndarray, "slot position"]) -> ClassStatistics:
+    """The statistics at positions, from those at slots and where these stand; the blank is one more symbol."""
+    seen = np.einsum("jx,jas->xas", where, statistics.given_class)
+    blank = np.broadcast_to((1 - where.sum(axis=0))[:, None, None], (*seen.shape[:2], 1))
+    return ClassStatistics(np.concatenate([seen, blank], axis=2))

@@ -1,0 +1,107 @@
+"""Mean and variance, over all rule sets of a model, of how features and tuples go with the class.
+
+Notation: at each level, T[a, μ] is the probability that a given child of parent a is the feature μ, and
+Δ = T - 1/v. The rows of Δ sum to zero, so that the product of two or more levels keeps one term that depends on the
+class,
+
+    P(μ | α) = 1/v + [Δ_L ... Δ_l](α, μ) + (terms without α),
+
+and the levels are drawn independently. Dealing the v^s tuples out to parents, m each, gives
+
+    <Δ(a, μ) Δ(b, ν)> = (v^s δ_ab - m) / (m (v^s - 1)) · (δ_μν - 1/v) / v.
+
+Everything below follows by induction over the levels (docs, statistics.md). After Cagnetta et al., "How deep
+neural networks learn compositional data: the random hierarchy model" (2024), who give the leading order.
+"""
+
+from dataclasses import dataclass
+
+from ..errors import check_integer
+from ..params import Params
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Moments over rule sets of the statistics of one symbol at one place of the tree with one class.
+
+    The mean of every covariance and correlation is zero. They are uncorrelated between the places of the
+    tree, so that the covariance of statistics pooled over n places has the mean square `covariance / n`.
+    """
+
+    probability: float
+    """Mean of P(symbol | class)."""
+    variance: float
+    """Variance of P(symbol | class); exact."""
+    covariance: float
+    """Mean square of P(class, symbol) - P(class) P(symbol); exact."""
+    correlation: float
+    """Mean square of P(class | symbol) - 1/n_c; exact where `exact` says so, else to leading order."""
+    exact: bool
+    """Whether every symbol has the same probability for every rule set, so that `correlation` is exact."""
+
+
+def contraction(params: Params) -> float:
+    """Return q = (1 - 1/v) / (m (1 - v^-s)), the factor of a mean square for each level, near 1/m.
+
+    Examples
+    --------
+    >>> contraction(Params(n_c=10, v=10, m=10, s=2, s0=0, L=2))
+    0.09090909090909091
+    """
+    return (1 - 1 / params.v) / (params.m * (1 - float(params.v) ** -params.s))
+
+
+def feature_moments(params: Params, level: int = 1) -> Moments:
+    """Return the moments of a level-l feature at a slot, of which :func:`features` gives one grammar's values.
+
+    With k = L - l + 1 levels between, <covariance²> = (1 - 1/n_c) q^k / (v n_c²), and to leading order, or
+    exactly where all tuples are in use, <correlation²> = (1 - 1/n_c) v q^k / n_c².
+
+    Raises
+    ------
+    ArgumentError
+        If the level is not between 1 and L.
+
+    Examples
+    --------
+    >>> feature_moments(Params(n_c=2, v=2, m=2, s=2, s0=0, L=1)).correlation  # 0, ± 1/2 with odds 4 : 1 : 1
+    0.08333333333333333
+    """
+    level = check_integer("level", level, least=1, most=params.L)
+    v, m, n_c, q = params.v, params.m, params.n_c, contraction(params)
+    tuples, depth = float(v) ** params.s, params.L - level + 1
+    # <P(μ|α)²> - 1/v² = S (1 - 1/v)/v; each further level maps S to (v^(s-1) - m) / (m (v^s - 1)) + q S.
+    S = (tuples - m) / (m * (tuples - 1))
+    for _ in range(depth - 1):
+        S = (tuples / v - m) / (m * (tuples - 1)) + q * S
+    joint = (1 - 1 / n_c) * q**depth / (v * n_c**2)
+    full = n_c * m == v**params.s and (depth == 1 or v * m == v**params.s)
+    return Moments(1 / v, S * (1 - 1 / v) / v, joint, joint * v**2, full)
+
+
+def tuple_moments(params: Params, level: int = 1) -> Moments:
+    """Return the moments of an s-tuple of level-l features at a node, one of the m tuples of its parent.
+
+    They are those of the parent, the probabilities divided by m. At level L the parent is the class, and
+    nothing depends on the rules: the moments are then means over the classes of the tuples.
+
+    Raises
+    ------
+    ArgumentError
+        If the level is not between 1 and L.
+    """
+    level = check_integer("level", level, least=1, most=params.L)
+    if level == params.L:
+        n_c = params.n_c
+        spread = (1 - 1 / n_c) / n_c
+        parent = Moments(1 / n_c, spread, spread / n_c**2, spread, exact=True)
+    else:
+        parent = feature_moments(params, level + 1)
+    m = params.m
+    return Moments(
+        parent.probability / m,
+        parent.variance / m**2,
+        parent.covariance / m**2,
+        parent.correlation,
+        parent.exact,
+    )

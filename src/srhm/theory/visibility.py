@@ -1,0 +1,116 @@
+"""From how many training points on a correlation with the class stands out of its sampling noise.
+
+P points show a symbol of probability p about P p times, and the frequency of a class among these has the variance
+(1/n_c)(1 - 1/n_c) / (P p). It equals the mean square of the correlation over rule sets at
+
+    P = n_c D q^-k for a feature, k = L - l + 1,    and    P = n_c m D q^-k for a tuple, k = L - l,
+
+q = 1/m · (1 - 1/v)/(1 - v^-s): both are n_c m^L D, up to a factor near 1, for the input. D is the dilution by blanks.
+That a network or another learner needs a P of this order, as the paper argues, is a heuristic: it says when the
+information of one symbol is there, not what a learner makes of it (docs, statistics.md).
+"""
+
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from ..errors import ArgumentError
+from ..params import Params
+from .population import child_probability, slot_probability
+from .rule_sets import contraction
+
+Symbol = Literal["features", "tuples"]
+"""What is counted: single features, or the s-tuples of patches (in their placement, where that is not known)."""
+
+
+def dilution(
+    params: Params, what: Symbol, level: int = 1, *, knows_positions: bool = False, shared: bool = False
+) -> Float[np.ndarray, " place"]:
+    """Return D, how many times more points blanks make it take, at every place where symbols are counted.
+
+    If the symbol of slot j of the tree is seen at a place w_j times a datum, in the mean, then D = Σ w / Σ w²:
+    the counts are Σ w of those without blanks, and the squared correlation Σ w² / (Σ w)², since slots are
+    uncorrelated over rule sets. For sparsity A:
+
+    - positions known: 1, shared or not, since pooling n slots gives n times the counts of a correlation whose
+      square is n times smaller;
+    - features at each position: (s0+1)^(L-l+1), for l = 1 the (s0+1)^L of Eq. 3; shared: s0+1;
+    - tuples at each patch: (s0+1)^(L-l+s); shared: (s0+1)^s, for s = 2 the (s0+1)^2 of Eq. 4.
+
+    Parameters
+    ----------
+    params
+        The numbers of the model.
+    what
+        Single features, or tuples.
+    level
+        Level l of the features.
+    knows_positions
+        Count at the slots of the tree, blanks taken away. Otherwise at the positions of features and of
+        patches, each placement of a tuple by itself.
+    shared
+        Count all patches together.
+
+    Returns
+    -------
+    array [place]
+        One number for each place: the slots, positions or patches, or, shared, the children, the places of a
+        patch, or a single one. They are equal but for sparsity B, where several slots meet at a position.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such symbol, or the level is not between 1 and L.
+
+    Examples
+    --------
+    >>> params = Params(n_c=6, v=6, m=6, s=2, s0=1, L=2)
+    >>> dilution(params, "features")[:4], dilution(params, "features", shared=True)  # (s0+1)^L and s0+1
+    (array([4., 4., 4., 4.]), array([2., 2., 2., 2.]))
+    >>> dilution(params, "tuples"), dilution(params, "tuples", shared=True)  # (s0+1)^(L-1+s) and (s0+1)^s
+    (array([8., 8., 8., 8.]), array([4.]))
+    """
+    if what not in ("features", "tuples"):
+        raise ArgumentError("what", what, "is not what is counted", "Use 'features' or 'tuples'")
+    nodes = params.nodes_at(level)
+    if knows_positions:
+        children = np.eye(params.s if what == "features" else 1)
+        seen = np.tile(children, (nodes, 1)) if shared else np.eye(nodes * len(children))
+    elif what == "features":
+        seen = np.tile(child_probability(params), (nodes, 1)) if shared else slot_probability(params, level)
+    else:
+        patch = np.ones((1, 1)) if level == params.L else slot_probability(params, level + 1)
+        seen = (np.ones((nodes, 1)) if shared else patch) / params.placements
+    return seen.sum(axis=0) / (seen**2).sum(axis=0)
+
+
+def visible_P(
+    params: Params, what: Symbol, level: int = 1, *, knows_positions: bool = False, shared: bool = False
+) -> Float[np.ndarray, " place"]:
+    """Return the training points at which signal equals noise, the mean over rule sets, at every place.
+
+    The signal-to-noise ratio of P points is P over this.
+
+    Parameters
+    ----------
+    params, what, level, knows_positions, shared
+        As for :func:`dilution`.
+
+    Raises
+    ------
+    ArgumentError
+        As for :func:`dilution`.
+
+    Examples
+    --------
+    >>> params = Params(n_c=6, v=6, m=6, s=2, s0=1, L=2)  # n_c m^L = 216
+    >>> visible_P(params, "features").round(6)[0]  # 216 (s0+1)^L, and (7/6)^L from the finite v
+    np.float64(1176.0)
+    >>> visible_P(params, "tuples", shared=True).round(6)[0]  # 216 (s0+1)^2 and (7/6)^(L-1)
+    np.float64(1008.0)
+    """
+    spread = dilution(params, what, level, knows_positions=knows_positions, shared=shared)
+    if what == "features":
+        return params.n_c * spread / contraction(params) ** (params.L - level + 1)
+    return params.n_c * params.m * spread / contraction(params) ** (params.L - level)
