@@ -1,8 +1,8 @@
 """Measure P* of the layer-wise learner and lay it beside what is predicted: python results/learners.py --help.
 
 Writes results/learners.json (every setting and every seed) and the tables docs/statistics_table.md and
-docs/statistics_exponents.md. Seed r has the rules, the training and the test set number r; the rules are the same
-for every s0, so that exponents of s0 + 1 are those of one and the same grammar.
+docs/statistics_exponents.md; a run that is cut goes on where it was. Seed r has the rules, the training and the test
+set number r; the rules are the same for every s0, so that exponents of s0 + 1 are those of one and the same grammar.
 """
 
 import argparse
@@ -17,9 +17,9 @@ import numpy as np
 from scipy.special import stdtrit
 
 import srhm
-from srhm.complexity import combine, pstar
+from srhm.complexity import Crossing, combine, pstar
 from srhm.learners import LayerwiseLearner, measure
-from srhm.theory import predict, predicted_P, visible_P
+from srhm.theory import predicted_P, visible_P
 
 HERE = Path(__file__).parent
 
@@ -35,6 +35,10 @@ SHIFTS = {
     "shifts first": LayerwiseLearner(shifts_first=True),
     "shifts first, shared": LayerwiseLearner(shifts_first=True, shared=True),
 }
+
+
+_REACH = 100
+"""Rules that are not learned from so many times the points of unit signal-to-noise are taken as never learned."""
 
 
 @dataclass(frozen=True)
@@ -61,17 +65,21 @@ class Setting:
 
 
 def settings() -> list[Setting]:
-    """By the class alone: v = 6 (at v = 4 many parents cannot be told apart); with the siblings: v = 4, 6."""
+    """By the class alone for v = 6 (at v = 4 many parents cannot be told apart); with the siblings for v = 4, 6."""
     found = []
     for sweeps, v, names in [(1, 6, KNOWN | RAW), (3, 4, KNOWN | RAW | SHIFTS), (3, 6, KNOWN | RAW | SHIFTS)]:
         for name in names:
-            for s0 in (0, 1, 2):
-                if s0 == 0 or name not in KNOWN:  # blanks are taken away: s0 = 1, 2 give the same
-                    found.append(Setting(name, sweeps, srhm.Params(v, v, v, 2, s0, 2)))
+            for s0 in (0, 1, 2, 4):
+                if name in KNOWN and s0 > 0:
+                    continue  # blanks are taken away: nothing depends on s0
+                if (name, sweeps, s0) == ("raw", 3, 4):
+                    continue  # a run takes minutes
+                found.append(Setting(name, sweeps, srhm.Params(v, v, v, 2, s0, 2)))
     for name in RAW | SHIFTS:  # deeper, and with more children
         for s0 in (0, 1, 2):
             found.append(Setting(name, 3, srhm.Params(4, 4, 4, 2, s0, 3)))
-            found.append(Setting(name, 3, srhm.Params(3, 3, 9, 3, s0, 2)))
+            if name != "raw":
+                found.append(Setting(name, 3, srhm.Params(3, 3, 9, 3, s0, 2)))
     return found
 
 
@@ -93,19 +101,24 @@ def measured(setting: Setting, seed: int) -> dict:
 
 
 def chosen_seeds(setting: Setting, count: int) -> tuple[list[int], int]:
-    """The first seeds whose rules can be learned by the class alone, if that is asked; and how many were tried."""
+    """The first seeds whose rules can be learned in this way at all, blanks or not; and how many were tried."""
     found, tried = [], 0
     while len(found) < count:
-        grammar = srhm.Grammar(setting.params, tried)
-        if setting.sweeps > 1 or math.isfinite(predicted_P(grammar, **setting.options)):
+        if learnable(replace(setting, params=replace(setting.params, s0=0)), tried):
             found.append(tried)
         tried += 1
     return found, tried
 
 
-def entry(setting: Setting, tried: int, rows: list[dict]) -> dict:
-    from srhm.complexity import Crossing
+def learnable(setting: Setting, seed: int) -> bool:
+    """Whether no parents look the same to the learner: by their exact statistics, or by trial on many points."""
+    if setting.sweeps == 1:
+        return math.isfinite(predicted_P(srhm.Grammar(setting.params, seed), **setting.options))
+    point = measure(setting.learner, setting.params, P_test=4000, repeats=True)
+    return point(round(_REACH * setting.visible), seed)["error"] < 0.1
 
+
+def entry(setting: Setting, tried: int, rows: list[dict]) -> dict:
     found = combine(Crossing(**row["crossing"]) for row in rows)
     predictions = [row["predicted"] for row in rows if row["predicted"]]
     return {
@@ -119,45 +132,47 @@ def entry(setting: Setting, tried: int, rows: list[dict]) -> dict:
         "interval": found.interval,
         "interval_kind": found.interval_kind,
         "ln_spread": found.ln_spread,
-        "ln_ratio_spread": None
-        if not predictions
-        else float(np.std([math.log(r["crossing"]["P_star"] / r["predicted"]) for r in rows], ddof=1)),
         "seeds_tried": tried,
         "per_seed": [
-            {"seed": r["seed"], "predicted": r["predicted"], "P_star": r["crossing"]["P_star"], "seconds": r["seconds"]}
+            {
+                "seed": r["seed"],
+                "predicted": r["predicted"],
+                "P_star": r["crossing"]["P_star"],
+                "seconds": r["seconds"],
+            }
             for r in rows
         ],
     }
 
 
 def exponents(entries: list[dict]) -> list[dict]:
-    """The exponent of s0 + 1, fitted seed by seed, with the 90% t-interval of its mean."""
+    """The exponent of s0 + 1, over all s0 and over s0 > 0."""
     found = []
-    kinds = {(one["learner"], one["sweeps"], model(one)): None for one in entries}
-    for learner, sweeps, shape in kinds:
+    for learner, sweeps, shape in {(one["learner"], one["sweeps"], model(one)): None for one in entries}:
         rows = [e for e in entries if (e["learner"], e["sweeps"], model(e)) == (learner, sweeps, shape)]
         if len(rows) < 3:
             continue
-        x = np.log([row["params"]["s0"] + 1 for row in rows])
-        by_seed: dict[int, list[float]] = {}
-        for row in rows:
-            for one in row["per_seed"]:
-                by_seed.setdefault(one["seed"], []).append(math.log(one["P_star"]))
-        slopes = [np.polyfit(x, values, 1)[0] for values in by_seed.values() if len(values) == len(rows)]
-        half = stdtrit(len(slopes) - 1, 0.95) * np.std(slopes, ddof=1) / math.sqrt(len(slopes))
         params = srhm.Params(**rows[0]["params"])
         found.append(
             {
                 "learner": learner,
                 "sweeps": sweeps,
                 "params": {name: value for name, value in rows[0]["params"].items() if name != "s0"},
-                "exponent": float(np.mean(slopes)),
-                "half_width": float(half),
-                "seeds": len(slopes),
                 "predicted": predicted_exponent(learner, params),
+                "exponent": mean_slope(rows),
+                "exponent_with_blanks": mean_slope([row for row in rows if row["params"]["s0"] > 0]),
             }
         )
     return found
+
+
+def mean_slope(rows: list[dict]) -> tuple[float, float]:
+    """The slope of ln P* in ln(s0 + 1), fitted seed by seed: its mean and the half-width of the 90% t-interval."""
+    x = np.log([row["params"]["s0"] + 1 for row in rows])
+    y = np.log([[one["P_star"] for one in row["per_seed"]] for row in rows])  # [s0, seed]
+    slopes = np.polyfit(x, y, 1)[0]
+    half = stdtrit(len(slopes) - 1, 0.95) * np.std(slopes, ddof=1) / math.sqrt(len(slopes))
+    return float(slopes.mean()), float(half)
 
 
 def model(one: dict) -> tuple:
@@ -174,26 +189,25 @@ def predicted_exponent(name: str, params: srhm.Params) -> int:
 def tables(content: dict) -> tuple[str, str]:
     head = f"<!-- made by: {content['command']} -->\n\n"
     columns = "learner", "sweeps", "v", "m", "s", "L", "s0", "visible P", "predicted P*", "measured P*"
-    columns += "90% interval", "P* / visible P"
+    columns += "90% interval", "P* / visible P", "passed over"
     lines = [f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
     for one in content["settings"]:
         params = one["params"]
         numbers = (str(params[name]) for name in ("v", "m", "s", "L", "s0"))
         predicted = "" if one["predicted"] is None else f"{one['predicted']:,.0f}"
-        if one["P_star"] is None:
-            measured_, interval, ratio = one["status"], "", ""
-        else:
-            measured_, ratio = f"{one['P_star']:,.0f}", f"{one['P_star'] / one['visible_P']:.2f}"
-            interval = "{:,.0f} to {:,.0f}".format(*one["interval"])
+        measured_, ratio = f"{one['P_star']:,.0f}", f"{one['P_star'] / one['visible_P']:.2f}"
+        interval = "{:,.0f} to {:,.0f}".format(*one["interval"])
+        passed_over = str(one["seeds_tried"] - len(one["per_seed"]))
         cells = [one["learner"], str(one["sweeps"]), *numbers, f"{one['visible_P']:,.0f}", predicted]
-        lines.append(f"| {' | '.join([*cells, measured_, interval, ratio])} |")
+        lines.append(f"| {' | '.join([*cells, measured_, interval, ratio, passed_over])} |")
     first = head + "\n".join(lines) + "\n"
-    columns = "learner", "sweeps", "v", "m", "s", "L", "predicted", "measured", "90% half-width"
+    columns = "learner", "sweeps", "v", "m", "s", "L", "predicted", "all s0", "s0 > 0"
     lines = [f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
     for one in content["exponents"]:
         numbers = (str(one["params"][name]) for name in ("v", "m", "s", "L"))
-        cells = [one["learner"], str(one["sweeps"]), *numbers, str(one["predicted"])]
-        lines.append(f"| {' | '.join([*cells, f'{one['exponent']:.2f}', f'{one['half_width']:.2f}'])} |")
+        slopes = ["{:.2f} ± {:.2f}".format(*one[name]) for name in ("exponent", "exponent_with_blanks")]
+        cells = [one["learner"], str(one["sweeps"]), *numbers, str(one["predicted"]), *slopes]
+        lines.append(f"| {' | '.join(cells)} |")
     return first, head + "\n".join(lines) + "\n"
 
 
@@ -202,25 +216,28 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=8)
     parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()
-    entries = []
-    with ProcessPoolExecutor(arguments.workers) as pool:
-        for setting in settings():
-            seeds, tried = chosen_seeds(setting, arguments.seeds)
-            rows = list(pool.map(measured, [setting] * len(seeds), seeds))
-            entries.append(entry(setting, tried, rows))
-            seconds = sum(row["seconds"] for row in rows)
-            print(setting, entries[-1]["P_star"], f"{seconds:.0f} s", flush=True)
-    content = {
+    head = {
         "command": f"python results/learners.py --seeds {arguments.seeds}",
         "version": srhm.__version__,
         "streams": srhm.STREAM_VERSION,
-        "exponents": exponents(entries),
-        "settings": entries,
     }
+    finished = HERE / "learners.unfinished.json"  # settings of a run that was cut
+    kept = json.loads(finished.read_text(encoding="utf-8")) if finished.exists() else {}
+    entries = kept.get("settings", []) if {name: kept.get(name) for name in head} == head else []
+    with ProcessPoolExecutor(arguments.workers) as pool:
+        for setting in settings()[len(entries) :]:
+            seeds, tried = chosen_seeds(setting, arguments.seeds)
+            rows = list(pool.map(measured, [setting] * len(seeds), seeds))
+            entries.append(entry(setting, tried, rows))
+            finished.write_text(json.dumps(head | {"settings": entries}), encoding="utf-8")
+            seconds = sum(row["seconds"] for row in rows)
+            print(setting, entries[-1]["P_star"], f"{seconds:.0f} s", flush=True)
+    content = head | {"exponents": exponents(entries), "settings": entries}
     (HERE / "learners.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     docs = HERE.parent / "docs"
     for name, text in zip(("statistics_table.md", "statistics_exponents.md"), tables(content), strict=True):
         (docs / name).write_text(text, encoding="utf-8")
+    finished.unlink()
 
 
 if __name__ == "__main__":

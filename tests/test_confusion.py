@@ -46,7 +46,9 @@ def test_the_bound_is_near_the_error_with_known_probabilities():
         ):
             chosen = random.integers(0, params.v * params.m, 4000)
             times = random.binomial(P, given[chosen])
-            seen = np.array([random.multinomial(n, conditional[:, x // 6]) for n, x in zip(times, chosen, strict=True)])
+            seen = np.array(
+                [random.multinomial(n, conditional[:, x // 6]) for n, x in zip(times, chosen, strict=True)]
+            )
             with np.errstate(divide="ignore"):
                 score = seen @ np.maximum(np.log(conditional), -1e6)
             score += 1e-9 * random.random(score.shape)  # a tie is a guess
@@ -73,7 +75,9 @@ def test_blanks_multiply_the_prediction():
     ends = []
     for s0 in (0, 1, 2):
         grammar = Grammar(Params(n_c=6, v=6, m=6, s=2, s0=s0, L=2), 1)
-        ends.append([predicted_P(grammar), predicted_P(grammar, shared=True), predicted_P(grammar, knows_positions=True)])
+        ends.append(
+            [predicted_P(grammar, **options) for options in ({}, {"shared": True}, {"knows_positions": True})]
+        )
     for s0 in (1, 2):
         ratio = np.divide(ends[s0], ends[0])
         assert ratio == pytest.approx([(s0 + 1) ** 3, (s0 + 1) ** 2, 1], rel=0.002)

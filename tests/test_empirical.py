@@ -78,7 +78,9 @@ def test_the_error_of_a_correlation_holds_for_many_counts():
 def test_signal_to_noise_grows_as_P_over_visible_P(drawn):
     """The two sums that it is made of have the exact means of which P / visible_P is the ratio."""
     counts, exact = drawn
-    signal = np.array([(one.statistics.covariance**2 - one.covariance_error**2).sum(axis=1) for one in counts])
+    signal = np.array(
+        [(one.statistics.covariance**2 - one.covariance_error**2).sum(axis=1) for one in counts]
+    )
     true = (exact.covariance**2).sum(axis=1)
     assert (np.abs(signal.mean(axis=0) - true) < 5 * signal.std(axis=0) / np.sqrt(TIMES)).all()
     # The ratio, at the slots of the tree, to 5 %; and P / visible_P but for frequent symbols and large correlations.

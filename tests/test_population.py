@@ -57,7 +57,9 @@ def test_every_statistic_is_that_of_all_data(params, seed):
 
 def test_what_is_derived_from_the_probabilities():
     """Conditional, correlation, covariance and visible P of one table, by loops and by hand."""
-    statistics = ClassStatistics(np.array([[[0.5, 0.5, 0.0], [0.0, 1.0, 0.0]], [[0.2, 0.8, 0.0], [0.2, 0.8, 0.0]]]))
+    statistics = ClassStatistics(
+        np.array([[[0.5, 0.5, 0.0], [0.0, 1.0, 0.0]], [[0.2, 0.8, 0.0], [0.2, 0.8, 0.0]]])
+    )
     for place, class_, symbol in product(range(2), range(2), range(2)):
         joint = statistics.given_class[place, :, symbol] / 2
         conditional = joint[class_] / joint.sum()

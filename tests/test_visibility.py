@@ -20,7 +20,14 @@ from srhm.theory import (
 from strategies import any_params
 
 # All rule sets of v = m = n_c = s = 2 are two deals of 4 tuples, 6 a level, each as likely as any other.
-DEALS = [[[0, 1], [2, 3]], [[0, 2], [1, 3]], [[0, 3], [1, 2]], [[1, 2], [0, 3]], [[1, 3], [0, 2]], [[2, 3], [0, 1]]]
+DEALS = [
+    [[0, 1], [2, 3]],
+    [[0, 2], [1, 3]],
+    [[0, 3], [1, 2]],
+    [[1, 2], [0, 3]],
+    [[1, 3], [0, 2]],
+    [[2, 3], [0, 1]],
+]
 
 
 def all_grammars(params):
@@ -64,7 +71,10 @@ def test_visible_P_is_that_of_all_rule_sets(params):
 
     check(visible_P(params, "tuples"), measured(params, raw))
     count = params.patch ** (params.L - 1)
-    check(visible_P(params, "tuples", shared=True), measured(params, lambda grammar: raw(grammar).pooled(), count))
+    check(
+        visible_P(params, "tuples", shared=True),
+        measured(params, lambda grammar: raw(grammar).pooled(), count),
+    )
 
     def by_place(grammar):
         given = positions(grammar).given_class[..., :v]
@@ -86,7 +96,9 @@ def test_one_grammars_signal_to_noise_has_that_mean():
     """The mean of 1/P over rule sets, where all symbols are equally probable."""
     params = Params(2, 2, 2, 2, 0, 2)
     inverse = np.mean([1 / features(grammar).visible_P for grammar in all_grammars(params)], axis=0)
-    assert 1 / inverse == pytest.approx(np.full((4, 2), visible_P(params, "features", knows_positions=True)[0]))
+    assert 1 / inverse == pytest.approx(
+        np.full((4, 2), visible_P(params, "features", knows_positions=True)[0])
+    )
 
 
 @given(any_params(), st.data())

@@ -11,7 +11,7 @@ class ClassStatistics:
     """The probability of every symbol at every place, given the class; classes are equally likely.
 
     A symbol is a feature, a tuple or a blank, and a place a slot of the tree or a position of the input: see
-    the functions of :mod:`srhm.theory.population`, which make these.
+    the functions of :mod:`srhm.theory` that make these.
 
     Attributes
     ----------
