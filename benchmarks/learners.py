@@ -1,6 +1,6 @@
-"""Measure P* of the layer-wise learner and lay it beside what is predicted: python results/learners.py --help.
+"""Measure P* of the layer-wise learner and lay it beside what is predicted: python benchmarks/learners.py --help.
 
-Writes results/learners.json (every setting and every seed) and the tables docs/statistics_table.md and
+Writes benchmarks/results/learners.json (every setting and every seed) and the tables docs/statistics_table.md and
 docs/statistics_exponents.md; a run that is cut goes on where it was. Seed r has the rules, the training and the test
 set number r; the rules are the same for every s0, so that exponents of s0 + 1 are those of one and the same grammar.
 """
@@ -8,9 +8,9 @@ set number r; the rules are the same for every s0, so that exponents of s0 + 1 a
 import argparse
 import json
 import math
-import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,8 @@ from srhm.complexity import Crossing, combine, pstar
 from srhm.learners import LayerwiseLearner, measure
 from srhm.theory import predicted_P, visible_P
 
-HERE = Path(__file__).parent
+RESULTS = Path(__file__).parent / "results"
+DOCS = Path(__file__).parent.parent / "docs"
 
 KNOWN = {
     "known": LayerwiseLearner(knows_positions=True),
@@ -37,7 +38,7 @@ SHIFTS = {
 }
 
 
-_REACH = 100
+_MANY = 30
 """Rules that are not learned from so many times the points of unit signal-to-noise are taken as never learned."""
 
 
@@ -80,69 +81,64 @@ def settings() -> list[Setting]:
             found.append(Setting(name, 3, srhm.Params(4, 4, 4, 2, s0, 3)))
             if name != "raw":
                 found.append(Setting(name, 3, srhm.Params(3, 3, 9, 3, s0, 2)))
-    return found
+    return sorted(found, key=lambda one: (one.params.L, one.params.s))  # the longest last
 
 
-def measured(setting: Setting, seed: int) -> dict:
-    """P* of one seed beside the prediction for its rules (made for one sweep)."""
-    began = time.process_time()
+def measured(setting: Setting, seed: int) -> tuple[float | None, Crossing]:
+    """The prediction for the rules of a seed, made for one sweep, and its P*."""
     prediction = None
     if setting.sweeps == 1:
         prediction = predicted_P(srhm.Grammar(setting.params, seed), **setting.options)
     start = prediction or 1.5 * setting.visible
     point = measure(setting.learner, setting.params, P_test=4000, repeats=True)
     found = pstar(point, start=start, seeds=[seed], smallest=setting.params.n_c)["error"]
-    return {
-        "seed": seed,
-        "predicted": prediction,
-        "crossing": asdict(found.crossings[0]),
-        "seconds": round(time.process_time() - began, 1),
-    }
+    return prediction, found.crossings[0]
 
 
 def chosen_seeds(setting: Setting, count: int) -> tuple[list[int], int]:
-    """The first seeds whose rules can be learned in this way at all, blanks or not; and how many were tried."""
+    """The first seeds whose rules can be learned in this way at all; and how many were tried. The same for all s0."""
     found, tried = [], 0
+    fewest = 0 if setting.name in KNOWN else 1
+    simplest = replace(setting, params=replace(setting.params, s0=fewest))
     while len(found) < count:
-        if learnable(replace(setting, params=replace(setting.params, s0=0)), tried):
+        if learnable(simplest, tried):
             found.append(tried)
         tried += 1
     return found, tried
 
 
+@cache
 def learnable(setting: Setting, seed: int) -> bool:
     """Whether no parents look the same to the learner: by their exact statistics, or by trial on many points."""
     if setting.sweeps == 1:
         return math.isfinite(predicted_P(srhm.Grammar(setting.params, seed), **setting.options))
     point = measure(setting.learner, setting.params, P_test=4000, repeats=True)
-    return point(round(_REACH * setting.visible), seed)["error"] < 0.1
+    return point(round(_MANY * setting.visible), seed)["error"] < 0.1
 
 
-def entry(setting: Setting, tried: int, rows: list[dict]) -> dict:
-    found = combine(Crossing(**row["crossing"]) for row in rows)
-    predictions = [row["predicted"] for row in rows if row["predicted"]]
+def entry(setting: Setting, seeds: list[int], tried: int, rows: list[tuple[float | None, Crossing]]) -> dict:
+    """P* over seeds, and of every seed."""
+    predictions, crossings = zip(*rows, strict=True)
+    found = combine(crossings)
     return {
         "learner": setting.name,
         "sweeps": setting.sweeps,
         "params": asdict(setting.params),
-        "visible_P": setting.visible,
-        "predicted": float(np.exp(np.mean(np.log(predictions)))) if predictions else None,
-        "status": found.status,
-        "P_star": found.P_star,
-        "interval": found.interval,
+        "visible_P": rounded(setting.visible),
+        "predicted": rounded(math.exp(np.mean(np.log(predictions)))) if setting.sweeps == 1 else None,
+        "P_star": rounded(found.P_star),
+        "interval": [rounded(end) for end in found.interval],
         "interval_kind": found.interval_kind,
-        "ln_spread": found.ln_spread,
         "seeds_tried": tried,
-        "per_seed": [
-            {
-                "seed": r["seed"],
-                "predicted": r["predicted"],
-                "P_star": r["crossing"]["P_star"],
-                "seconds": r["seconds"],
-            }
-            for r in rows
-        ],
+        "seeds": seeds,
+        "predicted_by_seed": [rounded(one) for one in predictions] if setting.sweeps == 1 else None,
+        "P_star_by_seed": [rounded(one.P_star) for one in crossings],
     }
+
+
+def rounded(value: float) -> float:
+    """Four digits: more than the points tell, and no more to read."""
+    return float(f"{value:.4g}")
 
 
 def exponents(entries: list[dict]) -> list[dict]:
@@ -169,10 +165,10 @@ def exponents(entries: list[dict]) -> list[dict]:
 def mean_slope(rows: list[dict]) -> tuple[float, float]:
     """The slope of ln P* in ln(s0 + 1), fitted seed by seed: its mean and the half-width of the 90% t-interval."""
     x = np.log([row["params"]["s0"] + 1 for row in rows])
-    y = np.log([[one["P_star"] for one in row["per_seed"]] for row in rows])  # [s0, seed]
+    y = np.log([row["P_star_by_seed"] for row in rows])  # [s0, seed]
     slopes = np.polyfit(x, y, 1)[0]
     half = stdtrit(len(slopes) - 1, 0.95) * np.std(slopes, ddof=1) / math.sqrt(len(slopes))
-    return float(slopes.mean()), float(half)
+    return rounded(slopes.mean()), rounded(half)
 
 
 def model(one: dict) -> tuple:
@@ -197,7 +193,7 @@ def tables(content: dict) -> tuple[str, str]:
         predicted = "" if one["predicted"] is None else f"{one['predicted']:,.0f}"
         measured_, ratio = f"{one['P_star']:,.0f}", f"{one['P_star'] / one['visible_P']:.2f}"
         interval = "{:,.0f} to {:,.0f}".format(*one["interval"])
-        passed_over = str(one["seeds_tried"] - len(one["per_seed"]))
+        passed_over = str(one["seeds_tried"] - len(one["seeds"]))
         cells = [one["learner"], str(one["sweeps"]), *numbers, f"{one['visible_P']:,.0f}", predicted]
         lines.append(f"| {' | '.join([*cells, measured_, interval, ratio, passed_over])} |")
     first = head + "\n".join(lines) + "\n"
@@ -211,32 +207,40 @@ def tables(content: dict) -> tuple[str, str]:
     return first, head + "\n".join(lines) + "\n"
 
 
+def write(content: dict) -> None:
+    """Write the results, one line a setting, and the tables of the page."""
+    lists = {name: ",\n  ".join(map(json.dumps, content[name])) for name in ("exponents", "settings")}
+    heads = [
+        f"{json.dumps(name)}: {json.dumps(value)}" for name, value in content.items() if name not in lists
+    ]
+    parts = heads + [f"{json.dumps(name)}: [\n  {rows}\n ]" for name, rows in lists.items()]
+    (RESULTS / "learners.json").write_text("{\n " + ",\n ".join(parts) + "\n}\n", encoding="utf-8")
+    for name, text in zip(("statistics_table.md", "statistics_exponents.md"), tables(content), strict=True):
+        (DOCS / name).write_text(text, encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=8)
     parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()
     head = {
-        "command": f"python results/learners.py --seeds {arguments.seeds}",
+        "command": f"python benchmarks/learners.py --seeds {arguments.seeds}",
         "version": srhm.__version__,
         "streams": srhm.STREAM_VERSION,
     }
-    finished = HERE / "learners.unfinished.json"  # settings of a run that was cut
+    finished = RESULTS / "learners.unfinished.json"  # settings of a run that was cut
     kept = json.loads(finished.read_text(encoding="utf-8")) if finished.exists() else {}
     entries = kept.get("settings", []) if {name: kept.get(name) for name in head} == head else []
     with ProcessPoolExecutor(arguments.workers) as pool:
         for setting in settings()[len(entries) :]:
             seeds, tried = chosen_seeds(setting, arguments.seeds)
             rows = list(pool.map(measured, [setting] * len(seeds), seeds))
-            entries.append(entry(setting, tried, rows))
+            entries.append(entry(setting, seeds, tried, rows))
             finished.write_text(json.dumps(head | {"settings": entries}), encoding="utf-8")
-            seconds = sum(row["seconds"] for row in rows)
-            print(setting, entries[-1]["P_star"], f"{seconds:.0f} s", flush=True)
+            print(setting, entries[-1]["P_star"], flush=True)
     content = head | {"exponents": exponents(entries), "settings": entries}
-    (HERE / "learners.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    docs = HERE.parent / "docs"
-    for name, text in zip(("statistics_table.md", "statistics_exponents.md"), tables(content), strict=True):
-        (docs / name).write_text(text, encoding="utf-8")
+    write(content)
     finished.unlink()
 
 
