@@ -85,3 +85,14 @@ def test_blanks_multiply_the_prediction():
 
 def test_one_level_has_nothing_to_group():
     assert learner_error(Grammar(Params(n_c=2, v=2, m=2, s=2, s0=0, L=1)), 1) == 0
+
+
+def test_bad_arguments_are_named(refuses):
+    for level, fix in ((0, "Use level >= 1"), (2, "Use level <= 1")):
+        with refuses("level", level, fix):
+            misgrouped(HALF_BLIND, 10, level)
+    for estimate in (misgrouped, learner_error):
+        with refuses("P", 0, "Give P as a finite number > 0"):
+            estimate(HALF_BLIND, 0)
+    with refuses("error", 1.0, "Give error as a finite number > 0 and < 1"):
+        predicted_P(HALF_BLIND, error=1.0)

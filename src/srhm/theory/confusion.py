@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import ndtr
 
+from ..errors import check_integer, check_number
 from ..grammar import Grammar
 from .class_statistics import ClassStatistics
 from .population import patches, tuples
@@ -39,8 +40,14 @@ def misgrouped(
         Level l of the features in the patch.
     knows_positions, shared
         As for :class:`srhm.learners.LayerwiseLearner`, which does its first sweep so.
+
+    Raises
+    ------
+    ArgumentError
+        If the level is not between 1 and L - 1 (at level L the parent is the class), or P is not positive.
     """
-    return _misgrouping(grammar, level, knows_positions, shared)(P)
+    level = check_integer("level", level, least=1, most=grammar.params.L - 1)
+    return _misgrouping(grammar, level, knows_positions, shared)(check_number("P", P, above=0.0))
 
 
 def learner_error(
@@ -55,8 +62,13 @@ def learner_error(
     ----------
     grammar, P, knows_positions, shared
         As for :func:`misgrouped`.
+
+    Raises
+    ------
+    ArgumentError
+        If P is not positive.
     """
-    return _learner_error(grammar, knows_positions, shared)(P)
+    return _learner_error(grammar, knows_positions, shared)(check_number("P", P, above=0.0))
 
 
 def predicted_P(
@@ -72,8 +84,14 @@ def predicted_P(
     grammar, knows_positions, shared
         As for :func:`misgrouped`.
     error
-        The threshold.
+        The threshold, between 0 and 1.
+
+    Raises
+    ------
+    ArgumentError
+        If the threshold is not between 0 and 1.
     """
+    error = check_number("error", error, above=0.0, below=1.0)
     estimate = _learner_error(grammar, knows_positions, shared)
 
     if estimate(_LARGEST) > error:
