@@ -14,10 +14,10 @@ DOTTED = {"color": MUTED, "linestyle": (0, (1, 1.5)), "linewidth": 0.9}
 _SENSITIVITY = re.compile(r"([SD])_(\d)(\d)")
 _READING = re.compile(r"(probe|probe_rule|probe_placement|ari)_(\d)(\d)")
 _READ = {
-    "probe": ("Features of level {l} in {layer}", "share read right\nby a linear probe"),
-    "probe_rule": ("Which synonym, level {l}, in {layer}", "share read right\nby a linear probe"),
-    "probe_placement": ("Which places, level {l}, in {layer}", "share read right\nby a linear probe"),
-    "ari": ("Clusters of {layer}: synonyms, level {l}", "adjusted Rand index"),
+    "probe": ("Level-{l} features, {layer}", "share read right\nby a linear probe"),
+    "probe_rule": ("Level-{l} synonyms, {layer}", "share read right\nby a linear probe"),
+    "probe_placement": ("Level-{l} places, {layer}", "share read right\nby a linear probe"),
+    "ari": ("Clusters of {layer}, level {l}", "adjusted Rand index"),
 }
 
 
