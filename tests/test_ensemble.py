@@ -10,7 +10,7 @@ from srhm import Grammar, Params, split
 from srhm.nets import build
 from srhm.protocol import Protocol
 from srhm.training import Task, advance, class_data, start, train, train_ensemble
-from srhm.training.ensemble import _advance_together
+from srhm.training.ensemble import _advance_together, _Seats
 from srhm.training.run import SingleRun
 
 PARAMS = Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)
@@ -59,8 +59,30 @@ def test_fifty_steps_agree_in_double_precision(name):
             assert max(float(jnp.abs(a - b).max()) for a, b in moved) > 0.01
 
 
-def test_each_member_stops_on_its_own():
-    """By loss or at the last epoch, with records, and the program shrinks as members leave."""
+def test_seats_are_given_up_when_they_have_cost_a_compilation():
+    seats = _Seats(8)
+    assert seats.for_members(2) == 8 and seats.fresh  # nothing is compiled yet: nothing is known
+    seats.took(6.0, 2)
+    assert seats.for_members(2) == 8 and not seats.fresh
+    seats.took(4.0, 2)  # six of eight seats are empty: 3 seconds
+    assert seats.for_members(2) == 8
+    seats.took(4.0, 2)
+    assert seats.for_members(5) == 8, "more than half are taken"
+    assert seats.for_members(2) == 2 and seats.fresh
+    seats.took(0.0, 1)
+    assert seats.for_members(1) == 1, "what costs nothing is given up at once"
+
+
+@pytest.mark.parametrize("patient", [False, True], ids=["shrinking", "keeping its size"])
+def test_each_member_stops_on_its_own(patient, monkeypatch):
+    """By loss or at the last epoch, with records, whether or not the program shrinks as members leave."""
+    sizes = []
+    monkeypatch.setattr(_Seats, "took", lambda seats, seconds, members: forced(seats, members))
+
+    def forced(seats, members):
+        sizes.append(seats.number)
+        seats.fresh, seats._compiling, seats._empty = False, float(patient), 0.0
+
     with jax.enable_x64(True):
         tasks = [
             task(0, dtype="float64", stop_loss=0.5, record=True),
@@ -78,6 +100,7 @@ def test_each_member_stops_on_its_own():
             assert [point["step"] for point in member.record] == [point["step"] for point in single.record]
     assert {one.status for one in found} == {"converged", "epochs"}
     assert left[0] == 4 and left[-1] == 1
+    assert sizes[0] == 4 and sizes[-1] == (4 if patient else 1)
 
 
 def test_a_diverged_member_disturbs_nobody():

@@ -194,6 +194,12 @@ def test_the_place_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     assert open_executor().slots == default_workers() == available_cores()
     monkeypatch.setattr("srhm.lab.executors.jax.default_backend", lambda: "gpu")
     assert default_workers() == 64 and isinstance(open_executor(workers=5), Together)
+    monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", "")  # so that it is put back
+    monkeypatch.delenv("XLA_PYTHON_CLIENT_PREALLOCATE")
+    pool = open_executor("processes", workers=2)
+    assert isinstance(pool, Workers) and pool.slots == 2
+    assert os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false", "they share the memory of the GPU"
+    assert open_executor("processes").slots == available_cores()
 
 
 @pytest.mark.usefixtures("unchecked")

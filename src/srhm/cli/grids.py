@@ -35,8 +35,8 @@ class RunGrid:
     grid: Annotated[Path, tyro.conf.Positional]
     """File of runs."""
     on: str = "local"
-    """local: the cores or the GPU of this machine. ray: a Ray of this machine, or the cluster that RAY_ADDRESS
-    names. ray://HOST:PORT: a cluster from outside."""
+    """local: the cores or the GPU of this machine. processes: on a GPU too, a process for each run under way. ray: a
+    Ray of this machine, or the cluster that RAY_ADDRESS names. ray://HOST:PORT: a cluster from outside."""
     workers: int | None = None
     """Runs at a time; all cores unless given."""
     store: str | None = None

@@ -48,9 +48,10 @@ def train_ensemble(
 ) -> list[Result]:
     """Train several networks side by side; each result is that of :func:`srhm.training.train` alone.
 
-    Members may differ in seeds, data, number of training points and rates. A member that has stopped leaves
-    the program, which is compiled anew, for half as many, when no more than half are left. Results agree with
-    single runs up to the order of floating-point sums.
+    Members may differ in seeds, data, number of training points and rates. A member that has stopped stands
+    still. When no more than half are left, and those that stand still have cost as much time as compiling did,
+    the program is compiled anew for half as many: so the whole never takes twice what the best moment had cost.
+    Results agree with single runs up to the order of floating-point sums.
 
     Parameters
     ----------
@@ -75,23 +76,21 @@ def train_ensemble(
         if _shape(task) != _shape(first):
             problem = "has another model, network, encoding or batch than the first"
             raise ArgumentError("tasks", task.train_set.params, problem, "Train it in an ensemble of its own")
-    began, steps, size = time.perf_counter(), 32, len(tasks)
+    began, steps, seats = time.perf_counter(), 32, _Seats(len(tasks))
     files = [None] * len(tasks) if checkpoints is None else checkpoints
     runs = [SingleRun(task, Checkpoint.of(file)) for task, file in zip(tasks, files, strict=True)]
     slots = max(run.data.features.shape[1] for run in runs)
     data = [_padded(run.data, slots) for run in runs]
-    compiled: set[int] = set()
     try:
         while members := [number for number, run in enumerate(runs) if not run.over]:
             if budget is not None and time.perf_counter() - began > budget:
                 break
-            while len(members) <= size // 2:
-                size = -(-size // 2)
+            size = seats.for_members(len(members))
             before = time.perf_counter()
             _advance_together([runs[n] for n in members], [data[n] for n in members], size, steps)
             spent = time.perf_counter() - before
-            steps = paced(steps, spent) if size in compiled else steps
-            compiled.add(size)
+            steps = steps if seats.fresh else paced(steps, spent)
+            seats.took(spent, len(members))
             for number in members:
                 runs[number].save_when_due()
             if progress is not None:
@@ -101,6 +100,34 @@ def train_ensemble(
             run.save()
         raise
     return [run.end() for run in runs]
+
+
+class _Seats:
+    """How many members the program is compiled for.
+
+    It is compiled for fewer once the empty seats have cost as much as compiling did, as one who rents skis buys
+    them once the rent has reached the price.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.fresh = True
+        """Whether the program has not run yet."""
+        self._compiling = self._empty = 0.0
+
+    def for_members(self, members: int) -> int:
+        """Return the number of seats for so many members."""
+        if not self.fresh and self._empty >= self._compiling:
+            while members <= self.number // 2:
+                self.number, self.fresh = -(-self.number // 2), True
+        return self.number
+
+    def took(self, seconds: float, members: int) -> None:
+        """Take note of a call with so many members; the first call of a program is mostly compilation."""
+        if self.fresh:
+            self._compiling, self._empty, self.fresh = seconds, 0.0, False
+        else:
+            self._empty += seconds * (1 - members / self.number)
 
 
 def _advance_together(runs: list[SingleRun], data: list[ClassData], size: int, steps: int) -> None:

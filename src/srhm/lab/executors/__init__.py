@@ -31,8 +31,10 @@ def open_executor(on: str = "local", workers: int | None = None) -> Executor:
     ----------
     on
         ``"local"``: this process for one worker, that many spawned processes for more; on a GPU, one program
-        for that many runs of one shape (on a CPU that never pays: docs, speed.md). ``"ray"``: a Ray of this
-        machine, bound to loopback, or the cluster that RAY_ADDRESS names. ``"ray://HOST:PORT"``: a cluster.
+        for that many runs of one shape (on a CPU that never pays: docs, speed.md). ``"processes"``: spawned
+        processes on a GPU too, which they share; start NVIDIA's multi-process service first, without which they
+        take turns (docs, speed.md). ``"ray"``: a Ray of this machine, bound to loopback, or the cluster that
+        RAY_ADDRESS names. ``"ray://HOST:PORT"``: a cluster.
     workers
         Runs at a time; all cores of the machine, or of the cluster, unless given.
 
@@ -52,8 +54,12 @@ def open_executor(on: str = "local", workers: int | None = None) -> Executor:
 
         address = ("auto" if os.environ.get("RAY_ADDRESS") else None) if on == "ray" else on
         return OnRay(execute_job, address=address, slots=workers)
+    if on == "processes":
+        # Else the first process takes most of the GPU's memory. They inherit it; JAX reads it when it first computes.
+        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+        return Workers(available_cores() if workers is None else workers, execute_job)
     if on != "local":
-        raise ArgumentError("on", on, "is no place for runs", "Use local, ray, or ray://HOST:PORT")
+        raise ArgumentError("on", on, "is no place for runs", "Use local, processes, ray, or ray://HOST:PORT")
     workers = default_workers() if workers is None else workers
     if workers == 1:
         return InProcess(execute_job)
