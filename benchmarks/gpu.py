@@ -62,8 +62,8 @@ def per_turn(turn: Callable[[Any], Any], first: Any, turns: int) -> float:
 
 def bandwidth() -> float:
     """Bytes a second, read and written, of a = b + s a on arrays of 1 GiB, in place."""
-    b = jnp.ones(2**28, jnp.float32)
-    return 3 * b.nbytes / per_turn(lambda a: b + 0.5 * a, jnp.ones_like(b), 50)
+    one = jnp.ones(2**28, jnp.float32)
+    return 3 * one.nbytes / per_turn(lambda ab: (ab[1] + 0.5 * ab[0], ab[1]), (one, one), 50)
 
 
 def product_rate(blocks: int, rows: int, width: int) -> float:

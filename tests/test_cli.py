@@ -20,6 +20,7 @@ from srhm.cli import main
 from srhm.lab.runs import Run
 from srhm.lab.store import Store
 from srhm.lab.work import RunJob, finished
+from srhm.theory import predict
 
 SMALL = [
     "--v",
@@ -164,7 +165,7 @@ def test_a_file_that_is_no_store_is_refused(
     assert (tmp_path / "other.sqlite").read_text() == content and len(list(tmp_path.iterdir())) == 1
 
 
-@pytest.mark.parametrize("command", [[], ["sample"], ["train"], ["pstar"], ["demo"]])
+@pytest.mark.parametrize("command", [[], ["sample"], ["train"], ["pstar"], ["theory"], ["demo"]])
 def test_help_teaches(capsys: pytest.CaptureFixture[str], command: list[str]) -> None:
     status, out, _ = run(capsys, *command, "--help")
     assert status == 0
@@ -174,8 +175,31 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str], command: list[str]) ->
         "pstar": "90% t-interval",
         "sample": "hidden variables",
         "demo": "index.html",
+        "theory": "visible",
     }
     assert expected.get(command[0] if command else "", "pstar") in out
+
+
+def test_theory_prints_the_predictions_of_the_library(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "theory", "--v", "6", "--s0", "1", "--json")
+    content = json.loads(out)
+    params = srhm.Params(n_c=6, v=6, m=6, s=2, s0=1, L=2)
+    assert status == 0 and content["P_max"] == params.P_max and content["relevant_fraction"] == 0.25
+    for one in content["predictions"]:
+        found = predict(one["net"], params)
+        assert (one["P_star"], one["value"], tuple(one["range"])) == (
+            found.P_star,
+            found.value,
+            found.interval,
+        )
+        assert tuple(one["assumptions"]) == found.assumptions
+    assert content["visible_P"]["features, at each place"] == pytest.approx(1176)
+    status, out, _ = run(capsys, "theory", "--v", "6", "--s0", "0")
+    assert status == 0 and "Eq. 3" in out and "visible from P" in out
+    assert "(above P_max)" in out, "the FCN cannot learn 1,296 data from more"
+    assert all(sentence in out for sentence in predict("fcn", params).assumptions)
+    status, out, err = run(capsys, "theory", "--v", "1")
+    assert (status, out) == (2, "") and "v = 1" in err
 
 
 def test_sample_prints_the_data_of_the_library(capsys: pytest.CaptureFixture[str]) -> None:

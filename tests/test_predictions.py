@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 
 from srhm import Params
+from srhm.lab.paper.published import entries, published
 from srhm.theory import predict, predict_by_relevance
 from strategies import any_params
 
@@ -57,3 +58,33 @@ def test_predictions_refuse_what_has_no_value(refuses):
             predict_by_relevance(**{**good, name: value})
     with refuses("net", "'vgg11'", "Use 'lcn', 'cnn' or 'fcn'"):
         predict("vgg11", Params(n_c=6, v=6, m=6, s=2, s0=1, L=2))
+
+
+@given(any_params())
+def test_the_range_of_a_prediction_holds_what_is_expected(params):
+    """And every prediction says what it rests on, in whole sentences."""
+    for net in ("cnn", "lcn", "fcn"):
+        found = predict(net, params)
+        low, high = found.interval
+        assert low <= found.P_star <= high
+        assert low / found.value == pytest.approx(found.ratios[0]) and high > low
+        assert len(found.assumptions) >= 3 and all(one.endswith(".") for one in found.assumptions)
+
+
+@pytest.mark.parametrize("net", ["lcn", "cnn", "fcn"])
+def test_the_range_is_that_of_the_published_points(net):
+    """Of the valid ones with s = 2 and 3, to the digits that are given."""
+    found, ends = [], []
+    for entry in entries():
+        if entry["arch"] == net and entry["s"] in (2, 3) and entry["quantity"] == "P_star":
+            v, s = entry["v"], entry["s"]
+            params = Params(v, v, v ** (s - 1), s, entry["s0"], entry["L"], entry["sparsity"])
+            value = published(net, params)
+            if value is not None and value.valid:
+                prediction = predict(net, params)
+                found.append(value.P_star / prediction.value)
+                ends.append(prediction.ratios)
+    assert len(found) >= 7
+    assert all(low * 0.97 <= one <= high * 1.03 for one, (low, high) in zip(found, ends, strict=True))
+    assert min(found) == pytest.approx(min(low for low, _ in ends), rel=0.03)
+    assert max(found) == pytest.approx(max(high for _, high in ends), rel=0.03)

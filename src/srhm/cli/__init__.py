@@ -16,6 +16,7 @@ from .data import Sample
 from .grids import Cancel, Export, Merge, RunGrid, Status
 from .measure import Demo, Pstar, Train
 from .paper import Figure, Reproduce
+from .theory import Theory
 
 _DESCRIPTION = """The Sparse Random Hierarchy Model: data, networks, and how many training points they need.
 
@@ -29,6 +30,7 @@ Command = (
     | Annotated[Sample, tyro.conf.subcommand("sample")]
     | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Pstar, tyro.conf.subcommand("pstar")]
+    | Annotated[Theory, tyro.conf.subcommand("theory")]
     | Annotated[RunGrid, tyro.conf.subcommand("run")]
     | Annotated[Figure, tyro.conf.subcommand("figure")]
     | Annotated[Reproduce, tyro.conf.subcommand("reproduce")]

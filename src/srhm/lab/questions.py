@@ -78,7 +78,7 @@ class Question:
         if prediction is None:
             problem = f"has no default: the paper predicts no P* of {self.spec.net}"
             raise ArgumentError("start", None, problem, "Give the first P to try")
-        return prediction.value * prediction.typical_ratio
+        return prediction.P_star
 
     def grid(self) -> list[int]:
         """Return the published kind of grid: 15 points with log-spaced steps about the start."""

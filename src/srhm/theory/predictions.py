@@ -22,12 +22,28 @@ class Prediction:
         Where it stands in the paper, or what it was extended from.
     typical_ratio
         P* over `value` as measured: where a search for P* is best started.
+    ratios
+        Smallest and largest P* over `value` among the paper's points.
+    assumptions
+        What the formula rests on, in sentences.
     """
 
     value: float
     formula: str
     source: str
     typical_ratio: float
+    ratios: tuple[float, float]
+    assumptions: tuple[str, ...] = ()
+
+    @property
+    def P_star(self) -> float:
+        """The expected P*: `value` times the ratio that is typical."""
+        return self.value * self.typical_ratio
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """P* if the ratio is one of those of the paper's points; no interval of confidence."""
+        return self.value * self.ratios[0], self.value * self.ratios[1]
 
 
 def predict(net: str, params: Params) -> Prediction:
@@ -37,7 +53,7 @@ def predict(net: str, params: Params) -> Prediction:
     ----------
     net
         ``"lcn"`` (Eq. 3, with C0 = s^(L/2)), ``"cnn"`` (Eq. 4), or ``"fcn"``. The paper has no formula for the
-        FCN; Eq. 3 is given, whose ratio to the published P* is 4.8 to 5.5 (Figure 16).
+        FCN; Eq. 3 is given, whose ratio to the published P* is 4.8 to 5.5 at L = 2, 2.6 to 15.6 in all (Figure 16).
     params
         The numbers of the model.
 
@@ -56,16 +72,38 @@ def predict(net: str, params: Params) -> Prediction:
     classes = params.n_c * params.m**params.L
     local = params.s ** (params.L / 2) * (params.s0 + 1) ** params.L * classes
     if net == "lcn":
-        return Prediction(local, "s^(L/2) (s0+1)^L n_c m^L", "Eq. 3", _lcn_ratio(params.s))
+        return Prediction(local, _LOCAL, "Eq. 3", *_lcn_ratios(params.s), _TRAINED + _OF_LCN)
     if net == "cnn":
-        return Prediction(float((params.s0 + 1) ** 2 * classes), "(s0+1)^2 n_c m^L", "Eq. 4", 2.0)
+        value = float((params.s0 + 1) ** 2 * classes)
+        return Prediction(value, "(s0+1)^2 n_c m^L", "Eq. 4", 2.0, (1.7, 6.5), _TRAINED + _OF_CNN)
     if net == "fcn":
-        return Prediction(local, "s^(L/2) (s0+1)^L n_c m^L", "Eq. 3, of the LCN", 5.0)
+        return Prediction(local, _LOCAL, "Eq. 3, of the LCN", 5.0, (2.6, 15.6), _TRAINED + _OF_FCN)
     raise ArgumentError("net", net, "has no prediction", "Use 'lcn', 'cnn' or 'fcn'")
 
 
-def _lcn_ratio(s: int) -> float:
-    return 1.7 if s == 2 else 2.8
+_LOCAL = "s^(L/2) (s0+1)^L n_c m^L"
+_TRAINED = (
+    "P* is where the test error falls to 10%, for wide networks in the mean-field scaling, with 4 points of each class in "
+    "a batch.",
+    "Each level is learned from the correlation of its s-tuples with the class, which takes n_c m^L points without "
+    "blanks; seen in P points, it stands out of its sampling noise from there on.",
+)
+_OF_LCN = (
+    "A first-layer weight of its own at every position has an informative input in a fraction (s0+1)^-L of the data.",
+    "The factor s^(L/2) is of the paper's Gaussian readout; it was not seen apart from the constant.",
+)
+_OF_CNN = (
+    "One weight serves all positions. That (s0+1)^2 remains, whatever L, was measured by the paper for L = 2 and 3; it "
+    "gives no derivation.",
+)
+_OF_FCN = (
+    "The paper has no formula for it: Eq. 3 follows its points at L = 2, and less well those at L = 3.",
+)
+
+
+def _lcn_ratios(s: int) -> tuple[float, tuple[float, float]]:
+    """The typical, the smallest and the largest ratio of published P* of LCNs to Eq. 3 (Figures 4B and 10)."""
+    return (1.7, (0.84, 2.6)) if s == 2 else (2.8, (1.9, 3.3))
 
 
 def predict_by_relevance(d: SupportsFloat, F: SupportsFloat, *, n_c: int, m: int, s: int) -> Prediction:
@@ -112,6 +150,5 @@ def predict_by_relevance(d: SupportsFloat, F: SupportsFloat, *, n_c: int, m: int
         problem = f"leaves F d = {F * d:.3g} informative leaves, fewer than s = {s}"
         raise ArgumentError("F", F, problem, "Use F d >= s")
     a = math.log(m) / math.log(s)
-    return Prediction(
-        n_c * F ** (a - 0.5) * d ** (a + 0.5), "n_c F^(a-1/2) d^(a+1/2)", "Eq. 5", _lcn_ratio(s)
-    )
+    value = n_c * F ** (a - 0.5) * d ** (a + 0.5)
+    return Prediction(value, "n_c F^(a-1/2) d^(a+1/2)", "Eq. 5", *_lcn_ratios(s), _TRAINED + _OF_LCN)

@@ -51,7 +51,7 @@ class Setting:
             found = float(paper.P_star)
         else:
             prediction = predict(self.net, self.params)
-            found = prediction.value * prediction.typical_ratio
+            found = prediction.P_star
         return found / (self.params.s0 + 1) ** self.q
 
     def at(self, **changes: object) -> "Setting":

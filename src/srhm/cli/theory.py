@@ -1,0 +1,85 @@
+"""The command `srhm theory`."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Annotated, Any, ClassVar
+
+import tyro
+
+from ..lab.options import Model
+from ..params import Params
+from ..theory import predict, visible_P
+from .printing import print_result
+
+_NETS = ("cnn", "lcn", "fcn")
+
+
+@dataclass(frozen=True)
+class Theory:
+    """What is predicted of a model without training: P* of each network, and when correlations become visible.
+
+    P* is the paper's formula times the constant that its own measurements have; the range is that of the constants
+    among the paper's points. Below, the training points from which on the correlation with the class of an input
+    feature, and of a lowest tuple, stands out of its sampling noise (docs, statistics.md).
+    """
+
+    model: Annotated[Model, tyro.conf.arg(name="")] = field(default_factory=Model)
+    json: bool = False
+    """Print JSON: params, d, P_max, relevant_fraction, predictions with their assumptions, and visible_P."""
+
+    interrupted: ClassVar[str] = "Nothing was written."
+
+    def run(self) -> None:
+        """Compute and print."""
+        content = theory_content(self.model.params())
+        print_result(json.dumps(content) if self.json else _text(content))
+
+
+def theory_content(params: Params) -> dict[str, Any]:
+    """Return all that is predicted, as JSON data."""
+    return {
+        "params": asdict(params),
+        "d": params.d,
+        "P_max": params.P_max,
+        "relevant_fraction": params.relevant_fraction,
+        "predictions": [{"net": net, **_prediction(net, params)} for net in _NETS],
+        "visible_P": {
+            f"{what}, {where}": float(visible_P(params, what, shared=shared).min())
+            for what in ("features", "tuples")
+            for where, shared in (("at each place", False), ("all places together", True))
+        },
+    }
+
+
+def _prediction(net: str, params: Params) -> dict[str, Any]:
+    found = predict(net, params)
+    return {
+        "P_star": found.P_star,
+        "range": list(found.interval),
+        "value": found.value,
+        "formula": found.formula,
+        "source": found.source,
+        "assumptions": list(found.assumptions),
+    }
+
+
+def _text(content: dict[str, Any]) -> str:
+    lines = [
+        f"d = {content['d']:,} inputs, of which a fraction {content['relevant_fraction']:.3g} is informative; "
+        f"P_max = {content['P_max']:,} data",
+        "",
+        f"{'net':<5}{'P*, about':>12}   {'range':<22}{'formula':<28}source",
+    ]
+    said: list[str] = []
+    for one in content["predictions"]:
+        low, high = one["range"]
+        span = f"[{low:,.0f}, {high:,.0f}]"
+        beyond = "  (above P_max)" if one["P_star"] > content["P_max"] else ""
+        lines.append(
+            f"{one['net']:<5}{one['P_star']:>12,.0f}   {span:<22}{one['formula']:<28}{one['source']}{beyond}"
+        )
+        said += [sentence for sentence in one["assumptions"] if sentence not in said]
+    lines += ["", "assuming:", *(f"- {sentence}" for sentence in said)]
+    lines += ["", "correlation with the class visible from P of about"]
+    lines += [f"{value:>12,.0f}   {what}" for what, value in content["visible_P"].items()]
+    return "\n".join(lines)
