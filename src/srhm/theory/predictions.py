@@ -83,8 +83,8 @@ def predict(net: str, params: Params) -> Prediction:
 
 _LOCAL = "s^(L/2) (s0+1)^L n_c m^L"
 _TRAINED = (
-    "P* is where the test error falls to 10%, for wide networks in the mean-field scaling, with 4 points of each class in "
-    "a batch.",
+    "P* is where the test error falls to 10%, for wide networks in the mean-field scaling and batches with 4 points of "
+    "each class.",
     "Each level is learned from the correlation of its s-tuples with the class, which takes n_c m^L points without "
     "blanks; seen in P points, it stands out of its sampling noise from there on.",
 )
