@@ -7,6 +7,7 @@ from .map import complexity_map
 from .marks import Estimate
 from .model import generative_model
 from .networks import Connection, connections, network_schemes
+from .relevance import RelevancePoint, relevance
 from .rescaled import RescaledCurve, rescaled
 from .scaling import ScalingPoint, scaling
 from .style import save
@@ -18,6 +19,7 @@ __all__ = [
     "Estimate",
     "InsensitivityPoint",
     "NetworkRun",
+    "RelevancePoint",
     "RescaledCurve",
     "ScalingPoint",
     "complexity_map",
@@ -28,6 +30,7 @@ __all__ = [
     "insensitivity",
     "learning_curves",
     "network_schemes",
+    "relevance",
     "rescaled",
     "save",
     "scaling",

@@ -18,13 +18,14 @@ Kind = Literal[
     "against",
     "sharing",
     "representation",
+    "relevance",
     "map",
     "drawing",
 ]
 """complexity: P* against its prediction. insensitivity: P* against P*_S and P*_D. curves: error, S and D over P.
 rescaled: the same over P divided by a scale. against: error over D and S. sharing: P* over s0+1 for each number of
-shared layers. representation: probes and clusters over P, beside S and D. map: Eq. 5. drawing: of the model and the
-networks. The last two need no runs."""
+shared layers. representation: probes and clusters over P, beside S and D. relevance: P* over the map of Eq. 5. map:
+Eq. 5. drawing: of the model and the networks. The last two need no runs."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class PaperFigure:
     @property
     def searches(self) -> bool:
         """Whether P* is searched for its settings."""
-        return self.kind in ("complexity", "insensitivity", "sharing")
+        return self.kind in ("complexity", "insensitivity", "sharing", "relevance")
 
     @property
     def curved(self) -> bool:
@@ -77,6 +78,7 @@ _CNN = (
     *_each("cnn", (3, 4, 6, 8, 10, 12), (0, 1, 2, 4, 6), 2),
     *_each("cnn", (4, 6, 8, 10, 12), (1, 2, 4), 3),
 )
+_RELEVANCE = tuple(one for one in _LCN if one.params.v in (4, 6) and one.params.s0 <= 2)
 _LCN_3 = (
     *_each("lcn", (4, 6), (0, 1, 2, 4), 2, s=3),
     *_each("lcn", (4,), (0, 1), 3, s=3),
@@ -194,6 +196,9 @@ _TABLE = (
     ),
     PaperFigure(
         "sharing", "sharing", "P* with weights shared over the places of a sub-patch", _SHARING_LARGE, _SHARING
+    ),
+    PaperFigure(
+        "relevance", "relevance", "P* of the LCN over input length and relevant fraction", _RELEVANCE
     ),
     PaperFigure(
         "rules", "complexity", "P* of CNN and LCN with fewer synonyms or classes", _RULES, _RULES

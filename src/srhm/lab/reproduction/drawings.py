@@ -17,6 +17,7 @@ from ..figures import (
     Estimate,
     InsensitivityPoint,
     NetworkRun,
+    RelevancePoint,
     RescaledCurve,
     ScalingPoint,
     complexity_map,
@@ -25,6 +26,7 @@ from ..figures import (
     insensitivity,
     learning_curves,
     network_schemes,
+    relevance,
     rescaled,
     save,
     scaling,
@@ -186,6 +188,19 @@ def _sharing(figure: PaperFigure, tier: Tier, shelf: Shelf) -> Figure:
             fits[name] = fit
     _check_drawn(figure, points)
     return scaling(points, fits=fits, x_labels=labels, title=_short_title(figure))
+
+
+def _relevance(figure: PaperFigure, tier: Tier, shelf: Shelf) -> Figure:
+    points = []
+    for setting in figure.settings:
+        found = estimate_of(Measured.on(shelf, setting, tier).complexity())
+        paper = published(setting.net, setting.params)
+        if found.value is not None:
+            points.append(RelevancePoint(setting.params, found.value, found.interval))
+        elif paper is not None and paper.valid:
+            points.append(RelevancePoint(setting.params, paper.P_star, published=True))
+    _check_drawn(figure, points)
+    return relevance(points, title=_title(figure))
 
 
 # P* against P*_S and P*_D
@@ -364,6 +379,7 @@ _KINDS: dict[str, Callable[[PaperFigure, Tier, Shelf], Any]] = {
     "against": _against,
     "sharing": _sharing,
     "representation": _representation,
+    "relevance": _relevance,
     "map": lambda figure, tier, shelf: complexity_map(),
     "drawing": _drawing,
 }
