@@ -7,7 +7,7 @@ from hypothesis import given
 import oracles
 from oracles import ORACLES, equal, name_of
 from srhm import Grammar, Params, Stream, channels, encode, enumerate_all, expand
-from srhm.encoding import ENCODINGS, check_encoding
+from srhm.encoding import ENCODINGS, check_encoding, encode_symbols
 from strategies import any_params
 
 DENSE = ("whitened", "onehot", "onehot_blank")
@@ -143,3 +143,25 @@ def test_no_samples():
     nothing = np.empty((0, params.num_leaves), np.uint8)
     assert encode(params, nothing, nothing).shape == (0, params.d, params.v)
     assert oracles.equal(encode(params, nothing, nothing, "integer"), np.empty((0, params.d)))
+
+
+@given(any_params())
+def test_symbols_are_written_as_leaves_are(params):
+    """A masked position is written as a blank; NumPy and JAX agree."""
+    features, positions = leaves(params, 3)
+    symbols = encode(params, features, positions, "integer")
+    for encoding in DENSE:
+        dense = encode(params, features, positions, encoding)
+        found = encode_symbols(params, symbols, encoding)
+        assert found.dtype == dense.dtype and (found == dense).all()
+        assert (encode_symbols(params, np.where(symbols < 0, -2, symbols), encoding) == dense).all()
+        assert (np.asarray(encode_symbols(params, jnp.asarray(symbols), encoding)) == dense).all()
+
+
+def test_symbols_that_are_none_are_refused(refuses):
+    params = Params(n_c=2, v=2, m=1, s=2, s0=1, L=1)
+    with refuses("symbols", 2, "Use 0 to 1"):
+        encode_symbols(params, np.array([[0, 2, -1, -1]]))
+    with refuses("encoding", "'integer'", "Use a dense one for a network"):
+        encode_symbols(params, np.array([[0, 1, -1, -1]]), "integer")
+    assert encode_symbols(params, np.zeros((0, 4), int)).shape == (0, 4, 2)

@@ -268,6 +268,24 @@ def test_an_interval_without_an_end_stops_at_P_star():
     assert data(bar)[0] == [800.0, 900.0]
 
 
+def test_the_ceiling_of_a_curve_is_a_line_and_its_interval_a_band():
+    low = Curve("noisy", [10, 20], {"error": [0.8, 0.3]}, ceiling=(0.25, (0.2, 0.31)))
+    figure = learning_curves(
+        [Curve("clean", [10, 20], {"error": [0.7, 0.1]}), low], quantities=["error", "S_21"]
+    )
+    (line,) = artists(figure, "ceiling/").values()
+    assert line.get_label() != "clean" and list(line.get_ydata()) == [0.25, 0.25]
+    (curve,) = artists(figure, "curve/error/noisy").values()
+    assert line.get_color() == curve.get_color()
+    (band,) = artists(figure, "ceiling_interval/").values()
+    assert band.get_extents().transformed(band.axes.transData.inverted()).intervaly == pytest.approx(
+        (0.2, 0.31)
+    )
+    assert "Bayes error, the best there is" in legend_texts(figure)
+    check_layout(figure)
+    assert "Bayes error, the best there is" not in legend_texts(learning_curves([low], quantities=["S_21"]))
+
+
 def test_legend_names_every_curve_with_its_P_star():
     given = [curve(f"s0 = {s0}", P, s0=s0) for s0, P in enumerate((400, 1712.3, 4300))]
     texts = legend_texts(learning_curves(given, THRESHOLDS, title="CNN"))

@@ -93,8 +93,52 @@ def encode(
     if encoding == "integer":
         return grid.astype(dtype)
     xp = grid.__array_namespace__()
-    table = xp.asarray(codes(params, encoding).astype(dtype))
-    return xp.take(table, xp.where(grid < 0, np.int32(params.v), grid), axis=0)
+    return _looked_up(xp.asarray(codes(params, encoding).astype(dtype)), grid, params)
+
+
+def encode_symbols(
+    params: Params,
+    symbols: Integer[Any, "sample position"],
+    encoding: Encoding = "whitened",
+    dtype: Any = None,
+) -> Num[Any, "sample position channel"]:
+    """Write whole inputs, given by the symbol at every position, densely.
+
+    Parameters
+    ----------
+    params
+        The numbers of the model.
+    symbols
+        Features; anything below 0, a blank or a masked position, is written as a blank.
+    encoding
+        One with channels; see :data:`Encoding`.
+    dtype
+        Type of the result; float32 unless given.
+
+    Raises
+    ------
+    ArgumentError
+        If the encoding is unknown or has no channels, the type cannot hold its values, or a symbol is not below v.
+
+    Examples
+    --------
+    >>> params = Params(n_c=2, v=2, m=1, s=2, s0=1, L=1)
+    >>> encode_symbols(params, np.array([[1, -1, -2, 0]]), "onehot")[0]
+    array([[0., 1.],
+           [0., 0.],
+           [0., 0.],
+           [1., 0.]], dtype=float32)
+    """
+    code, dtype = codes(params, encoding), _checked_type(params, encoding, dtype)
+    if symbols.size and int(symbols.max()) >= params.v:
+        raise ArgumentError("symbols", int(symbols.max()), "is no feature", f"Use 0 to {params.v - 1}")
+    xp = symbols.__array_namespace__()
+    return _looked_up(xp.asarray(code.astype(dtype)), symbols, params)
+
+
+def _looked_up(table: Any, symbols: Any, params: Params) -> Any:
+    xp = table.__array_namespace__()
+    return xp.take(table, xp.where(symbols < 0, np.int32(params.v), symbols), axis=0)
 
 
 def codes(params: Params, encoding: Encoding) -> Num[np.ndarray, "symbol channel"]:

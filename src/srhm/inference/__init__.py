@@ -1,6 +1,6 @@
 """Exact inference: from an input, clean or damaged, back to the choices that made it (docs, inference.md)."""
 
-from .bayes import BayesError, bayes_error
+from .bayes import BayesError, bayes_error, channel_error
 from .channel import MASKED, Channel
 from .downward import Posterior
 from .parse import parse
@@ -15,6 +15,7 @@ __all__ = [
     "MostProbable",
     "Posterior",
     "bayes_error",
+    "channel_error",
     "class_posterior",
     "entropies",
     "log_likelihood",

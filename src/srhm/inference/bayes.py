@@ -1,10 +1,15 @@
-"""The Bayes error: what the best of all classifiers, which knows the grammar and the channel, still gets wrong."""
+"""The Bayes error: what the best of all classifiers, which knows the grammar and the channel, still gets wrong.
 
+And what any other classifier gets wrong on the same inputs.
+"""
+
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import ceil, sqrt
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Integer
 
 from ..dataset import Backend
 from ..derivation import expand
@@ -81,12 +86,16 @@ def bayes_error(
     samples = check_integer("samples", samples, least=2)
     if backend not in ("numpy", "jax"):
         raise ArgumentError("backend", backend, "is not a backend", "Use 'numpy' or 'jax'")
-    stream = Stream(grammar, seed, "independent", role="test")
-    size = ceil(samples / ceil(samples / _AT_ONCE))
-    wrong = np.concatenate(
-        [_wrong(stream, channel, first, size, backend) for first in range(0, samples, size)]
-    )[:samples]
-    value, standard_error = float(wrong.mean()), float(wrong.std(ddof=1) / sqrt(samples))
+    wrong = []
+    for received, _ in _received(grammar, channel, samples, seed):
+        evidence = channel.evidence(grammar.params, received)
+        if backend == "jax":
+            import jax.numpy as jnp
+
+            evidence = jnp.asarray(evidence)
+        label = np.sort(np.asarray(class_posterior(grammar, evidence), np.float64), axis=1)
+        wrong.append(label[:, :-1].sum(axis=1))  # 1 - max would lose the digits of small errors
+    value, standard_error = _mean(np.concatenate(wrong)[:samples])
     return BayesError(
         value,
         standard_error,
@@ -97,20 +106,64 @@ def bayes_error(
     )
 
 
-def _wrong(
-    stream: Stream, channel: Channel, start: int, count: int, backend: Backend
-) -> Float[np.ndarray, " sample"]:
-    """The probability, for each of some samples, that the best guess of the class is wrong."""
-    params = stream.params
-    tree = expand(stream.grammar, stream.take(start, count))
-    inputs = encode(params, tree.features[0], tree.positions[0], "integer")
-    evidence = channel.evidence(params, channel.transmit(params, inputs, stream.seed, start))
-    if backend == "jax":
-        import jax.numpy as jnp
+def channel_error(
+    classify: Callable[[Integer[np.ndarray, "sample position"]], Any],
+    grammar: Grammar,
+    channel: Channel,
+    samples: int = 10_000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Measure the test error of any classifier on inputs that come through a channel.
 
-        evidence = jnp.asarray(evidence)
-    label = np.sort(np.asarray(class_posterior(stream.grammar, evidence), np.float64), axis=1)
-    return label[:, :-1].sum(axis=1)  # 1 - max would lose the digits of small errors
+    The inputs are those of :func:`bayes_error` with the same samples and seed, so the two can be laid side by side.
+
+    Parameters
+    ----------
+    classify
+        From what is received, features with -1 on blanks and :data:`MASKED` on masked positions [sample, position],
+        to a class for each sample, or to a score for each class [sample, class_], of which the largest counts.
+        :func:`srhm.encoding.encode_symbols` writes such inputs for a network.
+    grammar, channel, samples, seed
+        As for :func:`bayes_error`.
+
+    Returns
+    -------
+    tuple
+        The fraction of inputs that are given a wrong class, and its standard error.
+
+    Raises
+    ------
+    ArgumentError
+        If a number is out of range, or `classify` returns something of another shape.
+    """
+    samples = check_integer("samples", samples, least=2)
+    wrong = []
+    for received, true in _received(grammar, channel, samples, seed):
+        found = np.asarray(classify(received))
+        if found.shape not in ((len(received),), (len(received), grammar.params.n_c)):
+            fix = f"Return shape ({len(received)},), or ({len(received)}, {grammar.params.n_c})"
+            raise ArgumentError("classify", found.shape, "is not the shape of classes or their scores", fix)
+        guess = found if found.ndim == 1 else found.argmax(axis=1)
+        wrong.append(guess != true)
+    return _mean(np.concatenate(wrong)[:samples].astype(np.float64))
+
+
+def _received(
+    grammar: Grammar, channel: Channel, samples: int, seed: int
+) -> Iterator[tuple[Integer[np.ndarray, "sample position"], Integer[np.ndarray, " sample"]]]:
+    """Yield what is received of the inputs, and their classes, in pieces of one size; the last may be too long."""
+    params, stream = grammar.params, Stream(grammar, seed, "independent", role="test")
+    size = ceil(samples / ceil(samples / _AT_ONCE))
+    for start in range(0, samples, size):
+        derivation = stream.take(start, size)
+        tree = expand(grammar, derivation)
+        inputs = encode(params, tree.features[0], tree.positions[0], "integer")
+        yield channel.transmit(params, inputs, seed, start), np.asarray(derivation.label)
+
+
+def _mean(values: Float[np.ndarray, " sample"]) -> tuple[float, float]:
+    """Return the mean, and its standard error."""
+    return float(values.mean()), float(values.std(ddof=1) / sqrt(len(values)))
 
 
 def _interval(

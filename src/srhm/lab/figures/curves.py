@@ -30,6 +30,7 @@ from .style import (
 )
 
 _ERROR_10: Mapping[str, Number] = {"error": 0.10}
+_CEILING: Mapping[str, Any] = {"linestyle": (0, (1, 1.4)), "linewidth": 1.3}
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,9 @@ class Curve:
     """Low and high end of P* of each quantity; an end that nothing bounds is None."""
     seeds: Sequence[int] | None = None
     """The seed of each run; None: all runs are of one seed."""
+    ceiling: tuple[Number, tuple[Number, Number]] | None = None
+    """The smallest test error that any classifier has on these inputs, and its interval
+    (:func:`srhm.inference.bayes_error`); 0 without noise."""
 
     def __post_init__(self) -> None:
         for P in self.P:
@@ -109,7 +113,7 @@ def learning_curves(
 
     A curve of one seed is a line through its runs. Of several seeds, every run is a faint marker and the line
     is the median (see :meth:`Curve.median`). A dashed line is the threshold of a quantity; a diamond on it,
-    with a foot to the axis and a bar for the interval, is P*.
+    with a foot to the axis and a bar for the interval, is P*. A dotted line in the colour of a curve is its ceiling.
 
     Parameters
     ----------
@@ -187,6 +191,8 @@ def _panel(
         top += [float(values.max()) for _, values in curve.runs(name).values()]
         if threshold is not None:
             _mark_P_star(panel, name, curve, float(threshold), colour)
+        if name == "error" and curve.ceiling is not None:
+            _draw_ceiling(panel, curve.label, curve.ceiling, colour)
     if threshold is not None:
         draw_threshold(panel, name, threshold)
         top.append(2.5 * float(threshold))
@@ -227,6 +233,23 @@ def draw_runs(panel: Axes, name: str, curve: Curve, look: Mapping[str, Any], *, 
         P / scale, values, **{**look, "marker": look["marker"] if one else ""}, markersize=3.6,
         markeredgecolor="white", markeredgewidth=0.4, gid=f"curve/{gid}",
     )  # fmt: skip
+
+
+def _draw_ceiling(
+    panel: Axes, label: str, ceiling: tuple[Number, tuple[Number, Number]], colour: str
+) -> None:
+    """Draw the Bayes error across the panel: a line, and its interval as a band."""
+    value, (low, high) = ceiling
+    panel.axhline(float(value), color=colour, zorder=1, gid=f"ceiling/{label}", **_CEILING)
+    panel.axhspan(
+        float(low),
+        float(high),
+        color=colour,
+        alpha=0.18,
+        linewidth=0,
+        zorder=0,
+        gid=f"ceiling_interval/{label}",
+    )
 
 
 def _mark_P_star(panel: Axes, name: str, curve: Curve, threshold: float, colour: str) -> None:
@@ -275,4 +298,6 @@ def _legend(
                 marker="D", markerfacecolor="white", markeredgecolor=INK, markeredgewidth=0.7, markersize=4.6
             )
             line.set_label("threshold, met at $P$*")
+    if any(curve.ceiling is not None for curve in curves) and "error" in names:
+        handles.append(Line2D([], [], color=INK, label="Bayes error, the best there is", **_CEILING))
     legend_above(figure, handles, title)
