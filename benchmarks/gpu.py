@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -240,10 +240,10 @@ def kernels() -> list[dict]:
 # --- whole networks ---
 
 
-def nets() -> list[dict]:
+def nets(counts: Sequence[int] = (1, 64)) -> list[dict]:
     """Networks trained a second at width 512, until their loss is below 1e-3: one, and 64 in one program."""
     params, found = model(2, 1, 6), []
-    for count in (1, 64):
+    for count in counts:
         specs = [RunSpec(params, "cnn", 1500, 512, seeds=Seeds.replicate(seed)) for seed in range(count)]
         tasks = [prepare(spec).task for spec in specs]
         began = time.perf_counter()
