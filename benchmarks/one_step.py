@@ -1,7 +1,7 @@
 """Measure one step of descent beside its prediction: python benchmarks/one_step.py --help.
 
-Writes benchmarks/results/one_step.json, the table docs/theory/one_step_table.md and the figure docs/theory/one_step.png;
-with --draw, the last two from the first.
+Writes benchmarks/results/one_step.json, the table docs/theory/one_step_table.md and the figure
+docs/theory/one_step.png; with --draw, the last two from the first. It takes eight minutes.
 """
 
 import argparse
@@ -97,8 +97,22 @@ def spreads(width: int) -> dict:
         "width": width,
         "sets": SETS,
         "visible_P": [rounded(exact.visible_P[w]) for w in followed],
+        "first_layer": [contrast(grammar, net, uniform) for uniform in (False, True)],
         "visible_P_quartiles": [rounded(q) for q in np.quantile(exact.visible_P, (0.25, 0.5, 0.75))],
         "rows": rows,
+    }
+
+
+def contrast(grammar: srhm.Grammar, net: Network, uniform: bool) -> dict:
+    """How much of the step of the first layer differs between channels, and P of unit signal-to-noise."""
+    raw = population_moments(grammar, net, uniform=uniform)
+    square = channel_contrast(PAPER.v)
+    found = population_moments(grammar, net, uniform=uniform, square=square)
+    return {
+        "uniform": uniform,
+        "visible_P": rounded(raw.pooled_visible_P),
+        "visible_P_of_contrast": rounded(found.pooled_visible_P),
+        "share_of_contrast": rounded(found.square.sum() / raw.square.sum()),
     }
 
 
@@ -190,14 +204,14 @@ def draw(content: dict) -> Any:
     figure, (left, middle, right) = panel_grid(3, 3, DOUBLE_COLUMN, 2.7)
     rows, P = content["spread"]["rows"], POINTS
     for k, visible in enumerate(content["spread"]["visible_P"]):
-        colour, label = LINE_COLOURS[k], f"$P_1$ = {visible:,.0f}"
+        colour = LINE_COLOURS[k]
         left.plot(P, [row["predicted"][k] for row in rows], color=colour)
         measured, redrawn = ([row[name][k] for row in rows] for name in ("measured", "rules_redrawn"))
-        left.plot(P, measured, MARKERS[k], color=colour, label=label)
-        left.plot(P, redrawn, MARKERS[k], color=colour, fillstyle="none", label=f"{label}, rules redrawn")
+        left.plot(P, measured, MARKERS[k], color=colour, label=f"$P_1$ = {visible:,.0f}")
+        left.plot(P, redrawn, MARKERS[k], color=colour, fillstyle="none", label="  rules redrawn")
     left.axhline(1, color=MUTED, linewidth=0.7, linestyle=":")
     log_axis(left.xaxis, 40, 1e5, least_gap=0.2)
-    log_axis(left.yaxis, 0.04, 60)
+    log_axis(left.yaxis, 0.015, 15)
     left.set(xlabel="$P$", ylabel="spread / |mean| of one weight", title="One weight's step, CNN")
     left.legend(fontsize=6, loc="lower left")
 
