@@ -57,8 +57,9 @@ def all_data(params, seed=0, encoding="whitened"):
 def every_gradient(net, params, where, encoding="whitened"):
     """The gradient of each datum, one reverse pass for each logit: written without vmap of a loss."""
     x, label = all_data(params, encoding=encoding)
-    wrong = np.asarray(jax.nn.softmax(net(x))) - np.eye(params.n_c)[label]
-    slopes = jax.jacrev(lambda part: eqx.tree_at(where, net, part)(x))(where(net))  # [sample, class_, ...]
+    outputs = jax.jit(lambda part: eqx.tree_at(where, net, part)(x))
+    wrong = np.asarray(jax.nn.softmax(outputs(where(net)))) - np.eye(params.n_c)[label]
+    slopes = jax.jit(jax.jacrev(outputs))(where(net))  # [sample, class_, ...]
     return [np.einsum("nc,nc...->n...", wrong, slope) for slope in jax.tree.leaves(slopes)], label
 
 
@@ -74,7 +75,7 @@ def test_moments_are_those_of_all_data(name, params):
     def loss(net):
         return optax.softmax_cross_entropy_with_integer_labels(net(x), jnp.asarray(label)).mean()
 
-    for mean, expected in zip(found.mean, weights(eqx.filter_grad(loss)(net)), strict=True):
+    for mean, expected in zip(found.mean, weights(eqx.filter_jit(eqx.filter_grad(loss))(net)), strict=True):
         assert mean == pytest.approx(np.asarray(expected), abs=1e-14)
     gradients, label = every_gradient(net, params, weights)
     for one, mean, square, variance in zip(gradients, found.mean, found.square, found.variance, strict=True):
