@@ -78,6 +78,7 @@ def test_shards_are_all_of_it_and_alike(tmp_path: Path) -> None:
 def test_a_file_written_from_runs_names_these_runs(tmp_path: Path) -> None:
     runs = list(read_grid(written(tmp_path, TEXT.replace('fix = "grammar"', ""))).runs)
     runs.append(replace(runs[0], shared_layers=(1, 2)))
+    runs.append(replace(runs[0], frozen_layers=(2,)))
     runs.append(
         replace(runs[0], record=True, probe=True, protocol=Protocol(report="best", learning_rate=0.01))
     )

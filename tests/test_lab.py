@@ -49,6 +49,8 @@ def test_the_hash_is_the_identity_of_all_that_matters() -> None:
         replace(SPEC, init="hom"),
         replace(SPEC, record=True),
         replace(SPEC, shared_layers=(1,)),
+        replace(SPEC, frozen_layers=(1,)),
+        replace(SPEC, frozen_layers=(1, 3)),
         replace(SPEC, probe=True),
         replace(SPEC, params=replace(PARAMS, sparsity="B")),
     ]
@@ -62,6 +64,9 @@ def test_options_that_came_later_leave_the_identity_of_runs_without_them() -> No
     shared = replace(spec, shared_layers=(1, 2))
     assert shared.stop_loss == 1e-2 and RunSpec.from_dict(json.loads(json.dumps(shared.to_dict()))) == shared
     assert replace(shared, net="cnn").stop_loss == 1e-3
+    frozen = replace(spec, frozen_layers=(2, 3))
+    assert RunSpec.from_dict(json.loads(json.dumps(frozen.to_dict()))) == frozen
+    assert frozen.shape != spec.shape, "they are different programs"
 
 
 def test_a_default_and_its_value_are_one_run() -> None:

@@ -8,10 +8,10 @@ import pytest
 from scipy.stats import kstest
 
 from oracles import ALARM, close
-from srhm import Grammar, Params, Stream, expand
+from srhm import Grammar, Params, Stream, expand, split
 from srhm.encoding import channels, encode
 from srhm.errors import ArgumentError
-from srhm.nets import NAMES, NETS, build, default_width
+from srhm.nets import NAMES, NETS, Leaves, build, default_width
 from srhm.nets.draws import Normals
 from srhm.nets.lcn import shared_filters
 from srhm.randomness import Key
@@ -489,6 +489,45 @@ def test_filters_are_those_of_the_parents_not_of_their_places():
     assert deep == (0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7)
     both = shared_filters(Params(n_c=3, v=3, m=2, s=2, s0=1, L=3), 16, 2)
     assert both == (0, 0, 1, 1, 0, 0, 1, 1, 2, 2, 3, 3, 2, 2, 3, 3)
+
+
+@pytest.mark.parametrize("frozen", [(1,), (2,), (3,), (1, 3)])
+@pytest.mark.parametrize("name", ["cnn", "lcn", "fcn"])
+def test_frozen_layers_stay_and_the_others_move_as_ever(name, frozen):
+    """By the gradient of a batch, dense and at the informative nodes; layer 3 is the readout. Outputs are the same."""
+    params = Params(n_c=3, v=3, m=3, s=2, s0=1, L=2)
+    data = split(Grammar(params), 30, 10).train
+    leaves_ = Leaves(params, "whitened", jnp.asarray(data.features), jnp.asarray(data.positions))
+    free, held = (build(name, params, 5, frozen_layers=layers) for layers in ((), frozen))
+    assert [a.tolist() for a in leaves(free)] == [a.tolist() for a in leaves(held)]
+    x = jnp.asarray(data.encode())
+    assert (free(x) == held(x)).all() and (free.on_leaves(leaves_) == held.on_leaves(leaves_)).all()
+    for work in (lambda net: (net(x) ** 2).sum(), lambda net: (net.on_leaves(leaves_) ** 2).sum()):
+        whole, part = (eqx.filter_grad(work)(net) for net in (free, held))
+        parts = zip((*whole.layers, whole.readout), (*part.layers, part.readout), strict=True)
+        for number, (one, other) in enumerate(parts, start=1):
+            for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+                assert a.any(), "it would move"
+                if number in frozen:
+                    assert not b.any()
+                else:
+                    np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("name", "layers", "said"),
+    [
+        ("vgg11", (1,), "not offered for vgg11"),
+        ("cnn", (4,), "not layers from 1 to 3, the readout"),
+        ("cnn", (2, 1), "in order"),
+        ("cnn", (0,), "not layers from 1"),
+        ("lcn", (1, 2, 3), "are all there are"),
+    ],
+)
+def test_layers_that_cannot_be_frozen_are_refused(name, layers, said):
+    params = Params(n_c=3, v=3, m=2, s=2, s0=1, L=2)
+    with pytest.raises(ArgumentError, match=said):
+        build(name, params, frozen_layers=layers)
 
 
 @pytest.mark.parametrize("name", ["cnn", "lcn"])

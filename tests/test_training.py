@@ -181,6 +181,19 @@ def numpy_training(name, net, dataset, steps, *, mode, order_seed, rate=RATE):
     return network, epochs
 
 
+@pytest.mark.parametrize("frozen", [(1,), (2, 3)])
+def test_frozen_layers_are_the_same_bits_after_training(frozen):
+    params = Params(n_c=3, v=3, m=3, s=2, s0=1, L=2)
+    sets = split(Grammar(params), 40, 20)
+    net = build("cnn", params, 6, frozen_layers=frozen)
+    protocol = Protocol(max_epochs=3)
+    trained = train(net, sets.train, sets.test, rate=0.1, width=6, stop_loss=1e-9, protocol=protocol).net
+    pairs = zip((*net.layers, net.readout), (*trained.layers, trained.readout), strict=True)
+    for number, (before, after) in enumerate(pairs, start=1):
+        for a, b in zip(jax.tree.leaves(before), jax.tree.leaves(after), strict=True):
+            assert bool((a == b).all()) == (number in frozen)
+
+
 def test_the_oracle_s_gradient():
     """Backward by hand against differences, so that the oracle itself is beyond doubt."""
     random = np.random.default_rng(0)

@@ -126,6 +126,7 @@ def _prepare(spec: RunSpec) -> _Ready:
         spec.seeds.network,
         bias=spec.bias,
         shared_layers=spec.shared_layers,
+        frozen_layers=spec.frozen_layers,
         init=spec.init,
         encoding=spec.encoding,
         variant=spec.variant,

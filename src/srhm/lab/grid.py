@@ -218,7 +218,8 @@ def _table(spec: RunSpec) -> dict[str, Any]:
     options = {**asdict(spec.params), **{key: content[key] for key in _NETWORK if key in content}}
     options |= {key: value for key, value in content["protocol"].items() if key in _NETWORK}
     options.pop("protocol", None)
-    options["shared_layers"] = "".join(map(str, spec.shared_layers)) or None
+    for name in ("shared_layers", "frozen_layers"):
+        options[name] = "".join(map(str, getattr(spec, name))) or None
     return {key: value for key, value in options.items() if value is not None}
 
 

@@ -55,6 +55,9 @@ class Network:
     shared_layers: str = ""
     """Layers of the cnn or lcn whose weights are shared over the s0+1 places of a sub-patch, by number: 1, or 12
     for the first two."""
+    frozen_layers: str = ""
+    """Layers of the cnn, lcn or fcn that are not trained, by number (L+1: the readout): 2, or 12 for the
+    first two."""
     variant: Variant = "usual"
     """A common network as it is usually defined, or as the published code ran it: a ResNet with a pool of 4 that
     drops the last place, EfficientNetB0 without drop-connect."""
@@ -100,14 +103,17 @@ class Network:
         base = Protocol.published(params) if self.protocol == "published" else Protocol()
         given = {name: getattr(self, name) for name in asdict(base) if getattr(self, name, None) is not None}
         protocol = Protocol(**(asdict(base) | given))
-        shared = _layers(self.shared_layers)
-        options = self.encoding, self.bias, self.init, self.record, shared, self.variant, self.probe
+        shared, frozen = (
+            _layers("shared_layers", self.shared_layers),
+            _layers("frozen_layers", self.frozen_layers),
+        )
+        options = self.encoding, self.bias, self.init, self.record, shared, self.variant, self.probe, frozen
         return RunSpec(params, self.net, P, self.width, self.P_test, seeds, protocol, *options)
 
 
-def _layers(digits: str | int) -> tuple[int, ...]:
+def _layers(name: str, digits: str | int) -> tuple[int, ...]:
     """Return the layers that a word names, one digit each."""
     digits = str(digits)
     if not all(digit in "123456789" for digit in digits):
-        raise ArgumentError("shared_layers", digits, "are not numbers of layers", "Use 1, 2, 12, ...")
+        raise ArgumentError(name, digits, "are not numbers of layers", "Use 1, 2, 12, ...")
     return tuple(int(digit) for digit in digits)

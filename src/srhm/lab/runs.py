@@ -20,7 +20,7 @@ from .weights import is_digest
 Role = Literal["grammar", "samples", "network", "order"]
 ROLES: tuple[Role, ...] = ("grammar", "samples", "network", "order")
 
-_LATER = {"shared_layers": (), "variant": "usual", "probe": False}
+_LATER = {"shared_layers": (), "variant": "usual", "probe": False, "frozen_layers": ()}
 """Fields of a run that were added after the first stored runs, and the values that those have."""
 
 
@@ -99,10 +99,14 @@ class RunSpec:
     """A common network as it is usually defined, or as the published code ran it."""
     probe: bool = False
     """Measure linear probes and clusters of the layers too."""
+    frozen_layers: tuple[int, ...] = ()
+    """Layers that are not trained, L + 1 for the readout."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "shared_layers", tuple(self.shared_layers))
-        check_options(self.net, self.bias, self.init, self.shared_layers, self.variant, self.params)
+        for name in ("shared_layers", "frozen_layers"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        options = self.bias, self.init, self.shared_layers, self.variant, self.params, self.frozen_layers
+        check_options(self.net, *options)
         for name in ("record", "probe"):
             if not isinstance(getattr(self, name), bool):
                 raise ArgumentError(
@@ -173,8 +177,9 @@ class RunSpec:
         content["protocol"]["stop_loss"] = self.stop_loss
         content["protocol"]["max_epochs"] = self.max_epochs
         content["protocol"]["sensitivity_inputs"] = self.protocol.sensitivity_inputs or 1000
-        if self.shared_layers:
-            content["shared_layers"] = list(self.shared_layers)
+        for name in ("shared_layers", "frozen_layers"):
+            if name in content:
+                content[name] = list(content[name])
         return content
 
     @classmethod
@@ -191,7 +196,8 @@ class RunSpec:
             content["params"] = Params(**content["params"])
             content["seeds"] = Seeds(**content["seeds"])
             content["protocol"] = Protocol(**content["protocol"])
-            content["shared_layers"] = tuple(content.get("shared_layers", ()))
+            for name in ("shared_layers", "frozen_layers"):
+                content[name] = tuple(content.get(name, ()))
             return cls(**content)
         except (TypeError, KeyError) as error:
             raise ArgumentError(
@@ -208,7 +214,7 @@ class RunSpec:
         """What runs must have in common to be executed together: all but P, seeds and rates."""
         batch = self.protocol.batch_per_class
         net = self.net, self.width, self.encoding, self.bias, self.init, self.shared_layers, self.variant
-        return self.params, *net, batch
+        return self.params, *net, self.frozen_layers, batch
 
     def __eq__(self, other: object) -> bool:
         """Compare what is run: a default that was left open equals its value."""

@@ -43,6 +43,7 @@ def check_options(
     shared_layers: tuple[int, ...] = (),
     variant: Variant = "usual",
     params: Params | None = None,
+    frozen_layers: tuple[int, ...] = (),
 ) -> None:
     """Refuse options that no network of the name has, on the model if it is given.
 
@@ -67,14 +68,30 @@ def check_options(
         raise ArgumentError("variant", variant, f"is not offered for the {name}", "Use variant='usual'")
     if shared_layers:
         _check_sharing(name, shared_layers, params)
+    if frozen_layers:
+        _check_frozen(name, frozen_layers, params)
+
+
+def _check_frozen(name: NetName, layers: tuple[int, ...], params: Params | None) -> None:
+    if name in COMMON:
+        raise ArgumentError("frozen_layers", layers, f"is not offered for {name}", "Use cnn, lcn or fcn")
+    last = 62 if params is None else params.L + 1
+    if not _rising(layers) or layers[0] < 1 or layers[-1] > last:
+        problem = f"are not layers from 1 to {last}, the readout, in order"
+        raise ArgumentError("frozen_layers", layers, problem, "Use (1,), (2,), (1, 2), ...")
+    if params is not None and len(layers) == last:
+        raise ArgumentError("frozen_layers", layers, "are all there are", "Leave one to be trained")
+
+
+def _rising(layers: tuple[int, ...]) -> bool:
+    return all(isinstance(layer, int) for layer in layers) and layers == tuple(sorted(set(layers)))
 
 
 def _check_sharing(name: NetName, layers: tuple[int, ...], params: Params | None) -> None:
     if name not in ("cnn", "lcn"):
         raise ArgumentError("shared_layers", layers, f"is not offered for the {name}", "Use cnn or lcn")
     most = 62 if params is None else params.L
-    rising = all(isinstance(layer, int) for layer in layers) and layers == tuple(sorted(set(layers)))
-    if not rising or layers[0] < 1 or layers[-1] > most:
+    if not _rising(layers) or layers[0] < 1 or layers[-1] > most:
         raise ArgumentError(
             "shared_layers", layers, f"are not layers from 1 to {most} in order", "Use (1,), (1, 2), ..."
         )
@@ -109,6 +126,7 @@ def build(
     *,
     bias: Bias = "position",
     shared_layers: tuple[int, ...] = (),
+    frozen_layers: tuple[int, ...] = (),
     init: Init = "normal",
     encoding: Encoding = "whitened",
     variant: Variant = "usual",
@@ -137,6 +155,8 @@ def build(
     shared_layers
         Layers of the CNN or the LCN whose weights are shared over the s0+1 places of a sub-patch; for the LCN the
         first ones, ``(1,)``, ``(1, 2)`` and so on (docs, networks.md). With s0 = 0 it changes nothing.
+    frozen_layers
+        Layers of the CNN, the LCN or the FCN that stay as they are drawn, L + 1 for the readout.
     init
         ``"normal"``, or ``"hom"`` for hidden weights that start at 1; the common networks have no such option.
     encoding
@@ -162,7 +182,7 @@ def build(
     """
     if name not in NAMES:
         raise ArgumentError("name", name, "is not a network", f"Use one of {', '.join(NAMES)}")
-    check_options(name, bias, init, shared_layers, variant, params)
+    check_options(name, bias, init, shared_layers, variant, params, frozen_layers)
     double: bool = jax.config.jax_enable_x64  # pyright: ignore[reportAttributeAccessIssue]
     if getattr(dtype, "__name__", str(dtype)) not in ("float32", "float64")[: 1 + double]:
         raise ArgumentError(
@@ -176,7 +196,8 @@ def build(
     options: dict[str, Any] = {"bias": bias} if name == "cnn" else {}
     if shared_layers:
         options["shared_layers"] = shared_layers
-    return NETS[name](params, width, key, channels, init=init, dtype=dtype, **options)
+    drawn = NETS[name](params, width, key, channels, init=init, dtype=dtype, **options)
+    return Network(drawn.layers, drawn.readout, frozen_layers) if frozen_layers else drawn
 
 
 __all__ = [

@@ -29,20 +29,24 @@ class Network(eqx.Module):
         `on_leaves` and `on_active`, the same at the informative nodes only.
     readout
         beta, [h, class_].
+    frozen
+        Layers that are not trained, from 1; L + 1 is the readout. Their weights and biases have gradient zero.
     """
 
     layers: tuple[Any, ...]
     readout: Float[Array, "channel class_"]
+    frozen: tuple[int, ...] = eqx.field(static=True, default=())
 
     def activations(
         self, x: Float[Array | np.ndarray, "sample position channel"]
     ) -> dict[str, Float[Array, "sample ..."]]:
         """Return the activations: ``"layer_1"`` to ``"layer_L"``, each after ReLU, then ``"output"``."""
         x, kept = jnp.asarray(x), {}
-        for number, layer in enumerate(self.layers, start=1):
+        layers, readout = self._trained()
+        for number, layer in enumerate(layers, start=1):
             x = jax.nn.relu(layer(x))
             kept[f"layer_{number}"] = x
-        kept["output"] = x.mean(axis=1) @ self.readout / self.readout.shape[0]
+        kept["output"] = x.mean(axis=1) @ readout / readout.shape[0]
         return kept
 
     def __call__(
@@ -53,7 +57,7 @@ class Network(eqx.Module):
 
     def on_leaves(self, leaves: Leaves) -> Float[Array, "sample class_"]:
         """Return the outputs of a batch, computed at the informative nodes only; equal to the dense ones."""
-        first, *later = self.layers
+        first, *later = self._trained()[0]
         active = first.on_leaves(leaves)
         for layer in later:
             active = layer.on_active(active, leaves.params.s)
@@ -70,7 +74,18 @@ class Network(eqx.Module):
         return actives, self._read(actives[-1])
 
     def _read(self, last: Active) -> Float[Array, "sample class_"]:
-        return last.values.mean(axis=1) @ self.readout / self.readout.shape[0]
+        readout = self._trained()[1]
+        return last.values.mean(axis=1) @ readout / readout.shape[0]
+
+    def _trained(self) -> tuple[tuple[Any, ...], Float[Array, "channel class_"]]:
+        """Return the layers and the readout, the frozen ones as constants."""
+        if not self.frozen:
+            return self.layers, self.readout
+        *layers, readout = (
+            jax.tree.map(jax.lax.stop_gradient, part) if number in self.frozen else part
+            for number, part in enumerate((*self.layers, self.readout), start=1)
+        )
+        return tuple(layers), readout
 
 
 def outputs(net: Any, leaves: Leaves) -> Float[Array, "sample class_"]:

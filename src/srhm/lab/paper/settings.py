@@ -29,13 +29,15 @@ class Setting:
     """Channels; those of the tier unless given."""
     probe: bool = False
     """Measure linear probes and clusters too."""
+    frozen_layers: tuple[int, ...] = ()
+    """Layers that are not trained."""
 
     def spec(self, width: int | None) -> RunSpec:
         """Return its runs, up to P and seeds, at a tier's width."""
         width = width if self.width is None else self.width
         return RunSpec(
             self.params, self.net, self.params.n_c, width, seeds=Seeds(), protocol=self.protocol,
-            shared_layers=self.shared_layers, probe=self.probe,
+            shared_layers=self.shared_layers, probe=self.probe, frozen_layers=self.frozen_layers,
         )  # fmt: skip
 
     @property

@@ -32,7 +32,7 @@ class Device:
 
     @classmethod
     def gpu(cls) -> "Device":
-        """A large GPU that 14 processes share, as measured on one (docs, speed.md); so one counts as one run at a time."""
+        """A large GPU that many processes share, measured as a whole (docs, speed.md): one run at a time, but fast."""
         return cls("GPU", 1e13, 2e-5, 1)
 
 

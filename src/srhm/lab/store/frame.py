@@ -19,7 +19,7 @@ _TYPES: dict[str, str] = (
     {"hash": "string"}
     | dict.fromkeys(_MODEL, "int64")
     | {"sparsity": "string", "net": "string", "width": "int64", "P": "int64", "P_test": "int64"}
-    | dict.fromkeys(("encoding", "bias", "init", "shared_layers", "variant"), "string")
+    | dict.fromkeys(("encoding", "bias", "init", "shared_layers", "frozen_layers", "variant"), "string")
     | {"record": "bool", "probe": "bool"}
     | {f"seed_{role}": "uint64" for role in ("grammar", "samples", "network", "order")}
     | {
@@ -114,7 +114,7 @@ def _flat(row: Row, types: dict[str, str]) -> dict[str, Any]:
         **spec,
         **row._mapping,
         "record": spec["record"],
-        "shared_layers": "".join(map(str, spec.get("shared_layers", ()))),
+        **{name: "".join(map(str, spec.get(name, ()))) for name in ("shared_layers", "frozen_layers")},
     }
     flat |= {f"seed_{role}": seed for role, seed in spec["seeds"].items()}
     flat |= {f"protocol_{name}": value for name, value in spec["protocol"].items()}

@@ -135,10 +135,10 @@ class Transfer(Runs):
         """Write a Parquet file of the runs whose columns have the given values: one row for each, by P.
 
         The columns are ``hash``, the specification (``n_c`` to ``sparsity``, ``net``, ``width``, ``P``, ``P_test``,
-        ``encoding``, ``bias``, ``init``, ``shared_layers``, ``variant``, ``record``, ``probe``, ``seed_ROLE``,
-        ``protocol_FIELD``), ``status``, ``device``, ``weights``, ``finished``, the metrics, of all these runs
-        together, by their names, ``seconds_PART`` and ``versions_PACKAGE``. Metrics are floats, and null where there
-        is no number.
+        ``encoding``, ``bias``, ``init``, ``shared_layers``, ``frozen_layers``, ``variant``, ``record``, ``probe``,
+        ``seed_ROLE``, ``protocol_FIELD``), ``status``, ``device``, ``weights``, ``finished``, the metrics, of all
+        these runs together, by their names, ``seconds_PART`` and ``versions_PACKAGE``. Metrics are floats, and null
+        where there is no number.
 
         Parameters
         ----------
