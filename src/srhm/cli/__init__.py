@@ -15,6 +15,7 @@ from ..lab.executors import compute_on_one_thread, keep_compiled_programs
 from .data import Sample
 from .grids import Cancel, Export, Merge, RunGrid, Status
 from .measure import Demo, Pstar, Train
+from .open_question import OpenQuestion
 from .paper import Figure, Reproduce
 from .theory import Theory
 
@@ -34,6 +35,7 @@ Command = (
     | Annotated[RunGrid, tyro.conf.subcommand("run")]
     | Annotated[Figure, tyro.conf.subcommand("figure")]
     | Annotated[Reproduce, tyro.conf.subcommand("reproduce")]
+    | Annotated[OpenQuestion, tyro.conf.subcommand("open-question")]
     | Annotated[Status, tyro.conf.subcommand("status")]
     | Annotated[Cancel, tyro.conf.subcommand("cancel")]
     | Annotated[Merge, tyro.conf.subcommand("merge")]

@@ -48,7 +48,7 @@ class Figure:
     def run(self) -> None:
         """Draw."""
         figures = _chosen((self.number,))
-        _check_out(self.out)
+        check_out(self.out)
         from ..lab.reproduction import (  # Matplotlib takes a second to import
             Shelf,
             draw,
@@ -115,7 +115,7 @@ class Reproduce:
             raise ArgumentError(
                 "gpu_memory", self.gpu_memory, "is for clusters", "Use --on ray, or leave it out"
             )
-        _check_out(self.out)
+        check_out(self.out)
         from ..lab.reproduction import Device, Shelf, estimates, reproduce, write_all
 
         device = Device.core(self.workers or default_workers()) if self.tier == "laptop" else Device.gpu()
@@ -158,7 +158,8 @@ def _chosen(names: Sequence[str]) -> list[PaperFigure]:
     return [figure for figure in FIGURES.values() if figure in wanted]
 
 
-def _check_out(folder: Path) -> None:
+def check_out(folder: Path) -> None:
+    """Refuse a folder that cannot be written, before anything is computed."""
     try:
         if folder.exists() and not folder.is_dir():
             raise ArgumentError("out", str(folder), "is a file", "Name a folder")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
-from ...nets import NetName
+from ...nets import Init, NetName
 from ...params import Params, Sparsity
 from ...protocol import Protocol
 from ...theory import predict
@@ -31,6 +31,8 @@ class Setting:
     """Measure linear probes and clusters too."""
     frozen_layers: tuple[int, ...] = ()
     """Layers that are not trained."""
+    init: Init = "normal"
+    """Hidden weights at the start."""
 
     def spec(self, width: int | None) -> RunSpec:
         """Return its runs, up to P and seeds, at a tier's width."""
@@ -38,6 +40,7 @@ class Setting:
         return RunSpec(
             self.params, self.net, self.params.n_c, width, seeds=Seeds(), protocol=self.protocol,
             shared_layers=self.shared_layers, probe=self.probe, frozen_layers=self.frozen_layers,
+            init=self.init,
         )  # fmt: skip
 
     @property

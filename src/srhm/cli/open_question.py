@@ -1,0 +1,67 @@
+"""The command `srhm open-question`."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+import tyro
+
+from ..lab.executors import open_executor
+from ..lab.store import Store
+from ..lab.terminal import DriverView
+from .paper import STORE, check_out
+from .printing import print_result
+
+
+@dataclass(frozen=True)
+class OpenQuestion:
+    """Measure why P* of a CNN grows as (s0+1)^2: over depth, width and batch, and in controlled runs.
+
+    Each arm is one network at several s0, with four replicates. Runs are kept in the store, and the same command goes
+    on wherever it was cut. Writes exponents.md, with the exponent of s0+1 of every arm, and a figure.
+    """
+
+    arms: Annotated[tuple[str, ...], tyro.conf.Positional] = ("all",)
+    """Names of arms, or groups of them: depth, controls, width, batch. --plan lists them."""
+    on: str = "local"
+    """local, processes, ray or ray://HOST:PORT, as for `srhm run`."""
+    workers: int | None = None
+    """Runs at a time; all cores unless given."""
+    store: str = STORE
+    """File of the finished runs, or URL of a database."""
+    out: Path = Path("figures")
+    """Folder to write."""
+    plan: bool = False
+    """Say what the arms are and how long each takes on one core, and compute nothing."""
+    draw: bool = False
+    """Write what the store knows, and compute nothing."""
+    json: bool = False
+    """Print JSON on standard output."""
+
+    interrupted: ClassVar[str] = "Finished runs are kept; the same command goes on from there."
+
+    def run(self) -> None:
+        """Compute, draw and report."""
+        from ..lab.open_question import arms_named, compute, plan_of  # Matplotlib takes a second to import
+
+        arms = arms_named(self.arms)
+        if self.plan:
+            content = plan_of(arms)
+            lines = [f"{one['name']:<14}{one['core_time']:>8}   {one['what']}" for one in content]
+            print_result(json.dumps(content) if self.json else "\n".join(lines))
+            return
+        check_out(self.out)
+        store = Store(self.store)
+        with DriverView("srhm open-question") as view:
+            found = compute(
+                arms,
+                store,
+                None if self.draw else lambda: open_executor(self.on, self.workers),
+                self.out,
+                view,
+            )
+        text = "\n".join(f"wrote {path}" for path in found["files"])
+        print_result(json.dumps(found) if self.json else text)
+        if found["failed"]:
+            raise SystemExit(1)
