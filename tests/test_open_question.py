@@ -1,0 +1,128 @@
+"""The open question: arms that differ in one thing, the exponents of a law that we choose, and the command."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import srhm
+from fake_runs import fake_run
+from paper_oracle import work
+from srhm.cli import main
+from srhm.lab.executors import InProcess
+from srhm.lab.open_question import ARMS, TIER, arm_results, arms_named, compute, page, questions
+from srhm.lab.reproduction.measured import Shelf
+from srhm.lab.runs import Run, RunSpec, Seeds, largest_P
+from srhm.lab.store import Store
+
+POWERS = {"L2": 2.0, "upper-frozen": 3.0, "L1": 1.5}
+
+
+def run_of(spec: RunSpec, P_star: float) -> Run:
+    error = min(0.75, 0.1 * (P_star / spec.P) ** 2)
+    return replace(fake_run(spec), metrics=fake_run(spec).metrics | {"error": error})
+
+
+def runs_by_law(name: str, seeds: int = 4) -> list[Run]:
+    """Runs about P* = 60 (s0+1)^power, 5% apart from seed to seed."""
+    found = []
+    for setting in ARMS[name].settings:
+        spec, blanks = TIER.spec(setting), setting.params.s0 + 1
+        for seed in range(seeds):
+            P_star = 60 * blanks ** POWERS[name] * (0.95, 1.05, 1.0, 1.0)[seed]
+            most = largest_P(spec.params, spec.protocol, spec.P_test)
+            Ps = {min(round(P_star * factor), most) for factor in (0.5, 0.97, 1.03, 2.0)}
+            found += [run_of(spec.at(P, Seeds.replicate(seed)), P_star) for P in sorted(Ps)]
+    return found
+
+
+def test_an_arm_differs_from_the_plain_network_in_one_thing():
+    """And its rate is the same at every s0, unlike the published ones."""
+    plain = {setting.params.s0: TIER.spec(setting).to_dict() for setting in ARMS["L2"].settings}
+    for arm in ARMS.values():
+        if arm.settings[0].net == "cnn":
+            assert len({TIER.spec(setting).rate for setting in arm.settings}) == 1
+        if arm.group == "depth":
+            continue
+        for setting in arm.settings:
+            base, own = plain[setting.params.s0], TIER.spec(setting).to_dict()
+            changed = {key for key in base.keys() | own.keys() if base.get(key) != own.get(key)}
+            assert len(changed) == 1 and changed <= {
+                "width", "protocol", "frozen_layers", "shared_layers", "init",
+            }  # fmt: skip
+            if changed == {"protocol"}:
+                inside = {key for key in base["protocol"] if base["protocol"][key] != own["protocol"][key]}
+                assert inside == {"batch_per_class"}
+    hashes = [TIER.spec(setting).hash for arm in ARMS.values() for setting in arm.settings]
+    twice = {one for one in hashes if hashes.count(one) > 1}
+    assert not twice
+
+
+def test_the_exponent_of_the_law_is_found():
+    for name, power in POWERS.items():
+        (result,) = arm_results([ARMS[name]], Shelf(runs_by_law(name)))
+        low, high = result.exponent.interval
+        assert result.exponent.slope == pytest.approx(power, abs=0.06) and low < power < high
+        assert result.half_width == pytest.approx((high - low) / 2)
+        blanks = [setting.params.s0 for setting in ARMS[name].settings]
+        assert result.exponent.points == 4 * sum(s0 > 0 for s0 in blanks)
+        assert result.exponent_with_zero.points == 4 * len(blanks)
+        for s0, found in result.P_star.items():
+            assert found.P_star == pytest.approx(60 * (s0 + 1) ** power, rel=0.05)
+
+
+def test_what_is_not_known_is_not_told():
+    (nothing,) = arm_results([ARMS["L2"]], Shelf(()))
+    assert nothing.exponent is None and nothing.half_width is None and not any(nothing.P_star.values())
+    (three,) = arm_results([ARMS["L2"]], Shelf(runs_by_law("L2", seeds=3)))
+    assert not any(three.P_star.values()), "one replicate has no run"
+    text = page(arm_results(ARMS.values(), Shelf(runs_by_law("L2"))))
+    assert "| L = 2, v = 6 | 6" in text and text.count("not run, about") > 20
+    assert next(line for line in text.splitlines() if line.startswith("### ")) == "### Depth and patch size"
+
+
+def test_dead_networks_are_counted():
+    """A run that was trained to the last epoch and still guesses."""
+    spec = TIER.spec(ARMS["hom"].settings[0])
+    dead = replace(run_of(spec.at(100), 1.0), status="epochs")
+    dead = replace(dead, metrics=dead.metrics | {"error": 0.83})
+    alive = replace(dead, spec=spec.at(101), metrics=dead.metrics | {"error": 0.3})
+    ended = replace(dead, spec=spec.at(102), status="converged")
+    (result,) = arm_results([ARMS["hom"]], Shelf([dead, alive, ended]))
+    assert result.dead == 1
+
+
+def test_what_is_missing_is_computed_and_the_rest_is_not(tmp_path: Path):
+    store = Store(tmp_path / "runs.sqlite")
+    first = compute([ARMS["width-64"]], store, lambda: InProcess(work), tmp_path / "out")
+    assert first["computed"] > 0 and first["failed"] == 0
+    assert {Path(file).name for file in first["files"]} == {"exponents.md", "exponents.pdf", "exponents.png"}
+    again = compute([ARMS["width-64"]], store, lambda: InProcess(work), tmp_path / "out")
+    assert again["computed"] == 0
+    assert "| width 64 |" in (tmp_path / "out" / "exponents.md").read_text()
+    silent = compute([ARMS["L2"]], Store(tmp_path / "other.sqlite"), None, tmp_path / "none")
+    assert silent["computed"] == 0 and len(silent["files"]) == 1
+
+
+def test_the_cheapest_search_comes_first():
+    asked = questions(ARMS.values())
+    costs = [TIER.cost(next(s for arm in ARMS.values() for s in arm.settings if TIER.spec(s) == one.spec))
+             for one in asked]  # fmt: skip
+    assert costs == sorted(costs) and all(one.replicates == 4 for one in asked)
+
+
+def test_the_command_names_its_arms(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    main(["open-question", "width", "L1", "--plan", "--json"])
+    content = json.loads(capsys.readouterr().out)
+    assert [one["name"] for one in content] == ["width-64", "width-128", "width-512", "L1"]
+    assert all(one["core_seconds"] > 0 for one in content)
+    main(["open-question", "--draw", "--store", "none.sqlite", "--out", "o"])
+    assert (tmp_path / "o" / "exponents.md").exists()
+    with pytest.raises(SystemExit) as ended:
+        main(["open-question", "depht"])
+    assert ended.value.code == 2 and "is not an arm of the experiment" in capsys.readouterr().err
+    assert [arm.name for arm in arms_named(["L1", "L1"])] == ["L1"]
+    with pytest.raises(srhm.ArgumentError, match="arms = 'x'"):
+        arms_named(["x"])
