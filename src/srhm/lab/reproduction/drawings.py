@@ -196,7 +196,9 @@ def _relevance(figure: PaperFigure, tier: Tier, shelf: Shelf) -> Figure:
         found = estimate_of(Measured.on(shelf, setting, tier).complexity())
         paper = published(setting.net, setting.params)
         if found.value is not None:
-            points.append(RelevancePoint(setting.params, found.value, found.interval))
+            low, high = found.interval or (None, None)
+            ends = None if low is None or high is None else (low, high)
+            points.append(RelevancePoint(setting.params, found.value, ends))
         elif paper is not None and paper.valid:
             points.append(RelevancePoint(setting.params, paper.P_star, published=True))
     _check_drawn(figure, points)
