@@ -36,22 +36,23 @@ class Device:
         return cls("GPU", 1e13, 2e-5, 1)
 
 
-_STEPS = {"cnn": 1.7, "lcn": 3.0, "fcn": 3.0}
+_STEPS = {"cnn": 1.7, "lcn": 3.0, "fcn": 0.8}
 _EPOCHS_OF_COMMON = 30
 _GROWTH = 0.3
 """A run on more points takes more steps, but fewer epochs."""
 
 
 def run_steps(spec: RunSpec) -> float:
-    """Return how many batches a run takes, about: c v^(5 L/4) (s0+1)^0.9 / rate, near P*.
+    """Return how many batches a run takes, about: c (n_c m^2)^(5/6) (s0+1)^0.9 / rate, near P*.
 
-    The time of learning, rate x steps, grows with the number of rules and with the dilution of the inputs.
+    The time of learning, rate x steps, grows with the number of rules and with the dilution of the inputs, and is about
+    the same for L = 2 and L = 3.
     """
     params, batch = spec.params, spec.protocol.batch_per_class * spec.params.n_c
     if spec.net not in _STEPS:
         return _EPOCHS_OF_COMMON * spec.P / batch
     expected = Setting(spec.net, params, spec.shared_layers).expected
-    size = (params.n_c * params.m**params.L) ** (5 / 6) * (params.s0 + 1) ** 0.9
+    size = (params.n_c * params.m**2) ** (5 / 6) * (params.s0 + 1) ** 0.9
     near = _STEPS[spec.net] * size / spec.rate
     steps = near * (spec.P / expected) ** _GROWTH
     return min(steps, spec.max_epochs * max(1.0, spec.P / batch))
