@@ -5,7 +5,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
-SPHINX := $(BIN)/python -m sphinx -q -E -W --keep-going -n -d docs/_build/doctrees
+SPHINX := PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m sphinx -q -E -W --keep-going -n -d docs/_build/doctrees
 
 # The Python that .venv is made of, once: the first of these that runs (a shim on the PATH may not), is
 # recent enough and can make environments. `make PYTHON=python3.13 ...` chooses another.
@@ -42,7 +42,7 @@ lint: $(VENV)/has-lab $(VENV)/has-lint ## check style, formatting and types
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m basedpyright --pythonpath $(BIN)/python
 
-docs: $(VENV)/has-lab $(VENV)/has-docs ## build docs/_build/html, warnings as errors, and run every example in it
+docs: $(VENV)/has-lab $(VENV)/has-table $(VENV)/has-ray $(VENV)/has-docs ## build docs/_build/html, warnings as errors, and run every example in it
 	$(SPHINX) -b html docs docs/_build/html
 	$(SPHINX) -b doctest docs docs/_build/doctest
 	$(BIN)/python docs/check_api.py docs/_build/html/objects.inv

@@ -16,20 +16,28 @@ author = "the srhm authors"
 version = release = srhm.__version__
 
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.doctest",
     "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
 ]
-exclude_patterns = ["_build", "reproduction"]
+exclude_patterns = ["_build", "reproduction", "open-question/*.md", "theory/*.md"]
 html_theme = "furo"
 html_title = "srhm"
 html_copy_source = False
 
 myst_enable_extensions = ["amsmath", "attrs_block", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
+
+# Notebooks are kept without outputs, and executed whenever the documentation is built, once for all builders.
+nb_execution_mode = "cache"
+nb_execution_cache_path = "_build/notebooks"
+nb_execution_timeout = 600
+nb_execution_raise_on_error = True
+nb_execution_in_temp = True
+nb_merge_streams = True
 
 # Signatures keep their annotations, shapes included: x: Float[Array, 'sample position channel'].
 autodoc_typehints = "signature"

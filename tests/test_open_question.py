@@ -16,7 +16,7 @@ from srhm.lab.reproduction.measured import Shelf
 from srhm.lab.runs import Run, RunSpec, Seeds, largest_P
 from srhm.lab.store import Store
 
-POWERS = {"L2": 2.0, "upper-frozen": 3.0, "L1": 1.5}
+POWERS = {"L2": 2.0, "hom": 3.0, "L1": 1.5}
 
 
 def run_of(spec: RunSpec, P_star: float) -> Run:
@@ -79,7 +79,7 @@ def test_what_is_not_known_is_not_told():
     assert not any(three.P_star.values()), "one replicate has no run"
     text = page(arm_results(ARMS.values(), Shelf(runs_by_law("L2"))))
     assert "| L = 2, v = 6 | 6" in text and text.count("not run, about") > 20
-    assert next(line for line in text.splitlines() if line.startswith("### ")) == "### Depth and patch size"
+    assert next(line for line in text.splitlines() if line.startswith("## ")) == "## Depth and patch size"
 
 
 def test_dead_networks_are_counted():
@@ -109,7 +109,9 @@ def test_the_cheapest_search_comes_first():
     asked = questions(ARMS.values())
     costs = [TIER.cost(next(s for arm in ARMS.values() for s in arm.settings if TIER.spec(s) == one.spec))
              for one in asked]  # fmt: skip
-    assert costs == sorted(costs) and all(one.replicates == 4 for one in asked)
+    assert costs == sorted(costs)
+    assert {one.replicates for one in asked} == {2, 4}
+    assert all((one.replicates == 2) == bool(one.spec.frozen_layers) for one in asked)
 
 
 def test_the_command_names_its_arms(capsys, tmp_path, monkeypatch):

@@ -30,21 +30,24 @@ class Arm:
         What it is, in a few words.
     settings
         One for each s0.
+    seeds
+        Replicates: four, or two where a run takes minutes.
     """
 
     name: str
     group: Group
     what: str
     settings: tuple[Setting, ...]
+    seeds: int = 4
 
 
 def _arm(
     name: str, group: Group, what: str, v: int, s0s: Iterable[int], *, net: NetName = "cnn", L: int = 2, s: int = 2,
-    rate: float | None = RATE, batch: int = 4, **options: Any,
+    rate: float | None = RATE, batch: int = 4, seeds: int = 4, **options: Any,
 ) -> Arm:  # fmt: skip
     protocol = Protocol(learning_rate=rate, batch_per_class=batch)
     settings = (Setting(net, model(v, s0, L=L, s=s), protocol=protocol, **options) for s0 in s0s)
-    return Arm(name, group, what, tuple(settings))
+    return Arm(name, group, what, tuple(settings), seeds)
 
 
 _TABLE: Sequence[Arm] = (
@@ -55,8 +58,8 @@ _TABLE: Sequence[Arm] = (
     _arm("L2-s3", "depth", "L = 2, s = 3, v = 3", 3, (0, 1, 2), s=3, rate=DEEP_RATE),
     _arm("lcn-L2", "depth", "LCN, L = 2, v = 6", 6, (0, 1, 2), net="lcn", rate=None),
     _arm("lcn-L3", "depth", "LCN, L = 3, v = 4", 4, (0, 1), net="lcn", L=3, rate=None),
-    _arm("upper-frozen", "controls", "layer 2 frozen at random", 6, (0, 1, 3), frozen_layers=(2,)),
-    _arm("lower-frozen", "controls", "layer 1 frozen at random", 6, (0, 1, 3), frozen_layers=(1,)),
+    _arm("upper-frozen", "controls", "layer 2 frozen at random", 6, (0, 1), seeds=2, frozen_layers=(2,)),
+    _arm("lower-frozen", "controls", "layer 1 frozen at random", 6, (0, 1), seeds=2, frozen_layers=(1,)),
     _arm("hom", "controls", "hidden weights start at 1", 6, (0, 1, 3), init="hom"),
     _arm("lower-shared", "controls", "layer 1 given the true places", 6, (0, 1, 2), shared_layers=(1,)),
     _arm("upper-shared", "controls", "layer 2 given the true places", 6, (0, 1, 2), shared_layers=(2,)),

@@ -1,7 +1,7 @@
 """P* of each arm over s0, and the exponent of s0+1."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...complexity import SampleComplexity
 from ...exponent import Exponent, fit_exponent
@@ -12,7 +12,12 @@ from ..reproduction.measured import Measured, Shelf
 from .arms import Arm
 
 TIER = Tier("laptop", 256, float("inf"), seeds=4)
-"""Width and replicates of the experiment."""
+"""Width of the experiment, and replicates where an arm has no other number."""
+
+
+def tier_of(arm: Arm) -> Tier:
+    """Return the tier with the replicates of an arm."""
+    return replace(TIER, seeds=arm.seeds)
 
 
 @dataclass(frozen=True)
@@ -50,8 +55,8 @@ class ArmResult:
 
 def questions(arms: Iterable[Arm]) -> list[Question]:
     """Return the searches of some arms, the cheapest first."""
-    settings = dict.fromkeys(setting for arm in arms for setting in arm.settings)
-    return [TIER.question(setting) for setting in sorted(settings, key=TIER.cost)]
+    asked = [(setting, tier_of(arm)) for arm in arms for setting in arm.settings]
+    return [tier.question(setting) for setting, tier in sorted(asked, key=lambda one: TIER.cost(one[0]))]
 
 
 def arm_results(arms: Iterable[Arm], shelf: Shelf) -> list[ArmResult]:
@@ -60,7 +65,7 @@ def arm_results(arms: Iterable[Arm], shelf: Shelf) -> list[ArmResult]:
 
 
 def _result(arm: Arm, shelf: Shelf) -> ArmResult:
-    measured = {setting.params.s0: Measured.on(shelf, setting, TIER) for setting in arm.settings}
+    measured = {setting.params.s0: Measured.on(shelf, setting, tier_of(arm)) for setting in arm.settings}
     found = {s0: one.complexity() for s0, one in measured.items()}
     dead = sum(_is_dead(run, setting) for one, setting in zip(measured.values(), arm.settings, strict=True)
                for _, run in one.all_runs)  # fmt: skip

@@ -26,7 +26,7 @@ _GROUPS = {
 def cost(arm: Arm) -> float:
     """Return the seconds that an arm takes on one core, about."""
     return sum(
-        TIER.seeds * RUNS_OF_A_SEARCH * run_seconds(TIER.near(setting), Device.core())
+        arm.seeds * RUNS_OF_A_SEARCH * run_seconds(TIER.near(setting), Device.core())
         for setting in arm.settings
     )
 
@@ -40,7 +40,7 @@ def page(results: Sequence[ArmResult]) -> str:
             continue
         s0s = sorted({s0 for one in own for s0 in one.P_star})
         heads = ["network", *(f"P*, s0 = {s0}" for s0 in s0s), "exponent, s0 > 0", "±", "with s0 = 0", "dead"]
-        parts += [f"### {heading}", table(heads, [_row(one, s0s) for one in own])]
+        parts += [f"## {heading}", table(heads, [_row(one, s0s) for one in own])]
     return "\n\n".join(part.rstrip() for part in parts) + "\n"
 
 
