@@ -17,11 +17,15 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test test-long lint docs paper bench ci format clean distclean
+.PHONY: help setup demo test test-long lint docs package paper bench ci format clean distclean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | while IFS=@ read -r target text; do \
 	printf '%-16s %s\n' "$$target" "$$text"; done
+
+# The Python that runs the tests: that of .venv, which has the package as it stands in src, or build/wheel/bin/python,
+# made by `make package`, which has it as a user installs it.
+TESTER ?= $(BIN)/python
 
 # What the tests need beside the package: every database, executor and format that it speaks to.
 TESTED := $(addprefix $(VENV)/has-,lab postgres table ray test)
@@ -32,7 +36,7 @@ demo: $(VENV)/has-lab ## the demonstration: srhm demo
 	$(BIN)/srhm demo
 
 test: $(TESTED) ## run the tests on two cores; ARGS="-k grammar" goes to pytest
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+	$(TESTER) -m pytest -n 2 $(ARGS)
 
 test-long: $(TESTED) ## run the long tests of many runs and many kills, and write docs/reliability_table.md
 	$(BIN)/python -m pytest tests/long $(ARGS)
@@ -46,6 +50,17 @@ docs: $(VENV)/has-lab $(VENV)/has-table $(VENV)/has-ray $(VENV)/has-docs ## buil
 	$(SPHINX) -b html docs docs/_build/html
 	$(SPHINX) -b doctest docs docs/_build/doctest
 	$(BIN)/python docs/check_api.py docs/_build/html/objects.inv
+
+# The environment of the wheel sees the libraries of .venv, but not the package there: the file that leads to src is
+# read in .venv alone.
+package: $(TESTED) ## build dist/*.whl and dist/*.tar.gz, and build/wheel with the wheel installed, for tests
+	rm -rf dist build/wheel
+	$(BIN)/python -m hatchling build -d dist
+	$(BIN)/python -m venv build/wheel
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+		> "$$(build/wheel/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/libraries.pth"
+	build/wheel/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-index dist/*.whl
+	cd build && wheel/bin/python -c 'import srhm; assert "wheel" in srhm.__file__, srhm.__file__'
 
 # The runs of the paper's figures, as they are committed; `srhm reproduce` adds to them.
 paper: $(VENV)/has-lab ## draw the paper's figures and tables of docs/reproduction.md from results/laptop.jsonl.xz

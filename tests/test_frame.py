@@ -243,7 +243,10 @@ def test_importing_the_package_loads_nothing_heavy():
     code = f"import sys, srhm; print(srhm.__file__); print(*sorted({HEAVY!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     origin, loaded = done.stdout.splitlines()
-    assert Path(origin).resolve() == SOURCE / "__init__.py", f"another srhm is installed: {origin}"
+    tested = Path(origin).resolve().parent
+    for path in [*sources(), *SOURCE.rglob("*.json"), *SOURCE.rglob("*.jinja"), SOURCE / "py.typed"]:
+        installed = tested / path.relative_to(SOURCE)  # the same, or that of a wheel (make package)
+        assert installed.read_bytes() == path.read_bytes(), f"another srhm is installed: {installed}"
     assert loaded == "", f"import srhm loads {loaded}"
 
 
