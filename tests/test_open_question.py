@@ -16,7 +16,7 @@ from srhm.lab.reproduction.measured import Shelf
 from srhm.lab.runs import Run, RunSpec, Seeds, largest_P
 from srhm.lab.store import Store
 
-POWERS = {"L2": 2.0, "hom": 3.0, "L1": 1.5}
+POWERS = {"L2": 2.0, "batch-1": 3.0, "L1": 1.5}
 
 
 def run_of(spec: RunSpec, P_star: float) -> Run:
@@ -84,12 +84,12 @@ def test_what_is_not_known_is_not_told():
 
 def test_dead_networks_are_counted():
     """A run that was trained to the last epoch and still guesses."""
-    spec = TIER.spec(ARMS["hom"].settings[0])
+    spec = TIER.spec(ARMS["batch-1"].settings[0])
     dead = replace(run_of(spec.at(100), 1.0), status="epochs")
     dead = replace(dead, metrics=dead.metrics | {"error": 0.83})
     alive = replace(dead, spec=spec.at(101), metrics=dead.metrics | {"error": 0.3})
     ended = replace(dead, spec=spec.at(102), status="converged")
-    (result,) = arm_results([ARMS["hom"]], Shelf([dead, alive, ended]))
+    (result,) = arm_results([ARMS["batch-1"]], Shelf([dead, alive, ended]))
     assert result.dead == 1
 
 

@@ -60,7 +60,6 @@ _TABLE: Sequence[Arm] = (
     _arm("lcn-L3", "depth", "LCN, L = 3, v = 4", 4, (0, 1), net="lcn", L=3, rate=None),
     _arm("upper-frozen", "controls", "layer 2 frozen at random", 6, (0, 1), seeds=2, frozen_layers=(2,)),
     _arm("lower-frozen", "controls", "layer 1 frozen at random", 6, (0, 1), seeds=2, frozen_layers=(1,)),
-    _arm("hom", "controls", "hidden weights start at 1", 6, (0, 1, 3), init="hom"),
     _arm("lower-shared", "controls", "layer 1 given the true places", 6, (0, 1, 2), shared_layers=(1,)),
     _arm("upper-shared", "controls", "layer 2 given the true places", 6, (0, 1, 2), shared_layers=(2,)),
     _arm("both-shared", "controls", "both given the true places", 6, (0, 1, 2), shared_layers=(1, 2)),
