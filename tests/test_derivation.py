@@ -1,5 +1,6 @@
 import inspect
 import itertools
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -367,3 +368,23 @@ def test_numpy_and_jax_agree_on_any_model(params):
     derivation = unrank(params, np.linspace(0, params.P_max - 1, 5).astype(int))
     expected = everything(grammar, derivation)
     assert equal(expected, jax.jit(lambda one: everything(grammar, one))(in_jax(derivation)))
+
+
+@pytest.mark.parametrize(("sparsity", "L"), [("A", 3), ("B", 2)])
+def test_the_upper_levels_of_a_model_are_a_model_of_fewer_levels(sparsity, L):
+    """Given the true features of level 2, with their places, what is left to learn is the model of L - 1 levels."""
+    params = Params(n_c=2, v=2, m=1, s=2, s0=1, L=L, sparsity=sparsity)
+    grammar = Grammar(params, 3)
+    fewer = replace(params, L=L - 1)
+    upper = Grammar.from_rules(fewer, grammar.rules[1:])
+    whole, part = expand(grammar, enumerate_all(params)), expand(upper, enumerate_all(fewer))
+
+    def counts(label, features, positions):
+        rows = np.column_stack([label, features, positions])
+        kinds, times = np.unique(rows, axis=0, return_counts=True)
+        return kinds.tolist(), times
+
+    kinds, times = counts(whole.label, whole.features[1], whole.positions[1])
+    alone, once = counts(part.label, part.features[0], part.positions[0])
+    assert kinds == alone and len(set(times.tolist())) == 1, "each as often as the others"
+    assert times[0] * len(kinds) == params.P_max and set(once.tolist()) == {1}
