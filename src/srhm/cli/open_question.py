@@ -23,7 +23,7 @@ class OpenQuestion:
     """
 
     arms: Annotated[tuple[str, ...], tyro.conf.Positional] = ("all",)
-    """Names of arms, or groups of them: depth, controls, width, batch. --plan lists them."""
+    """Names of arms, or groups of them: depth, controls, rate, width, batch. --plan lists them."""
     on: str = "local"
     """local, processes, ray or ray://HOST:PORT, as for `srhm run`."""
     workers: int | None = None

@@ -9,7 +9,7 @@ from ...nets import NetName
 from ...protocol import Protocol
 from ..paper.settings import Setting, model
 
-Group = Literal["depth", "controls", "width", "batch"]
+Group = Literal["depth", "controls", "rate", "width", "batch"]
 
 RATE, DEEP_RATE = 0.03, 0.01
 """Learning rates per width of the CNNs with L = 1, 2 and with L = 3 or s = 3: one for all s0 of an arm, since the
@@ -63,6 +63,9 @@ _TABLE: Sequence[Arm] = (
     _arm("lower-shared", "controls", "layer 1 given the true places", 6, (0, 1, 2), shared_layers=(1,)),
     _arm("upper-shared", "controls", "layer 2 given the true places", 6, (0, 1, 2), shared_layers=(2,)),
     _arm("both-shared", "controls", "both given the true places", 6, (0, 1, 2), shared_layers=(1, 2)),
+    _arm("rate-0.1", "rate", "rate 0.1", 4, (1, 3), rate=0.1),
+    _arm("rate-0.03", "rate", "rate 0.03", 4, (1, 3)),
+    _arm("rate-0.01", "rate", "rate 0.01", 4, (1, 3), rate=0.01),
     _arm("width-64", "width", "width 64", 6, (0, 1, 3), width=64),
     _arm("width-128", "width", "width 128", 6, (0, 1, 3), width=128),
     _arm("width-512", "width", "width 512", 6, (0, 1, 3), width=512),
@@ -86,7 +89,7 @@ def arms_named(names: Iterable[str]) -> list[Arm]:
     for name in names:
         some = [arm for arm in _TABLE if name in ("all", arm.name, arm.group)]
         if not some:
-            fix = f"Use all, depth, controls, width, batch, or some of {', '.join(ARMS)}"
+            fix = f"Use all, depth, controls, rate, width, batch, or some of {', '.join(ARMS)}"
             raise ArgumentError("arms", name, "is not an arm of the experiment", fix)
         found += [arm for arm in some if arm not in found]
     return found

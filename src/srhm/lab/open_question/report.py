@@ -18,6 +18,7 @@ from .measuring import TIER, ArmResult
 _GROUPS = {
     "depth": "Depth and patch size",
     "controls": "Controlled runs, CNN, L = 2, v = 6",
+    "rate": "Learning rate, CNN, L = 2, v = 4",
     "width": "Width, CNN, L = 2, v = 6",
     "batch": "Batch, CNN, L = 2, v = 6",
 }
