@@ -33,7 +33,7 @@ myst_heading_anchors = 3
 
 # Notebooks are kept without outputs, and executed whenever the documentation is built, once for all builders.
 nb_execution_mode = "cache"
-nb_execution_cache_path = "_build/notebooks"
+nb_execution_cache_path = str(Path(__file__).parent / "_build" / "notebooks")
 nb_execution_timeout = 600
 nb_execution_raise_on_error = True
 nb_execution_in_temp = True
