@@ -97,12 +97,12 @@ $(VENV)/made: constraints.txt
 	$(INSTALL) hatchling editables
 	@touch $@
 
-# PyTorch for CPUs: its usual build for Linux brings gigabytes of CUDA. `make TORCH_INDEX=...` names another
-# index of its builds, such as https://download.pytorch.org/whl/cu128.
+# PyTorch comes first, and alone, in its build for CPUs: the usual one for Linux brings gigabytes of CUDA. Where that
+# index cannot be reached, the usual one serves. TORCH_INDEX names another, as https://download.pytorch.org/whl/cu128.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
-INDEX :=
-$(VENV)/has-torch $(VENV)/has-bench: INDEX := --extra-index-url $(TORCH_INDEX)
+PYTORCH := $(VENV)/has-torch $(VENV)/has-bench
 
 $(VENV)/has-%: $(VENV)/made pyproject.toml
-	$(INSTALL) --no-build-isolation $(INDEX) -e '.[$*]'
+	$(if $(filter $@,$(PYTORCH)),$(INSTALL) --retries 0 --no-deps --extra-index-url $(TORCH_INDEX) torch)
+	$(INSTALL) --no-build-isolation -e '.[$*]'
 	@touch $@
