@@ -17,8 +17,8 @@ import srhm
 from srhm.torch import EndlessDataset, TorchDataset
 
 MODEL = srhm.Params(n_c=10, v=10, m=10, s=2, s0=2, L=3)
-BATCH, BATCHES = 256, 400
-REPEATS = 4
+BATCH, BATCHES = 256, 200
+REPEATS = 5
 
 
 def rows() -> list[dict]:
