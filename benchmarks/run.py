@@ -1,8 +1,8 @@
 """All benchmarks of this project in one run: make bench, or python benchmarks/run.py [part ...].
 
-Parts: sampling, torch_loading, inference, steps, common, searches, memory, laboratory; all unless named. Every part is measured in
-processes of its own, one after the other. Writes benchmarks/results/PART.json, and benchmarks/results/table.md from
-all of them.
+Parts: sampling, torch_loading, inference, steps, common, searches, memory, laboratory; all unless named. Every part
+is measured in processes of its own, one after the other. Writes benchmarks/results/PART.json, and
+benchmarks/results/table.md from all of them.
 """
 
 import json
@@ -75,7 +75,8 @@ def torch_loading_rows(rows: list[dict]) -> list[list[str]]:
     for row in rows:
         rate = row["samples_per_second"]
         goal = row["workers"] == 2 and row["encoding"] == "integer" and row["batches"] == "whole"
-        what = f"DataLoader, {row['workers']} workers, {row['source']}, {row['batches']} batches, {row['encoding']}"
+        what = f"DataLoader, {row['workers']} workers, {row['source']}, {row['batches']} batches of {row['batch']}"
+        what += f", {row['encoding']}"
         figure = f"{rate / 1e3:.0f} thousand samples/s"
         if goal:
             table.append([what, "≥ 200 thousand/s", figure, met(rate, 200_000)])

@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from srhm import ArgumentError, Grammar, MissingExtraError, Params, enumerate_all, expand, migration, parse, rhm, split
+from srhm import (
+    ArgumentError,
+    Grammar,
+    MissingExtraError,
+    Params,
+    enumerate_all,
+    expand,
+    migration,
+    parse,
+    rhm,
+    split,
+)
 
 torch = pytest.importorskip("torch", reason="needs PyTorch, which make test installs")
 
@@ -73,10 +84,14 @@ def test_sizes_and_defaults():
     assert len(rhm(**large, max_dataset_size=4096).test) == 819
     assert len(rhm(**large, num_layers=3, max_dataset_size=110_000).test) == 20_000
     sets = rhm(num_features=8, num_classes=8, num_synonyms=8, train_size=400, test_size=80)
-    assert np.array_equal(np.bincount(sets.train.labels), [50] * 8), "P counts all points, of balanced classes"
+    assert np.array_equal(np.bincount(sets.train.labels), [50] * 8), (
+        "P counts all points, of balanced classes"
+    )
 
 
-@pytest.mark.parametrize("names", [{"m": 2, "unique_datapoints": 0}, {"num_synonyms": 2, "replacement": True}])
+@pytest.mark.parametrize(
+    "names", [{"m": 2, "unique_datapoints": 0}, {"num_synonyms": 2, "replacement": True}]
+)
 def test_draws_with_repeats(names):
     """More draws than there are data, and where too many data for a permutation exist."""
     size = "max_dataset_size" if "m" in names else "train_size"
@@ -100,8 +115,18 @@ def test_sets_serve_loaders_and_transforms():
         ({"num_synonyms": 2, "m": 2}, "num_synonyms", "2", "Use m in place of num_synonyms"),
         ({"m": 2, "train_size": 9}, "train_size", "9", "Use max_dataset_size in place of train_size"),
         ({"testsize": 2, "seed_rules": 1}, "seed_rules", "1", "Use seed in place of seed_rules"),
-        ({"whitening": 1}, "whitening", "1", "Give the number of synonyms too, as m (2023) or as num_synonyms (later)"),
-        ({"num_feature": 8}, "num_feature", "8", "Use num_features, or see the names in the description of srhm.rhm"),
+        (
+            {"whitening": 1},
+            "whitening",
+            "1",
+            "Give the number of synonyms too, as m (2023) or as num_synonyms (later)",
+        ),
+        (
+            {"num_feature": 8},
+            "num_feature",
+            "8",
+            "Use num_features, or see the names in the description of srhm.rhm",
+        ),
         ({"zzz": 8}, "zzz", "8", "See the names in the description of srhm.rhm"),
         ({"m": 40}, "m", "40", "Use m <= 32"),
         ({"num_synonyms": 40}, "num_synonyms", "40", "Use num_synonyms <= 32"),
@@ -118,12 +143,22 @@ def test_sets_serve_loaders_and_transforms():
         ),
         ({"transform": 3}, "transform", "3", "Give a function of (input, label)"),
         ({"train_size": 0}, "train_size", "0", "Use train_size >= 1"),
-        ({"train_size": 16, "test_size": 1}, "train_size", "16", "Use at most 16 points in all, or draw with repeats"),
+        (
+            {"train_size": 16, "test_size": 1},
+            "train_size",
+            "16",
+            "Use at most 16 points in all, or draw with repeats",
+        ),
         ({"test_size": 16}, "test_size", "16", "Use fewer"),
         ({"testsize": 0.2}, "testsize", "0.2", "Give testsize as an int"),
         ({"num_layers": 6}, "train_size", "-1", "Give train_size as a number of points"),
         ({"replacement": True}, "train_size", "-1", "Give train_size as a number of points"),
-        ({"m": 2, "unique_datapoints": 0}, "max_dataset_size", "None", "Give max_dataset_size as a number of points"),
+        (
+            {"m": 2, "unique_datapoints": 0},
+            "max_dataset_size",
+            "None",
+            "Give max_dataset_size as a number of points",
+        ),
     ],
 )
 def test_bad_arguments(refuses, arguments, argument, value, fix):
