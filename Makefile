@@ -28,7 +28,7 @@ help: ## list the targets
 TESTER ?= $(BIN)/python
 
 # What the tests need beside the package: every database, executor and format that it speaks to.
-TESTED := $(addprefix $(VENV)/has-,lab postgres table ray test)
+TESTED := $(addprefix $(VENV)/has-,lab postgres table ray torch test)
 
 setup: $(TESTED) $(VENV)/has-lint $(VENV)/has-docs ## install what lint, docs and test need
 
@@ -41,12 +41,12 @@ test: $(TESTED) ## run the tests on two cores; ARGS="-k grammar" goes to pytest
 test-long: $(TESTED) ## run the long tests of many runs and many kills, and write docs/reliability_table.md
 	$(BIN)/python -m pytest tests/long $(ARGS)
 
-lint: $(VENV)/has-lab $(VENV)/has-lint ## check style, formatting and types
+lint: $(VENV)/has-lab $(VENV)/has-torch $(VENV)/has-lint ## check style, formatting and types
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m basedpyright --pythonpath $(BIN)/python
 
-docs: $(VENV)/has-lab $(VENV)/has-table $(VENV)/has-ray $(VENV)/has-docs ## build docs/_build/html, warnings as errors, and run every example in it
+docs: $(VENV)/has-lab $(VENV)/has-table $(VENV)/has-ray $(VENV)/has-torch $(VENV)/has-docs ## build docs/_build/html, warnings as errors, and run every example in it
 	$(SPHINX) -b html docs docs/_build/html
 	$(SPHINX) -b doctest docs docs/_build/doctest
 	$(BIN)/python docs/check_api.py docs/_build/html/objects.inv
@@ -97,6 +97,12 @@ $(VENV)/made: constraints.txt
 	$(INSTALL) hatchling editables
 	@touch $@
 
+# PyTorch comes first, and alone, in its build for CPUs: the usual one for Linux brings gigabytes of CUDA. Where that
+# index cannot be reached, the usual one serves. TORCH_INDEX names another, as https://download.pytorch.org/whl/cu128.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+PYTORCH := $(VENV)/has-torch $(VENV)/has-bench
+
 $(VENV)/has-%: $(VENV)/made pyproject.toml
+	$(if $(filter $@,$(PYTORCH)),$(INSTALL) --retries 0 --no-deps --extra-index-url $(TORCH_INDEX) torch)
 	$(INSTALL) --no-build-isolation -e '.[$*]'
 	@touch $@

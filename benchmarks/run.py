@@ -1,8 +1,8 @@
 """All benchmarks of this project in one run: make bench, or python benchmarks/run.py [part ...].
 
-Parts: sampling, inference, steps, common, searches, memory, laboratory; all unless named. Every part is measured in
-processes of its own, one after the other. Writes benchmarks/results/PART.json, and benchmarks/results/table.md from
-all of them.
+Parts: sampling, torch_loading, inference, steps, common, searches, memory, laboratory; all unless named. Every part
+is measured in processes of its own, one after the other. Writes benchmarks/results/PART.json, and
+benchmarks/results/table.md from all of them.
 """
 
 import json
@@ -17,7 +17,7 @@ import srhm
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
-PARTS = ("sampling", "inference", "steps", "common", "searches", "memory", "laboratory")
+PARTS = ("sampling", "torch_loading", "inference", "steps", "common", "searches", "memory", "laboratory")
 
 
 def measured(part: str) -> dict:
@@ -67,6 +67,21 @@ def sampling_rows(rows: list[dict]) -> list[list[str]]:
         verdict = "" if least is None else met(millions, least)
         figure = f"{millions:.1f} million/s, {row['fraction_of_bandwidth']:.0%} of the memory's bandwidth"
         table.append([what, wanted, figure, verdict])
+    return table
+
+
+def torch_loading_rows(rows: list[dict]) -> list[list[str]]:
+    table = []
+    for row in rows:
+        rate = row["samples_per_second"]
+        goal = row["workers"] == 2 and row["encoding"] == "integer" and row["batches"] == "whole"
+        what = f"DataLoader, {row['workers']} workers, {row['source']}, {row['batches']} batches of {row['batch']}"
+        what += f", {row['encoding']}"
+        figure = f"{rate / 1e3:.0f} thousand samples/s"
+        if goal:
+            table.append([what, "≥ 200 thousand/s", figure, met(rate, 200_000)])
+        else:
+            table.append([what, "", figure, ""])
     return table
 
 
@@ -211,6 +226,7 @@ def inference_rows(rows: list[dict]) -> list[list[str]]:
 
 ROWS = {
     "sampling": sampling_rows,
+    "torch_loading": torch_loading_rows,
     "inference": inference_rows,
     "steps": steps_rows,
     "common": common_rows,

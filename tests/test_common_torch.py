@@ -14,7 +14,7 @@ from srhm.nets.common.normalisation import BatchNorm
 from srhm.nets.common.passes import Training
 from srhm.randomness import Key
 
-torch = pytest.importorskip("torch", reason="compares with PyTorch, which make bench installs")
+torch = pytest.importorskip("torch", reason="compares with PyTorch, which make test installs")
 torch_nets = pytest.importorskip("torch_nets")
 
 PARAMS = Params(n_c=10, v=10, m=10, s=2, s0=2, L=2)

@@ -78,3 +78,13 @@ def test_bounds_of_numbers_are_excluded(refuses, bounds, bad, wanted):
     for value in bad:
         with refuses("x", value, f"Give x as a finite number {wanted}"):
             check_number("x", value, **bounds)
+
+
+def test_errors_in_other_names():
+    """Whole words are renamed, in the argument and in both texts; the value stays."""
+    error = ArgumentError("m", 7, "is too large: n_c * m exceeds v^s of them", "Use m <= 4, or a smaller v")
+    renamed = error.renamed({"m": "num_synonyms", "v": "num_features"})
+    text = "num_synonyms = 7 is too large: n_c * num_synonyms exceeds num_features^s of them. "
+    assert str(renamed) == text + "Use num_synonyms <= 4, or a smaller num_features."
+    assert (renamed.argument, renamed.value) == ("num_synonyms", 7)
+    assert str(error.renamed({"x": "y"})) == str(error)

@@ -26,6 +26,7 @@ DIRECT = {
     "stream": "derivation permutation",
     "dataset": "stream encoding",
     "inference": "dataset",
+    "migration": "dataset",
     "nets": "encoding randomness",
     "protocol": "params",
     "checkpoint": "errors files",
@@ -39,15 +40,16 @@ DIRECT = {
     "rank_correlation": "errors",
     "theory": "dataset nets",
     "learners": "dataset",
+    "torch": "dataset",
     "interop": "dataset",
     "lab": "__init__ inference training probes clusters complexity exponent rank_correlation theory learners interop",
     "cli": "lab",
-    "__init__": "dataset inference",
+    "__init__": "dataset inference migration",
 }
 """What each room (a module or package srhm.ROOM) may import of ours, itself apart; the rooms that those may
 import are allowed too. `__init__` is the front door, `from srhm import ...`."""
 
-DATA_ROOMS = ("params", "grammar", "derivation", "stream", "dataset", "encoding", "inference")
+DATA_ROOMS = ("params", "grammar", "derivation", "stream", "dataset", "encoding", "inference", "migration")
 GROUND_FLOOR = ("errors", "files", "randomness", "permutation")
 HEAVY = {"jax", "jaxlib", "equinox", "optax", "torch", "tensorflow", "ray", "sqlalchemy", "matplotlib"}
 """What neither the data rooms nor the ground floor import when they are imported themselves."""

@@ -22,6 +22,7 @@ from .encoding import Encoding, channels, encode
 from .errors import ArgumentError, MissingExtraError, SrhmError
 from .grammar import Grammar
 from .inference import parse
+from .migration import rhm
 from .params import Params
 from .randomness import STREAM_VERSION
 from .stream import Stream
@@ -51,6 +52,7 @@ __all__ = [
     "parse",
     "placement_of",
     "rank",
+    "rhm",
     "shift",
     "split",
     "unrank",

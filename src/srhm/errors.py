@@ -1,6 +1,7 @@
 """The errors of the package: one base class, and one error for a bad argument."""
 
 import math
+import re
 from typing import Any, SupportsFloat
 
 
@@ -42,6 +43,12 @@ class ArgumentError(SrhmError, ValueError):
     def __reduce__(self) -> tuple[Any, ...]:
         """Errors cross process borders, which needs all arguments, not the message alone."""
         return type(self), (self.argument, self.value, *self._rest)
+
+    def renamed(self, names: dict[str, str]) -> "ArgumentError":
+        """Return the error in the words of a caller who knows arguments by other names."""
+        pattern = re.compile(rf"\b({'|'.join(map(re.escape, names))})\b")
+        texts = [pattern.sub(lambda found: names[found[0]], text) for text in self._rest]
+        return ArgumentError(names.get(self.argument, self.argument), self.value, *texts)
 
 
 class MissingExtraError(SrhmError, ImportError):

@@ -1,0 +1,17 @@
+"""Samples as PyTorch data sets (docs, pytorch.md); needs the extra ``torch``."""
+
+from ..errors import MissingExtraError
+
+try:
+    import torch as _torch  # noqa: F401
+except ModuleNotFoundError as error:
+    if error.name != "torch":
+        raise
+    raise MissingExtraError("torch", "torch") from None
+
+from .balanced import BalancedBatchSampler
+from .endless import EndlessDataset
+from .finite import TorchDataset
+from .form import Form, Layout
+
+__all__ = ["BalancedBatchSampler", "EndlessDataset", "Form", "Layout", "TorchDataset"]

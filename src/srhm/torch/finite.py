@@ -1,0 +1,163 @@
+"""A finite data set with random access: sample i is a pure function of (grammar, seed, i)."""
+
+from collections.abc import Sequence
+from operator import index as as_integer
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..dataset import Dataset
+from ..derivation import Derivation, expand
+from ..encoding import Encoding
+from ..errors import ArgumentError, check_integer
+from ..params import Params
+from ..stream import Stream
+from .form import Form, Layout, split_samples
+
+
+class TorchDataset(torch.utils.data.Dataset):
+    """Samples of a :class:`srhm.Dataset` or a :class:`srhm.Stream`, for a DataLoader with any number of workers.
+
+    Nothing is written densely before it is asked for: a data set is held in a few bytes a sample, the samples of
+    a stream are computed from their numbers. Either may be pickled, and is the same in every worker.
+
+    Parameters
+    ----------
+    source
+        A data set, or a stream.
+    count
+        Number of samples; for a data set, all from `start` on unless given.
+    encoding, layout, latents, device
+        See :class:`~srhm.torch.Form`. Tensors go to the CPU unless a device is given; a GPU is out of reach in
+        workers.
+    start
+        The sample of the source that is sample 0 here.
+
+    Raises
+    ------
+    ArgumentError
+        If the source is of another kind, it does not have these samples, or the form has no meaning.
+
+    Examples
+    --------
+    >>> import srhm
+    >>> params = srhm.Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)
+    >>> sets = srhm.split(srhm.Grammar(params, seed=0), P=100, P_test=1000)
+    >>> data = TorchDataset(sets.train, layout="channels_first")
+    >>> x, y = data[0]
+    >>> len(data), x.shape, y.dtype
+    (100, torch.Size([4, 16]), torch.int64)
+    >>> x, y = data[[3, 1, 4]]  # a whole batch at once
+    >>> x.shape, y.shape
+    (torch.Size([3, 4, 16]), torch.Size([3]))
+    """
+
+    def __init__(
+        self,
+        source: Dataset | Stream,
+        count: int | None = None,
+        encoding: Encoding = "whitened",
+        layout: Layout = "positions_first",
+        latents: bool = False,
+        device: Any = None,
+        *,
+        start: int = 0,
+    ) -> None:
+        self.form = Form(encoding, layout, latents, device)
+        if isinstance(source, Stream):
+            if count is None:
+                raise ArgumentError(
+                    "count", None, "leaves open how many samples of a stream", "Give a number"
+                )
+            count = check_integer("count", count, least=1)
+            self.start, self.count = source.checked_range(start, count)
+        elif isinstance(source, Dataset):
+            self.start = check_integer("start", start, least=0, most=len(source) - 1)
+            left = len(source) - self.start
+            self.count = check_integer("count", left if count is None else count, least=1, most=left)
+        else:
+            raise ArgumentError("source", source, "holds no samples", "Give a srhm.Dataset or a srhm.Stream")
+        self.source = source
+
+    @property
+    def params(self) -> Params:
+        """The numbers of the model."""
+        return self.source.params
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The classes of all samples, int64 [sample], as a batch sampler takes them."""
+        rows = np.arange(self.count)
+        if isinstance(self.source, Dataset):
+            return self.source.labels[self.start + rows].astype(np.int64)
+        chunks = np.array_split(rows, -(-self.count // 2**15))
+        return np.concatenate([self._derivation(chunk).label for chunk in chunks]).astype(np.int64)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: Any) -> tuple[Any, ...]:
+        """Return a sample, or a batch.
+
+        Parameters
+        ----------
+        index
+            An integer for one sample; a slice, or integers in a sequence, an array or a tensor, for a batch.
+            Negative numbers count from the end.
+
+        Returns
+        -------
+        tuple
+            Input [position, channel], label []; for a batch both with a first axis *sample*, and both
+            as :attr:`form` says. With `latents` the hidden variables are third, see :meth:`Form.hidden`.
+
+        Raises
+        ------
+        IndexError
+            If there is no such sample.
+        """
+        if isinstance(index, slice):
+            return self._batch(np.arange(self.count)[index])
+        if np.ndim(index) or not hasattr(index, "__index__"):
+            return self._batch(self._rows(index))
+        return split_samples(self._batch(self._rows([as_integer(index)])))[0]
+
+    def __getitems__(self, indices: Sequence[int]) -> list[tuple[Any, ...]]:
+        """Return several samples, computed together: what a DataLoader asks for that makes the batches itself."""
+        return split_samples(self._batch(self._rows(indices)))
+
+    def _rows(self, indices: Any) -> np.ndarray:
+        rows = np.asarray(indices)
+        if not rows.size:
+            rows = rows.astype(np.int64)
+        if rows.ndim != 1 or rows.dtype.kind not in "iu":
+            raise ArgumentError("index", indices, "is not an integer or a list of them", "Give row numbers")
+        rows = rows.astype(np.int64)
+        outside = (rows < -self.count) | (rows >= self.count)
+        if outside.any():
+            raise IndexError(f"index = {rows[outside][0]} lies outside the {self.count} samples")
+        return np.where(rows < 0, rows + self.count, rows)
+
+    def _batch(self, rows: np.ndarray) -> tuple[Any, ...]:
+        self.form.check_process()
+        source = self.source
+        if isinstance(source, Stream):
+            return next(self.form.batches(source.grammar, self._derivation(rows)))
+        at = self.start + rows
+        batch = self.form.tensors(source.params, source.features[at], source.positions[at], source.labels[at])
+        if not self.form.latents:
+            return batch
+        derivation = self._derivation(rows)
+        return *batch, self.form.hidden(derivation, expand(source.stream.grammar, derivation))
+
+    def _derivation(self, rows: np.ndarray) -> Derivation:
+        if isinstance(self.source, Dataset):
+            return derivations(self.source.stream, self.source.start + self.start, rows)
+        return derivations(self.source, self.start, rows)
+
+
+def derivations(stream: Stream, first: int, offsets: np.ndarray) -> Derivation:
+    """Return the derivations of samples `first + offsets` of a stream, in any order; offsets below 2^31."""
+    skipped = first % stream.params.n_c
+    return stream.at((offsets + skipped).astype(np.uint32), first - skipped)

@@ -1,0 +1,157 @@
+"""The form in which samples are handed to PyTorch: encoding, layout, hidden variables, device."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch.utils.data import get_worker_info
+
+from ..derivation import Derivation, Tree, expand
+from ..encoding import Encoding, check_encoding, encode
+from ..errors import ArgumentError
+from ..grammar import Grammar
+from ..params import Params
+
+Layout = Literal["positions_first", "channels_first"]
+"""The order of axes of dense inputs: [sample, position, channel], or [sample, channel, position], which
+`torch.nn.Conv1d` takes."""
+
+LAYOUTS = ("positions_first", "channels_first")
+
+
+@dataclass(frozen=True)
+class Form:
+    """The form of samples.
+
+    Parameters
+    ----------
+    encoding
+        See :data:`srhm.Encoding`.
+    layout
+        See :data:`Layout`; the integer encoding has no channels.
+    latents
+        Whether the hidden variables come with a sample.
+    device
+        Where the tensors go, such as ``"cuda"``; the CPU unless given.
+
+    Raises
+    ------
+    ArgumentError
+        If the encoding, the layout or the device does not exist, or channels are to come first where there are
+        none.
+    """
+
+    encoding: Encoding = "whitened"
+    layout: Layout = "positions_first"
+    latents: bool = False
+    device: Any = None
+
+    def __post_init__(self) -> None:
+        check_encoding(self.encoding)
+        if self.layout not in LAYOUTS:
+            raise ArgumentError("layout", self.layout, "is not a layout", f"Use one of {', '.join(LAYOUTS)}")
+        if self.layout == "channels_first" and self.encoding == "integer":
+            problem = "has no meaning for the encoding 'integer', which has no channels"
+            raise ArgumentError("layout", self.layout, problem, "Use 'positions_first', or another encoding")
+        try:
+            device = torch.device("cpu" if self.device is None else self.device)
+        except (RuntimeError, TypeError) as error:
+            problem = f"is not a device ({str(error).splitlines()[0]})"
+            raise ArgumentError("device", self.device, problem, "Use None, 'cpu' or 'cuda'") from None
+        object.__setattr__(self, "device", device)
+
+    def check_process(self) -> None:
+        """Raise an :class:`~srhm.ArgumentError` in a worker of a DataLoader whose tensors should go to a GPU."""
+        if self.device.type != "cpu" and get_worker_info() is not None:
+            raise ArgumentError(
+                "device",
+                str(self.device),
+                "cannot be reached from the workers of a DataLoader",
+                "Use device=None there, pin_memory=True and batch.to(device, non_blocking=True), or num_workers=0",
+            )
+
+    def tensors(self, params: Params, features: Any, positions: Any, labels: Any) -> tuple[Any, ...]:
+        """Return the inputs and the labels of some samples as tensors.
+
+        Parameters
+        ----------
+        params
+            The numbers of the model.
+        features, positions
+            The informative leaves, [sample, s^L].
+        labels
+            The classes, [sample].
+
+        Returns
+        -------
+        tuple
+            Inputs, float32 in the form's layout, or int32 [sample, position] for the integer encoding; labels,
+            int64 [sample].
+        """
+        inputs = torch.from_numpy(encode(params, features, positions, self.encoding))
+        if self.layout == "channels_first":
+            inputs = inputs.transpose(1, 2).contiguous()
+        return self._placed(inputs), self._placed(torch.from_numpy(labels.astype(np.int64)))
+
+    def batches(
+        self, grammar: Grammar, derivation: Derivation, size: int | None = None
+    ) -> Iterator[tuple[Any, ...]]:
+        """Yield derivations as batches of :meth:`tensors`, with their :meth:`hidden` variables if the form has them.
+
+        Parameters
+        ----------
+        grammar
+            The production rules.
+        derivation
+            The derivations of all batches.
+        size
+            Samples of a batch; one batch of all of them unless given.
+        """
+        tree = expand(grammar, derivation)
+        hidden = self.hidden(derivation, tree) if self.latents else {}
+        count = len(tree.label)
+        for first in range(0, max(1, count), size or max(1, count)):
+            rows = slice(first, first + size if size else count)
+            batch = self.tensors(
+                grammar.params, tree.features[0][rows], tree.positions[0][rows], tree.label[rows]
+            )
+            extra = ({name: values[rows] for name, values in hidden.items()},) if self.latents else ()
+            yield *batch, *extra
+
+    def hidden(self, derivation: Derivation, tree: Tree) -> dict[str, torch.Tensor]:
+        """Return the hidden variables, int64, by name and level: ``"rules_1"``, ``"features_2"`` and so on.
+
+        Returns
+        -------
+        dict
+            For each level l from 1 to L: ``rules_l`` and ``placements_l``, [sample, node], as in
+            :class:`srhm.Derivation`; ``features_l`` and ``positions_l``, [sample, feature], as in
+            :class:`srhm.Tree`.
+        """
+        parts = {
+            "rules": derivation.rules,
+            "placements": derivation.placements,
+            "features": tree.features,
+            "positions": tree.positions,
+        }
+        return {
+            f"{name}_{level}": self._placed(torch.from_numpy(np.ascontiguousarray(values, np.int64)))
+            for name, levels in parts.items()
+            for level, values in enumerate(levels, start=1)
+        }
+
+    def _placed(self, tensor: torch.Tensor) -> torch.Tensor:
+        return tensor.to(self.device)
+
+
+def split_samples(batch: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    """Return the samples of a batch one by one, as views of its tensors."""
+    inputs, labels, *latents = batch
+    parts = [inputs.unbind(), labels.unbind()]
+    if latents:
+        names = latents[0].keys()
+        rows = zip(*(values.unbind() for values in latents[0].values()), strict=True)
+        parts.append([dict(zip(names, row, strict=True)) for row in rows])
+    return list(zip(*parts, strict=True))

@@ -1,0 +1,35 @@
+"""Which part of the data a process of a distributed run takes."""
+
+import os
+
+import torch.distributed
+
+from ..errors import ArgumentError, check_integer
+
+
+def rank_and_world(rank: int | None, world_size: int | None) -> tuple[int, int]:
+    """Return the rank of this process and the number of processes, asking `torch.distributed` unless given.
+
+    Raises
+    ------
+    ArgumentError
+        If only one of the two is given, they do not fit, or the environment says that there are several
+        processes and `torch.distributed` does not know which this is.
+    """
+    if (rank is None) != (world_size is None):
+        name, other = ("rank", "world_size") if rank is None else ("world_size", "rank")
+        raise ArgumentError(name, None, f"is missing beside {other}", "Give both, or neither")
+    if world_size is not None:
+        world_size = check_integer("world_size", world_size, least=1)
+        return check_integer("rank", rank, least=0, most=world_size - 1), world_size
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return torch.distributed.get_rank(), torch.distributed.get_world_size()
+    announced = os.environ.get("WORLD_SIZE", "1")
+    if announced != "1":  # every process would silently take the same samples
+        raise ArgumentError(
+            "rank",
+            None,
+            f"is unknown: the environment has WORLD_SIZE={announced}, but torch.distributed is not initialised",
+            "Call torch.distributed.init_process_group before, or give rank and world_size",
+        )
+    return 0, 1

@@ -1,0 +1,187 @@
+"""The Random Hierarchy Model by the names of the code in circulation: the same data, in their layouts."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from srhm import (
+    ArgumentError,
+    Grammar,
+    MissingExtraError,
+    Params,
+    enumerate_all,
+    expand,
+    migration,
+    parse,
+    rhm,
+    split,
+)
+
+torch = pytest.importorskip("torch", reason="needs PyTorch, which make test installs")
+
+PAGE = (Path(__file__).resolve().parent.parent / "docs" / "migration.md").read_text("utf-8")
+
+
+def symbols(features):
+    """The features [sample, position] that one-hot inputs [sample, channel, position] stand for."""
+    return features.argmax(dim=1).numpy()
+
+
+@given(st.integers(2, 3), st.integers(1, 2), st.integers(2, 4), st.integers(2, 4), st.data())
+def test_all_data_once_by_either_names(s, L, v, n_c, data):
+    """Training and test set together are the whole model, and both generations of names give the same one."""
+    m = data.draw(st.integers(1, min(3 if L == 1 else 2, v**s // max(n_c, v))))
+    params = Params(n_c=n_c, v=v, m=m, s=s, s0=0, L=L)
+    P_test = data.draw(st.integers(1, params.P_max - 1))
+    shared = {"num_features": v, "num_classes": n_c, "num_layers": L}
+    first = rhm(m=m, s=s, seed=3, seed_traintest_split=5, testsize=P_test, **shared)
+    second = rhm(num_synonyms=m, tuple_size=s, seed_rules=3, seed_sample=5, test_size=P_test, **shared)
+    ours = split(Grammar(params, 3), params.P_max - P_test, P_test, 5)
+    for sets in (first, second):
+        assert sets.grammar == Grammar(params, 3)
+        for one, other in ((sets.train, ours.train), (sets.test, ours.test)):
+            assert np.array_equal(symbols(one.features), other.encode("integer"))
+            assert np.array_equal(one.labels, other.labels) and one.labels.dtype == torch.int64
+    seen = np.concatenate([symbols(first.train.x), symbols(first.test.x)])
+    every = expand(first.grammar, enumerate_all(params))
+    assert sorted(map(bytes, seen)) == sorted(map(bytes, every.features[0].astype(seen.dtype)))
+    assert np.array_equal(parse(first.grammar, symbols(first.test.x)).label, first.test.targets)
+
+
+def test_layouts_and_values():
+    """Each format and whitening against its definition, computed here from the integers."""
+    shared = {"num_features": 5, "num_classes": 3, "num_layers": 2}
+    first = {"m": 4, "max_dataset_size": 40, "testsize": 10} | shared
+    second = {"num_synonyms": 4, "train_size": 30, "test_size": 10, "seed_sample": 0} | shared
+    integers = torch.from_numpy(rhm(**first).train.data.encode("integer")).long()
+    onehot = torch.nn.functional.one_hot(integers, 5).float().permute(0, 2, 1)
+    for names in (first, second):
+        plain = rhm(**names).train.features
+        assert plain.shape == (30, 5, 4) and torch.equal(plain, onehot)
+        assert torch.equal(rhm(**names, input_format="long").train.features, integers + 1)
+        decimal = rhm(**names, input_format="decimal").train.features
+        assert decimal.shape == (30, 1, 4) and decimal.dtype == torch.float32
+        torch.testing.assert_close(decimal[:, 0], 2 * ((integers + 1) / 5 - 1))
+    whitened = rhm(**first, whitening=1).train.features
+    torch.testing.assert_close(whitened, torch.where(onehot == 1, 1.0, -0.5))
+    later = rhm(**second, whitening=1).train.features  # over the channels: mean 0, squared norm 1
+    torch.testing.assert_close(later.sum(1), torch.zeros(30, 4), atol=1e-6, rtol=0)
+    torch.testing.assert_close(later.square().sum(1), torch.ones(30, 4))
+    assert torch.equal(later > 0, onehot == 1) and later.is_contiguous() and whitened.is_contiguous()
+
+
+def test_sizes_and_defaults():
+    """Defaults are those of the code whose names are used; P_max is 2 * 2^3 = 16 there."""
+    assert len(rhm().train) == 16 and rhm().test is None
+    by_first = rhm(m=2)
+    assert (len(by_first.train), len(by_first.test)) == (13, 3)  # a fifth to test
+    assert rhm(m=2, testsize=0).test is None
+    large = {"num_features": 8, "num_classes": 8, "m": 8}
+    assert len(rhm(**large, max_dataset_size=4096).test) == 819
+    assert len(rhm(**large, num_layers=3, max_dataset_size=110_000).test) == 20_000
+    sets = rhm(num_features=8, num_classes=8, num_synonyms=8, train_size=400, test_size=80)
+    assert np.array_equal(np.bincount(sets.train.labels), [50] * 8), (
+        "P counts all points, of balanced classes"
+    )
+
+
+@pytest.mark.parametrize(
+    "names", [{"m": 2, "unique_datapoints": 0}, {"num_synonyms": 2, "replacement": True}]
+)
+def test_draws_with_repeats(names):
+    """More draws than there are data, and where too many data for a permutation exist."""
+    size = "max_dataset_size" if "m" in names else "train_size"
+    features = rhm(**names, **{size: 600}).train.features
+    assert len({x.numpy().tobytes() for x in features}) == 16
+    huge = rhm(num_features=8, num_classes=8, num_synonyms=8, num_layers=5, train_size=20, test_size=10)
+    assert len(huge.train) == 20 and huge.train.data.stream.rule == "independent"
+
+
+def test_sets_serve_loaders_and_transforms():
+    sets = rhm(num_synonyms=2, train_size=12, test_size=4, transform=lambda x, y: (x.flatten(), -y))
+    batches = list(torch.utils.data.DataLoader(sets.train, batch_size=5))
+    assert [len(y) for _, y in batches] == [5, 5, 2]
+    assert torch.equal(torch.cat([x for x, _ in batches]), sets.train.features.flatten(1))
+    assert torch.equal(torch.cat([y for _, y in batches]), -sets.train.labels)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "argument", "value", "fix"),
+    [
+        ({"num_synonyms": 2, "m": 2}, "num_synonyms", "2", "Use m in place of num_synonyms"),
+        ({"m": 2, "train_size": 9}, "train_size", "9", "Use max_dataset_size in place of train_size"),
+        ({"testsize": 2, "seed_rules": 1}, "seed_rules", "1", "Use seed in place of seed_rules"),
+        (
+            {"whitening": 1},
+            "whitening",
+            "1",
+            "Give the number of synonyms too, as m (2023) or as num_synonyms (later)",
+        ),
+        (
+            {"num_feature": 8},
+            "num_feature",
+            "8",
+            "Use num_features, or see the names in the description of srhm.rhm",
+        ),
+        ({"zzz": 8}, "zzz", "8", "See the names in the description of srhm.rhm"),
+        ({"m": 40}, "m", "40", "Use m <= 32"),
+        ({"num_synonyms": 40}, "num_synonyms", "40", "Use num_synonyms <= 32"),
+        ({"tuple_size": 1}, "tuple_size", "1", "Use tuple_size >= 2"),
+        ({"num_layers": 0}, "num_layers", "0", "Use num_layers >= 1"),
+        ({"seed_rules": -1}, "seed_rules", "-1", "Use seed_rules >= 0"),
+        ({"seed_traintest_split": 0.5}, "seed_traintest_split", "0.5", "Give seed_traintest_split as an int"),
+        ({"whitening": 2, "m": 2}, "whitening", "2", "Use 0 or 1"),
+        (
+            {"whitening": 1, "m": 2, "input_format": "long"},
+            "whitening",
+            "1",
+            "Use whitening=0, or input_format='onehot'",
+        ),
+        ({"transform": 3}, "transform", "3", "Give a function of (input, label)"),
+        ({"train_size": 0}, "train_size", "0", "Use train_size >= 1"),
+        (
+            {"train_size": 16, "test_size": 1},
+            "train_size",
+            "16",
+            "Use at most 16 points in all, or draw with repeats",
+        ),
+        ({"test_size": 16}, "test_size", "16", "Use fewer"),
+        ({"testsize": 0.2}, "testsize", "0.2", "Give testsize as an int"),
+        ({"num_layers": 6}, "train_size", "-1", "Give train_size as a number of points"),
+        ({"replacement": True}, "train_size", "-1", "Give train_size as a number of points"),
+        (
+            {"m": 2, "unique_datapoints": 0},
+            "max_dataset_size",
+            "None",
+            "Give max_dataset_size as a number of points",
+        ),
+    ],
+)
+def test_bad_arguments(refuses, arguments, argument, value, fix):
+    with refuses(argument, value, fix):
+        rhm(**arguments)
+
+
+@pytest.mark.parametrize("name", sorted(migration._REFUSED))
+def test_names_that_are_refused_say_what_to_use(name):
+    with pytest.raises(ArgumentError, match=f"^{name} = 7 is not supported. (Use|Leave)") as caught:
+        rhm(**{name: 7})
+    for full in re.findall(r"srhm(?:\.\w+)+", str(caught.value)):  # what it names exists
+        place = __import__("srhm")
+        for part in full.split(".")[1:]:
+            place = getattr(place, part)
+
+
+def test_the_page_has_every_name():
+    for name in {**migration._FIRST, **migration._SECOND, **migration._REFUSED}:
+        assert f"`{name}`" in PAGE, f"docs/migration.md does not tell of {name}"
+
+
+def test_without_pytorch(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "torch", None)
+    with pytest.raises(MissingExtraError, match="torch is not installed"):
+        rhm()
