@@ -31,7 +31,7 @@ class Arm:
     settings
         One for each s0.
     seeds
-        Replicates: four, or two where a run takes minutes.
+        Replicates: four; three where others have run them, two where a run takes minutes.
     """
 
     name: str
@@ -53,19 +53,19 @@ def _arm(
 _TABLE: Sequence[Arm] = (
     _arm("L2", "depth", "L = 2, v = 6", 6, (0, 1, 2, 3)),
     _arm("L1", "depth", "L = 1, v = 10", 10, (1, 2, 3, 5), L=1),
-    _arm("L3", "depth", "L = 3, v = 4", 4, (0, 1, 2, 3), L=3, rate=DEEP_RATE),
+    _arm("L3", "depth", "L = 3, v = 4", 4, (0, 1, 2, 3), L=3, rate=DEEP_RATE, seeds=3),
     _arm("L1-s3", "depth", "L = 1, s = 3, v = 4", 4, (1, 2, 3), L=1, s=3),
     _arm("L2-s3", "depth", "L = 2, s = 3, v = 3", 3, (0, 1, 2), s=3, rate=DEEP_RATE),
-    _arm("lcn-L2", "depth", "LCN, L = 2, v = 6", 6, (0, 1, 2), net="lcn", rate=None),
-    _arm("lcn-L3", "depth", "LCN, L = 3, v = 4", 4, (0, 1), net="lcn", L=3, rate=None),
+    _arm("lcn-L2", "depth", "LCN, L = 2, v = 6", 6, (0, 1, 2), net="lcn", rate=None, seeds=3),
+    _arm("lcn-L3", "depth", "LCN, L = 3, v = 4", 4, (0, 1), net="lcn", L=3, rate=None, seeds=3),
     _arm("upper-frozen", "controls", "layer 2 frozen at random", 6, (0, 1), seeds=2, frozen_layers=(2,)),
     _arm("lower-frozen", "controls", "layer 1 frozen at random", 6, (0, 1), seeds=2, frozen_layers=(1,)),
     _arm("lower-shared", "controls", "layer 1 given the true places", 6, (0, 1, 2), shared_layers=(1,)),
     _arm("upper-shared", "controls", "layer 2 given the true places", 6, (0, 1, 2), shared_layers=(2,)),
     _arm("both-shared", "controls", "both given the true places", 6, (0, 1, 2), shared_layers=(1, 2)),
-    _arm("rate-0.1", "rate", "rate 0.1", 4, (1, 2), rate=0.1),
-    _arm("rate-0.03", "rate", "rate 0.03", 4, (1, 2)),
-    _arm("rate-0.01", "rate", "rate 0.01", 4, (1, 2), rate=0.01),
+    _arm("rate-0.1", "rate", "rate 0.1", 4, (1, 2), rate=0.1, seeds=3),
+    _arm("rate-0.03", "rate", "rate 0.03", 4, (1, 2, 4), seeds=3),
+    _arm("rate-0.01", "rate", "rate 0.01", 4, (1, 2, 6), rate=0.01, seeds=3),
     _arm("width-64", "width", "width 64", 6, (0, 1, 3), width=64),
     _arm("width-128", "width", "width 128", 6, (0, 1, 3), width=128),
     _arm("width-512", "width", "width 512", 6, (0, 1, 3), width=512),

@@ -3,11 +3,20 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...exponent import Exponent
 from ...files import write_atomically
-from ..figures import ScalingPoint, save, scaling
+from ..figures import save
+from ..figures.style import (
+    DOUBLE_COLUMN,
+    LINE_COLOURS,
+    MARKERS,
+    panel_grid,
+    panel_letters,
+    styled,
+)
 from ..reproduction.cost import Device, run_seconds, shown
 from ..reproduction.drawings import estimate_of
 from ..reproduction.estimate import RUNS_OF_A_SEARCH
@@ -65,27 +74,42 @@ def _slope(found: Exponent | None) -> str:
     return "" if found is None else f"{found.slope:.2f}"
 
 
+@styled
 def draw_open_question(results: Sequence[ArmResult]) -> Figure:
-    """Draw P* against s0+1, a panel for each arm, with the fitted exponent over s0 > 0."""
-    points, fits, labels = [], {}, {}
-    for result in results:
-        name = ("" if result.arm.settings[0].net == "lcn" else "CNN: ") + result.arm.what
-        for setting in result.arm.settings:
-            ours, params = estimate_of(result.P_star[setting.params.s0]), setting.params
-            if ours.value is not None:
-                points.append(
-                    ScalingPoint(
-                        net=name, label=f"s0={params.s0}", prediction=params.s0 + 1.0, P_star=ours.value,
-                        interval=ours.interval, paper=None, paper_bracket=None, lower_bound=ours.lower_bound,
-                        s0=params.s0, v=params.v, L=params.L, s=params.s,
-                    )
-                )  # fmt: skip
-        labels[name] = "$s_0 + 1$"
-        if result.exponent is not None:
-            fits[name] = result.exponent
-    return scaling(
-        points, fits=fits, x_labels=labels, title="P* over s0+1: four replicates, fits over s0 > 0"
-    )
+    """Draw P* over s0+1, a panel for each group and a line for each arm, with the exponents in the legends."""
+    groups = [name for name in _GROUPS if any(one.arm.group == name for one in results)]
+    figure, panels = panel_grid(len(groups), 2, DOUBLE_COLUMN, 2.9, 0.3)
+    for panel, group in zip(panels, groups, strict=True):
+        own = [one for one in results if one.arm.group == group]
+        for place, result in enumerate(own):
+            _draw_arm(panel, result, LINE_COLOURS[place % len(LINE_COLOURS)], MARKERS[place % len(MARKERS)])
+        panel.set(xscale="log", yscale="log", xlabel="$s_0 + 1$", ylabel="training points $P$*")
+        panel.set_xticks(range(1, 8), [str(number) for number in range(1, 8)])
+        panel.minorticks_off()
+        panel.set_xlim(0.9, 7.6)
+        low, high = panel.get_ylim()
+        panel.set_ylim(low, high * (high / low) ** (0.13 * len(own)))  # room for the legend
+        panel.set_title(_GROUPS[group])
+        panel.legend(loc="upper left", fontsize=6.3, handlelength=1.6, labelspacing=0.25)
+    panel_letters(panels)
+    return figure
+
+
+def _draw_arm(panel: Axes, result: ArmResult, colour: str, marker: str) -> None:
+    """Draw P* of one arm with its intervals; open marks at s0 = 0, which no exponent counts."""
+    known = {s0: estimate_of(found) for s0, found in sorted(result.P_star.items())}
+    known = {s0: one for s0, one in known.items() if one.value is not None}
+    x, y = [s0 + 1 for s0 in known], [one.value for one in known.values()]
+    slope = "" if result.half_width is None else f": {_slope(result.exponent)} ± {result.half_width:.2f}"
+    panel.plot(x, y, "-", color=colour, linewidth=1.1, zorder=2)
+    for s0, one in known.items():
+        low, high = one.interval or (None, None)
+        panel.plot([s0 + 1] * 2, [low or one.value, high or one.value], color=colour, linewidth=1.0, zorder=2)
+        panel.plot(
+            s0 + 1, one.value, marker, color=colour, markersize=4.5, zorder=3, gid=f"P_star/{result.arm.name}/{s0}",
+            markerfacecolor=colour if s0 else "white",
+        )  # fmt: skip
+    panel.plot([], [], "-", marker=marker, color=colour, markersize=4, label=result.arm.what + slope)
 
 
 def write_open_question(results: Sequence[ArmResult], folder: Path) -> list[Path]:
