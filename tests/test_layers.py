@@ -186,6 +186,7 @@ def test_functions_of_jax_and_lists_of_layers():
     assert {name: one.shape for name, one in found.items()} == {"layer_1": (6, 80), "output": (6, 5)}
     assert list(see(lambda x: (x, x, x), np.ones((2, 3)))) == ["layer_1", "layer_2", "output"]
     np.testing.assert_array_equal(see(lambda x: [[1.0], [2.0]], np.ones((2, 3)))["output"], [[1], [2]])
+    assert predictor_of(lambda x: [2, np.int64(1)])(np.ones((2, 3))) == [2, 1]
     np.testing.assert_array_equal(predictor_of(function)(TEST.encode()[:6]), function(TEST.encode()[:6])[1])
 
 

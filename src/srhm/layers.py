@@ -82,7 +82,7 @@ def predictor_of(network: Any) -> Callable[[Any], Any]:
         answer = layers(x)
         if isinstance(answer, Mapping):
             return list(answer.values())[-1]
-        return answer[-1] if isinstance(answer, list | tuple) else answer
+        return answer[-1] if _is_list_of_arrays(answer) else answer
 
     return predict
 
@@ -138,7 +138,7 @@ def is_estimator(network: Any) -> bool:
 
 def _is_list_of_arrays(seen: Any) -> bool:
     """A list of numbers, or of lists of them, is an array itself."""
-    return isinstance(seen, list | tuple) and len(seen) > 0 and all(hasattr(one, "shape") for one in seen)
+    return isinstance(seen, list | tuple) and len(seen) > 0 and all(getattr(one, "ndim", 0) for one in seen)
 
 
 def _decision(estimator: Any, x: Any) -> Any:
