@@ -4,9 +4,11 @@
 
 Every weight starts as N(0, 1); layers divide by sqrt(channels in), the readout by the width h, and the learning rate is
 multiplied by h (mean-field scaling). Batches hold 4 points of each class, and training ends when the mean loss of
-an epoch is below 1e-3. At the same replicates `srhm pstar --net cnn` has the same rules, training and test points, but
-other initial weights.
+an epoch is below 1e-3. Replicate by replicate, `srhm pstar --net cnn` has the same rules, training and test points, but
+other initial weights. What both measure stands in docs/any_network.md.
 """
+
+from typing import Any
 
 import torch
 from torch import nn
@@ -17,6 +19,12 @@ from srhm.protocol import published_rate
 from srhm.torch import BalancedBatchSampler, TorchDataset
 
 MODEL = srhm.Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)
+SETTINGS: dict[str, Any] = {
+    "start": 800,
+    "seeds": 3,
+    "workers": 2,
+    "thresholds": {"error": 0.10, "S_21": 0.40},  # S_21: of the second hidden layer, to synonyms of level 1
+}
 
 
 class CNN(nn.Module):
@@ -30,10 +38,14 @@ class CNN(nn.Module):
         for _ in range(params.L):
             positions //= params.patch
             self.weights.append(torch.empty(width, entering, params.patch))
-            self.biases.append(torch.empty(width, positions))  # one for each position, as in the published code
+            self.biases.append(
+                torch.empty(width, positions)
+            )  # one for each position, as in the published code
             entering = width
         self.readout = nn.Parameter(torch.empty(width, params.n_c))
-        self.relus = nn.ModuleList(nn.ReLU() for _ in range(params.L))  # modules have names to measure them by
+        self.relus = nn.ModuleList(
+            nn.ReLU() for _ in range(params.L)
+        )  # modules have names to measure them by
 
     def forward(self, x):
         """Return the outputs of inputs [sample, channel, position]."""
@@ -52,7 +64,7 @@ def train(dataset, seed, width=64, max_epochs=10_000):
             parameter.copy_(torch.randn(parameter.shape, generator=generator))
     rate = published_rate("cnn", dataset.params).value * width
     optimizer = torch.optim.SGD(net.parameters(), rate, momentum=0.9)
-    x, y = TorchDataset(dataset, layout="channels_first")[:]  # a few thousand points: all of them at once
+    x, y = TorchDataset(dataset, layout="channels_first")[:]  # a few hundred points: all of them at once
     batches = BalancedBatchSampler(y, batch_per_class=4, seed=seed)
     for _ in range(max_epochs):
         loss_sum = 0.0
@@ -67,17 +79,18 @@ def train(dataset, seed, width=64, max_epochs=10_000):
     return net
 
 
-def main(params=MODEL, start=800, seeds=3, workers=2, **options):
-    """Measure P* of the error, and of the sensitivities of the second hidden layer, and print them."""
-    thresholds = {"error": 0.10, "S_21": 0.40, "D_21": 0.20} if params.s0 else {"error": 0.10, "S_21": 0.40}
-    tell = lambda P, replicate, found: print(  # noqa: E731
-        f"seed {replicate}, P = {P}: " + ", ".join(f"{name} {value:.3f}" for name, value in found.items())
-    )
-    found = pstar(
-        train, params, start=start, seeds=seeds, thresholds=thresholds, options=options, workers=workers, watch=tell
-    )  # fmt: skip
+def tell(P, replicate, found):
+    """Print one run."""
+    print(f"seed {replicate}, P = {P}:", *(f"{name} {value:.3f}" for name, value in found.items()))
+
+
+def main(params=MODEL, **changes):
+    """Measure P* and print it."""
+    found = pstar(train, params, **SETTINGS | {"watch": tell} | changes)
     for name, one in found.items():
-        print(f"P* ({name} = {one.threshold:g}): {one.P_star}, {one.interval_kind}: {one.interval}")
+        print(
+            f"{name} = {one.threshold:g}: P* {one.P_star}, {one.interval_kind} {one.interval}, {one.status}"
+        )
     return found
 
 

@@ -103,6 +103,13 @@ def test_parts_called_twice_and_parts_that_return_several():
     names = ["embed", "attend", "relu"]
     found = ModuleLayers(net, names, layout="positions_first")(TEST.encode()[:5])
     assert list(found) == ["embed", "relu", "attend", "relu:2", "output"]
+    every = ModuleLayers(net, layout="positions_first")(TEST.encode()[:5])
+    assert list(every) == [
+        "embed",
+        "relu",
+        "relu:2",
+        "output",
+    ]  # attention has a part, which it does not call
     np.testing.assert_array_equal(found["embed"], TEST.encode()[:5])
     np.testing.assert_array_equal(found["relu:2"], np.maximum(found["embed"] + found["attend"], 0))
 

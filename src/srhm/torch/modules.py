@@ -24,9 +24,9 @@ class ModuleLayers:
         The module; its first argument is a batch of inputs.
     names
         Its parts whose outputs are the layers, by their names in ``module.named_modules()``, such as ``"conv1"``
-        or ``"layers.0"``; unless given, all that have no parts of their own. The output of the module itself comes
-        last, as ``"output"``. Of a part that returns several tensors the first counts; the second call of a part
-        that is called twice is a layer too, ``"relu:2"``.
+        or ``"layers.0"``; unless given, all that have no parts of their own and are called. The output of the
+        module itself comes last, as ``"output"``. Of a part that returns several tensors the first counts; the
+        second call of a part that is called twice is a layer too, ``"relu:2"``.
     layout
         What the module takes: ``"channels_first"`` [sample, channel, position], or ``"positions_first"``. Inputs
         that have no channels, those of the encoding ``"integer"``, are passed as int64 [sample, position].
@@ -54,6 +54,7 @@ class ModuleLayers:
         self.module, self.layout = module, layout
         known = dict(module.named_modules())
         del known[""]
+        self._all_called = names is not None
         if names is None:
             names = [name for name, part in known.items() if not any(part.children())]
         for name in names:
@@ -77,7 +78,7 @@ class ModuleLayers:
         with _hooks(self.parts, keep):
             output = self._compute(x)
         for name in self.parts:
-            if name not in kept:
+            if name not in kept and self._all_called:
                 problem = "was not called by the forward pass"
                 raise ArgumentError("names", name, problem, "Leave it out, or name a part that is called")
         return kept | {"output": output}
