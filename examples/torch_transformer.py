@@ -16,9 +16,9 @@ from srhm.lab.own import pstar
 from srhm.representation import sensitivities
 from srhm.torch import BalancedBatchSampler, ModuleLayers, TorchDataset
 
-MODEL = srhm.Params(n_c=4, v=4, m=4, s=2, s0=0, L=2)
+MODEL = srhm.Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)
 SETTINGS: dict[str, Any] = {
-    "start": 120,
+    "start": 500,
     "seeds": 3,
     "workers": 2,
     "encoding": "integer",

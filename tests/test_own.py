@@ -48,6 +48,33 @@ def test_here():
         pstar(own_learners.fails, **ASKED)
 
 
+def test_a_search_that_was_cut_goes_on(tmp_path, refuses):
+    """Nothing is computed twice, whatever ended the first call; other measurements do not mix."""
+    path, ran = tmp_path / "new" / "mine.jsonl", []
+
+    def train(dataset, seed):
+        if len(ran) == 5:
+            raise KeyboardInterrupt
+        ran.append((len(dataset), seed))
+        return knows_all_but(dataset, seed)
+
+    asked = ASKED | {"seeds": 2, "results": path}
+    with pytest.raises(KeyboardInterrupt):
+        pstar(train, **asked)
+    path.write_text(path.read_text() + '{"P": 250, "repl')  # the machine went down while it wrote
+    first, ran[:] = list(ran), []
+    found = pstar(train, **asked)["error"]
+    assert found == pstar(knows_all_but, seeds=2, **ASKED)["error"]
+    assert len(first) == 5 and not set(first) & set(ran) and len(first) + len(ran) == found.runs
+    ran.clear()
+    assert pstar(train, **asked)["error"] == found and not ran
+    pstar(train, **asked | {"P_test": 200, "seeds": 1})
+    assert ran and {seed for _, seed in ran} == {0}
+    for place in (tmp_path, Path("/proc/mine.jsonl")):
+        with refuses("results", f"'{place}'", "Give a file"):
+            pstar(train, **ASKED | {"results": place})
+
+
 @pytest.mark.parametrize("on", ["processes", "ray"])
 def test_elsewhere_the_same(on):
     here = pstar(knows_all_but, seeds=2, **ASKED)["error"]

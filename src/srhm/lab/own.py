@@ -18,9 +18,11 @@ from ..errors import ArgumentError, SrhmError, check_integer
 from ..grammar import Grammar
 from ..params import Params
 from ..protocol import Protocol
+from ..randomness import STREAM_VERSION
 from ..representation import sensitivities, test_error
 from .executors import Executor, Failure, Job, Resources, compute_on_one_thread, open_executor
 from .functions import find, name_of
+from .notes import Notes
 from .runs import Seeds, default_test_points, largest_P
 
 Train = Callable[..., Any]
@@ -127,6 +129,7 @@ def pstar(
     workers: int | None = None,
     gpu: float = 0.0,
     limit: float | None = None,
+    results: str | Path | None = None,
     watch: Watch | None = None,
 ) -> dict[str, SampleComplexity]:
     """Measure P* of what the user trains, one search for each replicate.
@@ -162,6 +165,9 @@ def pstar(
         The part of a GPU that a run asks a Ray cluster for.
     limit
         Seconds after which a run of other processes counts as hung.
+    results
+        A file that results are written to as they come, and looked up in before: the same call then goes on where
+        it was cut. Whether the function is still the same is not known to it; give a changed one another file.
     watch
         Called after every run.
 
@@ -196,11 +202,12 @@ def pstar(
     most = measure.largest if largest is None else check_integer("largest", largest, most=measure.largest)
     bounds: dict[str, Any] = {"smallest": params.n_c, "largest": most, "within": within}
     searches = [Search(start, thresholds=limits, **bounds) for _ in range(count)]
+    tell = _teller(searches, _notes(results, train, measure), watch)
     if on == "local" and workers == 1:
         function = find(train) if isinstance(train, str) else train
         for replicate, search in enumerate(searches):
             while (P := search.ask()) is not None:
-                _take(search, P, replicate, measure(function, P, replicate), watch)
+                tell(P, replicate, measure(function, P, replicate))
     else:
         path = [str(Path(folder).absolute()) for folder in sys.path]  # Ray's workers have another
         job = {"train": name_of(train, "train"), "measurement": measure.to_dict(), "path": path}
@@ -210,7 +217,7 @@ def pstar(
             fix_it = "Give numbers, texts and lists of them"
             raise ArgumentError("options", options, f"cannot be sent to workers ({error})", fix_it) from None
         executor = open_executor(on, workers, work=work)
-        _search_elsewhere(searches, executor, job, Resources(gpu=gpu), limit, watch)
+        _search_elsewhere(searches, executor, job, Resources(gpu=gpu), limit, tell)
     return {name: combine(search.crossing(name) for search in searches) for name in limits}
 
 
@@ -225,10 +232,28 @@ def work(content: str) -> str:
     return json.dumps(Measurement.from_dict(job["measurement"])(train, job["P"], job["replicate"]))
 
 
-def _take(search: Search, P: int, replicate: int, found: dict[str, float], watch: Watch | None) -> None:
-    search.tell(P, found)
-    if watch is not None:
-        watch(P, replicate, found)
+def _notes(results: str | Path | None, train: Train | str, measure: Measurement) -> Notes | None:
+    if results is None:
+        return None
+    named: Any = train if hasattr(train, "__qualname__") else type(train)  # of an object, its class
+    name = train if isinstance(train, str) else f"{named.__module__}:{named.__qualname__}"
+    return Notes(results, {"train": name, "measurement": measure.to_dict(), "stream": STREAM_VERSION})
+
+
+def _teller(searches: Sequence[Search], notes: Notes | None, watch: Watch | None) -> Watch:
+    """Tell the searches what is known; return what takes the result of a run."""
+    for P, replicate, found in [] if notes is None else notes.results():
+        if replicate < len(searches):
+            searches[replicate].tell(P, found)
+
+    def tell(P: int, replicate: int, found: dict[str, float]) -> None:
+        searches[replicate].tell(P, found)
+        if notes is not None:
+            notes.add(P, replicate, found)
+        if watch is not None:
+            watch(P, replicate, found)
+
+    return tell
 
 
 def _search_elsewhere(
@@ -237,7 +262,7 @@ def _search_elsewhere(
     job: dict[str, Any],
     resources: Resources,
     limit: float | None,
-    watch: Watch | None,
+    tell: Watch,
 ) -> None:
     """Work through all searches, one run of each at a time."""
     under_way: dict[int, tuple[int, int]] = {}  # number of the job: replicate, P
@@ -259,7 +284,7 @@ def _search_elsewhere(
             for outcome in executor.wait():
                 replicate, P = under_way.pop(outcome.number)
                 if outcome.result is not None:
-                    _take(searches[replicate], P, replicate, json.loads(outcome.result), watch)
+                    tell(P, replicate, json.loads(outcome.result))
                 elif outcome.failure is not None:
                     _bear(outcome.failure, P, replicate, attempts[replicate, P])
         interrupted = False
