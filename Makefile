@@ -28,7 +28,7 @@ help: ## list the targets
 TESTER ?= $(BIN)/python
 
 # What the tests need beside the package: every database, executor and format that it speaks to.
-TESTED := $(addprefix $(VENV)/has-,lab postgres table ray torch test)
+TESTED := $(addprefix $(VENV)/has-,lab postgres table ray torch sklearn test)
 
 setup: $(TESTED) $(VENV)/has-lint $(VENV)/has-docs ## install what lint, docs and test need
 
@@ -46,7 +46,7 @@ lint: $(VENV)/has-lab $(VENV)/has-torch $(VENV)/has-lint ## check style, formatt
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m basedpyright --pythonpath $(BIN)/python
 
-docs: $(VENV)/has-lab $(VENV)/has-table $(VENV)/has-ray $(VENV)/has-torch $(VENV)/has-docs ## build docs/_build/html, warnings as errors, and run every example in it
+docs: $(VENV)/has-lab $(VENV)/has-table $(VENV)/has-ray $(VENV)/has-torch $(VENV)/has-sklearn $(VENV)/has-docs ## build docs/_build/html, warnings as errors, and run every example in it
 	$(SPHINX) -b html docs docs/_build/html
 	$(SPHINX) -b doctest docs docs/_build/doctest
 	$(BIN)/python docs/check_api.py docs/_build/html/objects.inv

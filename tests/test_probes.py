@@ -7,9 +7,9 @@ import pytest
 
 import srhm.probes
 from srhm import Dataset, Grammar, Params, enumerate_all, expand, parse, split
+from srhm.layers import activations
 from srhm.nets import build
 from srhm.probes import probes
-from srhm.representation import activations
 from srhm.ridge import PENALTIES
 
 PARAMS = Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)  # every tuple has a parent

@@ -22,8 +22,9 @@ from srhm import (
     shift,
     split,
 )
+from srhm.layers import activations
 from srhm.nets import build
-from srhm.representation import Sensitivities, activations, sensitivities
+from srhm.representation import Sensitivities, sensitivities
 from srhm.representation import test_error as error_of
 
 PARAMS = Params(n_c=3, v=3, m=2, s=2, s0=1, L=2)  # 1536 data

@@ -13,7 +13,7 @@ from .derivation import Derivation, expand
 from .encoding import Encoding, encode
 from .errors import ArgumentError, check_integer
 from .grammar import Grammar
-from .representation import Layers, see, shown
+from .layers import layers_of, see
 
 LEAST_CONTEXTS = 2
 """Contexts below which there is no error."""
@@ -51,13 +51,13 @@ class Clusters:
 
 
 def clusters(
-    layers: Layers,
+    network: Any,
     dataset: Dataset,
     *,
     contexts: int = 8,
     synonyms: int = 32,
     encoding: Encoding = "whitened",
-    dtype: Any = np.float32,
+    dtype: Any = None,
 ) -> Clusters:
     """Cluster the activations of every layer over the tuples of every level, and compare with their parents.
 
@@ -68,9 +68,8 @@ def clusters(
 
     Parameters
     ----------
-    layers
-        The map from inputs to activations, or one of our networks, as for
-        :func:`srhm.representation.sensitivities`.
+    network
+        Any that :func:`srhm.layers.layers_of` takes.
     dataset
         Where the contexts come from: usually the test set.
     contexts
@@ -78,7 +77,7 @@ def clusters(
     synonyms
         Tuples of each parent, the first ones; all m if there are fewer.
     encoding, dtype
-        How inputs are written.
+        How inputs are written; in float32, or int32 for integers, unless given.
 
     Raises
     ------
@@ -91,7 +90,7 @@ def clusters(
         raise ArgumentError(
             "dataset", len(dataset), "data are too few", f"Use a test set of at least {LEAST_CONTEXTS} points"
         )
-    params, grammar, look = dataset.params, dataset.stream.grammar, shown(layers)
+    params, grammar, look = dataset.params, dataset.stream.grammar, layers_of(network)
     found: dict[str, list[list[float]]] = {}
     for level in range(1, params.L + 1):
         parents, tuples = _tuples(grammar, level, synonyms)

@@ -1,7 +1,7 @@
 """What can be read from a layer by a linear map: the features of every level, their rules and placements.
 
 Beside the sensitivities, which say how far a layer moves, a probe says whether something is still there at all.
-Everything here takes any callable on arrays, or one of our networks.
+Everything here takes any network; see :func:`srhm.layers.layers_of`.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,8 @@ from .derivation import expand
 from .encoding import Encoding, encode
 from .errors import ArgumentError, check_integer
 from .grammar import Grammar
-from .representation import Layers, see, shown
+from .layers import Layers, layers_of, see
+from .representation import Progress
 from .ridge import Ridge
 
 INPUTS = 2000
@@ -97,13 +98,14 @@ class Probes:
 
 
 def probes(
-    layers: Layers,
+    network: Any,
     dataset: Dataset,
     *,
     inputs: int = INPUTS,
     encoding: Encoding = "whitened",
-    dtype: Any = np.float32,
+    dtype: Any = None,
     batch: int = 250,
+    progress: Progress | None = None,
 ) -> Probes:
     """Measure how well the hidden variables of every level are read from every layer by a linear map.
 
@@ -113,18 +115,19 @@ def probes(
 
     Parameters
     ----------
-    layers
-        The map from inputs to activations, or one of our networks, as for
-        :func:`srhm.representation.sensitivities`.
+    network
+        Any that :func:`srhm.layers.layers_of` takes.
     dataset
         Where the inputs come from: usually the test set.
     inputs
         Number of inputs, the first ones of the set; the whole set if it is smaller. The activations of all of
         them are kept in memory.
     encoding, dtype
-        How inputs are written.
+        How inputs are written; in float32, or int32 for integers, unless given.
     batch
         Inputs at a time.
+    progress
+        Called after every batch with the number of inputs shown so far, and of all.
 
     Raises
     ------
@@ -138,7 +141,7 @@ def probes(
             "dataset", len(dataset), "inputs are too few", f"Use a test set of at least {LEAST_INPUTS} points"
         )
     kinds = {kind: latents for kind, latents in _latents(dataset, inputs).items() if latents[0].choices > 1}
-    seen = _activations(shown(layers), dataset, inputs, encoding, dtype, batch)
+    seen = _activations(layers_of(network), dataset, inputs, encoding, dtype, batch, progress)
     read = {name: _read(values, kinds) for name, values in seen.items()}
     readings = {}
     for kind, latents in kinds.items():
@@ -224,7 +227,13 @@ def _guesses(grammar: Grammar) -> list[float]:
 
 
 def _activations(
-    layers: Layers, dataset: Dataset, count: int, encoding: Encoding, dtype: Any, batch: int
+    layers: Layers,
+    dataset: Dataset,
+    count: int,
+    encoding: Encoding,
+    dtype: Any,
+    batch: int,
+    progress: Progress | None,
 ) -> dict[str, np.ndarray]:
     """Return the activations of the first samples, of every layer as [sample, unit] in the type it has."""
     kept: dict[str, np.ndarray] = {}
@@ -236,6 +245,8 @@ def _activations(
             if first == 0:
                 kept[name] = np.empty((count, values.shape[1]), values.dtype)
             kept[name][rows] = values
+        if progress is not None:
+            progress(rows.stop, count)
     return kept
 
 

@@ -1,28 +1,27 @@
 """What a network has become insensitive to: S_kl to synonyms, D_kl to diffeomorphisms, and its test error.
 
-Everything here takes any callable on arrays: one of our networks, a torch module wrapped in a function, a
-scikit-learn predictor.
+Everything here takes any network: one of ours, a PyTorch module, a scikit-learn estimator, a function of arrays;
+see :func:`srhm.layers.layers_of`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import equinox as eqx
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 
 from .dataset import Dataset
 from .derivation import Derivation, exchange_synonyms, expand, shift
 from .encoding import Encoding, encode
 from .errors import ArgumentError, check_integer
-from .nets import Network, StatefulNetwork, sees_patches
+from .layers import Layers, layers_of, predictor_of, see
+from .nets import Network, sees_patches
 from .nets.distances import tree_distances
 from .nets.forest import plant
 
-Layers = Callable[[Any], Any]
-"""A map from dense inputs [sample, position, channel] to an array [sample, ...], or to a mapping of layer
-names to such arrays, in order from the input to the output."""
+Progress = Callable[[int, int], None]
+"""Called after every batch with the number of inputs shown so far, and of all that will be shown."""
 
 
 @dataclass(frozen=True)
@@ -65,52 +64,17 @@ class Sensitivities:
         return named
 
 
-def activations(net: Any) -> Layers:
-    """Return the compiled map from inputs to all layers of one of our networks."""
-    # As pairs, since JAX sorts a dict by its keys: layer_10 would come before layer_2.
-    compiled = eqx.filter_jit(lambda net, x: tuple(net.activations(x).items()))
-    return lambda x: dict(compiled(net, x))
-
-
-def shown(layers: Any) -> Layers:
-    """Return the map of one of our networks to its layers, and any other map as it is."""
-    return activations(layers) if isinstance(layers, Network | StatefulNetwork) else layers
-
-
-def see(layers: Layers, x: Any) -> dict[str, Shaped[np.ndarray, "sample unit"]]:
-    """Return what the layers are for a batch of inputs, each flat, in the type that it has.
-
-    Raises
-    ------
-    ArgumentError
-        If the map does not return one row for each input.
-    """
-    seen = layers(x)
-    named = seen if isinstance(seen, Mapping) else {"output": seen}
-    flat = {}
-    for name, values in named.items():
-        array = np.asarray(values)
-        if array.ndim == 0 or len(array) != len(x):
-            raise ArgumentError(
-                "layers",
-                array.shape,
-                f"is the shape of {name} for {len(x)} inputs",
-                "Return one row an input",
-            )
-        flat[name] = array.reshape(len(x), -1)
-    return flat
-
-
 def sensitivities(
-    layers: Layers,
+    network: Any,
     dataset: Dataset,
     *,
     inputs: int = 1000,
     seed: int = 0,
     cumulative: bool = False,
     encoding: Encoding = "whitened",
-    dtype: Any = np.float32,
+    dtype: Any = None,
     batch: int = 250,
+    progress: Progress | None = None,
 ) -> Sensitivities:
     """Measure S_kl and D_kl of every layer k and level l (docs, measurements.md).
 
@@ -118,9 +82,10 @@ def sensitivities(
 
     Parameters
     ----------
-    layers
-        The map from inputs to activations; evaluate batch normalisation and dropout in evaluation mode. Or one
-        of our networks: a CNN or an LCN is then computed at its informative nodes only, equal ones once.
+    network
+        Any that :func:`srhm.layers.layers_of` takes. A CNN or an LCN of ours is computed at its informative nodes
+        only, equal ones once; a PyTorch module in evaluation mode. A function should evaluate batch normalisation
+        and dropout in evaluation mode too.
     dataset
         Where the inputs come from, usually the test set.
     inputs
@@ -130,9 +95,11 @@ def sensitivities(
     cumulative
         Re-draw all levels 1 to l, as the published code does.
     encoding, dtype
-        How inputs are written.
+        How inputs are written; in float32, or int32 for integers, unless given.
     batch
         Inputs at a time.
+    progress
+        Called after every batch.
 
     Raises
     ------
@@ -154,10 +121,12 @@ def sensitivities(
         ]
         for letter, transformed in transformations.items()
     }
-    if isinstance(layers, Network) and sees_patches(layers):
-        squares = _of_trees(layers, dataset, encoding, original, forms)
+    if isinstance(network, Network) and sees_patches(network):
+        squares = _of_trees(network, dataset, encoding, original, forms)
     else:
-        squares = _of_batches(_Eye(shown(layers), dataset, encoding, dtype, batch), original, forms)
+        eye = _Eye(layers_of(network), dataset, encoding, dtype, batch, progress)
+        eye.total = inputs * (2 + sum(map(len, forms.values())))
+        squares = _of_batches(eye, original, forms)
     measured: dict[str, Any] = {"D": None, "D_error": None}
     for letter in forms:
         pairs = [
@@ -244,6 +213,11 @@ class _Eye:
     encoding: Encoding
     dtype: Any
     batch: int
+    progress: Progress | None = None
+    total: int = 0
+    """Inputs that will be shown in all."""
+    count: int = 0
+    """Inputs shown so far."""
     _trees: dict[int, Any] = field(default_factory=dict)
 
     def look(self, derivation: Derivation, rows: slice) -> dict[str, Float[np.ndarray, "sample entry"]]:
@@ -253,7 +227,11 @@ class _Eye:
         x = encode(
             self.dataset.params, tree.features[0][rows], tree.positions[0][rows], self.encoding, self.dtype
         )
-        return {name: values.astype(np.float64) for name, values in see(self.layers, x).items()}
+        seen = {name: values.astype(np.float64) for name, values in see(self.layers, x).items()}
+        self.count += len(x)
+        if self.progress is not None:
+            self.progress(self.count, self.total)
+        return seen
 
     def batches(
         self, derivation: Derivation
@@ -272,11 +250,11 @@ class _Eye:
 
 
 def test_error(
-    predict: Callable[[Any], Any],
+    predict: Any,
     dataset: Dataset,
     *,
     encoding: Encoding = "whitened",
-    dtype: Any = np.float32,
+    dtype: Any = None,
     batch: int = 1000,
 ) -> float:
     """Return the fraction of a set that a predictor puts in the wrong class.
@@ -285,11 +263,11 @@ def test_error(
     ----------
     predict
         A map from dense inputs [sample, position, channel] to outputs [sample, class_], of which the largest
-        counts, or to class numbers [sample].
+        counts, or to class numbers [sample]; or any network that :func:`srhm.layers.predictor_of` takes.
     dataset
         The test set.
     encoding, dtype
-        How inputs are written.
+        How inputs are written; in float32, or int32 for integers, unless given.
     batch
         Inputs at a time.
 
@@ -298,9 +276,9 @@ def test_error(
     ArgumentError
         If the predictor returns another number of rows.
     """
-    wrong = 0
+    wrong, answers = 0, predictor_of(predict)
     for part in dataset.batches(check_integer("batch", batch, least=1)):
-        answer = np.asarray(predict(encode(dataset.params, part.features, part.positions, encoding, dtype)))
+        answer = np.asarray(answers(encode(dataset.params, part.features, part.positions, encoding, dtype)))
         if answer.ndim not in (1, 2) or len(answer) != len(part):
             raise ArgumentError(
                 "predict",

@@ -1,4 +1,4 @@
-"""Samples as PyTorch data sets (docs, pytorch.md); needs the extra ``torch``."""
+"""Samples as PyTorch data sets, and PyTorch modules as networks (docs, pytorch.md); needs the extra ``torch``."""
 
 from ..errors import MissingExtraError
 
@@ -13,5 +13,6 @@ from .balanced import BalancedBatchSampler
 from .endless import EndlessDataset
 from .finite import TorchDataset
 from .form import Form, Layout
+from .modules import ModuleLayers
 
-__all__ = ["BalancedBatchSampler", "EndlessDataset", "Form", "Layout", "TorchDataset"]
+__all__ = ["BalancedBatchSampler", "EndlessDataset", "Form", "Layout", "ModuleLayers", "TorchDataset"]

@@ -10,7 +10,7 @@ import jax
 
 from ...errors import ArgumentError, check_integer
 from ..work import execute_job
-from .base import Executor, Failure, FailureKind, Job, Outcome, Resources, Unavailable
+from .base import Executor, Failure, FailureKind, Job, Outcome, Resources, Unavailable, Work
 from .environment import available_cores, compute_on_one_thread, keep_compiled_programs
 from .in_process import InProcess
 from .together import Together
@@ -24,8 +24,8 @@ def default_workers() -> int:
     return _GPU_MEMBERS if jax.default_backend() != "cpu" else available_cores()
 
 
-def open_executor(on: str = "local", workers: int | None = None) -> Executor:
-    """Return an executor of runs.
+def open_executor(on: str = "local", workers: int | None = None, work: Work = execute_job) -> Executor:
+    """Return an executor of runs, or of other work.
 
     Parameters
     ----------
@@ -37,6 +37,8 @@ def open_executor(on: str = "local", workers: int | None = None) -> Executor:
         RAY_ADDRESS names. ``"ray://HOST:PORT"``: a cluster.
     workers
         Runs at a time; all cores of the machine, or of the cluster, unless given.
+    work
+        What is done with a job: a function of a module. Only runs are computed in one program on a GPU.
 
     Raises
     ------
@@ -53,17 +55,20 @@ def open_executor(on: str = "local", workers: int | None = None) -> Executor:
         from .on_ray import OnRay
 
         address = ("auto" if os.environ.get("RAY_ADDRESS") else None) if on == "ray" else on
-        return OnRay(execute_job, address=address, slots=workers)
+        return OnRay(work, address=address, slots=workers)
     if on == "processes":
         # Else the first process takes most of the GPU's memory. They inherit it; JAX reads it when it first computes.
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-        return Workers(available_cores() if workers is None else workers, execute_job)
+        return Workers(available_cores() if workers is None else workers, work)
     if on != "local":
         raise ArgumentError("on", on, "is no place for runs", "Use local, processes, ray, or ray://HOST:PORT")
+    if work is not execute_job:
+        workers = available_cores() if workers is None else workers
+        return InProcess(work) if workers == 1 else Workers(workers, work)
     workers = default_workers() if workers is None else workers
     if workers == 1:
-        return InProcess(execute_job)
-    return Together(workers) if jax.default_backend() != "cpu" else Workers(workers, execute_job)
+        return InProcess(work)
+    return Together(workers) if jax.default_backend() != "cpu" else Workers(workers, work)
 
 
 __all__ = [

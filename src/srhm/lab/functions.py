@@ -1,0 +1,85 @@
+"""How a function of the user's is named, so that a worker on this machine or another can find it."""
+
+import hashlib
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ..errors import ArgumentError
+
+
+def name_of(function: Any, argument: str) -> str:
+    """Return the name of a function, ``"module:function"``, or ``"/path/script.py:function"`` if a script has it.
+
+    Parameters
+    ----------
+    function
+        A function of a module or of the script that is running, or its name.
+    argument
+        What the caller calls it.
+
+    Raises
+    ------
+    ArgumentError
+        If a worker could not find it: a lambda, a function inside another, or one of a notebook.
+    """
+    if isinstance(function, str):
+        find(function, argument)
+        return function
+    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", "<unnamed>")
+    path = getattr(sys.modules.get("__main__"), "__file__", None)
+    if module is None or "<" in name or (module == "__main__" and path is None):
+        problem = "cannot be found by other processes"
+        fix = "Put it into a file as a function with a name and import it, or compute here with workers=1"
+        raise ArgumentError(argument, function, problem, fix)
+    return f"{Path(path).absolute()}:{name}" if module == "__main__" and path else f"{module}:{name}"
+
+
+@cache
+def find(name: str, argument: str = "train") -> Callable[..., Any]:
+    """Return the function of a name.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such module, file or function.
+    """
+    home, colon, rest = name.rpartition(":")
+    try:
+        if not colon:
+            raise ImportError("there is no colon in it")
+        found: Any = _script(home) if home.endswith(".py") else importlib.import_module(home)
+        for part in rest.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError, OSError) as error:
+        problem = f"names no function that can be imported ({error})"
+        raise ArgumentError(
+            argument, name, problem, "Use 'module:function' or 'script.py:function'"
+        ) from None
+    return found
+
+
+def _script(path: str) -> Any:
+    """Import a file under a name of its own; what stands under `if __name__ == "__main__"` does not run."""
+    main = sys.modules.get("__main__")
+    if path == str(
+        Path(getattr(main, "__file__", None) or "").absolute()
+    ):  # spawned processes have it already
+        return main
+    name = f"srhm_script_{hashlib.sha256(path.encode()).hexdigest()[:16]}"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None:
+            raise ImportError(f"{path} is no Python file")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
+    return sys.modules[name]

@@ -1,0 +1,154 @@
+"""What a network is to a measurement: a map from dense inputs to its layers, whatever it was built with.
+
+A measurement takes one of our networks, a PyTorch module, a scikit-learn estimator, or any function of arrays,
+such as one of JAX. :func:`layers_of` turns each into the same kind of map.
+"""
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import equinox as eqx
+import numpy as np
+from jaxtyping import Shaped
+
+from .errors import ArgumentError
+from .nets import Network, StatefulNetwork
+
+Layers = Callable[[Any], Any]
+"""A map from dense inputs [sample, position, channel] ([sample, position] for integers) to its activations: an
+array [sample, ...], or a list or a mapping of such arrays, layer after layer from the input to the output."""
+
+
+def layers_of(network: Any) -> Layers:
+    """Return a network as a map from inputs to layers.
+
+    Parameters
+    ----------
+    network
+        - One of our networks: its hidden layers and its output, compiled.
+        - A PyTorch module: the output of every part of it that has no parts of its own, by name, then its own
+          output; inputs are [sample, channel, position], as convolutions take them. For other layers or another
+          layout see :class:`srhm.torch.ModuleLayers`.
+        - A fitted scikit-learn estimator: its decision function, or else its class probabilities, of inputs
+          [sample, position x channel].
+        - Any other function: itself.
+
+    Raises
+    ------
+    ArgumentError
+        If it is none of these.
+
+    Examples
+    --------
+    >>> layers = layers_of(lambda x: [x.sum(axis=1), x.sum(axis=(1, 2))[:, None]])
+    >>> {name: values.shape for name, values in see(layers, np.zeros((5, 16, 4))).items()}
+    {'layer_1': (5, 4), 'output': (5, 1)}
+    """
+    if isinstance(network, Network | StatefulNetwork):
+        return activations(network)
+    if is_module(network):
+        from .torch import ModuleLayers
+
+        return ModuleLayers(network)
+    if is_estimator(network):
+        return lambda x: _decision(network, _flat(x))
+    if callable(network):
+        return network
+    fix = "Give a function of inputs, a PyTorch module or a fitted estimator"
+    raise ArgumentError("layers", network, "cannot be called", fix)
+
+
+def predictor_of(network: Any) -> Callable[[Any], Any]:
+    """Return a network as a map from inputs to outputs [sample, class_], or to class numbers [sample].
+
+    Parameters
+    ----------
+    network
+        As for :func:`layers_of`. An estimator predicts classes; of a list or a mapping of layers the last counts.
+
+    Raises
+    ------
+    ArgumentError
+        If it cannot be called.
+    """
+    if is_estimator(network):
+        return lambda x: network.predict(_flat(x))
+    # Ours compute the output alone; a module without names of layers keeps none.
+    layers = network if isinstance(network, Network | StatefulNetwork) else layers_of(network)
+    layers = getattr(layers, "output", layers) if is_module(network) else layers
+
+    def predict(x: Any) -> Any:
+        answer = layers(x)
+        if isinstance(answer, Mapping):
+            return list(answer.values())[-1]
+        return answer[-1] if _is_list_of_arrays(answer) else answer
+
+    return predict
+
+
+def activations(net: Any) -> Layers:
+    """Return the compiled map from inputs to all layers of one of our networks."""
+    # As pairs, since JAX sorts a dict by its keys: layer_10 would come before layer_2.
+    compiled = eqx.filter_jit(lambda net, x: tuple(net.activations(x).items()))
+    return lambda x: dict(compiled(net, x))
+
+
+def see(layers: Layers, x: Any) -> dict[str, Shaped[np.ndarray, "sample unit"]]:
+    """Return what the layers are for a batch of inputs, each flat, in the type that it has.
+
+    Layers of a list are called ``"layer_1"`` and so on, the last one ``"output"``, as is a single array.
+
+    Raises
+    ------
+    ArgumentError
+        If the map does not return one row for each input, or no layer at all.
+    """
+    seen = layers(x)
+    if not isinstance(seen, Mapping):
+        *hidden, output = seen if _is_list_of_arrays(seen) else [seen]
+        seen = {f"layer_{number}": values for number, values in enumerate(hidden, start=1)}
+        seen["output"] = output
+    if not seen:
+        raise ArgumentError("layers", seen, "holds no layer", "Return one array at least")
+    flat = {}
+    for name, values in seen.items():
+        array = np.asarray(values)
+        if array.ndim == 0 or len(array) != len(x):
+            raise ArgumentError(
+                "layers",
+                array.shape,
+                f"is the shape of {name} for {len(x)} inputs",
+                "Return one row an input",
+            )
+        flat[name] = array.reshape(len(x), -1)
+    return flat
+
+
+def is_module(network: Any) -> bool:
+    """Return whether it is a PyTorch module; PyTorch is not imported, since a module has done that."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(network, torch.nn.Module)
+
+
+def is_estimator(network: Any) -> bool:
+    """Return whether it has the methods of a scikit-learn classifier, a pipeline or a search among them."""
+    return not callable(network) and hasattr(network, "fit") and hasattr(network, "predict")
+
+
+def _is_list_of_arrays(seen: Any) -> bool:
+    """A list of numbers, or of lists of them, is an array itself."""
+    return isinstance(seen, list | tuple) and len(seen) > 0 and all(getattr(one, "ndim", 0) for one in seen)
+
+
+def _decision(estimator: Any, x: Any) -> Any:
+    for method in ("decision_function", "predict_proba"):
+        if hasattr(estimator, method):
+            return getattr(estimator, method)(x)
+    name = type(estimator).__name__
+    fix = "Give one that has either, or a function of inputs"
+    raise ArgumentError("layers", name, "has neither a decision_function nor predict_proba", fix)
+
+
+def _flat(x: Any) -> np.ndarray:
+    return np.asarray(x).reshape(len(x), -1)

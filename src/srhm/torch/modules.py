@@ -1,0 +1,139 @@
+"""The layers of a PyTorch module, for every measurement of this library."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..errors import ArgumentError
+from .form import LAYOUTS, Layout
+
+
+class ModuleLayers:
+    """A map from dense inputs to the layers of a module, as :func:`srhm.representation.sensitivities` takes it.
+
+    Activations are taken by forward hooks, copied to main memory as they come, so that an operation in place
+    later on does not reach them. The module computes in evaluation mode, without gradients, on the device and in
+    the type of its parameters; afterwards every part of it is in the mode it was in, and no hook is left.
+
+    Parameters
+    ----------
+    module
+        The module; its first argument is a batch of inputs.
+    names
+        Its parts whose outputs are the layers, by their names in ``module.named_modules()``, such as ``"conv1"``
+        or ``"layers.0"``; unless given, all that have no parts of their own and are called. The output of the
+        module itself comes last, as ``"output"``. Of a part that returns several tensors the first counts; the
+        second call of a part that is called twice is a layer too, ``"relu:2"``.
+    layout
+        What the module takes: ``"channels_first"`` [sample, channel, position], or ``"positions_first"``. Inputs
+        that have no channels, those of the encoding ``"integer"``, are passed as int64 [sample, position].
+
+    Raises
+    ------
+    ArgumentError
+        If it is no module, has no part of a name, or there is no such layout.
+
+    Examples
+    --------
+    >>> net = torch.nn.Sequential(torch.nn.Conv1d(4, 3, 4, 4), torch.nn.ReLU(), torch.nn.Flatten())
+    >>> layers = ModuleLayers(net, ["1"])
+    >>> {name: values.shape for name, values in layers(np.zeros((5, 16, 4), np.float32)).items()}
+    {'1': (5, 3, 4), 'output': (5, 12)}
+    """
+
+    def __init__(
+        self, module: torch.nn.Module, names: Sequence[str] | None = None, layout: Layout = "channels_first"
+    ) -> None:
+        if not isinstance(module, torch.nn.Module):
+            raise ArgumentError("module", module, "is no PyTorch module", "Give a torch.nn.Module")
+        if layout not in LAYOUTS:
+            raise ArgumentError("layout", layout, "is not a layout", f"Use one of {', '.join(LAYOUTS)}")
+        self.module, self.layout = module, layout
+        known = dict(module.named_modules())
+        del known[""]
+        self._all_called = names is not None
+        if names is None:
+            names = [name for name, part in known.items() if not any(part.children())]
+        for name in names:
+            if name not in known:
+                fix = f"Use some of {', '.join(known)}" if known else "Use names=[]"
+                raise ArgumentError("names", name, "is no part of the module", fix)
+        self.parts = {name: known[name] for name in names}
+
+    def __call__(self, x: Any) -> dict[str, np.ndarray]:
+        """Return the layers for a batch of inputs, in the order in which they are computed."""
+        kept: dict[str, np.ndarray] = {}
+        calls: dict[str, int] = {}
+
+        def keep(name: str) -> Callable[..., None]:
+            def hook(part: Any, arguments: Any, output: Any) -> None:
+                calls[name] = calls.get(name, 0) + 1
+                kept[name if calls[name] == 1 else f"{name}:{calls[name]}"] = _array(name, output)
+
+            return hook
+
+        with _hooks(self.parts, keep):
+            output = self._compute(x)
+        for name in self.parts:
+            if name not in kept and self._all_called:
+                problem = "was not called by the forward pass"
+                raise ArgumentError("names", name, problem, "Leave it out, or name a part that is called")
+        return kept | {"output": output}
+
+    def output(self, x: Any) -> np.ndarray:
+        """Return the output of the module alone."""
+        return self._compute(x)
+
+    def _compute(self, x: Any) -> np.ndarray:
+        inputs = torch.from_numpy(np.ascontiguousarray(x))
+        if inputs.ndim == 3 and self.layout == "channels_first":
+            inputs = inputs.transpose(1, 2)
+        device, dtype = _place(self.module)
+        inputs = inputs.to(device, dtype if inputs.ndim == 3 else torch.int64)
+        with _evaluation(self.module), torch.no_grad():
+            return _array("output", self.module(inputs))
+
+
+def _place(module: torch.nn.Module) -> tuple[torch.device, torch.dtype]:
+    """Return the device of a module, and the floating type in which it computes."""
+    arrays = [*module.parameters(), *module.buffers()]
+    device = arrays[0].device if arrays else torch.device("cpu")
+    return device, next((one.dtype for one in arrays if one.is_floating_point()), torch.get_default_dtype())
+
+
+@contextmanager
+def _evaluation(module: torch.nn.Module) -> Iterator[None]:
+    """Put a module into evaluation mode, and every part of it back into its own afterwards."""
+    modes = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, mode in modes:
+            part.training = mode
+
+
+@contextmanager
+def _hooks(parts: dict[str, torch.nn.Module], keep: Callable[[str], Any]) -> Iterator[None]:
+    handles = []
+    try:
+        for name, part in parts.items():
+            handles.append(part.register_forward_hook(keep(name)))
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _array(name: str, output: Any) -> np.ndarray:
+    """Return a copy of the first tensor of an output, in main memory."""
+    while isinstance(output, tuple | list) and output:
+        output = output[0]
+    if not isinstance(output, torch.Tensor):
+        problem = f"returns a {type(output).__name__}"
+        raise ArgumentError("names", name, problem, "Name parts that return a tensor, or a tuple of them")
+    dtype = torch.float32 if output.dtype == torch.bfloat16 else output.dtype  # which NumPy does not have
+    return output.detach().to("cpu", dtype, copy=True).numpy()

@@ -1,0 +1,52 @@
+"""What a user may train, with a known P*: functions of a module, which workers import."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from srhm import parse
+
+
+def knows_all_but(dataset, seed, scale=25.0):
+    """A classifier of integer inputs that errs on a fraction scale (1 + seed) / P of them: P* = 250 (1 + seed)."""
+    grammar, share = dataset.stream.grammar, min(1.0, scale * (1 + seed) / len(dataset))
+
+    def predict(x):
+        label = parse(grammar, x).label
+        wrong = np.arange(len(x)) < round(share * len(x))
+        return (label + wrong) % dataset.params.n_c
+
+    return predict
+
+
+def fails(dataset, seed):
+    raise ValueError("no such learner")
+
+
+def dies_once(dataset, seed, file):
+    """Kill the process at the first run of all, as a machine short of memory would."""
+    if not Path(file).exists():
+        Path(file).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return knows_all_but(dataset, 0)
+
+
+def threads(dataset, seed):
+    """Err on as large a fraction as PyTorch has threads, in hundredths."""
+    import torch
+
+    return knows_all_but(dataset, 0, torch.get_num_threads() * len(dataset) / 100)
+
+
+if __name__ == "__main__":
+    from srhm import Params
+    from srhm.lab.own import pstar
+
+    params = Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)
+    found = pstar(knows_all_but, params, start=300, seeds=2, P_test=400, encoding="integer", workers=2)[
+        "error"
+    ]
+    sys.stdout.write(f"{found.status} {found.P_star}")

@@ -1,0 +1,68 @@
+"""The examples run, small, and what they measure is sensible."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+import torch
+
+from srhm import Dataset, Grammar, Params, Stream
+from srhm.nets import build
+from srhm.representation import test_error as error_of
+from srhm.torch import TorchDataset
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+SMALL = Params(n_c=3, v=3, m=3, s=2, s0=0, L=2)  # 81 data
+HERE = {"seeds": 1, "workers": 1, "start": 40, "P_test": 16, "within": 0.5}
+
+
+def example(name):
+    spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_cnn_is_the_built_in_one():
+    """The same function of the same weights, to single precision: the parametrisation is the paper's."""
+    params = Params(n_c=3, v=4, m=3, s=2, s0=1, L=2)
+    net = example("torch_cnn").CNN(params, 5)
+    ours = build("cnn", params, width=5, seed=2)
+    with torch.no_grad():
+        for layer, weight, bias in zip(ours.layers, net.weights, net.biases, strict=True):
+            rows = torch.tensor(layer.weight.tolist()).reshape(params.patch, -1, 5)  # [place, channel, unit]
+            weight.copy_(rows.permute(2, 1, 0))
+            bias.copy_(torch.tensor(layer.bias.tolist()).T)
+        net.readout.copy_(torch.tensor(ours.readout.tolist()))
+    data = Dataset.draw(Stream(Grammar(params), 0), 20)
+    x, _ = TorchDataset(data, layout="channels_first")[:]
+    expected = torch.tensor(ours(data.encode()).tolist())
+    torch.testing.assert_close(net(x), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_torch_cnn(capsys):
+    found = example("torch_cnn").main(
+        SMALL, options={"width": 16, "max_epochs": 200}, thresholds={"error": 0.5, "S_21": 0.6}, **HERE
+    )
+    assert found["error"].P_star is not None and 3 < found["error"].P_star < 65
+    assert "S_21 = 0.6: P*" in capsys.readouterr().out
+
+
+def test_torch_transformer(capsys):
+    changes = {"thresholds": {"error": 0.5}, "options": {"width": 16, "max_epochs": 60}}
+    found, measured = example("torch_transformer").main(SMALL, **changes, **HERE)
+    assert found.P_star is not None and 3 < found.P_star < 65
+    assert measured.layers == ("encoder.layers.0", "encoder.layers.1", "output")
+    assert "S of encoder.layers.1: level 1 " in capsys.readouterr().out
+
+
+def test_sklearn(capsys):
+    pytest.importorskip("sklearn", reason="needs scikit-learn, which make test installs")
+    module = example("sklearn_svc_forest")
+    params = Params(n_c=4, v=4, m=2, s=2, s0=1, L=1)  # 32 data
+    found = module.main(params, **HERE | {"start": 8, "P_test": 12, "thresholds": {"error": 0.5}})
+    assert set(found) == {"svc", "forest"} and all(one.runs > 0 for one in found.values())
+    assert found["svc"].P_star is not None and 4 <= found["svc"].P_star <= 20
+    everything = Dataset.draw(Stream(Grammar(params), 0), params.P_max)
+    assert error_of(module.svc(everything, 0), everything, encoding="onehot") == 0
+    assert "output, S of each level:" in capsys.readouterr().out

@@ -1,0 +1,183 @@
+"""P* of what a user trains: known values, by every executor, and on the data of the built-in networks."""
+
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import own_learners
+from own_learners import knows_all_but
+from srhm import Grammar, Params, SrhmError, split
+from srhm.lab.execution import execute
+from srhm.lab.functions import find, name_of
+from srhm.lab.own import Measurement, pstar
+from srhm.lab.questions import Question
+from srhm.lab.runs import RunSpec
+from srhm.nets import build
+
+PARAMS = Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)
+ASKED = {"params": PARAMS, "start": 300, "P_test": 400, "encoding": "integer"}
+
+
+def check(found, seeds=2):
+    """P* of `knows_all_but` is 250 (1 + seed), up to the interpolation over neighbours within 10%."""
+    expected = [250 * (1 + seed) for seed in range(seeds)]
+    for crossing, P in zip(found.crossings, expected, strict=True):
+        assert crossing.P_star == pytest.approx(P, rel=0.02)
+    assert found.P_star == pytest.approx(math.prod(expected) ** (1 / seeds), rel=0.02)
+
+
+def test_here():
+    """Any function will do in this process, its own error goes through, and every run is shown."""
+    seen = []
+    found = pstar(
+        lambda dataset, seed, scale: knows_all_but(dataset, seed, scale),
+        seeds=2,
+        options={"scale": 25.0},
+        watch=lambda P, replicate, metrics: seen.append((P, replicate, metrics["error"])),
+        **ASKED,
+    )["error"]
+    check(found)
+    assert len(seen) == found.runs and {replicate for _, replicate, _ in seen} == {0, 1}
+    for P, replicate, error in seen:
+        assert error == round(min(1, 25 * (1 + replicate) / P) * 400) / 400
+    with pytest.raises(ValueError, match="no such learner"):
+        pstar(own_learners.fails, **ASKED)
+
+
+def test_a_search_that_was_cut_goes_on(tmp_path, refuses):
+    """Nothing is computed twice, whatever ended the first call; other measurements do not mix."""
+    path, ran = tmp_path / "new" / "mine.jsonl", []
+
+    def train(dataset, seed):
+        if len(ran) == 5:
+            raise KeyboardInterrupt
+        ran.append((len(dataset), seed))
+        return knows_all_but(dataset, seed)
+
+    asked = ASKED | {"seeds": 2, "results": path}
+    with pytest.raises(KeyboardInterrupt):
+        pstar(train, **asked)
+    path.write_text(path.read_text() + '{"P": 250, "repl')  # the machine went down while it wrote
+    first, ran[:] = list(ran), []
+    found = pstar(train, **asked)["error"]
+    assert found == pstar(knows_all_but, seeds=2, **ASKED)["error"]
+    assert len(first) == 5 and not set(first) & set(ran) and len(first) + len(ran) == found.runs
+    ran.clear()
+    assert pstar(train, **asked)["error"] == found and not ran
+    pstar(train, **asked | {"P_test": 200, "seeds": 1})
+    assert ran and {seed for _, seed in ran} == {0}
+    for place in (tmp_path, Path("/proc/mine.jsonl")):
+        with refuses("results", f"'{place}'", "Give a file"):
+            pstar(train, **ASKED | {"results": place})
+
+
+@pytest.mark.parametrize("on", ["processes", "ray"])
+def test_elsewhere_the_same(on):
+    here = pstar(knows_all_but, seeds=2, **ASKED)["error"]
+    there = pstar("own_learners:knows_all_but", seeds=2, on=on, **ASKED)["error"]
+    assert there == here
+    check(there)
+
+
+def test_a_script_that_is_running():
+    """Its own functions are found by spawned workers, though no module has them."""
+    script = Path(own_learners.__file__)
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    found = pstar(knows_all_but, seeds=2, **ASKED)["error"]
+    assert done.stdout == f"bracketed {found.P_star}"
+
+
+def test_processes_that_die_and_functions_that_fail(tmp_path):
+    """A run whose process was killed is tried again; one thread is enough for each; an error ends the search."""
+    options = {"file": str(tmp_path / "begun")}
+    found = pstar(own_learners.dies_once, seeds=2, workers=2, options=options, **ASKED)["error"]
+    assert (tmp_path / "begun").exists()
+    assert found.P_star == pytest.approx(250, rel=0.02)
+    with pytest.raises(SrhmError, match=r"P = 300 points, replicate \d, failed: ValueError: no such learner"):
+        pstar(own_learners.fails, workers=2, **ASKED)
+    errors = []
+    pstar(
+        own_learners.threads, seeds=2, workers=2, watch=lambda *run: errors.append(run[2]["error"]), **ASKED
+    )
+    assert set(errors) == {0.01}
+
+
+def test_the_data_are_those_of_the_built_in_networks():
+    """What replicate r is trained on and judged by; and a built-in network gets the same numbers either way."""
+    spec = RunSpec(PARAMS, "cnn", P=60, width=8, P_test=300)
+    run_spec = Question(spec, thresholds={"error": 0.1, "S_21": 0.3}).at(60, 1)
+    sets = split(Grammar(PARAMS, 1), 60, 300, 1)
+
+    def train(dataset, seed):
+        from srhm.training import train as train_ours
+
+        assert seed == 1
+        for name in ("features", "positions", "labels"):
+            np.testing.assert_array_equal(getattr(dataset, name), getattr(sets.train, name))
+        net = build("cnn", PARAMS, width=8, seed=seed)
+        return train_ours(
+            net, dataset, sets.test, rate=0.1, width=8, order_seed=seed, protocol=run_spec.protocol
+        ).net
+
+    found = Measurement(PARAMS, ("error", "S_21", "D_22"), P_test=300)(train, 60, 1)
+    expected = execute(run_spec).metrics
+    assert list(found) == ["error", "S_21", "D_22"]
+    for name, value in found.items():
+        assert value == pytest.approx(expected[name], rel=1e-5)
+    fixed = Measurement(PARAMS, fix=("network", "samples"), P_test=300, options={"one": 1})
+    fixed(lambda dataset, seed, one: lambda x: [seed - one + 1] * len(x), 60, 5)
+    assert Measurement.from_dict(fixed.to_dict()) == fixed
+
+
+def test_names_of_functions(refuses, tmp_path, monkeypatch):
+    assert name_of(knows_all_but, "train") == "own_learners:knows_all_but"
+    assert find("own_learners:knows_all_but") is knows_all_but
+    path = tmp_path / "mine.py"
+    path.write_text("def train(dataset, seed):\n    return seed\n")
+    assert find(f"{path}:train")(None, 7) == 7
+    assert name_of(f"{path}:train", "train") == f"{path}:train"
+    fix = "Put it into a file as a function with a name and import it, or compute here with workers=1"
+
+    def inner(dataset, seed):
+        return None
+
+    for function in (lambda dataset, seed: None, inner):
+        with refuses("train", "<function", fix):
+            pstar(function, workers=2, **ASKED)
+    script = type(sys)("__main__")
+    monkeypatch.setitem(sys.modules, "__main__", script)  # a notebook's, which has no file
+    inner.__module__, inner.__qualname__ = "__main__", "inner"
+    with refuses("train", "<function", fix):
+        name_of(inner, "train")
+    script.__file__ = str(path)
+    assert name_of(inner, "train") == f"{path}:inner"
+    fix = "Use 'module:function' or 'script.py:function'"
+    for name in ("own_learners", "own_learners:nothing", "no_such_module:train", f"{tmp_path}/no.py:train"):
+        with refuses("train", repr(name), fix):
+            pstar(name, **ASKED)
+
+
+def test_bad_arguments(refuses):
+    for argument, value, fix, changed in (
+        ("thresholds", "'accuracy'", "Use error, S_kl or D_kl, as in S_21", {"thresholds": {"accuracy": 0.9}}),
+        ("thresholds", "'S_99'", "Use some of ", {"thresholds": {"S_99": 0.9}}),
+        ("seeds", "0", "Use seeds >= 1", {"seeds": 0}),
+        ("workers", "0", "Use workers >= 1", {"workers": 0}),
+        ("largest", "16384", "Use largest <= 15984", {"largest": 16384}),
+        ("P_test", "0", "Use P_test >= 1", {"P_test": 0}),
+        ("encoding", "'dense'", "Use one of ", {"encoding": "dense"}),
+        ("fix", "'rules'", "Use some of ", {"fix": ["rules"]}),
+        ("on", "'moon'", "Use local, ", {"on": "moon"}),
+        ("options", "{'a': <o", "Give numbers, texts and lists", {"options": {"a": object()}, "workers": 2}),
+    ):  # fmt: skip
+        with pytest.raises(ValueError) as caught:
+            pstar(knows_all_but, **(ASKED | changed))
+        assert caught.value.argument == argument, caught.value
+        assert str(caught.value).startswith(f"{argument} = {value}") and fix in str(caught.value), (
+            caught.value
+        )
