@@ -14,6 +14,7 @@ from .population import (
 )
 from .predictions import Prediction, predict, predict_by_relevance
 from .rule_sets import Moments, contraction, feature_moments, tuple_moments
+from .overview import summary
 from .visibility import Symbol, dilution, visible_P
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "predict_by_relevance",
     "predicted_P",
     "slot_probability",
+    "summary",
     "transitions",
     "tuple_moments",
     "tuples",
