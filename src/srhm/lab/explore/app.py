@@ -1,16 +1,19 @@
 """The web application: one page, one drawing, and the server that shows them on this machine alone."""
 
+import re
+import threading
 import webbrowser
 from typing import Any
 
 try:
     from flask import Flask, Response, abort, redirect, render_template, request
     from jinja2 import StrictUndefined
+    from markupsafe import Markup, escape
     from waitress.server import create_server
 except ImportError as error:
     from ...errors import MissingExtraError
 
-    raise MissingExtraError(error.name or "flask", "explore") from error
+    raise MissingExtraError((error.name or "flask").partition(".")[0], "explore") from error
 
 from matplotlib.colors import to_hex
 
@@ -51,11 +54,19 @@ def create_app() -> Flask:
     app.config["TRUSTED_HOSTS"] = [HOST, "localhost"]
     app.jinja_env.autoescape, app.jinja_env.undefined = True, StrictUndefined  # whatever the template's suffix
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters["formula"] = formula
     app.after_request(_protect)
     app.get("/")(_page)
     app.get("/tree.svg")(_tree)
     app.get("/features.css")(_colours)
     return app
+
+
+def formula(text: str) -> Markup:
+    """Return text with its powers and indices set as such: s^(L/2) and n_c."""
+    text = re.sub(r"\^\(([^)]*)\)|\^(-?\w+)", lambda found: f"<sup>{found[1] or found[2]}</sup>", str(escape(text)))
+    text = re.sub(r"\b([A-Za-z])_(\w+)", r"\1<sub>\2</sub>", text)
+    return Markup(re.sub(r"\bs0\b", "s<sub>0</sub>", text))
 
 
 def _read() -> Reading:
@@ -147,7 +158,8 @@ def serve(state: State, *, port: int = 0, browser: bool = True) -> None:
     address = f"http://{HOST}:{server.effective_port}/?{state.query()}"
     print(f"Explore the model at {address}\nCtrl-C ends this.", flush=True)
     if browser:
-        webbrowser.open(address)
+        # A browser of the terminal does not return before it has seen the page.
+        threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
     server.run()  # returns when it is interrupted
     server.close()
     print("Ended.", flush=True)
