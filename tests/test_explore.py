@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from figure_checks import artists
-from srhm import Grammar, MissingExtraError, Params, Stream, expand
+from srhm import Grammar, Params, Stream, expand
 from srhm.lab.explore import State, Step, create_app, read, serve, walk
 from srhm.lab.explore.content import content, count
 from srhm.lab.explore.drawing import tree_figure, tree_svg
@@ -143,19 +143,22 @@ def test_the_page_shows_what_the_library_computes(client):
     tree = expand(grammar, Stream(grammar, 3).take(5, 1))
     label = int(tree.label[0])
     assert shown.by_id("status")["text"].startswith(f"Class {label}, read as class {label}")
-    assert "16,384 different data" in next(one for one in shown.elements if "numbers" in one.get("class", ""))["text"]
+    assert (
+        "16,384 different data"
+        in next(one for one in shown.elements if "numbers" in one.get("class", ""))["text"]
+    )
     rows = shown.by_id("predictions")["text"].split("\n")
     for net in ("cnn", "lcn", "fcn"):
         (row,) = [row for row in rows if row.startswith(net.upper())]
         assert f"{float(f'{predict(net, params).P_star:.3g}'):,.0f}" in row
         for sentence in predict(net, params).assumptions:
             plain = re.sub(r"[\^_()]", "", sentence)
-            assert any(plain in re.sub(r"[\^_()]", "", one["text"]) for one in shown.elements if one["tag"] == "li")
-    for level in (1, 2):
-        chips = re.findall(r"\d+", shown.by_id(f"rules-{level}")["text"].partition("level")[2])
-        numbers = [int(chip) for chip in chips][1 if level == 2 else 1 :]
-        wanted = [n for parent in range(4) for n in (parent, *grammar.rules[level - 1][parent].ravel().tolist())]
-        assert numbers == wanted
+            assert any(
+                plain in re.sub(r"[\^_()]", "", one["text"]) for one in shown.elements if one["tag"] == "li"
+            )
+    tuples = [one["text"] for one in shown.elements if "tuple" in one.get("class", "").split()]
+    wanted = [level.reshape(-1, 2).tolist() for level in (grammar.rules[1], grammar.rules[0])]
+    assert [list(map(int, re.findall(r"\d", rule))) for rule in tuples] == [*wanted[0], *wanted[1]]
     used = [one["text"] for one in shown.elements if "used" in one.get("class", "").split()]
     assert len(used) == params.num_nodes
 
@@ -194,7 +197,11 @@ def test_what_changed_is_marked(steps):
         )
         if a != b or c != place
     }
-    marks = {tuple(map(int, gid.split("/")[2:4])) for kind in ("changed", "moved") for gid in artists(figure, f"0/{kind}/")}
+    marks = {
+        tuple(map(int, gid.split("/")[2:4]))
+        for kind in ("changed", "moved")
+        for gid in artists(figure, f"0/{kind}/")
+    }
     assert marks == changed
     arrows = {tuple(map(int, gid.split("/")[2:4])) for gid in artists(figure, "0/arrow/")}
     assert arrows == {one for one in changed if one[0] == level and steps[0] == "t"}
@@ -251,7 +258,9 @@ def test_bad_values_are_told_beside_their_field(client, unchecked, query, field,
     for name, value in query.items():
         if name in FIELDS and name != "sparsity":  # what was typed is still there, to be mended
             assert shown.by_id(name)["value"] == (value if isinstance(value, str) else value[-1])
-    assert client.get("/tree.svg?" + urlencode(query, doseq=True)).status_code == (200 if "next" in query else 404)
+    assert client.get("/tree.svg?" + urlencode(query, doseq=True)).status_code == (
+        200 if "next" in query else 404
+    )
 
 
 def test_every_problem_is_told_at_once(client):
@@ -280,7 +289,9 @@ def test_going_on(client):
 
 def test_nothing_is_loaded_from_elsewhere(client):
     answer = client.get("/?steps=p1")
-    asked = [one.get(name) for one in Html(answer.text).elements for name in ("src", "href", "action", "hx-get")]
+    asked = [
+        one.get(name) for one in Html(answer.text).elements for name in ("src", "href", "action", "hx-get")
+    ]
     asked = [address for address in asked if address]
     assert len(asked) > 5
     for address in asked:
@@ -322,4 +333,7 @@ def test_a_missing_library_is_told():
     code = "import sys; sys.modules['waitress'] = None; import srhm.lab.explore"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 1
-    assert "MissingExtraError: waitress is not installed. Install it with: pip install 'srhm[explore]'" in done.stderr
+    assert (
+        "MissingExtraError: waitress is not installed. Install it with: pip install 'srhm[explore]'"
+        in done.stderr
+    )

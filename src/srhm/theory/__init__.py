@@ -3,6 +3,7 @@
 from .class_statistics import ClassStatistics
 from .confusion import learner_error, misgrouped, predicted_P
 from .empirical import ClassCounts, count_features, count_positions, count_tuples
+from .overview import summary
 from .population import (
     child_probability,
     features,
@@ -14,7 +15,6 @@ from .population import (
 )
 from .predictions import Prediction, predict, predict_by_relevance
 from .rule_sets import Moments, contraction, feature_moments, tuple_moments
-from .overview import summary
 from .visibility import Symbol, dilution, visible_P
 
 __all__ = [

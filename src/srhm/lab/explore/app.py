@@ -1,6 +1,8 @@
 """The web application: one page, one drawing, and the server that shows them on this machine alone."""
 
+import logging
 import re
+import socket
 import threading
 import webbrowser
 from typing import Any
@@ -26,9 +28,9 @@ from .state import FIELDS, Reading, State, read
 HOST = "127.0.0.1"
 """The page is served to this machine alone."""
 
-_POLICY = "; ".join(
-    ("default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'", "connect-src 'self'")
-    + ("form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'")
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 _LABELS = {
     "v": ("v", "features of a level"),
@@ -52,7 +54,10 @@ def create_app() -> Flask:
     """
     app = Flask(__name__, static_folder="static", template_folder=".")
     app.config["TRUSTED_HOSTS"] = [HOST, "localhost"]
-    app.jinja_env.autoescape, app.jinja_env.undefined = True, StrictUndefined  # whatever the template's suffix
+    app.jinja_env.autoescape, app.jinja_env.undefined = (
+        True,
+        StrictUndefined,
+    )  # whatever the template's suffix
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters["formula"] = formula
     app.after_request(_protect)
@@ -64,7 +69,9 @@ def create_app() -> Flask:
 
 def formula(text: str) -> Markup:
     """Return text with its powers and indices set as such: s^(L/2) and n_c."""
-    text = re.sub(r"\^\(([^)]*)\)|\^(-?\w+)", lambda found: f"<sup>{found[1] or found[2]}</sup>", str(escape(text)))
+    text = re.sub(
+        r"\^\(([^)]*)\)|\^(-?\w+)", lambda found: f"<sup>{found[1] or found[2]}</sup>", str(escape(text))
+    )
     text = re.sub(r"\b([A-Za-z])_(\w+)", r"\1<sub>\2</sub>", text)
     return Markup(re.sub(r"\bs0\b", "s<sub>0</sub>", text))
 
@@ -150,16 +157,21 @@ def serve(state: State, *, port: int = 0, browser: bool = True) -> None:
         If the port is taken, or is none.
     """
     port = check_integer("port", port, least=0, most=65535)
-    try:
-        server = create_server(create_app(), host=HOST, port=port, threads=4)
-    except OSError as error:
-        problem = f"cannot be used: {error.strerror}"
-        raise ArgumentError("port", port, problem, "Name another, or 0 for a free one") from error
-    address = f"http://{HOST}:{server.effective_port}/?{state.query()}"
-    print(f"Explore the model at {address}\nCtrl-C ends this.", flush=True)
-    if browser:
-        # A browser of the terminal does not return before it has seen the page.
-        threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
-    server.run()  # returns when it is interrupted
-    server.close()
+    # A browser asks for all parts of a page at once, more than there are threads: no reason for a warning.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    with socket.socket() as listening:
+        # A page that has just ended bars no new one.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((HOST, port))
+        except OSError as error:
+            problem = f"cannot be used: {error.strerror}"
+            raise ArgumentError("port", port, problem, "Name another, or 0 for a free one") from error
+        address = f"http://{HOST}:{listening.getsockname()[1]}/?{state.query()}"
+        server = create_server(create_app(), sockets=[listening], threads=8)
+        print(f"Explore the model at {address}\nCtrl-C ends this.", flush=True)
+        if browser:
+            # A browser of the terminal does not return before it has seen the page.
+            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+        server.run()  # returns when it is interrupted
     print("Ended.", flush=True)

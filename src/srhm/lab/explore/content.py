@@ -104,7 +104,11 @@ def _numbers(params: Params) -> list[tuple[str, str, str]]:
         ("s^L", count(params.num_leaves), "of them informative"),
         ("F", f"{params.relevant_fraction:.3g}", "the fraction that is informative"),
         ("p", count(params.patch), "positions of a patch"),
-        ("n_c m", count(params.n_c * params.m), f"rules of the classes; v m = {params.v * params.m:,} of the features"),
+        (
+            "n_c m",
+            count(params.n_c * params.m),
+            f"rules of the classes; v m = {params.v * params.m:,} of the features",
+        ),
     ]
 
 
@@ -119,7 +123,9 @@ def rule_table(found: Walk, level: int) -> RuleTable:
         tuples = found.grammar.rules[level - 1][parent]
         rows.append((parent, [Rule(tuples[choice].tolist(), (parent, choice) in used) for choice in choices]))
     above = "class" if level == params.L else f"feature of level {level + 1}"
-    caption = f"Each {above} becomes {params.s} features of level {level}" + (", the input" if level == 1 else "")
+    caption = f"Each {above} becomes {params.s} features of level {level}" + (
+        ", the input" if level == 1 else ""
+    )
     return RuleTable(
         level, caption, rows, params.parents_at(level) - len(parents), max(0, params.m - MOST_CHOICES)
     )
@@ -153,7 +159,9 @@ def _drawing(state: State, tree: Tree, title: str, *, marked: bool) -> Drawing:
     words = [("class", str(int(tree.label[0])))]
     for level in range(params.L, 0, -1):
         features, places = tree.features[level - 1][0].tolist(), tree.positions[level - 1][0].tolist()
-        shown = [f"{feature} at {place}" for feature, place in zip(features, places, strict=True)][:MOST_SYMBOLS]
+        shown = [f"{feature} at {place}" for feature, place in zip(features, places, strict=True)][
+            :MOST_SYMBOLS
+        ]
         more = f", and {len(features) - len(shown)} more" if len(features) > len(shown) else ""
         name = f"level {level}" + (" (input)" if level == 1 else "")
         positions = params.patch ** (params.L - level + 1)
@@ -161,7 +169,9 @@ def _drawing(state: State, tree: Tree, title: str, *, marked: bool) -> Drawing:
     dense = encode(params, tree.features[0], tree.positions[0], "integer", "int64")[0].tolist()
     line = " ".join("." if feature < 0 else str(feature) for feature in dense) if is_drawn(params) else ""
     said = "; ".join(f"{name}: {value}" for name, value in words)
-    return Drawing(state.query(), marked, title, f"Tree of a datum. {said}. All other positions are blank.", words, line)
+    return Drawing(
+        state.query(), marked, title, f"Tree of a datum. {said}. All other positions are blank.", words, line
+    )
 
 
 def _change(found: Walk, steps: tuple[Step, ...]) -> str:
@@ -172,8 +182,10 @@ def _change(found: Walk, steps: tuple[Step, ...]) -> str:
     symbols = int((old.features[0] != new.features[0]).sum())
     places = int((old.positions[0] != new.positions[0]).sum())
     total = new.features[0].size
-    what = f"{symbols} of {total} features of the input are others" if steps[-1].kind == "exchange" else (
-        f"{places} of {total} features of the input are at other positions"
+    what = (
+        f"{symbols} of {total} features of the input are others"
+        if steps[-1].kind == "exchange"
+        else (f"{places} of {total} features of the input are at other positions")
     )
     return what
 
@@ -189,7 +201,9 @@ def _action(state: State, kind: str) -> dict[str, Any]:
     reason = hindrance(state.params, kind)
     if not reason and len(state.steps) >= MOST_STEPS:
         reason = f"this walk has {MOST_STEPS} steps, the most that a page shows"
-    steps = [Step("exchange" if kind == "exchange" else "shift", level) for level in range(1, state.params.L + 1)]
+    steps = [
+        Step("exchange" if kind == "exchange" else "shift", level) for level in range(1, state.params.L + 1)
+    ]
     return {
         "kind": kind,
         "words": "Exchange synonyms" if kind == "exchange" else "Shift features",
@@ -217,14 +231,18 @@ def _predictions(params: Params) -> dict[str, Any]:
             }
         )
     every = [row["net"] for row in rows]
-    assumptions = [("all" if nets == every else ", ".join(nets), sentence) for sentence, nets in sentences.items()]
+    assumptions = [
+        ("all" if nets == every else ", ".join(nets), sentence) for sentence, nets in sentences.items()
+    ]
     visible = [(what, count(float(f"{value:.3g}"))) for what, value in found["visible_P"].items()]
     return {"rows": rows, "assumptions": assumptions, "visible": visible}
 
 
 def code(state: State, found: Walk) -> str:
     """Return Python code that makes the rules, the datum and its walk; `tree` is what is drawn last."""
-    functions = {step.kind: ("exchange_synonyms" if step.kind == "exchange" else "shift") for step in state.steps}
+    functions = {
+        step.kind: ("exchange_synonyms" if step.kind == "exchange" else "shift") for step in state.steps
+    }
     names = sorted(["Grammar", "Params", "Stream", "expand", *functions.values()])
     lines = [
         f"from srhm import {', '.join(names)}",

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -42,7 +42,7 @@ class State:
         If a number is out of its range, or the model is too large for a page.
     """
 
-    model: Model = Model()
+    model: Model = field(default_factory=Model)
     seed: int = 0
     sample: int = 0
     steps: tuple[Step, ...] = ()
@@ -141,7 +141,9 @@ def steps_of(text: str) -> tuple[Step, ...]:
     """
     words = text.split("-") if text else []
     if not all(re.fullmatch("[pt][1-9][0-9]?", word) for word in words):
-        raise ArgumentError("steps", text, "are no steps", "Use p1-t2 to exchange at level 1, then shift at level 2")
+        raise ArgumentError(
+            "steps", text, "are no steps", "Use p1-t2 to exchange at level 1, then shift at level 2"
+        )
     return tuple(Step("exchange" if word[0] == "p" else "shift", int(word[1:])) for word in words)
 
 

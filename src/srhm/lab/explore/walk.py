@@ -69,7 +69,9 @@ class Walk:
     def read_class(self) -> int:
         """Return the class that is read from the last input alone, by the exact parse."""
         tree, params = self.after, self.grammar.params
-        return int(parse(self.grammar, encode(params, tree.features[0], tree.positions[0], "integer")).label[0])
+        return int(
+            parse(self.grammar, encode(params, tree.features[0], tree.positions[0], "integer")).label[0]
+        )
 
 
 def check_steps(params: Params, steps: Sequence[Step]) -> None:
@@ -112,7 +114,9 @@ def rule_of(params: Params) -> Literal["permutation", "independent"]:
 
 def stream_of(params: Params, seed: int) -> Stream:
     """Return the data of a seed."""
-    return Stream(grammar_of(params, check_integer("seed", seed, least=0, most=2**64 - 1)), seed, rule_of(params))
+    return Stream(
+        grammar_of(params, check_integer("seed", seed, least=0, most=2**64 - 1)), seed, rule_of(params)
+    )
 
 
 def walk(params: Params, seed: int, sample: int, steps: Sequence[Step] = ()) -> Walk:
@@ -146,10 +150,10 @@ def walk(params: Params, seed: int, sample: int, steps: Sequence[Step] = ()) -> 
 
 def _changed(params: Params, old: Derivation, step: Step, first: int) -> tuple[int, Derivation]:
     """Transform with the first seed that changes anything; that none of 64 does has a probability below 2^-64."""
-    exchange = step.kind == "exchange"
-    for seed in range(first, first + _SEEDS):
-        new = (exchange_synonyms if exchange else shift)(params, old, step.level, seed)
-        part = "rules" if exchange else "placements"
-        if np.any(getattr(new, part)[step.level - 1] != getattr(old, part)[step.level - 1]):
-            break
+    part, transform = ("rules", exchange_synonyms) if step.kind == "exchange" else ("placements", shift)
+    place, seed = step.level - 1, first
+    new = transform(params, old, step.level, seed)
+    while np.array_equal(getattr(new, part)[place], getattr(old, part)[place]) and seed < first + _SEEDS - 1:
+        seed += 1
+        new = transform(params, old, step.level, seed)
     return seed, new
