@@ -126,7 +126,7 @@ def test_steps_stay_in_the_class_and_can_be_undone(page):
         assert page.ask("[...document.querySelectorAll('.input code')].at(-1).textContent") == " ".join(dense)
         label = int(tree.label[0])
         assert page.text("#status").startswith(
-            f"Class {label}, read as class {label} from the input alone. After"
+            f"Class {label}, read as class {label} from the input alone. By"
         )
         assert len(page.ask("[...document.images].map(i => i.alt)")) == 2
     page.click(".trail li:nth-child(2) button")

@@ -170,7 +170,12 @@ def _drawing(state: State, tree: Tree, title: str, *, marked: bool) -> Drawing:
     line = " ".join("." if feature < 0 else str(feature) for feature in dense) if is_drawn(params) else ""
     said = "; ".join(f"{name}: {value}" for name, value in words)
     return Drawing(
-        state.query(), marked, title, f"Tree of a datum. {said}. All other positions are blank.", words, line
+        state.query(),
+        marked,
+        title,
+        f"Tree of a datum. {said}." + " All other positions are blank." * bool(params.s0),
+        words,
+        line,
     )
 
 
@@ -179,15 +184,11 @@ def _change(found: Walk, steps: tuple[Step, ...]) -> str:
     if found.before is None:
         return ""
     old, new = found.before, found.after
-    symbols = int((old.features[0] != new.features[0]).sum())
-    places = int((old.positions[0] != new.positions[0]).sum())
-    total = new.features[0].size
-    what = (
-        f"{symbols} of {total} features of the input are others"
-        if steps[-1].kind == "exchange"
-        else (f"{places} of {total} features of the input are at other positions")
-    )
-    return what
+    pair, what = (old.positions, new.positions), "moved"
+    if steps[-1].kind == "exchange":
+        pair, what = (old.features, new.features), "changed"
+    changed = int((pair[0][0] != pair[1][0]).sum())
+    return f"{changed} of the {new.features[0].size} features of the input {what}"
 
 
 def _trail(steps: tuple[Step, ...]) -> list[tuple[str, str]]:

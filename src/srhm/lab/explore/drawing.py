@@ -20,8 +20,8 @@ PIXELS = 120
 """CSS pixels for an inch, so that 8 points of a drawing are about the size of text."""
 
 _LEFT = EDGE + NAMES + 0.1
-_ABOVE = 0.22  # of the room for words above a tree, which stand beside the drawing here
-_BELOW = 0.14
+_ABOVE = 0.17  # of the room for words above a tree, which stand beside the drawing here
+_BELOW = 0.1
 
 _drawing = threading.Lock()  # matplotlib's settings belong to the process
 
