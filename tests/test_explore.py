@@ -9,6 +9,7 @@ import subprocess
 import sys
 from html import unescape
 from html.parser import HTMLParser
+from itertools import pairwise
 from urllib.parse import parse_qs, urlencode
 from xml.etree import ElementTree
 
@@ -122,6 +123,16 @@ def test_a_walk_stays_in_its_class_and_each_step_changes_what_it_says(drawn):
         moving, staying = (symbols, places) if step.kind == "exchange" else (places, symbols)
         assert moving[step.level - 1] and not any(moving[step.level :]) and not any(staying)
     assert (found.after.positions[0] == trees[-1].positions[0]).all()
+
+
+@pytest.mark.parametrize("kind", ["exchange", "shift"])
+def test_no_step_is_in_vain(kind):
+    """One node with two choices: a choice drawn anew is the old one half of the times, 2^-20 for no time of 20."""
+    params = Params(2, 2, 2, 2, 1, 1) if kind == "exchange" else Params(2, 2, 1, 2, 1, 1)
+    found = walk(params, 0, 0, [Step(kind, 1)] * 20)
+    part = "rules" if kind == "exchange" else "placements"
+    choices = [int(getattr(one, part)[0][0, 0]) for one in found.derivations]
+    assert len(choices) == 21 and all(old != new for old, new in pairwise(choices))
 
 
 @given(draws)

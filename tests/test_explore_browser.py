@@ -158,6 +158,23 @@ def test_a_field_left_half_way_counts_with_the_button(page):
     wait_for(page, v="3", sample="1")
 
 
+def test_what_is_typed_meanwhile_stays(page):
+    """The text of a field is not lost when the answer to the change of another one comes."""
+    page.driver.execute_script(
+        """
+        const [changed, typed] = ["v", "n_c"].map(id => document.getElementById(id));
+        changed.value = "5";
+        changed.dispatchEvent(new Event("change", {bubbles: true}));
+        typed.focus();
+        typed.value = "4";  // before any answer can come: this script is not interrupted
+        """
+    )
+    wait_for(page, v="5", n_c="")
+    assert page.find("#n_c").get_property("value") == "4"
+    page.press(Keys.ENTER)
+    wait_for(page, v="5", n_c="4")
+
+
 def test_back_and_forward(page):
     page.fill("v", "5")
     wait_for(page, v="5")

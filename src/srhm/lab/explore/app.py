@@ -54,10 +54,8 @@ def create_app() -> Flask:
     """
     app = Flask(__name__, static_folder="static", template_folder=".")
     app.config["TRUSTED_HOSTS"] = [HOST, "localhost"]
-    app.jinja_env.autoescape, app.jinja_env.undefined = (
-        True,
-        StrictUndefined,
-    )  # whatever the template's suffix
+    app.jinja_env.autoescape = True  # whatever the template's suffix
+    app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters["formula"] = formula
     app.after_request(_protect)
