@@ -46,7 +46,7 @@ lint: $(VENV)/has-lab $(VENV)/has-explore $(VENV)/has-torch $(VENV)/has-lint ## 
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m basedpyright --pythonpath $(BIN)/python
 
-docs: $(VENV)/has-lab $(VENV)/has-table $(VENV)/has-ray $(VENV)/has-torch $(VENV)/has-docs ## build docs/_build/html, warnings as errors, and run every example in it
+docs: $(VENV)/has-lab $(VENV)/has-explore $(VENV)/has-table $(VENV)/has-ray $(VENV)/has-torch $(VENV)/has-docs ## build docs/_build/html, warnings as errors, and run every example in it
 	$(SPHINX) -b html docs docs/_build/html
 	$(SPHINX) -b doctest docs docs/_build/doctest
 	$(BIN)/python docs/check_api.py docs/_build/html/objects.inv
