@@ -28,7 +28,7 @@ help: ## list the targets
 TESTER ?= $(BIN)/python
 
 # What the tests need beside the package: every database, executor and format that it speaks to.
-TESTED := $(addprefix $(VENV)/has-,lab postgres table ray torch sklearn test)
+TESTED := $(addprefix $(VENV)/has-,lab explore postgres table ray torch sklearn test) $(VENV)/browser
 
 setup: $(TESTED) $(VENV)/has-lint $(VENV)/has-docs ## install what lint, docs and test need
 
@@ -41,12 +41,12 @@ test: $(TESTED) ## run the tests on two cores; ARGS="-k grammar" goes to pytest
 test-long: $(TESTED) ## run the long tests of many runs and many kills, and write docs/reliability_table.md
 	$(BIN)/python -m pytest tests/long $(ARGS)
 
-lint: $(VENV)/has-lab $(VENV)/has-torch $(VENV)/has-lint ## check style, formatting and types
+lint: $(VENV)/has-lab $(VENV)/has-explore $(VENV)/has-torch $(VENV)/has-lint ## check style, formatting and types
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m basedpyright --pythonpath $(BIN)/python
 
-docs: $(VENV)/has-lab $(VENV)/has-table $(VENV)/has-ray $(VENV)/has-torch $(VENV)/has-sklearn $(VENV)/has-docs ## build docs/_build/html, warnings as errors, and run every example in it
+docs: $(VENV)/has-lab $(VENV)/has-explore $(VENV)/has-table $(VENV)/has-ray $(VENV)/has-torch $(VENV)/has-sklearn $(VENV)/has-docs ## build docs/_build/html, warnings as errors, and run every example in it
 	$(SPHINX) -b html docs docs/_build/html
 	$(SPHINX) -b doctest docs docs/_build/doctest
 	$(BIN)/python docs/check_api.py docs/_build/html/objects.inv
@@ -95,6 +95,13 @@ $(VENV)/made: constraints.txt
 	exit 1; }
 	[ -x $(BIN)/python ] || '$(PYTHON)' -m venv --clear $(VENV)
 	$(INSTALL) hatchling editables
+	@touch $@
+
+# The tests of pages drive a Chromium. Where there is none, it is installed if root asks; else they are skipped.
+$(VENV)/browser: $(VENV)/made
+	@command -v chromedriver >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium chromium-driver; } >/dev/null 2>&1 || \
+	echo 'No Chromium with chromedriver, and none can be installed here: the tests in a browser will be skipped' >&2
 	@touch $@
 
 # PyTorch comes first, and alone, in its build for CPUs: the usual one for Linux brings gigabytes of CUDA. Where that

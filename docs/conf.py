@@ -65,7 +65,7 @@ nitpicky = True
 nitpick_ignore_regex = [
     (
         r"py:.*",
-        r"(beartype|collections|concurrent|equinox|jax|jaxlib|jaxtyping|matplotlib|numpy|optax)(\..*)?",
+        r"(beartype|collections|concurrent|equinox|flask|jax|jaxlib|jaxtyping|matplotlib|numpy|optax)(\..*)?",
     ),
     (r"py:.*", r"(pandas|pathlib|rich|scipy|sqlalchemy|torch|types|typing)(\..*)?"),
     (r"py:class", r"Array|[a-z0-9 -]+|(dict|list|tuple)\[.*"),

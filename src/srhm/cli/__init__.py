@@ -13,6 +13,7 @@ except ImportError as error:
 from ..errors import ArgumentError, SrhmError
 from ..lab.executors import compute_on_one_thread, keep_compiled_programs
 from .data import Sample
+from .explore import Explore
 from .grids import Cancel, Export, Merge, RunGrid, Status
 from .measure import Demo, Pstar, Train
 from .open_question import OpenQuestion
@@ -32,6 +33,7 @@ Command = (
     | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Pstar, tyro.conf.subcommand("pstar")]
     | Annotated[Theory, tyro.conf.subcommand("theory")]
+    | Annotated[Explore, tyro.conf.subcommand("explore")]
     | Annotated[RunGrid, tyro.conf.subcommand("run")]
     | Annotated[Figure, tyro.conf.subcommand("figure")]
     | Annotated[Reproduce, tyro.conf.subcommand("reproduce")]

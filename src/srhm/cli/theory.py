@@ -1,17 +1,14 @@
 """The command `srhm theory`."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
 import tyro
 
 from ..lab.options import Model
-from ..params import Params
-from ..theory import predict, visible_P
+from ..theory import summary
 from .printing import print_result
-
-_NETS = ("cnn", "lcn", "fcn")
 
 
 @dataclass(frozen=True)
@@ -31,36 +28,8 @@ class Theory:
 
     def run(self) -> None:
         """Compute and print."""
-        content = theory_content(self.model.params())
+        content = summary(self.model.params())
         print_result(json.dumps(content) if self.json else _text(content))
-
-
-def theory_content(params: Params) -> dict[str, Any]:
-    """Return all that is predicted, as JSON data."""
-    return {
-        "params": asdict(params),
-        "d": params.d,
-        "P_max": params.P_max,
-        "relevant_fraction": params.relevant_fraction,
-        "predictions": [{"net": net, **_prediction(net, params)} for net in _NETS],
-        "visible_P": {
-            f"{what}, {where}": float(visible_P(params, what, shared=shared).min())
-            for what in ("features", "tuples")
-            for where, shared in (("at each place", False), ("all places together", True))
-        },
-    }
-
-
-def _prediction(net: str, params: Params) -> dict[str, Any]:
-    found = predict(net, params)
-    return {
-        "P_star": found.P_star,
-        "range": list(found.interval),
-        "value": found.value,
-        "formula": found.formula,
-        "source": found.source,
-        "assumptions": list(found.assumptions),
-    }
 
 
 def _text(content: dict[str, Any]) -> str:

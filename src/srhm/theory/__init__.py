@@ -3,6 +3,7 @@
 from .class_statistics import ClassStatistics
 from .confusion import learner_error, misgrouped, predicted_P
 from .empirical import ClassCounts, count_features, count_positions, count_tuples
+from .overview import summary
 from .population import (
     child_probability,
     features,
@@ -38,6 +39,7 @@ __all__ = [
     "predict_by_relevance",
     "predicted_P",
     "slot_probability",
+    "summary",
     "transitions",
     "tuple_moments",
     "tuples",

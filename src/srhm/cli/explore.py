@@ -1,0 +1,33 @@
+"""The command `srhm explore`."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar
+
+import tyro
+
+from ..lab.options import Model
+
+
+@dataclass(frozen=True)
+class Explore:
+    """Show a model on a page in the browser: rules, data and trees, what leaves the class, predictions.
+
+    The page is served to this machine alone (127.0.0.1) until Ctrl-C. It needs no network, writes nothing, and its
+    address holds all that it shows.
+    """
+
+    model: Annotated[Model, tyro.conf.arg(name="")] = field(default_factory=Model)
+    seed: int = 0
+    """Seed of rules and data."""
+    port: int = 8537
+    """Port of the page; 0 takes a free one."""
+    browser: bool = True
+    """Open the page in the browser; its address is printed in any case."""
+
+    interrupted: ClassVar[str] = "Nothing was written."
+
+    def run(self) -> None:
+        """Serve the page."""
+        from ..lab.explore import State, serve
+
+        serve(State(self.model, self.seed), port=self.port, browser=self.browser)

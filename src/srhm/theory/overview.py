@@ -1,0 +1,58 @@
+"""All that is predicted of one model, as plain data."""
+
+from dataclasses import asdict
+from typing import Any
+
+from ..params import Params
+from .predictions import predict
+from .visibility import visible_P
+
+_NETS = ("cnn", "lcn", "fcn")
+
+
+def summary(params: Params) -> dict[str, Any]:
+    """Return the predictions for a model, as JSON data: what `srhm theory --json` prints.
+
+    Parameters
+    ----------
+    params
+        The numbers of the model.
+
+    Returns
+    -------
+    dict
+        ``params``, ``d``, ``P_max``, ``relevant_fraction``; ``predictions``, one dict a network with ``net``,
+        ``P_star``, ``range``, ``value``, ``formula``, ``source`` and ``assumptions`` (see :func:`predict`); and
+        ``visible_P``, the training points from which on a correlation with the class stands out of its noise
+        (see :func:`visible_P`), by what is counted.
+
+    Examples
+    --------
+    >>> found = summary(Params(n_c=6, v=6, m=6, s=2, s0=1, L=2))
+    >>> [(one["net"], round(one["P_star"])) for one in found["predictions"]]
+    [('cnn', 1728), ('lcn', 2938), ('fcn', 8640)]
+    """
+    return {
+        "params": asdict(params),
+        "d": params.d,
+        "P_max": params.P_max,
+        "relevant_fraction": params.relevant_fraction,
+        "predictions": [{"net": net, **_prediction(net, params)} for net in _NETS],
+        "visible_P": {
+            f"{what}, {where}": float(visible_P(params, what, shared=shared).min())
+            for what in ("features", "tuples")
+            for where, shared in (("at each place", False), ("all places together", True))
+        },
+    }
+
+
+def _prediction(net: str, params: Params) -> dict[str, Any]:
+    found = predict(net, params)
+    return {
+        "P_star": found.P_star,
+        "range": list(found.interval),
+        "value": found.value,
+        "formula": found.formula,
+        "source": found.source,
+        "assumptions": list(found.assumptions),
+    }
