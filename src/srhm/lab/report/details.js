@@ -17,7 +17,7 @@ function commandBox(title, command) {
 
 function pairs(caption, entries) {
   const rows = entries.filter(([, value]) => value !== null && value !== undefined && value !== "")
-    .map(([name, value]) => element("tr", {}, element("th", { scope: "row" }, name), element("td", { class: typeof value === "number" ? "number" : "" }, shown(value))));
+    .map(([name, value]) => element("tr", {}, element("th", { scope: "row" }, name), element("td", {}, shown(value))));
   return element("div", { class: "box", tabindex: "0", role: "region", "aria-label": caption },
     element("table", {}, element("caption", {}, caption), element("tbody", {}, ...rows)));
 }
@@ -30,7 +30,7 @@ function runDetails(run) {
     `${short(one)}, P = ${shown(run.P)}, seed ${run.seed}`,
     [
       commandBox("The command that repeats this run", run.command),
-      element("p", {}, ...settings.flatMap((link, place) => (place ? [", ", link] : [link]))),
+      element("p", { class: "after" }, ...settings.flatMap((link, place) => (place ? [", ", link] : [link]))),
       pairs("The run", [
         ...FIELDS.map((name) => [named(name), one[name]]), ["P", run.P], ["test points", run.P_test], ["seed", run.seed], ["status", run.status],
         ["seconds", run.seconds], ["learning rate", run.extended ? "extended from the published table" : null],
@@ -128,7 +128,6 @@ function start() {
   for (const id of ["curves-quantity", "collapse-quantity"]) fillQuantities(id);
   makeCollapse();
   makeHeat();
-  $("filter").open = document.documentElement.clientWidth >= NARROW;
   $("filters").addEventListener("input", () => soon(update));
   $("filters").addEventListener("reset", () => setTimeout(update));
   $("filters").addEventListener("submit", (event) => event.preventDefault());

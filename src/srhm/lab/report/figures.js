@@ -4,7 +4,7 @@ const MOST = 12; // settings of one figure, unless all are asked for
 const SYMBOLS = ["circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x", "pentagon", "hexagon"];
 const DASHES = ["solid", "dash", "dot", "dashdot"];
 const CONFIG = {
-  displaylogo: false, responsive: true, showTips: false,
+  displaylogo: false, responsive: true, showTips: false, showSendToCloud: false, plotlyServerURL: "", // nothing leaves the page
   modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"], toImageButtonOptions: { scale: 2 },
 };
 
@@ -16,6 +16,7 @@ function layout(extra = {}) {
     // A finger that scrolls the page must not zoom a figure.
     dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
     height: narrow ? 430 : 500, margin: { l: 62, r: 14, t: 26, b: 50 },
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("--muted"), activecolor: colour("--ink") },
     hoverlabel: { bgcolor: colour("--card"), bordercolor: colour("--control"), font },
     legend: { orientation: "h", x: 0, y: -0.16, yanchor: "top", yref: "paper", font: { ...font, size: narrow ? 11 : 12 } },
     ...extra,
@@ -26,17 +27,25 @@ const axis = (title, extra = {}) => ({
   title: { text: title }, gridcolor: colour("--line"), linecolor: colour("--control"), zerolinecolor: colour("--line"),
   automargin: true, ...extra,
 });
-const logAxis = (title) => axis(title, { type: "log", tickformat: ",.6~g" });
+
+// Ticks at 1, 2, 5, or at powers of ten where the values reach far for the room there is.
+function logAxis(title, values, side = "x") {
+  const positive = values.filter((value) => value > 0);
+  const decades = positive.length ? Math.log10(Math.max(...positive) / Math.min(...positive)) : 1;
+  const most = side === "x" && document.documentElement.clientWidth < NARROW ? 1.5 : 3.3;
+  return axis(title, { type: "log", tickformat: ",.6~g", dtick: decades < 0.6 ? "D1" : decades < most ? "D2" : 1 });
+}
+const reached = (traces, side) => traces.flatMap((trace) => trace[side] ?? []);
 
 // Legends wrap below the figure, which grows by as many rows as they take.
 function grown(figure, names) {
   const width = document.documentElement.clientWidth < NARROW ? document.documentElement.clientWidth - 60 : 1080;
   const entry = 7 * Math.max(1, ...names.map((name) => name.length)) + 50;
   const rows = Math.ceil(names.length / Math.max(1, Math.floor(width / entry)));
-  const margin = { ...figure.margin, b: figure.margin.b + 20 * rows + 20 };
+  const margin = { ...figure.margin, b: figure.margin.b + 20 * rows + 24 };
   const height = figure.height + 20 * rows;
   const inside = height - margin.t - margin.b;
-  return { ...figure, margin, height, legend: { ...figure.legend, y: -52 / inside } };
+  return { ...figure, margin, height, legend: { ...figure.legend, y: -64 / inside } };
 }
 
 function draw(id, traces, figure) {
@@ -96,9 +105,12 @@ function drawPstar() {
       name: "P* = prediction", type: "scatter", mode: "lines", x: ends, y: ends, hoverinfo: "skip", line: { color: colour("--muted"), width: 1.2, dash: "dash" },
     });
   }
-  draw("pstar-plot", traces, grown(layout({ xaxis: logAxis("prediction"), yaxis: logAxis("P*, training points") }), traces.map((one) => one.name)));
+  draw("pstar-plot", traces, grown(
+    layout({ xaxis: logAxis("prediction", reached(traces, "x")), yaxis: logAxis("P*, training points", reached(traces, "y"), "y") }),
+    traces.map((one) => one.name),
+  ));
   $("pstar-note").textContent = "On the dashed line P* equals the prediction. Bars: 90% intervals; of one seed, its bracket."
-    + (without ? ` ${without} settings are not drawn: they have no P* or no prediction.` : "");
+    + (without ? ` Settings without P* or without a prediction, which are not drawn: ${without}.` : "");
 }
 
 function fillQuantities(id) {
@@ -106,7 +118,7 @@ function fillQuantities(id) {
 }
 
 // Curves of a quantity over P / scale(setting): a line of medians, a mark for each run, a star at P*.
-function curves(settings, quantity, scale) {
+function curves(settings, quantity, scale, intervals = true) {
   const left = new Set(chosen.runs.map((run) => run.number));
   const traces = [];
   settings.forEach((one, place) => {
@@ -129,7 +141,7 @@ function curves(settings, quantity, scale) {
     });
     const found = one.P_star[quantity];
     if (found && found.P_star !== null) {
-      const end = bars(found);
+      const end = intervals ? bars(found) : { high: 0, low: 0 };
       traces.push({
         name: `${name}, P*`, legendgroup: group, showlegend: false, type: "scatter", mode: "markers", x: [found.P_star / divisor], y: [one.thresholds[quantity]],
         error_x: { type: "data", array: [end.high / divisor], arrayminus: [end.low / divisor], symmetric: false, color, thickness: 2 },
@@ -151,15 +163,16 @@ function drawCurves() {
   const quantity = $("curves-quantity").value;
   const having = chosen.settings.map((place) => DATA.settings[place]).filter((one) => one.medians[quantity]);
   const drawn = $("curves-all").checked ? having : having.slice(0, MOST);
-  const y = axis(words(quantity), { type: $("curves-scale").value, rangemode: "tozero" });
-  const figure = layout({ xaxis: logAxis("P, training points"), yaxis: y, shapes: levels(drawn, quantity) });
-  draw("curves-plot", curves(drawn, quantity, () => 1), grown(figure, drawn.map(short)));
+  const traces = curves(drawn, quantity, () => 1), name = words(quantity);
+  const y = $("curves-scale").value === "log" ? logAxis(name, reached(traces, "y"), "y") : axis(name, { rangemode: "tozero" });
+  const figure = layout({ xaxis: logAxis("P, training points", reached(traces, "x")), yaxis: y, shapes: levels(drawn, quantity) });
+  draw("curves-plot", traces, grown(figure, drawn.map(short)));
   $("curves-note").textContent = note(drawn, having);
 }
 
 function note(drawn, having) {
   const some = drawn.length < having.length ? ` The first ${drawn.length} of ${having.length} settings are drawn: filter, or draw all.` : "";
-  return (drawn.length ? "A mark is a run, a line the median over seeds, a star P* with its interval, dashed its threshold." : "No setting is left.") + some;
+  return (drawn.length ? "A mark is a run, a line the median over seeds, a star P*, dashed its threshold." : "No setting is left.") + some;
 }
 
 // Collapse: families are of one network, L and s, so that a formula has one set of exponents.
@@ -194,8 +207,9 @@ function drawCollapse() {
     .filter((one) => family(one) === $("family").value && one.medians[quantity] && !($("usual").checked && one.changes));
   const drawn = $("curves-all").checked ? having : having.slice(0, MOST * 2);
   const title = `P / [(s₀+1)<sup>${a.toFixed(2)}</sup> m<sup>${b.toFixed(2)}</sup> n<sub>c</sub><sup>${c.toFixed(2)}</sup>]`;
-  const figure = layout({ xaxis: logAxis(title), yaxis: axis(words(quantity), { rangemode: "tozero" }), shapes: levels(drawn, quantity) });
-  draw("collapse-plot", curves(drawn, quantity, scale), grown(figure, drawn.map(short)));
+  const traces = curves(drawn, quantity, scale, false);
+  const figure = layout({ xaxis: logAxis(title, reached(traces, "x")), yaxis: axis(words(quantity), { rangemode: "tozero" }), shapes: levels(drawn, quantity) });
+  draw("collapse-plot", traces, grown(figure, drawn.map(short)));
   $("collapse-note").textContent = note(drawn, having);
   const logs = having.filter((one) => one.P_star[quantity]?.P_star).map((one) => Math.log(one.P_star[quantity].P_star / scale(one)));
   const mean = logs.reduce((sum, value) => sum + value, 0) / logs.length;

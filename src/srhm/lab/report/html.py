@@ -62,7 +62,7 @@ def report_html(content: Mapping[str, Any]) -> str:
         content=content,
         data=_data({**content, "palettes": palettes()}),
         scripts=scripts,
-        policy="default-src 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src "
+        policy="default-src 'none'; base-uri 'none'; form-action 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src "
         + " ".join(f"'sha256-{_digest(script)}'" for script in scripts),
         style=_part("report.css"),
         nets=sorted({one["net"].upper() for one in content["settings"]}),

@@ -18,7 +18,10 @@ function fillHeat() {
   const left = chosen.settings.filter((place) => hasMap(DATA.settings[place]));
   select.replaceChildren(...left.map((place) => element("option", { value: place }, short(DATA.settings[place]))));
   if (left.includes(Number(before)) && before !== "") select.value = before;
-  else if (left.length) chooseNumber();
+  else if (left.length) {
+    select.value = left.find((place) => mapped("D").some((name) => DATA.settings[place].medians[name])) ?? left[0];
+    chooseNumber();
+  }
 }
 
 // The P nearest to P*, where what a network has learned shows best.

@@ -2,8 +2,8 @@
 
 const ROWS = 50;
 const COLUMNS = [
+  { name: "P", of: (run) => run.P, leads: true },
   ...FIELDS.map((name) => ({ name: named(name), of: (run) => setting(run)[name] })),
-  { name: "P", of: (run) => run.P },
   { name: "seed", of: (run) => (/^\d{1,15}$/.test(run.seed) ? Number(run.seed) : run.seed), show: String },
   { name: "test error", of: (run) => metric(run, "error") },
   { name: "S", of: (run) => metric(run, read(setting(run), "S")) },
@@ -20,7 +20,7 @@ function makeTable() {
   for (const column of COLUMNS) {
     const values = distinct(DATA.runs.map(column.of));
     column.number = values.some((value) => typeof value === "number");
-    if (values.length > 1 || DATA.runs.length === 1) table.columns.push(column);
+    if (values.length > 1 || column.leads) table.columns.push(column);
     else if (values[0] !== null && values[0] !== "") alike.push(`${column.name} = ${shown(values[0])}`);
   }
   $("alike").textContent = "S and D are those of the layer and level at which the paper reads off P*_S and P*_D."
@@ -37,7 +37,6 @@ function makeTable() {
     column.head = element("th", { scope: "col", class: column.number ? "number" : "" }, button);
     head.append(column.head);
   }
-  head.append(element("th", { scope: "col" }, "details"));
   $("run-table").tHead.append(head);
   $("previous").addEventListener("click", () => turn(-1));
   $("next").addEventListener("click", () => turn(1));
@@ -78,11 +77,10 @@ function drawTable() {
 }
 
 function tableRow(run) {
-  const row = element("tr");
-  for (const column of table.columns) {
-    row.append(element("td", { class: column.number ? "number" : "" }, (column.show ?? shown)(column.of(run))));
-  }
-  const link = element("a", { href: `#${runAddress(run)}`, "aria-label": `Details of ${short(setting(run))}, P = ${run.P}, seed ${run.seed}` }, "details");
-  row.append(element("td", {}, link));
-  return row;
+  return element("tr", {}, ...table.columns.map((column) => {
+    const text = (column.show ?? shown)(column.of(run)), look = { class: column.number ? "number" : "" };
+    if (!column.leads) return element("td", look, text);
+    const link = { href: `#${runAddress(run)}`, "aria-label": `P = ${text}, seed ${run.seed}, ${short(setting(run))}: details` };
+    return element("th", { scope: "row", ...look }, element("a", link, text));
+  }));
 }
