@@ -34,7 +34,9 @@ class Report:
     def run(self) -> None:
         """Write."""
         if self.out.suffix not in (".html", ".htm"):
-            raise ArgumentError("out", str(self.out), "does not end in .html", "Name a file such as report.html")
+            raise ArgumentError(
+                "out", str(self.out), "does not end in .html", "Name a file such as report.html"
+            )
         store = existing_store(self.store)
         if len(store) == 0:
             raise SrhmError(f"{self.store} holds no finished run")

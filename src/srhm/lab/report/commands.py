@@ -33,7 +33,7 @@ def train_command(spec: RunSpec) -> str | None:
 
 
 def pstar_command(
-    spec: RunSpec, seeds: int, fix: tuple[str, ...] = (), start: float | None = None
+    spec: RunSpec, seeds: int, fix: tuple[str, ...] = (), start: float | int | None = None
 ) -> str | None:
     """Return the `srhm pstar` that measures P* of a network on a model, or None if its options cannot say it.
 
@@ -109,9 +109,7 @@ def _network(spec: RunSpec) -> dict[str, Any]:
         name: getattr(spec, name)
         for name in ("bias", "init", "variant", "encoding", "P_test", "record", "probe")
     }
-    content |= {
-        name: "".join(map(str, getattr(spec, name))) for name in ("shared_layers", "frozen_layers")
-    }
+    content |= {name: "".join(map(str, getattr(spec, name))) for name in ("shared_layers", "frozen_layers")}
     return {"width": spec.width} | _differing(content, usual)
 
 
@@ -140,7 +138,9 @@ def _line(command: str, options: Mapping[str, Any]) -> str:
         words.append("--" + name.replace("_", "-"))
         if name in ("record", "probe"):  # flags
             continue
-        words.append(value if isinstance(value, str) else json.dumps(value) if _is_plain(value) else str(value))
+        words.append(
+            value if isinstance(value, str) else json.dumps(value) if _is_plain(value) else str(value)
+        )
     return shlex.join(words)
 
 

@@ -19,7 +19,9 @@ from .settings import Studied, studied
 _DIGITS = 6
 """Significant digits of the numbers on the page."""
 
-_DRAWN = re.compile(r"error|best_test_error|train_loss|epochs|(S|D|probe|probe_rule|probe_placement|ari)_\d\d")
+_DRAWN = re.compile(
+    r"error|best_test_error|train_loss|epochs|(S|D|probe|probe_rule|probe_placement|ari)_\d\d"
+)
 """What may be drawn over P."""
 
 
@@ -81,6 +83,7 @@ def _setting(one: Studied, place: dict[str, int], metrics: Sequence[str]) -> dic
     spec, params = one.spec, one.spec.params
     prediction = None if spec.net in COMMON else predict(spec.net, params)
     paper = None if one.changes else published(spec.net, params)
+    exponents = predicted_exponents(spec.net, params)
     start = round(one.expected) if prediction is None else None
     command = None if one.fix is None else pstar_command(spec, len(one.seeds), one.fix, start)
     return {
@@ -97,7 +100,7 @@ def _setting(one: Studied, place: dict[str, int], metrics: Sequence[str]) -> dic
         "prediction": None if prediction is None else {
             "value": _number(prediction.value), "formula": prediction.formula, "source": prediction.source,
         },
-        "exponents": predicted_exponents(spec.net, params),
+        "exponents": None if exponents is None else list(exponents),
         "published": None if paper is None or not paper.valid else {
             "P_star": paper.P_star, "low": paper.low, "high": paper.high, "figure": paper.figure,
         },
@@ -116,7 +119,7 @@ def _complexity(found: SampleComplexity | None) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-def _medians(one: Studied, metrics: Sequence[str]) -> dict[str, list[list[float | None]]]:
+def _medians(one: Studied, metrics: Sequence[str]) -> dict[str, list[list[float | int | None]]]:
     """Return P and the median over seeds of every metric, for lines."""
     runs = [(seed, run) for seed, of_seed in enumerate(one.runs) for run in of_seed]
     curve = Curve(
@@ -155,7 +158,7 @@ def _environment(run: Run) -> tuple[str, tuple[tuple[str, str], ...]]:
     return run.device, tuple(sorted(run.versions.items()))
 
 
-def _number(value: float | None) -> float | int | None:
+def _number(value: float | int | None) -> float | int | None:
     """Round a number for the page; None for what JSON has no number for."""
     if value is None or not math.isfinite(value):
         return None

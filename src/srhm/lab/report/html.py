@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
@@ -54,7 +54,9 @@ def report_html(content: Mapping[str, Any]) -> str:
     MissingExtraError
         If Plotly is not installed (extra ``report``).
     """
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     environment.filters |= {"quantity": _quantity, "sensitivity": _sensitivity}
     template = environment.from_string(_part("report.html.jinja"))
     scripts = [plotting_library(), "\n".join(_part(name) for name in _SCRIPTS)]
@@ -62,8 +64,7 @@ def report_html(content: Mapping[str, Any]) -> str:
         content=content,
         data=_data({**content, "palettes": palettes()}),
         scripts=scripts,
-        policy="default-src 'none'; base-uri 'none'; form-action 'none'; img-src data: blob:; style-src 'unsafe-inline'; script-src "
-        + " ".join(f"'sha256-{_digest(script)}'" for script in scripts),
+        policy=_policy(scripts),
         style=_part("report.css"),
         nets=sorted({one["net"].upper() for one in content["settings"]}),
     )
@@ -87,6 +88,15 @@ def _data(content: Mapping[str, Any]) -> str:
     """Return JSON that cannot end the script element in which it stands, nor open a comment there."""
     text = json.dumps(content, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _policy(scripts: Sequence[str]) -> str:
+    """Return what the page allows itself: its own scripts, styles, and the pictures that it makes."""
+    digests = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
+    return (
+        "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data: blob:; "
+        f"style-src 'unsafe-inline'; script-src {digests}"
+    )
 
 
 def _digest(script: str) -> str:

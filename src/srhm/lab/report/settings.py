@@ -36,7 +36,9 @@ class Studied:
     @property
     def label(self) -> str:
         """Network, model, width, and what else is not usual."""
-        return ", ".join([name(self.spec), f"width {self.spec.width}", *([self.changes] if self.changes else [])])
+        return ", ".join(
+            [name(self.spec), f"width {self.spec.width}", *([self.changes] if self.changes else [])]
+        )
 
     @property
     def changes(self) -> str:

@@ -127,7 +127,9 @@ def read_off(
     for within in (_CLOSED, _NEAR):
         crossings = []
         for runs in replicates:
-            search = Search(start, thresholds={quantity: threshold}, smallest=least, largest=most, within=within)
+            search = Search(
+                start, thresholds={quantity: threshold}, smallest=least, largest=most, within=within
+            )
             for run in runs:
                 search.tell(run.spec.P, {quantity: run.metrics.get(quantity)})
             crossings.append(search.crossing(quantity))
