@@ -28,7 +28,7 @@ help: ## list the targets
 TESTER ?= $(BIN)/python
 
 # What the tests need beside the package: every database, executor and format that it speaks to.
-TESTED := $(addprefix $(VENV)/has-,lab postgres table ray torch sklearn test)
+TESTED := $(addprefix $(VENV)/has-,lab report postgres table ray torch sklearn test)
 
 setup: $(TESTED) $(VENV)/has-lint $(VENV)/has-docs ## install what lint, docs and test need
 

@@ -148,7 +148,7 @@ NUMBERS = st.fixed_dictionaries(
 )
 TRAINING = some(
     batch_per_class=st.integers(1, 9),
-    momentum=st.sampled_from([0, 0.5]),
+    momentum=st.sampled_from([0.0, 0.5]),
     learning_rate=st.floats(1e-6, 10.0),
     stop_loss=st.sampled_from([0.01, 0.02, 1e-5]),
     stop_every=st.integers(1, 10),
@@ -225,7 +225,8 @@ def test_a_command_says_what_is_run_and_no_more():
 def test_a_run_that_no_option_says_has_a_program(monkeypatch):
     look = replace(SPEC, protocol=Protocol(look_every=7))
     seeds = replace(SPEC, seeds=Seeds(1, 2, 3, 4))
-    for spec in (look, seeds):
+    whole = replace(SPEC, protocol=Protocol(momentum=0))
+    for spec in (look, seeds, whole):
         assert train_command(spec) is None
         python, flag, program = shlex.split(python_command(spec))
         assert (python, flag) == ("python", "-c")

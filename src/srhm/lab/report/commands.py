@@ -123,7 +123,8 @@ def _training(spec: RunSpec, published: bool) -> dict[str, Any] | None:
         "sensitivity_inputs": base.sensitivity_inputs or 1000,
     }
     differing = _differing(spec.to_dict()["protocol"], usual)
-    if not set(differing) <= set(asdict(Network())):
+    # An integer momentum, from a file of runs, gives the run another identity than the number that options give.
+    if not set(differing) <= set(asdict(Network())) or isinstance(spec.protocol.momentum, int):
         return None
     return ({"protocol": "published"} if published else {}) | differing
 

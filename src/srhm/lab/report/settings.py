@@ -101,11 +101,11 @@ def _of_kind(runs: list[Run]) -> list[Studied]:
     if zero and not any(fix is not None for fix in sets):
         sets[()] = []
     spec = runs[0].spec.at(runs[0].spec.params.n_c, Seeds())
-    return [
-        Studied(spec, fix, ordered, [by_seeds[one] for one in ordered])
-        for fix, own in sets.items()
-        if (ordered := sorted([*([Seeds()] if zero and fix is not None else []), *own], key=_numbers))
-    ]
+    found = []
+    for fix, own in sets.items():
+        seeds = sorted([Seeds(), *own] if zero and fix is not None else own, key=_numbers)
+        found.append(Studied(spec, fix, seeds, [by_seeds[one] for one in seeds]))
+    return found
 
 
 def _shared(seeds: Seeds) -> tuple[str, ...] | None:
