@@ -359,7 +359,8 @@ class Document(HTMLParser):
         assert not self.open
 
     def handle_starttag(self, tag, attrs):
-        one = {"tag": tag, "attributes": dict(attrs), "text": ""}
+        inside = [one["tag"] for one in self.open]
+        one = {"tag": tag, "attributes": dict(attrs), "text": "", "inside": inside}
         self.elements.append(one)
         if tag not in ("meta", "input", "br", "img"):
             self.open.append(one)
@@ -449,6 +450,9 @@ def test_controls_have_names_and_the_scripts_find_their_elements():
     labels = [one["text"].strip() for one in document.all("label")]
     assert len(labels) == len(document.all("select")) + len(document.all("input")) and all(labels)
     assert all(one["text"].strip() for one in document.all("button"))
+    # A browser does not open what a summary folds when a control inside it, an output too, is clicked.
+    folded = [one for one in document.elements if "summary" in one["inside"]]
+    assert folded and {one["tag"] for one in folded} <= {"span"}
 
 
 # Colours

@@ -102,8 +102,8 @@ function update() {
 
 let pending = 0;
 function soon(action) {
-  cancelAnimationFrame(pending);
-  pending = requestAnimationFrame(action);
+  clearTimeout(pending);
+  pending = setTimeout(action, 100); // milliseconds
 }
 
 function setTheme(name) {

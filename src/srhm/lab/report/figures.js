@@ -1,6 +1,6 @@
 // The figures, drawn by Plotly from the settings and runs that the filter leaves.
 
-const MOST = 12; // settings of one figure, unless all are asked for
+const MOST = 12, ALL = 60; // settings of one figure, and those of one for which many are asked
 const SYMBOLS = ["circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x", "pentagon", "hexagon"];
 const DASHES = ["solid", "dash", "dot", "dashdot"];
 const CONFIG = {
@@ -162,7 +162,7 @@ function levels(settings, quantity) {
 function drawCurves() {
   const quantity = $("curves-quantity").value;
   const having = chosen.settings.map((place) => DATA.settings[place]).filter((one) => one.medians[quantity]);
-  const drawn = $("curves-all").checked ? having : having.slice(0, MOST);
+  const drawn = having.slice(0, $("curves-all").checked ? ALL : MOST);
   const traces = curves(drawn, quantity, () => 1), name = words(quantity);
   const y = $("curves-scale").value === "log" ? logAxis(name, reached(traces, "y"), "y") : axis(name, { rangemode: "tozero" });
   const figure = layout({ xaxis: logAxis("P, training points", reached(traces, "x")), yaxis: y, shapes: levels(drawn, quantity) });
@@ -171,7 +171,7 @@ function drawCurves() {
 }
 
 function note(drawn, having) {
-  const some = drawn.length < having.length ? ` The first ${drawn.length} of ${having.length} settings are drawn: filter, or draw all.` : "";
+  const some = drawn.length < having.length ? ` The first ${drawn.length} of ${having.length} settings are drawn: filter, or draw more.` : "";
   return (drawn.length ? "A mark is a run, a line the median over seeds, a star P*, dashed its threshold." : "No setting is left.") + some;
 }
 
@@ -205,7 +205,7 @@ function drawCollapse() {
   const scale = (one) => (one.s0 + 1) ** a * one.m ** b * one.n_c ** c;
   const having = chosen.settings.map((place) => DATA.settings[place])
     .filter((one) => family(one) === $("family").value && one.medians[quantity] && !($("usual").checked && one.changes));
-  const drawn = $("curves-all").checked ? having : having.slice(0, MOST * 2);
+  const drawn = having.slice(0, $("curves-all").checked ? ALL : 2 * MOST);
   const title = `P / [(s₀+1)<sup>${a.toFixed(2)}</sup> m<sup>${b.toFixed(2)}</sup> n<sub>c</sub><sup>${c.toFixed(2)}</sup>]`;
   const traces = curves(drawn, quantity, scale, false);
   const figure = layout({ xaxis: logAxis(title, reached(traces, "x")), yaxis: axis(words(quantity), { rangemode: "tozero" }), shapes: levels(drawn, quantity) });

@@ -47,6 +47,14 @@ function heat(letter, one, runs) {
   };
 }
 
+// The numbers in the cells, black or white, whichever reads better on Cividis.
+function written(map, which) {
+  return map.z.flatMap((row, k) => row.map((value, place) => ({
+    text: value === null ? "" : value.toFixed(2), x: map.levels[place], y: map.layers[k], xref: `x${which}`, yref: `y${which}`,
+    showarrow: false, font: { color: value > 0.5 ? "#000000" : "#ffffff", size: 14 },
+  })));
+}
+
 function drawHeat() {
   const empty = $("heat-setting").options.length === 0;
   $("heat-runs").hidden = empty;
@@ -70,9 +78,10 @@ function drawHeat() {
     figure[`xaxis${which}`] = axis("", { domain: stacked || maps.length === 1 ? [0, 1] : part, anchor: `y${which}`, showgrid: false, fixedrange: true });
     figure[`yaxis${which}`] = axis("", { domain: from, anchor: `x${which}`, showgrid: false, fixedrange: true });
     figure.annotations.push({ text: MAPS[map.letter], showarrow: false, xref: `x${which} domain`, yref: `y${which} domain`, x: 0, y: 1, yanchor: "bottom", yshift: 4 });
+    figure.annotations.push(...written(map, which));
     return {
       type: "heatmap", x: map.levels, y: map.layers, z: map.z, xaxis: `x${which}`, yaxis: `y${which}`, zmin: 0, zmax: 1, colorscale: "Cividis",
-      xgap: 2, ygap: 2, texttemplate: "%{z:.2f}", showscale: place === 0, colorbar: { thickness: 12, outlinewidth: 0, x: 1.02 },
+      xgap: 2, ygap: 2, showscale: place === 0, colorbar: { thickness: 12, outlinewidth: 0, x: 1.02 },
       customdata: map.z.map((row) => row.map(() => settingAddress(one, P))), hovertemplate: `${map.letter}, %{y}, %{x}: %{z:.3f}<extra></extra>`,
     };
   });
