@@ -28,7 +28,7 @@ help: ## list the targets
 TESTER ?= $(BIN)/python
 
 # What the tests need beside the package: every database, executor and format that it speaks to.
-TESTED := $(addprefix $(VENV)/has-,lab explore postgres table ray torch sklearn test) $(VENV)/browser
+TESTED := $(addprefix $(VENV)/has-,lab explore report postgres table ray torch sklearn test) $(VENV)/browser
 
 setup: $(TESTED) $(VENV)/has-lint $(VENV)/has-docs ## install what lint, docs and test need
 

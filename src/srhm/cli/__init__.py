@@ -18,6 +18,7 @@ from .grids import Cancel, Export, Merge, RunGrid, Status
 from .measure import Demo, Pstar, Train
 from .open_question import OpenQuestion
 from .paper import Figure, Reproduce
+from .report import Report
 from .theory import Theory
 
 _DESCRIPTION = """The Sparse Random Hierarchy Model: data, networks, and how many training points they need.
@@ -42,6 +43,7 @@ Command = (
     | Annotated[Cancel, tyro.conf.subcommand("cancel")]
     | Annotated[Merge, tyro.conf.subcommand("merge")]
     | Annotated[Export, tyro.conf.subcommand("export")]
+    | Annotated[Report, tyro.conf.subcommand("report")]
 )
 
 

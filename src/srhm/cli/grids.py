@@ -114,7 +114,7 @@ class RunGrid:
         print_result(json.dumps(content) if self.json else "\n".join(lines))
 
 
-def _existing(place: str) -> Store:
+def existing_store(place: str) -> Store:
     """Open a store that is to be read: a mistyped name is no empty store."""
     store = Store(place)
     if not store.exists():
@@ -139,7 +139,7 @@ class Status:
 
     def run(self) -> None:
         """Print."""
-        stores = [_existing(place) for place in self.stores]
+        stores = [existing_store(place) for place in self.stores]
         if self.watch:
             watch_status(lambda: status_content(stores))
         content = status_content(stores, failures=self.failures)
@@ -159,7 +159,7 @@ class Cancel:
 
     def run(self) -> None:
         """Ask and wait."""
-        stores = [_existing(place) for place in self.stores]
+        stores = [existing_store(place) for place in self.stores]
         asked = sum(store.ask_cancel() for store in stores)
         deadline = time.monotonic() + self.wait
         left = asked
@@ -189,7 +189,7 @@ class Merge:
         if not self.stores:
             raise ArgumentError("stores", "", "names no store", "Write srhm merge INTO STORE ...")
         archives = [Path(place) for place in self.stores if place.endswith(ARCHIVE_SUFFIX)]
-        sources = [_existing(place) for place in self.stores if not place.endswith(ARCHIVE_SUFFIX)]
+        sources = [existing_store(place) for place in self.stores if not place.endswith(ARCHIVE_SUFFIX)]
         # All archives are read before anything is written: a torn one leaves the store as it was.
         archived = [run for path in archives for run in read_archive(path)]
         target = Store(self.into)
@@ -225,7 +225,7 @@ class Export:
                 f"ends in neither .parquet nor .csv nor {ARCHIVE_SUFFIX}",
                 "Name such a file",
             )
-        store = _existing(self.store)
+        store = existing_store(self.store)
         if len(store) == 0:
             raise SrhmError(f"{self.store} holds no finished run")
         try:

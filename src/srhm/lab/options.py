@@ -35,8 +35,13 @@ class Model:
         check_integer("v", self.v, least=2)
         check_integer("s", self.s, least=2, most=62)
         n_c = self.v if self.n_c is None else self.n_c
-        m = max(1, self.v**self.s // max(self.v, n_c)) if self.m is None else self.m
+        m = most_synonyms(self.v, n_c, self.s) if self.m is None else self.m
         return Params(n_c, self.v, m, self.s, self.s0, self.L, self.sparsity)
+
+
+def most_synonyms(v: int, n_c: int, s: int) -> int:
+    """Return the most synonyms that a feature can have: each of the v^s tuples belongs to one feature or class."""
+    return max(1, v**s // max(v, n_c))
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What a store knows of a setting: its runs by replicate, and P*, P*_S and P*_D read off them."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ...complexity import SampleComplexity, Search, combine
@@ -23,7 +23,7 @@ class Shelf:
         self._runs: dict[str, list[Run]] = defaultdict(list)
         self.count = 0
         for run in runs:
-            self._runs[_kind(run.spec)].append(run)
+            self._runs[kind_of(run.spec)].append(run)
             self.count += 1
 
     @classmethod
@@ -35,7 +35,7 @@ class Shelf:
         """Return the runs of each replicate of a specification, at any P, in order of P."""
         found: list[list[Run]] = [[] for _ in range(count)]
         numbers = {Seeds.replicate(number): number for number in range(count)}
-        for run in self._runs.get(_kind(spec), ()):
+        for run in self._runs.get(kind_of(spec), ()):
             if run.spec.seeds in numbers:
                 found[numbers[run.spec.seeds]].append(run)
         return [sorted(runs, key=lambda run: run.spec.P) for runs in found]
@@ -56,7 +56,8 @@ class Shelf:
         return found
 
 
-def _kind(spec: RunSpec) -> str:
+def kind_of(spec: RunSpec) -> str:
+    """Return the hash of what is run, up to P and seeds."""
     return spec.at(spec.params.n_c, Seeds()).hash
 
 
@@ -99,20 +100,40 @@ class Measured:
         name = next((one for one in limits if one == quantity or one.startswith(f"{quantity}_")), None)
         if name is None or not any(self.runs):
             return None
-        for within in (_CLOSED, _NEAR):
-            found = self._combined(name, limits[name], within)
-            if found.status != "open":
-                return found
-        return None
+        return read_off(self.spec, self.runs, name, limits[name], self.setting.expected)
 
-    def _combined(self, name: str, threshold: float, within: float) -> SampleComplexity:
-        assert self.spec.P_test is not None  # filled in by RunSpec
-        least, most = self.spec.params.n_c, largest_P(self.spec.params, self.spec.protocol, self.spec.P_test)
-        start = min(max(self.setting.expected, least), most)
+
+def read_off(
+    spec: RunSpec, replicates: Sequence[Sequence[Run]], quantity: str, threshold: float, expected: float
+) -> SampleComplexity | None:
+    """Return where a quantity falls to a threshold, read off the runs of replicates; None while they do not tell.
+
+    Parameters
+    ----------
+    spec
+        The runs, up to P and seeds.
+    replicates
+        Those of every replicate.
+    quantity
+        Name of a metric, such as ``"error"`` or ``"S_21"``.
+    threshold
+        Its value that defines P*.
+    expected
+        Where P* is expected, in training points.
+    """
+    assert spec.P_test is not None  # filled in by RunSpec
+    least, most = spec.params.n_c, largest_P(spec.params, spec.protocol, spec.P_test)
+    start = min(max(expected, least), most)
+    for within in (_CLOSED, _NEAR):
         crossings = []
-        for runs in self.runs:
-            search = Search(start, thresholds={name: threshold}, smallest=least, largest=most, within=within)
+        for runs in replicates:
+            search = Search(
+                start, thresholds={quantity: threshold}, smallest=least, largest=most, within=within
+            )
             for run in runs:
-                search.tell(run.spec.P, {name: run.metrics.get(name)})
-            crossings.append(search.crossing(name))
-        return combine(crossings)
+                search.tell(run.spec.P, {quantity: run.metrics.get(quantity)})
+            crossings.append(search.crossing(quantity))
+        found = combine(crossings)
+        if found.status != "open":
+            return found
+    return None

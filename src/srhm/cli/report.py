@@ -1,0 +1,54 @@
+"""The command `srhm report`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+import tyro
+
+from ..errors import ArgumentError, SrhmError
+from ..files import check_folder
+from .grids import existing_store
+from .measure import STORE
+from .printing import print_result
+
+
+@dataclass(frozen=True)
+class Report:
+    """Write one HTML file of all runs of a store, which needs no network: tables, figures, and how to repeat each run.
+
+    It has a table of runs with filters, learning curves, P* against its prediction, curves over P divided by a formula
+    whose exponents can be moved, and sensitivities by layer and level. A point leads to its runs and to the command
+    that repeats them. The same runs make the same file.
+    """
+
+    out: Annotated[Path, tyro.conf.Positional] = Path("report.html")
+    """File to write, ending in .html; one that is there is replaced."""
+    store: str = STORE
+    """File of the finished runs, or URL of a database."""
+    title: str = "Runs of the Sparse Random Hierarchy Model"
+    """Title of the page."""
+
+    interrupted: ClassVar[str] = "Nothing was written."
+
+    def run(self) -> None:
+        """Write."""
+        if self.out.suffix not in (".html", ".htm"):
+            raise ArgumentError(
+                "out", str(self.out), "does not end in .html", "Name a file such as report.html"
+            )
+        store = existing_store(self.store)
+        if len(store) == 0:
+            raise SrhmError(f"{self.store} holds no finished run")
+        try:
+            if self.out.is_dir():
+                raise ArgumentError("out", str(self.out), "is a folder", "Name a file")
+            check_folder(self.out.absolute().parent)
+        except OSError as error:
+            problem = f"cannot be written: {error.strerror}"
+            raise ArgumentError("out", str(self.out), problem, "Name another place") from error
+        from ..lab.report import write_report  # Matplotlib takes a second to import
+
+        count = write_report(self.out, store.runs(), self.title)
+        size = self.out.stat().st_size / 1e6
+        print_result(f"wrote {count:,} runs to {self.out} ({size:.1f} MB)")

@@ -1,0 +1,18 @@
+"""A page of a store: its runs, learning curves, P*, collapse and sensitivities in one HTML file (extra ``report``)."""
+
+from .commands import pstar_command, python_command, train_command
+from .content import content_of, predicted_exponents
+from .html import report_html, write_report
+from .settings import Studied, studied
+
+__all__ = [
+    "Studied",
+    "content_of",
+    "predicted_exponents",
+    "pstar_command",
+    "python_command",
+    "report_html",
+    "studied",
+    "train_command",
+    "write_report",
+]
