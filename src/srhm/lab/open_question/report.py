@@ -97,17 +97,16 @@ def draw_open_question(results: Sequence[ArmResult]) -> Figure:
 
 def _draw_arm(panel: Axes, result: ArmResult, colour: str, marker: str) -> None:
     """Draw P* of one arm with its intervals; open marks at s0 = 0, which no exponent counts."""
-    known = {s0: estimate_of(found) for s0, found in sorted(result.P_star.items())}
-    known = {s0: one for s0, one in known.items() if one.value is not None}
-    x, y = [s0 + 1 for s0 in known], [one.value for one in known.values()]
+    points = [(s0 + 1, estimate_of(found)) for s0, found in sorted(result.P_star.items())]
+    known = [(x, float(one.value), one.interval) for x, one in points if one.value is not None]
     slope = "" if result.half_width is None else f": {_slope(result.exponent)} ± {result.half_width:.2f}"
-    panel.plot(x, y, "-", color=colour, linewidth=1.1, zorder=2)
-    for s0, one in known.items():
-        low, high = one.interval or (None, None)
-        panel.plot([s0 + 1] * 2, [low or one.value, high or one.value], color=colour, linewidth=1.0, zorder=2)
+    panel.plot([x for x, *_ in known], [y for _, y, _ in known], "-", color=colour, linewidth=1.1, zorder=2)
+    for x, y, interval in known:
+        ends = [y if end is None else float(end) for end in interval or (None, None)]
+        panel.plot([x, x], ends, color=colour, linewidth=1.0, zorder=2)
         panel.plot(
-            s0 + 1, one.value, marker, color=colour, markersize=4.5, zorder=3, gid=f"P_star/{result.arm.name}/{s0}",
-            markerfacecolor=colour if s0 else "white",
+            x, y, marker, color=colour, markersize=4.5, zorder=3, gid=f"P_star/{result.arm.name}/{x - 1}",
+            markerfacecolor=colour if x > 1 else "white",
         )  # fmt: skip
     panel.plot([], [], "-", marker=marker, color=colour, markersize=4, label=result.arm.what + slope)
 
