@@ -48,7 +48,7 @@ def points(data) -> set[bytes]:
 
 
 def test_the_list_is_the_published_one():
-    assert NAMES == tuple(RULES)
+    assert tuple(RULES) == NAMES
     for name, beginning in RULES.items():
         assert beginning and srhm.load(name).digests["rules"].startswith(beginning)
 

@@ -154,7 +154,7 @@ def _check_same(named: str, found: dict[str, Any], plan: Plan) -> None:
         )
     for name in wanted | there:
         if wanted.get(name) != there.get(name):
-            problem = f"holds another export: its {name} differs"
+            problem = f"holds another export, with other {name}"
             raise ArgumentError("folder", named, problem, "Name a new folder, or delete this one")
 
 
