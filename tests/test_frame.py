@@ -25,6 +25,8 @@ DIRECT = {
     "encoding": "params",
     "stream": "derivation permutation",
     "dataset": "stream encoding",
+    "catalogue": "dataset",
+    "exports": "dataset",
     "inference": "dataset",
     "migration": "dataset",
     "nets": "encoding randomness",
@@ -44,13 +46,23 @@ DIRECT = {
     "torch": "dataset",
     "interop": "dataset",
     "lab": "__init__ inference training probes clusters complexity exponent rank_correlation theory learners interop",
-    "cli": "lab",
-    "__init__": "dataset inference migration",
+    "cli": "lab exports",
+    "__init__": "dataset catalogue inference migration",
 }
 """What each room (a module or package srhm.ROOM) may import of ours, itself apart; the rooms that those may
 import are allowed too. `__init__` is the front door, `from srhm import ...`."""
 
-DATA_ROOMS = ("params", "grammar", "derivation", "stream", "dataset", "encoding", "inference", "migration")
+DATA_ROOMS = (
+    "params",
+    "grammar",
+    "derivation",
+    "stream",
+    "dataset",
+    "encoding",
+    "inference",
+    "migration",
+    "catalogue",
+)
 GROUND_FLOOR = ("errors", "files", "randomness", "permutation")
 HEAVY = {"jax", "jaxlib", "equinox", "optax", "torch", "tensorflow", "ray", "sqlalchemy", "matplotlib"}
 """What neither the data rooms nor the ground floor import when they are imported themselves."""

@@ -5,6 +5,7 @@ the laboratory are imported by name: ``srhm.nets``, ``srhm.training``, ``srhm.re
 ``srhm.complexity``, ``srhm.lab``.
 """
 
+from .catalogue import Instance, instances, load
 from .dataset import Batch, Dataset, Split, split
 from .derivation import (
     Derivation,
@@ -37,6 +38,7 @@ __all__ = [
     "Derivation",
     "Encoding",
     "Grammar",
+    "Instance",
     "MissingExtraError",
     "Params",
     "Split",
@@ -49,6 +51,8 @@ __all__ = [
     "enumerate_all",
     "exchange_synonyms",
     "expand",
+    "instances",
+    "load",
     "parse",
     "placement_of",
     "rank",

@@ -220,25 +220,40 @@ def split(grammar: Grammar, P: int, P_test: int, seed: int = 0, *, repeats: bool
     >>> len(sets.train), len(sets.test), sets.rule, sets.repeat_bound
     (200, 56, 'permutation', 0.0)
     """
+    train, test, bound = split_streams(grammar, P, P_test, seed, repeats=repeats)
+    return Split(Dataset.draw(train, P), Dataset.draw(test, P_test), train.rule, bound)
+
+
+def split_streams(
+    grammar: Grammar, P: int, P_test: int, seed: int = 0, *, repeats: bool = False
+) -> tuple[Stream, Stream, float]:
+    """Return the streams whose first P and first P_test samples :func:`split` draws, and its bound on repeats.
+
+    Parameters
+    ----------
+    grammar, P, P_test, seed, repeats
+        As for :func:`split`.
+
+    Raises
+    ------
+    ArgumentError
+        As for :func:`split`.
+    """
     P = check_integer("P", P, least=1, most=2**31 - 1)
     P_test = check_integer("P_test", P_test, least=1, most=2**31 - 1)
     P_max = grammar.params.P_max
     if repeats or P_max > PERMUTATION_LIMIT:
         train = Stream(grammar, seed, "independent")
-        test = replace(train, role="test")
-        bound = min(1.0, (P + P_test) ** 2 / (2 * P_max))
-    else:
-        if P + P_test > P_max:
-            raise ArgumentError(
-                "P",
-                P,
-                f"and P_test = {P_test} exceed the P_max = {P_max} distinct data",
-                f"Use P + P_test <= {P_max}, or repeats=True for draws with repeats",
-            )
-        train = Stream(grammar, seed, "permutation")
-        test = replace(train, backward=True)
-        bound = 0.0
-    return Split(Dataset.draw(train, P), Dataset.draw(test, P_test), train.rule, bound)
+        return train, replace(train, role="test"), min(1.0, (P + P_test) ** 2 / (2 * P_max))
+    if P + P_test > P_max:
+        raise ArgumentError(
+            "P",
+            P,
+            f"and P_test = {P_test} exceed the P_max = {P_max} distinct data",
+            f"Use P + P_test <= {P_max}, or repeats=True for draws with repeats",
+        )
+    train = Stream(grammar, seed, "permutation")
+    return train, replace(train, backward=True), 0.0
 
 
 def _compact(stream: Stream, origin: Origin, count: int, xp: Any) -> tuple[Any, Any, Any]:

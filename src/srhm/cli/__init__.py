@@ -14,6 +14,7 @@ from ..errors import ArgumentError, SrhmError
 from ..lab.executors import compute_on_one_thread, keep_compiled_programs
 from .data import Sample
 from .explore import Explore
+from .exports import ExportData
 from .grids import Cancel, Export, Merge, RunGrid, Status
 from .measure import Demo, Pstar, Train
 from .open_question import OpenQuestion
@@ -31,6 +32,7 @@ folder.
 Command = (
     Annotated[Demo, tyro.conf.subcommand("demo")]
     | Annotated[Sample, tyro.conf.subcommand("sample")]
+    | Annotated[ExportData, tyro.conf.subcommand("export-data")]
     | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Pstar, tyro.conf.subcommand("pstar")]
     | Annotated[Theory, tyro.conf.subcommand("theory")]

@@ -1,0 +1,93 @@
+"""The command `srhm export-data`."""
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+import tyro
+
+from ..catalogue import load
+from ..dataset import split_streams
+from ..encoding import Encoding
+from ..errors import ArgumentError, check_integer
+from ..exports import MANIFEST, Format, Part, export
+from ..grammar import Grammar
+from ..lab.options import Model
+from ..lab.runs import default_test_points
+from .printing import print_result
+
+
+@dataclass(frozen=True)
+class ExportData:
+    """Write data for other programs: Parquet, NumPy or a Hugging Face folder, with all hidden variables.
+
+    The folder gets a training and a test set, in shards, the production rules, and a manifest that says how the same
+    data are drawn again. Cut short, the same command goes on where it was.
+    """
+
+    folder: tyro.conf.Positional[Path]
+    """A new or empty folder, or that of the same export."""
+    model: Annotated[Model, tyro.conf.arg(name="")] = field(default_factory=Model)
+    instance: str | None = None
+    """A named instance, such as srhm-L2-v10-s02-A, in place of a model; its test set is fixed."""
+    format: Format = "parquet"
+    """parquet; numpy: a .npy file for each column; hugging_face: Parquet with a dataset card."""
+    P: int = 10_000
+    """Training points."""
+    P_test: int | None = None
+    """Test points; min(10000, P_max/5) unless given."""
+    seed: int = 0
+    """Seed of rules and data; of an instance, its training set, 0 to 7."""
+    repeats: bool = False
+    """Draw points with repeats, within and across training and test set."""
+    encoding: Encoding | None = None
+    """Also write dense inputs: whitened, onehot, onehot_blank or integer."""
+    shard_size: int | None = None
+    """Samples of a shard; about 256 MiB before compression unless given."""
+
+    interrupted: ClassVar[str] = "Finished shards are kept. The same command goes on from there."
+
+    def run(self) -> None:
+        """Write."""
+        parts = self._of_model() if self.instance is None else self._of_instance(self.instance)
+        manifest = export(
+            self.folder,
+            parts,
+            self.format,
+            encoding=self.encoding,
+            shard_size=self.shard_size,
+            progress=_report if sys.stderr.isatty() else None,
+        )
+        size = sum(one["bytes"] for one in manifest["files"].values())
+        counts = ", ".join(f"{part.count:,} {name}" for name, part in parts.items())
+        print_result(f"wrote {counts} data to {self.folder}: {len(manifest['files'])} files, {size:,} bytes")
+        print_result(f"how they were drawn: {self.folder / MANIFEST}")
+
+    def _of_model(self) -> dict[str, Part]:
+        params = self.model.params()
+        P_test = default_test_points(params) if self.P_test is None else self.P_test
+        grammar = Grammar(params, self.seed)
+        train, test, _ = split_streams(grammar, self.P, P_test, self.seed, repeats=self.repeats)
+        return {"train": Part(train, self.P), "test": Part(test, P_test)}
+
+    def _of_instance(self, name: str) -> dict[str, Part]:
+        try:
+            task = load(name)
+        except ArgumentError as error:
+            raise error.renamed({"name": "instance"}) from None
+        for option, given in (
+            ("model", self.model != Model()),
+            ("P_test", self.P_test is not None),
+            ("repeats", self.repeats),
+        ):
+            if given:
+                fix = f"Leave out {'the numbers of a model' if option == 'model' else option}, or --instance"
+                raise ArgumentError(option, getattr(self, option), f"is fixed by the instance {name}", fix)
+        start = task.first(self.seed)
+        check_integer("P", self.P, least=1, most=task.pool - start)
+        return {"train": Part(task.stream, self.P, start), "test": Part(task.test_stream, task.P_test)}
+
+
+def _report(done: int, total: int) -> None:
+    print(f"{done:,} of {total:,} data", file=sys.stderr, flush=True)

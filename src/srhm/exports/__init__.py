@@ -1,0 +1,11 @@
+"""Samples as files for other programs: Parquet, NumPy, and a folder for Hugging Face `datasets`.
+
+An export is written in shards, a chunk of samples at a time: its memory does not depend on how many there are. Shards
+appear whole, and one that was finished is never written again, so that an export that was cut goes on where it was.
+"""
+
+from .columns import Column, columns
+from .plan import FORMATS, Format, Part
+from .run import MANIFEST, RULES, export
+
+__all__ = ["FORMATS", "MANIFEST", "RULES", "Column", "Format", "Part", "columns", "export"]

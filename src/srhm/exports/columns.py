@@ -1,0 +1,126 @@
+"""The columns of an export: a sample with everything behind it."""
+
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from ..dataset import smallest_unsigned
+from ..derivation import expand
+from ..encoding import Encoding, channels, encode
+from ..params import Params
+from ..stream import Stream
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column.
+
+    Attributes
+    ----------
+    name
+        Its name.
+    dtype
+        The type of its numbers, as NumPy names it.
+    shape
+        The shape of one sample's value, () for a single number.
+    meaning
+        What it holds.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    meaning: str
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of one sample's value."""
+        return prod(self.shape) * np.dtype(self.dtype).itemsize
+
+
+def columns(params: Params, encoding: Encoding | None = None) -> tuple[Column, ...]:
+    """Return the columns that an export of a model has.
+
+    Parameters
+    ----------
+    params
+        The numbers of the model.
+    encoding
+        That of the dense inputs; there are none unless given.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such encoding.
+
+    Examples
+    --------
+    >>> [one.name for one in columns(Params(n_c=6, v=6, m=6, s=2, s0=1, L=1), "onehot")]
+    ['sample', 'label', 'features_1', 'positions_1', 'rules_1', 'placements_1', 'inputs']
+    """
+    found = [
+        Column("sample", "uint64", (), "number of the sample in its stream"),
+        Column("label", _type(params.n_c), (), "class"),
+    ]
+    for level in range(1, params.L + 1):
+        nodes = params.nodes_at(level)
+        length = params.patch ** (params.L - level + 1)
+        where = f"level {level}" + (" (the input)" if level == 1 else "")
+        parents = "the class" if level == params.L else f"each feature of level {level + 1}"
+        of_parents = f"of {parents}, for its features of level {level}"
+        found += [
+            Column(
+                f"features_{level}", _type(params.v), (nodes * params.s,), f"informative features of {where}"
+            ),
+            Column(
+                f"positions_{level}",
+                _type(length),
+                (nodes * params.s,),
+                f"their positions among the {length} of {where}, increasing",
+            ),
+            Column(
+                f"rules_{level}", _type(params.m), (nodes,), f"which of the m = {params.m} rules {of_parents}"
+            ),
+            Column(
+                f"placements_{level}",
+                _type(params.placements),
+                (nodes,),
+                f"which of the {params.placements} placements {of_parents}",
+            ),
+        ]
+    if encoding is not None:
+        integer = encoding == "integer"
+        shape = (params.d,) if integer else (params.d, channels(params, encoding))
+        meaning = f"dense input, encoding {encoding!r}, {'[position]' if integer else '[position, channel]'}"
+        found.append(Column("inputs", "int32" if integer else "float32", shape, meaning))
+    return tuple(found)
+
+
+def values(stream: Stream, start: int, count: int, encoding: Encoding | None = None) -> dict[str, np.ndarray]:
+    """Return the columns of samples `start` to `start + count - 1` of a stream, by name, [sample, ...].
+
+    Raises
+    ------
+    ArgumentError
+        If a sample lies outside the stream, or there is no such encoding.
+    """
+    params = stream.params
+    derivation = stream.take(start, count)
+    tree = expand(stream.grammar, derivation)
+    found = {"sample": np.arange(count, dtype=np.uint64) + np.uint64(start), "label": derivation.label}
+    for level in range(1, params.L + 1):
+        found[f"features_{level}"] = tree.features[level - 1]
+        found[f"positions_{level}"] = tree.positions[level - 1]
+        found[f"rules_{level}"] = derivation.rules[level - 1]
+        found[f"placements_{level}"] = derivation.placements[level - 1]
+    if encoding is not None:
+        found["inputs"] = encode(params, tree.features[0], tree.positions[0], encoding)
+    return {
+        one.name: np.ascontiguousarray(found[one.name], dtype=one.dtype) for one in columns(params, encoding)
+    }
+
+
+def _type(count: int) -> str:
+    """The name of the smallest type for 0 to count - 1."""
+    return np.dtype(smallest_unsigned(count)).name

@@ -1,0 +1,136 @@
+"""An export as a folder that Hugging Face `datasets` loads: Parquet shards and a dataset card.
+
+Layout and card follow https://huggingface.co/docs/hub/datasets-file-names-and-splits and
+https://huggingface.co/docs/hub/datasets-cards; nothing of Hugging Face needs to be installed.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from ..files import write_atomically
+from . import parquet
+from .columns import Column
+from .plan import Plan, Shard
+
+CARD = "README.md"
+"""The file of the dataset card."""
+
+_DATA = "data"
+_SIZES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B", "1B<n<10B")
+
+check = parquet.check
+
+
+def names(plan: Plan, shard: Shard) -> Iterator[str]:
+    """Yield the files of a shard."""
+    for name in parquet.names(plan, shard):
+        yield f"{_DATA}/{name}"
+
+
+def write(folder: Path, plan: Plan, shard: Shard, chunks: Iterable[dict[str, np.ndarray]]) -> None:
+    """Write a shard, a chunk at a time."""
+    parquet.write(folder / _DATA, plan, shard, chunks)
+
+
+def finish(folder: Path, plan: Plan) -> Iterator[str]:
+    """Write the card, and yield its file."""
+    write_atomically(folder / CARD, card(plan).encode())
+    yield CARD
+
+
+def card(plan: Plan) -> str:
+    """Return the dataset card: a header that `datasets` reads, and what there is to know."""
+    params = plan.grammar.params
+    title = f"Sparse Random Hierarchy Model, L = {params.L}, v = {params.v}, s = {params.s}, s0 = {params.s0}"
+    title += f", sparsity {params.sparsity}"
+    lines = ["---", *_header(plan, title), "---", "", f"# {title}", "", _INTRODUCTION, "", *_model(plan), ""]
+    lines += ["## Columns", "", "| column | type | shape | |", "| --- | --- | --- | --- |"]
+    for one in plan.columns:
+        shape = " × ".join(map(str, one.shape)) or "one number"
+        lines.append(f"| `{one.name}` | {one.dtype} | {shape} | {one.meaning} |")
+    return "\n".join([*lines, "", _END, ""])
+
+
+def _header(plan: Plan, title: str) -> Iterator[str]:
+    total = sum(part.count for part in plan.parts.values())
+    yield f"pretty_name: {json.dumps(title)}"
+    yield from ("tags:", "- synthetic", "- random-hierarchy-model")
+    size = _SIZES[min(max(0, len(str(total)) - 3), len(_SIZES) - 1)]
+    yield from ("size_categories:", f"- {size}")
+    yield from ("configs:", "- config_name: default", "  data_files:")
+    for name in plan.parts:
+        yield from (f"  - split: {name}", f"    path: {_DATA}/{name}-*")
+    yield from ("dataset_info:", "  features:")
+    for one in plan.columns:
+        yield from (f"  {line}" for line in _feature(plan, one))
+    yield "  splits:"
+    for name, part in plan.parts.items():
+        yield from (f"  - name: {name}", f"    num_bytes: {part.count * plan.row_bytes}")
+        yield f"    num_examples: {part.count}"
+    yield f"  dataset_size: {total * plan.row_bytes}"
+
+
+def _feature(plan: Plan, column: Column) -> Iterator[str]:
+    """The type of a column, as the card writes it: fixed-size lists are sequences with a length."""
+    yield f"- name: {column.name}"
+    if column.name == "label":
+        yield from ("  dtype:", "    class_label:", "      names:")
+        yield from (f"        '{label}': '{label}'" for label in range(plan.grammar.params.n_c))
+        return
+    if not column.shape:
+        yield f"  dtype: {column.dtype}"
+        return
+    yield from (f"  {line}" for line in _sequence(column.dtype, column.shape))
+
+
+def _sequence(dtype: str, shape: tuple[int, ...]) -> Iterator[str]:
+    """A sequence with a length, of numbers or of sequences; `datasets` tells types by the first key, so it leads."""
+    if len(shape) == 1:
+        yield f"sequence: {dtype}"
+    else:
+        yield "sequence:"
+        yield from (f"  {line}" for line in _sequence(dtype, shape[1:]))
+    yield f"length: {shape[0]}"
+
+
+def _model(plan: Plan) -> Iterator[str]:
+    params = plan.grammar.params
+    yield "## Model"
+    yield ""
+    yield from ("| | |", "| --- | --- |")
+    yield f"| classes n_c, features v, synonyms m | {params.n_c}, {params.v}, {params.m} |"
+    yield f"| informative children s, blanks s0 beside each | {params.s}, {params.s0} |"
+    yield f"| levels L, sparsity | {params.L}, {params.sparsity} |"
+    yield f"| input positions d, informative ones s^L | {params.d}, {params.num_leaves} |"
+    yield f"| distinct data P_max | {params.P_max:,} |"
+    yield f"| seed of the rules | {plan.grammar.seed} |"
+    yield f"| digest of numbers and rules | `{plan.grammar.digest}` |"
+    yield ""
+    yield "| split | samples | first | seed | drawn |"
+    yield "| --- | --- | --- | --- | --- |"
+    for name, part in plan.parts.items():
+        stream = part.stream
+        how = "without repeats" if stream.rule == "permutation" else "independently"
+        how += ", from the end of the order" if stream.backward else ""
+        yield f"| {name} | {part.count:,} | {part.start:,} | {stream.seed} ({stream.role}) | {how} |"
+
+
+_INTRODUCTION = """\
+A classification task whose data are hierarchical and sparse. A class produces `s` features, each of these `s` features
+of the level below, and so on down to the input; every step chooses one of `m` equivalent rules, and places the
+features among blanks. Every choice is in the table: labels, the features and positions of every level, the rules and
+the placements. Level 1 is the input, level L lies just below the class. A position that `positions_1` does not name is
+blank."""
+
+_END = """\
+`grammar.json` holds the production rules, `manifest.json` how to draw the same samples again with the Python library
+`srhm`, to the bit.
+
+## Source
+
+Umberto M. Tomasini and Matthieu Wyart. How Deep Networks Learn Sparse and Hierarchical Data: the Sparse Random
+Hierarchy Model. Proceedings of the 41st International Conference on Machine Learning, PMLR 235:48369-48389, 2024.
+arXiv:2404.10727."""

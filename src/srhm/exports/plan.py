@@ -1,0 +1,193 @@
+"""What an export will hold and how it is cut into shards, before any file is touched."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from ..encoding import Encoding, check_encoding
+from ..errors import ArgumentError, check_integer
+from ..grammar import Grammar
+from ..randomness import STREAM_VERSION
+from ..stream import Stream
+from .columns import Column, columns
+
+Format = Literal["parquet", "numpy", "hugging_face"]
+"""What an export is written as:
+
+- ``"parquet"``: Parquet files, one a shard.
+- ``"numpy"``: `.npy` files, one for each column of a shard, which `numpy.load` maps into memory.
+- ``"hugging_face"``: Parquet files in a folder `data` with a dataset card, as Hugging Face `datasets` loads it.
+"""
+
+FORMATS: tuple[str, ...] = ("parquet", "numpy", "hugging_face")
+
+SHARD_BYTES = 2**28
+"""Bytes of a shard before compression, unless its size is given."""
+
+CHUNK_BYTES = 2**24
+"""Bytes of the samples made at a time."""
+
+_MOST_SHARDS = 10**5 - 1  # five digits in a name
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of an export, such as its training set: samples of a stream, none of them drawn yet.
+
+    Parameters
+    ----------
+    stream
+        Where the samples come from.
+    count, start
+        The samples `start` to `start + count - 1`.
+
+    Raises
+    ------
+    ArgumentError
+        If `count` is below 1, or a sample lies outside the stream.
+    """
+
+    stream: Stream
+    count: int
+    start: int = 0
+
+    def __post_init__(self) -> None:
+        check_integer("count", self.count, least=1)
+        start, count = self.stream.checked_range(self.start, self.count)
+        object.__setattr__(self, "start", start)
+        object.__setattr__(self, "count", count)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Some consecutive samples of a part, which appear together.
+
+    Attributes
+    ----------
+    part
+        Name of the part.
+    number, of
+        Which shard of the part, from 0, of how many.
+    start, count
+        The samples `start` to `start + count - 1` of the part's stream.
+    """
+
+    part: str
+    number: int
+    of: int
+    start: int
+    count: int
+
+    @property
+    def stem(self) -> str:
+        """What its files are called, up to their endings."""
+        return f"{self.part}-{self.number:05d}-of-{self.of:05d}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An export, checked.
+
+    Raises
+    ------
+    ArgumentError
+        If an argument cannot be used; see :func:`srhm.exports.export`.
+    """
+
+    format: Format
+    """What it is written as."""
+    parts: Mapping[str, Part]
+    """Its parts, by name."""
+    encoding: Encoding | None = None
+    """That of the dense inputs, or None for none."""
+    shard_size: int | None = None
+    """Samples of a shard."""
+
+    def __post_init__(self) -> None:
+        if self.format not in FORMATS:
+            fix = f"Use one of {', '.join(FORMATS)}"
+            raise ArgumentError("format", self.format, "is not a format of exports", fix)
+        _check_parts(self.parts)
+        if self.encoding is not None:
+            check_encoding(self.encoding)
+        usual = max(1, min(2**31, SHARD_BYTES // self.row_bytes))
+        given = usual if self.shard_size is None else self.shard_size
+        size = check_integer("shard_size", given, least=1)
+        object.__setattr__(self, "shard_size", size)
+        largest = max(part.count for part in self.parts.values())
+        if largest > size * _MOST_SHARDS:
+            raise ArgumentError(
+                "shard_size",
+                size,
+                f"cuts {largest} samples into more than {_MOST_SHARDS} shards",
+                f"Use shard_size >= {-(-largest // _MOST_SHARDS)}",
+            )
+
+    @property
+    def grammar(self) -> Grammar:
+        """The production rules, the same in all parts."""
+        return next(iter(self.parts.values())).stream.grammar
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns."""
+        return columns(self.grammar.params, self.encoding)
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of one sample, before compression."""
+        return sum(one.nbytes for one in self.columns)
+
+    @property
+    def chunk(self) -> int:
+        """Samples that are made at a time."""
+        return max(1, min(2**15, CHUNK_BYTES // self.row_bytes))
+
+    def shards(self) -> Iterator[Shard]:
+        """Yield all shards, in order."""
+        size = self.shard_size
+        assert size is not None  # filled in
+        for name, part in self.parts.items():
+            of = -(-part.count // size)
+            for number in range(of):
+                first = number * size
+                yield Shard(name, number, of, part.start + first, min(size, part.count - first))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plan as JSON data: all that determines what the files hold."""
+        return {
+            "format": self.format,
+            "stream_version": STREAM_VERSION,
+            "params": asdict(self.grammar.params),
+            "grammar": {"seed": self.grammar.seed, "digest": self.grammar.digest},
+            "encoding": self.encoding,
+            "shard_size": self.shard_size,
+            "parts": {name: _described(part) for name, part in self.parts.items()},
+            "columns": [asdict(one) | {"shape": list(one.shape)} for one in self.columns],
+        }
+
+
+def _described(part: Part) -> dict[str, Any]:
+    stream = part.stream
+    origin = {"seed": stream.seed, "role": stream.role, "rule": stream.rule, "backward": stream.backward}
+    return origin | {"start": part.start, "count": part.count}
+
+
+def _check_parts(parts: Any) -> None:
+    if not isinstance(parts, Mapping) or not parts:
+        fix = "Give a dictionary such as {'train': Part(stream, 1000)}"
+        raise ArgumentError("parts", parts, "is not a dictionary of parts", fix)
+    for name, part in parts.items():
+        if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", name):
+            problem = "is not a name of a part"
+            raise ArgumentError("parts", name, problem, "Use small letters, digits and _, such as 'train'")
+        if not isinstance(part, Part):
+            raise ArgumentError(
+                f"parts[{name!r}]", part, "is not a Part", "Give srhm.exports.Part(stream, count)"
+            )
+    grammars = {part.stream.grammar for part in parts.values()}
+    if len(grammars) > 1:
+        fix = "Export each grammar to a folder of its own"
+        raise ArgumentError("parts", list(parts), "are of different grammars", fix)
