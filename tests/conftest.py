@@ -55,3 +55,10 @@ def refuses(unchecked):
         assert message.endswith(f". {fix}."), message
 
     return context
+
+
+def pytest_collection_modifyitems(items):
+    """Let one process start all clusters of Ray, one after another: two that start at once may take one port."""
+    for item in items:
+        if item.path.name in ("test_ray.py", "test_own.py", "test_cli_grids.py"):
+            item.add_marker(pytest.mark.xdist_group("ray"))

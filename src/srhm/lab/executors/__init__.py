@@ -24,7 +24,7 @@ def default_workers() -> int:
     return _GPU_MEMBERS if jax.default_backend() != "cpu" else available_cores()
 
 
-def open_executor(on: str = "local", workers: int | None = None, work: Work = execute_job) -> Executor:
+def open_executor(on: str = "local", workers: int | None = None, work: Work | None = None) -> Executor:
     """Return an executor of runs, or of other work.
 
     Parameters
@@ -49,6 +49,7 @@ def open_executor(on: str = "local", workers: int | None = None, work: Work = ex
     Unavailable
         If the cluster does not answer.
     """
+    own, work = work is not None, execute_job if work is None else work
     if workers is not None:
         check_integer("workers", workers, least=1, most=100_000)
     if on == "ray" or on.startswith("ray://"):
@@ -62,7 +63,7 @@ def open_executor(on: str = "local", workers: int | None = None, work: Work = ex
         return Workers(available_cores() if workers is None else workers, work)
     if on != "local":
         raise ArgumentError("on", on, "is no place for runs", "Use local, processes, ray, or ray://HOST:PORT")
-    if work is not execute_job:
+    if own:
         workers = available_cores() if workers is None else workers
         return InProcess(work) if workers == 1 else Workers(workers, work)
     workers = default_workers() if workers is None else workers
