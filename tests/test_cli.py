@@ -165,7 +165,9 @@ def test_a_file_that_is_no_store_is_refused(
     assert (tmp_path / "other.sqlite").read_text() == content and len(list(tmp_path.iterdir())) == 1
 
 
-@pytest.mark.parametrize("command", [[], ["sample"], ["train"], ["pstar"], ["theory"], ["demo"]])
+@pytest.mark.parametrize(
+    "command", [[], ["sample"], ["export-data"], ["train"], ["pstar"], ["theory"], ["demo"]]
+)
 def test_help_teaches(capsys: pytest.CaptureFixture[str], command: list[str]) -> None:
     status, out, _ = run(capsys, *command, "--help")
     assert status == 0
@@ -174,6 +176,7 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str], command: list[str]) ->
         "train": "sensitivities",
         "pstar": "90% t-interval",
         "sample": "hidden variables",
+        "export-data": "Hugging Face",
         "demo": "index.html",
         "theory": "visible",
     }

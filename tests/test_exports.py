@@ -38,6 +38,10 @@ MODELS = {
     "endless": srhm.Params(n_c=10, v=10, m=10, s=2, s0=2, L=4),  # P_max above 2^62
 }
 
+STREAM = srhm.Stream(srhm.Grammar(PARAMS, 0), 0)
+OTHER = srhm.Stream(srhm.Grammar(PARAMS, 1), 0)
+ENDLESS = srhm.Stream(srhm.Grammar(PARAMS, 0), 0, "independent")
+
 
 def parts_of(params, P=50, P_test=23, **options) -> dict[str, Part]:
     train, test, _ = srhm.dataset.split_streams(srhm.Grammar(params, 7), P, P_test, 5, **options)
@@ -273,6 +277,24 @@ def test_a_killed_process_leaves_no_part_of_a_shard(tmp_path, format, call):
     assert files_of(cut) == wanted
 
 
+@pytest.mark.parametrize("name", [MANIFEST, RULES])
+def test_what_is_left_of_the_first_files_is_cleared(tmp_path, refuses, name):
+    """A process may be killed while it writes its very first file."""
+    parts = {"train": Part(STREAM, 9)}
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    export(whole, parts, "numpy")
+    cut.mkdir()
+    rest = cut / f".{name}.0123456789abcdef"
+    rest.write_text("{")
+    if name == RULES:  # the manifest came before
+        with refuses("folder", repr(str(cut)), "Name a new folder, or empty this one"):
+            export(cut, parts, "numpy")
+        content = json.loads((whole / MANIFEST).read_text()) | {"files": None}
+        (cut / MANIFEST).write_text(json.dumps(content))
+    export(cut, parts, "numpy")
+    assert files_of(cut) == files_of(whole)
+
+
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_finished_export_is_left_as_it_is(tmp_path, format):
     parts = parts_of(PARAMS)
@@ -422,10 +444,6 @@ def test_shards_have_a_usual_size():
 
 
 # Bad arguments.
-
-STREAM = srhm.Stream(srhm.Grammar(PARAMS, 0), 0)
-OTHER = srhm.Stream(srhm.Grammar(PARAMS, 1), 0)
-ENDLESS = srhm.Stream(srhm.Grammar(PARAMS, 0), 0, "independent")
 
 
 @pytest.mark.parametrize(
@@ -597,6 +615,16 @@ def test_the_command_refuses(tmp_path, capsys, options, said):
     assert (status, out) == (2, "")
     assert said in " ".join(err.split())
     assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_told(tmp_path, capsys, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(run_module, "values", full)
+    status, out, err = run(capsys, str(tmp_path / "data"), "--P", "10")
+    assert (status, out) == (1, "")
+    assert "No space left on device. Finished shards are kept. The same command goes on from there." in err
 
 
 def test_an_interrupted_command_says_how_to_go_on(tmp_path, capsys, monkeypatch):

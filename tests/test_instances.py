@@ -5,6 +5,7 @@ import json
 import re
 import struct
 from dataclasses import FrozenInstanceError, replace
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from srhm.catalogue import DIGESTED, TRAINING_SEEDS, name_of
 from srhm.lab.runs import RunSpec, default_test_points
 from srhm.theory import predict
 
+ROOT = Path(__file__).resolve().parent.parent
 NAMES = srhm.instances()
 SMALL = "srhm-L2-v4-s01-A"
 
@@ -182,6 +184,39 @@ def test_bad_training_sets(refuses):
     with refuses("P", most + 1, f"Use P <= {most}, or a smaller seed"):
         task.train(most + 1, 7)
     assert len(task.train(most, 7)) == most
+
+
+def results():
+    """The module benchmarks/instances.py."""
+    spec = spec_from_file_location("instances_benchmark", ROOT / "benchmarks" / "instances.py")
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_shows_the_committed_results():
+    module = results()
+    rows = json.loads(module.RESULTS.read_text("utf-8"))["rows"]
+    assert module.TABLE.read_text("utf-8") == module.tables(rows)
+    for row in rows:
+        task = srhm.load(row["instance"])
+        assert module.spec_of(task, row["net"], row["P"]).width == row["width"]
+        assert 0 <= row["error"] * task.P_test == pytest.approx(round(row["error"] * task.P_test))
+    page = (ROOT / "docs" / "instances.md").read_text("utf-8")
+    for name in NAMES:
+        task = srhm.load(name)
+        (line,) = re.findall(rf"^\| `{name}` \|.*$", page, re.MULTILINE)
+        assert all(f"`{digest[:12]}`" in line for digest in task.digests.values())
+        assert f"| {task.params.d} |" in line and f"| {task.P_test:,} |" in line
+
+
+def test_the_crossing_of_results():
+    crossing = results().crossing
+    assert crossing({100: 0.5, 110: 0.05, 50: 0.8}) == ("109", "100 and 110")  # 100 (1.1)^(8/9)
+    assert crossing({100: 0.5, 200: 0.05}) == ("", "100 and 200")
+    assert crossing({100: 0.5, 200: 0.4}) == ("not found", "none of 2 runs")
+    assert crossing({}) == ("not run", "")
 
 
 def test_the_data_of_the_package_are_readable():

@@ -12,8 +12,8 @@ import numpy as np
 
 from ..files import write_atomically
 from . import parquet
-from .columns import Column
 from .plan import Plan, Shard
+from .table import Column
 
 CARD = "README.md"
 """The file of the dataset card."""

@@ -9,8 +9,8 @@ import numpy as np
 
 from ..errors import MissingExtraError
 from ..files import atomic_file
-from .columns import Column
 from .plan import Plan, Shard
+from .table import Column
 
 
 def check() -> None:

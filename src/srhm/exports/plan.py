@@ -11,7 +11,7 @@ from ..errors import ArgumentError, check_integer
 from ..grammar import Grammar
 from ..randomness import STREAM_VERSION
 from ..stream import Stream
-from .columns import Column, columns
+from .table import Column, columns
 
 Format = Literal["parquet", "numpy", "hugging_face"]
 """What an export is written as:

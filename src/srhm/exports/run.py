@@ -14,8 +14,8 @@ from ..encoding import Encoding
 from ..errors import ArgumentError
 from ..files import check_folder, write_atomically
 from . import hugging_face, numpy_files, parquet
-from .columns import values
 from .plan import Format, Part, Plan, Shard
+from .table import values
 
 MANIFEST = "manifest.json"
 """The file that says what an export holds; the last to be completed."""
@@ -99,6 +99,7 @@ def export(
 def _write(
     folder: Path, plan: Plan, writer: ModuleType, progress: Callable[[int, int], None] | None
 ) -> dict[str, Any]:
+    _clear(folder, [MANIFEST, RULES])
     found = _manifest(folder)
     if found is None:
         _save_manifest(folder, plan, None)
@@ -115,6 +116,7 @@ def _write(
         done += shard.count
         if progress is not None:
             progress(done, total)
+    _clear(folder, [hugging_face.CARD])
     files += writer.finish(folder, plan)
     return _save_manifest(folder, plan, {name: _fingerprint(folder / name) for name in files})
 
@@ -135,7 +137,7 @@ def _check_place(folder: Path, plan: Plan) -> None:
             if not folder.is_dir():
                 raise ArgumentError("folder", named, "is not a folder", "Name a new folder")
             found = _manifest(folder)
-            if found is None and any(folder.iterdir()):
+            if found is None and not all(_is_part(place.name, MANIFEST) for place in folder.iterdir()):
                 problem = f"holds files, but no {MANIFEST} of an export"
                 raise ArgumentError("folder", named, problem, "Name a new folder, or empty this one")
             if found is not None:
@@ -185,12 +187,15 @@ def _fingerprint(path: Path) -> dict[str, Any]:
         return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 
 
+def _is_part(found: str, name: str) -> bool:
+    """Whether a file is what a killed process left of another, as :func:`srhm.files.atomic_file` names it."""
+    return re.fullmatch(rf"\.{re.escape(name)}\.[0-9a-f]{{16}}", found) is not None
+
+
 def _clear(folder: Path, names: list[str]) -> None:
     """Delete what a killed process left of the files that come now."""
-    for name in names:
-        place = folder / name
-        pattern = re.compile(rf"\.{re.escape(place.name)}\.[0-9a-f]{{16}}")
+    for place in (folder / name for name in names):
         if place.parent.is_dir():
             for rest in place.parent.iterdir():
-                if pattern.fullmatch(rest.name):
+                if _is_part(rest.name, place.name):
                     rest.unlink(missing_ok=True)
