@@ -17,6 +17,15 @@ SMALL = Params(n_c=3, v=3, m=3, s=2, s0=0, L=2)  # 81 data
 HERE = {"seeds": 1, "workers": 1, "start": 40, "P_test": 16, "within": 0.5}
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """As workers compute: threads that wait for each other take many times longer on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 def example(name):
     spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
     module = importlib.util.module_from_spec(spec)

@@ -142,10 +142,13 @@ def tabulate(layers: Sequence[str], **measured: tuple[np.ndarray, np.ndarray] | 
     """
     table: Table = {layer: {} for layer in layers}
     for letter, pair in measured.items():
-        for (k, level), value in np.ndenumerate(pair[0]) if pair is not None else ():
-            row = table[layers[k]]
-            row[f"{letter}_{level + 1}"] = float(value)
-            row[f"{letter}_{level + 1}_error"] = float(pair[1][k, level])
+        if pair is not None:
+            for layer, values, errors in zip(layers, *pair, strict=True):
+                for level, (value, error) in enumerate(zip(values, errors, strict=True), start=1):
+                    table[layer] |= {
+                        f"{letter}_{level}": float(value),
+                        f"{letter}_{level}_error": float(error),
+                    }
     return table
 
 
