@@ -8,12 +8,22 @@ import torch
 
 from srhm import Dataset, Grammar, Params, Stream
 from srhm.nets import build
+from srhm.representation import sensitivities
 from srhm.representation import test_error as error_of
-from srhm.torch import TorchDataset
+from srhm.torch import ModuleLayers, TorchDataset
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 SMALL = Params(n_c=3, v=3, m=3, s=2, s0=0, L=2)  # 81 data
 HERE = {"seeds": 1, "workers": 1, "start": 40, "P_test": 16, "within": 0.5}
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """As workers compute: threads that wait for each other take many times longer on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def example(name):
@@ -38,6 +48,10 @@ def test_the_cnn_is_the_built_in_one():
     x, _ = TorchDataset(data, layout="channels_first")[:]
     expected = torch.tensor(ours(data.encode()).tolist())
     torch.testing.assert_close(net(x), expected, rtol=1e-4, atol=1e-5)
+    found = sensitivities(ModuleLayers(net, ["relus.0", "relus.1"]), data)  # by hooks, on all positions
+    assert found.metrics() == pytest.approx(
+        sensitivities(ours, data).metrics(), rel=1e-4
+    )  # by distinct sub-trees
 
 
 def test_torch_cnn(capsys):

@@ -123,6 +123,96 @@ def test_tokens_go_to_a_module_as_integers():
     assert sensitivities(ModuleLayers(torch_like, ["embed"]), TEST, encoding="integer").S.shape == (2, 2)
 
 
+def test_a_module_measures_as_the_same_function_of_jax():
+    """Sensitivities of both, each in single precision and by its own library; layers by name and by number."""
+    net = convolutional()
+    p = {name: jnp.asarray(value.numpy()) for name, value in net.state_dict().items()}
+    unit = {name: value[:, None] for name, value in p.items() if value.shape == (6,)}
+
+    @jax.jit
+    def function(x):
+        patches = x.reshape(len(x), 4, 4, 4)  # [sample, patch, place, channel]
+        z = jnp.einsum("nqjc,acj->naq", patches, p["0.weight"]) + unit["0.bias"][None]
+        scale = unit["1.weight"] / jnp.sqrt(unit["1.running_var"] + net[1].eps)
+        normal = (z - unit["1.running_mean"][None]) * scale[None] + unit["1.bias"][None]
+        active = jax.nn.relu(normal)
+        return [z, normal, active, active.reshape(len(x), -1) @ p["5.weight"].T + p["5.bias"][None]]
+
+    layers = ModuleLayers(net, ["0", "1", "2"])
+    found, expected = sensitivities(layers, TEST), sensitivities(function, TEST)
+    assert found.layers == ("0", "1", "2", "output")
+    for name, value in expected.metrics().items():
+        assert found.metrics()[name] == pytest.approx(value, rel=1e-5), name
+    assert error_of(net, TEST) == error_of(function, TEST)
+    table = found.table()
+    assert list(table) == list(found.layers)
+    for k, name in enumerate(found.layers):
+        assert list(table[name]) == [
+            f"{which}_{kl}" for which in "SD" for kl in ("1", "1_error", "2", "2_error")
+        ]
+        for which in "SD":
+            for level in (1, 2):
+                assert table[name][f"{which}_{level}"] == found.metrics()[f"{which}_{k + 1}{level}"]
+                assert (
+                    table[name][f"{which}_{level}_error"] == found.metrics()[f"{which}_{k + 1}{level}_error"]
+                )
+    read, grouped = probes(layers, TEST), clusters(layers, TEST, contexts=2)
+    assert read.table()["1"]["placement_2"] == read.metrics()["probe_placement_22"]
+    assert read.table()["output"]["feature_3_error"] == read.metrics()["probe_43_error"]
+    assert grouped.table()["2"]["ari_1"] == grouped.metrics()["ari_31"]
+
+
+def test_a_part_called_output_is_not_what_the_module_returns():
+    """Even if another part is called after it: the layers end with, and predictions are, what it returns."""
+
+    class Named(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.output, self.aside = nn.Linear(64, 3), nn.Linear(64, 3)
+            generator = torch.Generator().manual_seed(0)
+            with torch.no_grad():
+                for array in self.parameters():
+                    array.copy_(torch.randn(array.shape, generator=generator))
+
+        def forward(self, x):
+            y = self.output(x.flatten(1))
+            self.aside(x.flatten(1))
+            return -y
+
+    net, x = Named(), TEST.encode()[:6]
+    found = ModuleLayers(net)(x)
+    assert list(found) == ["output:1", "aside", "output"]
+    np.testing.assert_array_equal(found["output"], -found["output:1"])
+    assert list(ModuleLayers(net, ["output"])(x)) == ["output:1", "output"]
+    assert (
+        error_of(ModuleLayers(net), TEST) == error_of(net, TEST) != error_of(lambda x: -net_of(net, x), TEST)
+    )
+
+
+def net_of(net, x):
+    return ModuleLayers(net).output(x)
+
+
+def test_the_output_is_the_layer_of_that_name(refuses):
+    """jax.jit sorts a mapping by its names: the last one need not be the output."""
+    weights = jnp.asarray(np.random.default_rng(0).normal(size=(64, 3)), jnp.float32)
+
+    def function(x):
+        output = x.reshape(len(x), -1) @ weights
+        return {"relu": jax.nn.relu(-output), "output": output}
+
+    x, compiled = TEST.encode()[:6], jax.jit(function)
+    assert list(compiled(x)) == ["output", "relu"]
+    assert list(see(compiled, x)) == list(see(function, x)) == ["relu", "output"]
+    assert sensitivities(compiled, TEST).layers == ("relu", "output")
+    right = np.mean(np.asarray(function(TEST.encode())["output"]).argmax(1) == TEST.labels)
+    assert error_of(compiled, TEST) == error_of(function, TEST) == pytest.approx(1 - right)
+    alone = predictor_of(lambda x: {"logits": function(x)["output"]})
+    np.testing.assert_array_equal(alone(x), function(x)["output"])
+    with refuses("predict", "['logits', 'relu']", "Call the output 'output'"):
+        error_of(jax.jit(lambda x: {"relu": x, "logits": x}), TEST)
+
+
 def test_measurements_take_a_module():
     """The same numbers as for the function that computes the same in NumPy; and batches do not matter."""
     net = convolutional()
@@ -181,6 +271,16 @@ def test_estimators_are_their_outputs(method):
     assert sensitivities(estimator, TEST).metrics() == flat.metrics()
 
 
+def test_a_classifier_that_only_predicts_is_one_of_its_classes():
+    """As a vote of the majority: its sensitivity is that of the classes as 0 and 1."""
+    estimator = Estimator("decide")
+    estimator.classes_ = np.array([0, 1, 2])
+    x = TEST.encode()[:6]
+    found = see(layers_of(estimator), x)["output"]
+    np.testing.assert_array_equal(found.argmax(1), estimator.predict(x.reshape(6, -1)))
+    np.testing.assert_array_equal(np.sort(found, axis=1), np.tile([0.0, 0.0, 1.0], (6, 1)))
+
+
 def test_functions_of_jax_and_lists_of_layers():
     weights = jnp.asarray(np.random.default_rng(0).normal(size=(4, 5)), jnp.float32)
 
@@ -217,7 +317,7 @@ def test_what_is_no_network(refuses):
     fix = "Give a function of inputs, a PyTorch module or a fitted estimator"
     with refuses("layers", "3", fix):
         layers_of(3)
-    with refuses("layers", "'Estimator'", "Give one that has either, or a function of inputs"):
+    with refuses("layers", "'Estimator'", "Give a classifier, or a function of inputs"):
         sensitivities(Estimator("other"), TEST)
     with refuses("layers", "{}", "Return one array at least"):
         sensitivities(lambda x: {}, TEST)

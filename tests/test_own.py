@@ -1,5 +1,6 @@
 """P* of what a user trains: known values, by every executor, and on the data of the built-in networks."""
 
+import inspect
 import math
 import subprocess
 import sys
@@ -146,9 +147,15 @@ def test_names_of_functions(refuses, tmp_path, monkeypatch):
     def inner(dataset, seed):
         return None
 
-    for function in (lambda dataset, seed: None, inner):
-        with refuses("train", "<function", fix):
+    for function in (lambda dataset, seed: None, inner, own_learners.Trainer().train):
+        with refuses("train", "<bound method" if inspect.ismethod(function) else "<function", fix):
             pstar(function, workers=2, **ASKED)
+    other = type(sys)("no_module_of_that_name")
+    exec("def train(dataset, seed):\n    return seed\n", other.__dict__)
+    with refuses("train", "<function", fix):
+        name_of(other.train, "train")
+    assert name_of(own_learners.Trainer.by_class, "train") == "own_learners:Trainer.by_class"
+    assert find("own_learners:Trainer.by_class") == own_learners.Trainer.by_class
     script = type(sys)("__main__")
     monkeypatch.setitem(sys.modules, "__main__", script)  # a notebook's, which has no file
     inner.__module__, inner.__qualname__ = "__main__", "inner"
@@ -162,7 +169,7 @@ def test_names_of_functions(refuses, tmp_path, monkeypatch):
             pstar(name, **ASKED)
 
 
-def test_bad_arguments(refuses):
+def test_bad_arguments(unchecked, tmp_path):
     for argument, value, fix, changed in (
         ("thresholds", "'accuracy'", "Use error, S_kl or D_kl, as in S_21", {"thresholds": {"accuracy": 0.9}}),
         ("thresholds", "'S_99'", "Use some of ", {"thresholds": {"S_99": 0.9}}),
@@ -174,6 +181,7 @@ def test_bad_arguments(refuses):
         ("fix", "'rules'", "Use some of ", {"fix": ["rules"]}),
         ("on", "'moon'", "Use local, ", {"on": "moon"}),
         ("options", "{'a': <o", "Give numbers, texts and lists", {"options": {"a": object()}, "workers": 2}),
+        ("options", "{'a': <o", "Give numbers, texts", {"options": {"a": object()}, "results": tmp_path / "r"}),
     ):  # fmt: skip
         with pytest.raises(ValueError) as caught:
             pstar(knows_all_but, **(ASKED | changed))

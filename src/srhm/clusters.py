@@ -13,7 +13,7 @@ from .derivation import Derivation, expand
 from .encoding import Encoding, encode
 from .errors import ArgumentError, check_integer
 from .grammar import Grammar
-from .layers import layers_of, see
+from .layers import Table, layers_of, see, tabulate
 
 LEAST_CONTEXTS = 2
 """Contexts below which there is no error."""
@@ -48,6 +48,10 @@ class Clusters:
             named[f"ari_{k + 1}{level + 1}"] = float(value)
             named[f"ari_{k + 1}{level + 1}_error"] = float(self.error[k, level])
         return named
+
+    def table(self) -> Table:
+        """Return the values by the name of the layer: ``table()["conv1"]["ari_2"]``, and its ``"ari_2_error"``."""
+        return tabulate(self.layers, ari=(self.ari, self.error))
 
 
 def clusters(

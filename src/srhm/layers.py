@@ -5,7 +5,7 @@ such as one of JAX. :func:`layers_of` turns each into the same kind of map.
 """
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -17,7 +17,11 @@ from .nets import Network, StatefulNetwork
 
 Layers = Callable[[Any], Any]
 """A map from dense inputs [sample, position, channel] ([sample, position] for integers) to its activations: an
-array [sample, ...], or a list or a mapping of such arrays, layer after layer from the input to the output."""
+array [sample, ...], or a list or a mapping of such arrays, layer after layer from the input to the output. In a
+mapping the output is the layer called ``"output"``, wherever it stands: what ``jax.jit`` returns is sorted by name."""
+
+Table = dict[str, dict[str, float]]
+"""What was measured of each layer, by the name of the layer and that of the quantity."""
 
 
 def layers_of(network: Any) -> Layers:
@@ -30,8 +34,8 @@ def layers_of(network: Any) -> Layers:
         - A PyTorch module: the output of every part of it that has no parts of its own, by name, then its own
           output; inputs are [sample, channel, position], as convolutions take them. For other layers or another
           layout see :class:`srhm.torch.ModuleLayers`.
-        - A fitted scikit-learn estimator: its decision function, or else its class probabilities, of inputs
-          [sample, position x channel].
+        - A fitted scikit-learn estimator: its decision function, or else its class probabilities, or else its
+          prediction as 0 and 1 for each class, of inputs [sample, position x channel].
         - Any other function: itself.
 
     Raises
@@ -65,12 +69,13 @@ def predictor_of(network: Any) -> Callable[[Any], Any]:
     Parameters
     ----------
     network
-        As for :func:`layers_of`. An estimator predicts classes; of a list or a mapping of layers the last counts.
+        As for :func:`layers_of`. An estimator predicts classes; of a list of layers the last counts, of a mapping
+        the one called ``"output"``.
 
     Raises
     ------
     ArgumentError
-        If it cannot be called.
+        If it cannot be called; when it predicts, if none of several layers is called ``"output"``.
     """
     if is_estimator(network):
         return lambda x: network.predict(_flat(x))
@@ -81,7 +86,7 @@ def predictor_of(network: Any) -> Callable[[Any], Any]:
     def predict(x: Any) -> Any:
         answer = layers(x)
         if isinstance(answer, Mapping):
-            return list(answer.values())[-1]
+            return _output(answer)
         return answer[-1] if _is_list_of_arrays(answer) else answer
 
     return predict
@@ -97,7 +102,8 @@ def activations(net: Any) -> Layers:
 def see(layers: Layers, x: Any) -> dict[str, Shaped[np.ndarray, "sample unit"]]:
     """Return what the layers are for a batch of inputs, each flat, in the type that it has.
 
-    Layers of a list are called ``"layer_1"`` and so on, the last one ``"output"``, as is a single array.
+    Layers of a list are called ``"layer_1"`` and so on, the last one ``"output"``, as is a single array; of a mapping
+    the layer ``"output"`` comes last.
 
     Raises
     ------
@@ -109,6 +115,10 @@ def see(layers: Layers, x: Any) -> dict[str, Shaped[np.ndarray, "sample unit"]]:
         *hidden, output = seen if _is_list_of_arrays(seen) else [seen]
         seen = {f"layer_{number}": values for number, values in enumerate(hidden, start=1)}
         seen["output"] = output
+    elif "output" in seen:
+        seen = {name: values for name, values in seen.items() if name != "output"} | {
+            "output": seen["output"]
+        }
     if not seen:
         raise ArgumentError("layers", seen, "holds no layer", "Return one array at least")
     flat = {}
@@ -123,6 +133,23 @@ def see(layers: Layers, x: Any) -> dict[str, Shaped[np.ndarray, "sample unit"]]:
             )
         flat[name] = array.reshape(len(x), -1)
     return flat
+
+
+def tabulate(layers: Sequence[str], **measured: tuple[np.ndarray, np.ndarray] | None) -> Table:
+    """Return values and errors [layer, level] by name: ``S=(S, S_error)`` gives ``"S_1"`` and ``"S_1_error"``.
+
+    What was not measured is None, and has no entry.
+    """
+    table: Table = {layer: {} for layer in layers}
+    for letter, pair in measured.items():
+        if pair is not None:
+            for layer, values, errors in zip(layers, *pair, strict=True):
+                for level, (value, error) in enumerate(zip(values, errors, strict=True), start=1):
+                    table[layer] |= {
+                        f"{letter}_{level}": float(value),
+                        f"{letter}_{level}_error": float(error),
+                    }
+    return table
 
 
 def is_module(network: Any) -> bool:
@@ -141,13 +168,22 @@ def _is_list_of_arrays(seen: Any) -> bool:
     return isinstance(seen, list | tuple) and len(seen) > 0 and all(getattr(one, "ndim", 0) for one in seen)
 
 
+def _output(layers: Mapping[str, Any]) -> Any:
+    if "output" in layers or len(layers) == 1:
+        return layers["output"] if "output" in layers else next(iter(layers.values()))
+    fix = "Call the output 'output'"  # the last one need not be it: jax.jit sorts
+    raise ArgumentError("predict", list(layers), "are the layers, and it is not said which predicts", fix)
+
+
 def _decision(estimator: Any, x: Any) -> Any:
     for method in ("decision_function", "predict_proba"):
         if hasattr(estimator, method):
             return getattr(estimator, method)(x)
+    if hasattr(estimator, "classes_"):  # as a vote of the majority has
+        return (estimator.predict(x)[:, None] == estimator.classes_).astype(np.float64)
     name = type(estimator).__name__
-    fix = "Give one that has either, or a function of inputs"
-    raise ArgumentError("layers", name, "has neither a decision_function nor predict_proba", fix)
+    fix = "Give a classifier, or a function of inputs"
+    raise ArgumentError("layers", name, "has no decision_function, no predict_proba and no classes_", fix)
 
 
 def _flat(x: Any) -> np.ndarray:

@@ -15,7 +15,7 @@ from .derivation import expand
 from .encoding import Encoding, encode
 from .errors import ArgumentError, check_integer
 from .grammar import Grammar
-from .layers import Layers, layers_of, see
+from .layers import Layers, Table, layers_of, see, tabulate
 from .representation import Progress
 from .ridge import Ridge
 
@@ -95,6 +95,12 @@ class Probes:
             f"probe_chance_{level}": float(chance)
             for level, chance in enumerate(self.feature.chance, start=1)
         }
+
+    def table(self) -> Table:
+        """Return the accuracies by the name of the layer: ``table()["conv1"]["rule_2"]``, and ``"rule_2_error"``."""
+        readings = {"feature": self.feature, "rule": self.rule, "placement": self.placement}
+        pairs = {kind: None if one is None else (one.accuracy, one.error) for kind, one in readings.items()}
+        return tabulate(self.layers, **pairs)
 
 
 def probes(

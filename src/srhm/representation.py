@@ -15,7 +15,7 @@ from .dataset import Dataset
 from .derivation import Derivation, exchange_synonyms, expand, shift
 from .encoding import Encoding, encode
 from .errors import ArgumentError, check_integer
-from .layers import Layers, layers_of, predictor_of, see
+from .layers import Layers, Table, layers_of, predictor_of, see, tabulate
 from .nets import Network, sees_patches
 from .nets.distances import tree_distances
 from .nets.forest import plant
@@ -62,6 +62,11 @@ class Sensitivities:
                 for (k, level), value in np.ndenumerate(values) if values is not None else ():
                     named[f"{letter}_{k + 1}{level + 1}{suffix}"] = float(value)
         return named
+
+    def table(self) -> Table:
+        """Return the values by the name of the layer: ``table()["conv1"]["S_2"]``, and its ``"S_2_error"``."""
+        D = None if self.D is None or self.D_error is None else (self.D, self.D_error)
+        return tabulate(self.layers, S=(self.S, self.S_error), D=D)
 
 
 def sensitivities(

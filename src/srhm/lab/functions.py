@@ -3,6 +3,7 @@
 import hashlib
 import importlib
 import importlib.util
+import inspect
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -25,18 +26,31 @@ def name_of(function: Any, argument: str) -> str:
     Raises
     ------
     ArgumentError
-        If a worker could not find it: a lambda, a function inside another, or one of a notebook.
+        If a worker could not find it: a lambda, a function inside another, a method of an object, one of a
+        notebook, or one whose module has another of that name.
     """
     if isinstance(function, str):
         find(function, argument)
         return function
     module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", "<unnamed>")
     path = getattr(sys.modules.get("__main__"), "__file__", None)
-    if module is None or "<" in name or (module == "__main__" and path is None):
+    alone = inspect.ismethod(function) and not inspect.isclass(
+        function.__self__
+    )  # the object would not go along
+    found = path is not None if module == "__main__" else _in_module(module, name) == function
+    if alone or "<" in name or not found:
         problem = "cannot be found by other processes"
         fix = "Put it into a file as a function with a name and import it, or compute here with workers=1"
         raise ArgumentError(argument, function, problem, fix)
     return f"{Path(path).absolute()}:{name}" if module == "__main__" and path else f"{module}:{name}"
+
+
+def _in_module(module: str | None, name: str) -> Any:
+    """Return what stands under a name in a module that is imported, or None."""
+    found: Any = sys.modules.get(module or "")
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found
 
 
 @cache

@@ -55,7 +55,7 @@ class Measurement:
     encoding: Encoding = "whitened"
     """How the network takes its inputs."""
     options: Mapping[str, Any] = field(default_factory=dict)
-    """Further arguments by name for the function that trains; JSON where other processes compute."""
+    """Further arguments by name for the function that trains; JSON where they are sent or written down."""
     fix: tuple[str, ...] = ()
     """Roles whose seed all replicates share: some of grammar, samples, network."""
     repeats: bool = False
@@ -102,7 +102,20 @@ class Measurement:
         return {name: found[name] for name in ("error", *self.quantities)}
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the measurement as JSON data."""
+        """Return the measurement as JSON data.
+
+        Raises
+        ------
+        ArgumentError
+            If the options are no JSON.
+        """
+        try:
+            json.dumps(dict(self.options))
+        except (TypeError, ValueError) as error:
+            problem = f"cannot be written down, or sent to workers ({error})"
+            raise ArgumentError(
+                "options", self.options, problem, "Give numbers, texts and lists of them"
+            ) from None
         return asdict(self)
 
     @classmethod
@@ -211,11 +224,6 @@ def pstar(
     else:
         path = [str(Path(folder).absolute()) for folder in sys.path]  # Ray's workers have another
         job = {"train": name_of(train, "train"), "measurement": measure.to_dict(), "path": path}
-        try:
-            json.dumps(job)
-        except TypeError as error:
-            fix_it = "Give numbers, texts and lists of them"
-            raise ArgumentError("options", options, f"cannot be sent to workers ({error})", fix_it) from None
         executor = open_executor(on, workers, work=work)
         _search_elsewhere(searches, executor, job, Resources(gpu=gpu), limit, tell)
     return {name: combine(search.crossing(name) for search in searches) for name in limits}

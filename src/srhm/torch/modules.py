@@ -25,8 +25,8 @@ class ModuleLayers:
     names
         Its parts whose outputs are the layers, by their names in ``module.named_modules()``, such as ``"conv1"``
         or ``"layers.0"``; unless given, all that have no parts of their own and are called. The output of the
-        module itself comes last, as ``"output"``. Of a part that returns several tensors the first counts; the
-        second call of a part that is called twice is a layer too, ``"relu:2"``.
+        module itself comes last, as ``"output"``; a part of that name is ``"output:1"``. Of a part that returns
+        several tensors the first counts; the second call of a part that is called twice is a layer too, ``"relu:2"``.
     layout
         What the module takes: ``"channels_first"`` [sample, channel, position], or ``"positions_first"``. Inputs
         that have no channels, those of the encoding ``"integer"``, are passed as int64 [sample, position].
@@ -71,14 +71,15 @@ class ModuleLayers:
         def keep(name: str) -> Callable[..., None]:
             def hook(part: Any, arguments: Any, output: Any) -> None:
                 calls[name] = calls.get(name, 0) + 1
-                kept[name if calls[name] == 1 else f"{name}:{calls[name]}"] = _array(name, output)
+                first = calls[name] == 1 and name != "output"  # which is the name of what the module returns
+                kept[name if first else f"{name}:{calls[name]}"] = _array(name, output)
 
             return hook
 
         with _hooks(self.parts, keep):
             output = self._compute(x)
         for name in self.parts:
-            if name not in kept and self._all_called:
+            if name not in calls and self._all_called:
                 problem = "was not called by the forward pass"
                 raise ArgumentError("names", name, problem, "Leave it out, or name a part that is called")
         return kept | {"output": output}
