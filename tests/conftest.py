@@ -55,15 +55,3 @@ def refuses(unchecked):
         assert message.endswith(f". {fix}."), message
 
     return context
-
-
-def pytest_configure(config):
-    """Name the mark below also where pytest-xdist is switched off."""
-    config.addinivalue_line("markers", "xdist_group(name): tests of one group run in one process")
-
-
-def pytest_collection_modifyitems(items):
-    """Let one process start all clusters of Ray, one after another: two that start at once may take one port."""
-    for item in items:
-        if item.path.name in ("test_ray.py", "test_own.py", "test_cli_grids.py"):
-            item.add_marker(pytest.mark.xdist_group("ray"))

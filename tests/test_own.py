@@ -2,6 +2,8 @@
 
 import inspect
 import math
+import os
+import secrets
 import subprocess
 import sys
 from pathlib import Path
@@ -76,12 +78,31 @@ def test_a_search_that_was_cut_goes_on(tmp_path, refuses):
             pstar(train, **ASKED | {"results": place})
 
 
-@pytest.mark.parametrize("on", ["processes", "ray"])
-def test_elsewhere_the_same(on):
+def test_in_processes_the_same():
     here = pstar(knows_all_but, seeds=2, **ASKED)["error"]
-    there = pstar("own_learners:knows_all_but", seeds=2, on=on, **ASKED)["error"]
+    there = pstar("own_learners:knows_all_but", seeds=2, on="processes", **ASKED)["error"]
     assert there == here
     check(there)
+
+
+def test_on_ray_the_same():
+    """In a process of its own: Ray keeps the token that it read first for the life of a process."""
+    pytest.importorskip("ray", reason="Ray, of the extra ray, is not installed")
+    code = (
+        "from test_own import ASKED, pstar\n"
+        "print(repr(pstar('own_learners:knows_all_but', seeds=2, on='ray', **ASKED)['error'].P_star))"
+    )
+    paths = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    here = pstar(knows_all_but, seeds=2, **ASKED)["error"]
+    assert float(done.stdout.splitlines()[-1]) == here.P_star
 
 
 def test_a_script_that_is_running():
