@@ -82,6 +82,21 @@ def test_what_is_not_known_is_not_told():
     assert next(line for line in text.splitlines() if line.startswith("## ")) == "## Depth and patch size"
 
 
+def test_seeds_that_never_learned_are_not_left_out():
+    """P* of a s0 at which one seed stays above the largest P is a bound, and no exponent counts the others."""
+    runs = runs_by_law("L2")
+    (whole,) = arm_results([ARMS["L2"]], Shelf(runs))
+    (spec,) = (TIER.spec(setting) for setting in ARMS["L2"].settings if setting.params.s0 == 1)
+    largest = largest_P(spec.params, spec.protocol, spec.P_test)
+    kept = [run for run in runs if (run.spec.params.s0, run.spec.seeds) != (1, Seeds.replicate(3))]
+    never = run_of(spec.at(largest, Seeds.replicate(3)), 2.0 * largest)
+    (result,) = arm_results([ARMS["L2"]], Shelf([*kept, never]))
+    assert result.P_star[1].P_star is None and result.P_star[1].status == "above"
+    assert result.exponent.points == whole.exponent.points - 4
+    (row,) = (line for line in page([result]).splitlines() if line.startswith("| L = 2, v = 6 "))
+    assert f"> {result.P_star[1].interval[0]:,.0f} |" in row
+
+
 def test_dead_networks_are_counted():
     """A run that was trained to the last epoch and still guesses."""
     spec = TIER.spec(ARMS["batch-1"].settings[0])

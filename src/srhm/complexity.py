@@ -74,6 +74,15 @@ class SampleComplexity:
     ln_spread: float | None
     """Standard deviation of ln P* over seeds (divisor N - 1); None unless two or more, all bracketed."""
 
+    @property
+    def of_seeds(self) -> tuple[float, ...]:
+        """P* of every seed, in training points; empty unless all are ``bracketed``.
+
+        Some of them alone would favour the seeds that learn early.
+        """
+        found = tuple(one.P_star for one in self.crossings if one.P_star is not None)
+        return found if len(found) == len(self.crossings) else ()
+
 
 class Search:
     """One seed's search by ask and tell: ``ask()`` gives the next P to run, ``tell(P, metrics)`` its result.

@@ -69,12 +69,7 @@ def _result(arm: Arm, shelf: Shelf) -> ArmResult:
     found = {s0: one.complexity() for s0, one in measured.items()}
     dead = sum(_is_dead(run, setting) for one, setting in zip(measured.values(), arm.settings, strict=True)
                for _, run in one.all_runs)  # fmt: skip
-    pairs = [
-        (s0, crossing.P_star)
-        for s0, one in found.items()
-        for crossing in (() if one is None else one.crossings)
-        if crossing.P_star is not None
-    ]
+    pairs = [(s0, P_star) for s0, one in found.items() if one is not None for P_star in one.of_seeds]
     return ArmResult(arm, found, _fit([one for one in pairs if one[0] > 0]), _fit(pairs), dead)
 
 

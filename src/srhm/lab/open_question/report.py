@@ -20,7 +20,7 @@ from ..figures.style import (
 from ..reproduction.cost import Device, run_seconds, shown
 from ..reproduction.drawings import estimate_of
 from ..reproduction.estimate import RUNS_OF_A_SEARCH
-from ..reproduction.tables import table
+from ..reproduction.tables import in_words, table
 from .arms import Arm
 from .measuring import TIER, ArmResult
 
@@ -58,12 +58,11 @@ def _row(result: ArmResult, s0s: Sequence[int]) -> list[str]:
     cells = []
     for s0 in s0s:
         found = result.P_star.get(s0)
-        if found is None or found.P_star is None:
+        if found is None:
             cells.append("not run, about " + shown(cost(result.arm)) if s0 in result.P_star else "")
-        elif found.interval is None:
-            cells.append(f"{found.P_star:,.0f}")
         else:
-            cells.append(f"{found.P_star:,.0f} ({found.interval[0]:,.0f} to {found.interval[1]:,.0f})")
+            value, interval = in_words(found)
+            cells.append(f"{value} ({interval})" if interval else value)
     half = "" if result.half_width is None else f"{result.half_width:.2f}"
     zero = 0 in result.P_star
     slopes = [_slope(result.exponent), half, _slope(result.exponent_with_zero) if zero else ""]

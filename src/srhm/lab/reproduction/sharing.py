@@ -32,7 +32,7 @@ def sharing_fit(settings: Sequence[Setting], tier: Tier, shelf: Shelf) -> Expone
     x, y = [], []
     for setting in settings:
         found = Measured.on(shelf, setting, tier).complexity()
-        known = [] if found is None else [one.P_star for one in found.crossings if one.P_star is not None]
+        known = () if found is None else found.of_seeds
         x += [setting.params.s0 + 1.0] * len(known)
         y += known
     return fit_exponent(x, y) if len(y) > 2 and len(set(x)) > 1 else None

@@ -93,7 +93,15 @@ def comparison_table(compared: Iterable[Compared], quantity: str) -> str:
             else f"> {one.ratio:.2f}"
         )
         rows.append(
-            [one.figure, NAMES[one.setting.net], label(one.setting), paper, *_ours(one.found), ratio, verdict]
+            [
+                one.figure,
+                NAMES[one.setting.net],
+                label(one.setting),
+                paper,
+                *in_words(one.found),
+                ratio,
+                verdict,
+            ]
         )
     name = _QUANTITIES[quantity][1]
     return table(
@@ -111,8 +119,8 @@ def comparison_table(compared: Iterable[Compared], quantity: str) -> str:
     )
 
 
-def _ours(found: SampleComplexity) -> tuple[str, str]:
-    """Return P* and its interval as text; of an unknown one the bound."""
+def in_words(found: SampleComplexity) -> tuple[str, str]:
+    """Return P* and its interval as text; of an unknown one the bound, such as ``"> 320"``."""
     low, high = found.interval or (None, None)
     if found.P_star is None:
         bound = low if low is not None else high
@@ -148,7 +156,7 @@ def causes_table(tier: Tier, shelf: Shelf) -> str:
                 cells = []
                 for one in found:
                     ratio = "" if one is None or one.P_star is None else f" ({one.P_star / paper.P_star:.2f})"
-                    cells.append("" if one is None else _ours(one)[0] + ratio)
+                    cells.append("" if one is None else in_words(one)[0] + ratio)
                 rows.append([NAMES[setting.net], label(setting), words, f"{paper.P_star:,}", *cells])
     heads = ["network", "model and option", "", "paper's", "ours (over the paper's)", "with the option"]
     return table(heads, rows)
