@@ -39,7 +39,7 @@ class Phase:
 def phases(figures: Sequence[PaperFigure], tier: Tier, shelf: Shelf) -> list[Phase]:
     """Return what the figures need at a tier, the cheapest informative points first."""
     searched = distinct(tier, figures, lambda figure: figure.searches)
-    sensed = distinct(tier, figures, lambda figure: figure.kind == "insensitivity")
+    sensed = distinct(tier, figures, lambda figure: figure.senses)
     specs = sorted(curve_runs(tier, figures), key=lambda spec: run_seconds(spec, Device.core()))
     found = [
         Phase("P*", [shelf.answer(tier.question(one)) for one in searched]),

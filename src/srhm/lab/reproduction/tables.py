@@ -143,8 +143,8 @@ def missing_table(compared: Iterable[Compared]) -> str:
 def causes_table(tier: Tier, shelf: Shelf) -> str:
     """Return the tests of causes: the same settings with an option of the published code, and without."""
     rows = []
-    for name in ("batch", "published"):
-        for setting in FIGURES[name].settings:
+    for figure in FIGURES.values():
+        for setting in figure.settings if figure.causes else ():
             plain = setting.at(protocol=Protocol())
             if setting == plain:
                 continue
