@@ -17,7 +17,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test test-long lint docs package paper bench ci format clean distclean
+.PHONY: help setup demo test test-long lint docs package resolve paper bench ci format clean distclean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' Makefile | while IFS=@ read -r target text; do \
@@ -61,6 +61,12 @@ package: $(TESTED) ## build dist/*.whl and dist/*.tar.gz, and build/wheel with t
 		> "$$(build/wheel/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/libraries.pth"
 	build/wheel/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-index dist/*.whl
 	cd build && wheel/bin/python -c 'import srhm; assert "wheel" in srhm.__file__, srhm.__file__'
+
+# Only what the index says of each release is read; nothing is installed but uv.
+resolve: $(VENV)/made ## check that all extras can be installed together on Python 3.11 to 3.13, as they stand in the index
+	$(INSTALL) uv
+	for version in 3.11 3.12 3.13; do \
+	$(BIN)/uv pip compile -q pyproject.toml --all-extras --python-version $$version -o /dev/null || exit 1; done
 
 # The runs of the paper's figures, as they are committed; `srhm reproduce` adds to them.
 paper: $(VENV)/has-lab ## draw the paper's figures and tables of docs/reproduction.md from results/laptop.jsonl.xz
