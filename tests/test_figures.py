@@ -230,11 +230,30 @@ def test_pyplot_is_never_imported():
 # Learning curves
 
 
+def test_published_points_are_open_and_in_the_colour_of_their_curve():
+    beside = replace(curve("s0 = 1", 900), paper={"error": [(30_000, 0.2), (60_000, 0.05)]})
+    alone = Curve("s0 = 2", [], {}, paper={"error": [(50, 0.9)]})
+    figure = learning_curves([beside, alone], THRESHOLDS, quantities=["error"])
+    (axes,) = figure.axes
+    lines = artists(axes, "paper/")
+    assert data(lines["paper/error/s0 = 1"]) == ([30_000, 60_000], [0.2, 0.05])
+    assert all(line.get_markerfacecolor() == "none" for line in lines.values())
+    assert (
+        lines["paper/error/s0 = 1"].get_color() == artists(axes, "curve/")["curve/error/s0 = 1"].get_color()
+    )
+    low, high = axes.get_xlim()
+    assert low < 50 and high > 60_000 and axes.get_ylim()[1] > 0.9
+    assert legend_texts(figure)[1:3] == ["s0 = 2", "paper"]
+    assert not [text for text in axes.texts if text.get_text() == "no runs yet"]
+    with pytest.raises(ArgumentError, match=r"paper\['error'\]"):
+        Curve("s0 = 1", [], {}, paper={"error": [(0, 0.1)]})
+
+
 def test_curves_show_the_data_given():
     given = curve("s0 = 1", 900)
     figure = learning_curves([given], THRESHOLDS, chance=0.75, L=2)
     assert [axes.get_title(loc="left") for axes in figure.axes] == [
-        "Test error", "Sensitivity to synonyms, $S_{21}$", "Sensitivity to shifts, $D_{21}$",
+        "Test error", "$S_{21}$: level-1 synonyms", "$D_{21}$: level-1 shifts",
     ]  # fmt: skip
     for axes, name in zip(figure.axes, ("error", "S_21", "D_21"), strict=True):
         assert axes.get_xscale() == "log" and axes.get_yscale() == "linear"

@@ -18,11 +18,10 @@ def one_curve(s0: int, L: int = 2, seeds: int = 2, paper: bool = True) -> Rescal
     values = {"error": error, "S_21": [1.1 * one for one in error]} | (
         {"D_21": [0.7 * one for one in error]} if s0 else {}
     )
-    curve = Curve(
-        f"$L$ = {L}, $s_0$ = {s0}", P, values, seeds=[seed for seed in range(seeds) for _ in range(6)]
-    )
     points = {"error": [(1.5 * scale, 0.3), (4 * scale, 0.05)]} if paper else None
-    return RescaledCurve(curve, scale, s0, L, points)
+    each = [seed for seed in range(seeds) for _ in range(6)]
+    curve = Curve(f"$L$ = {L}, $s_0$ = {s0}", P, values, seeds=each, paper=points)
+    return RescaledCurve(curve, scale, s0, L)
 
 
 CURVES = [one_curve(s0) for s0 in (0, 1, 2)]
@@ -121,8 +120,8 @@ def test_thresholds_and_chance_are_drawn_where_they_belong():
 
 
 def test_the_legend_shows_what_there_is():
-    nothing = Curve("not run", [], {})
-    curves = [CURVES[0], RescaledCurve(nothing, 900, 1, 2, {"error": [(1000, 0.2)]})]
+    nothing = Curve("not run", [], {}, paper={"error": [(1000, 0.2)]})
+    curves = [CURVES[0], RescaledCurve(nothing, 900, 1, 2)]
     figure = rescaled(curves)
     assert legend_texts(figure) == ["$L$ = 2, $s_0$ = 0", "not run", "a run", "paper", "threshold"]
     handles = figure.legends[0].legend_handles
@@ -156,4 +155,4 @@ def test_what_cannot_be_drawn_is_refused(refuses):
     with refuses("scale", 0, "Give scale as a finite number > 0"):
         RescaledCurve(CURVES[0].curve, 0, 1, 2)
     with refuses("paper['error']", -5, "Give paper['error'] as a finite number > 0"):
-        RescaledCurve(CURVES[0].curve, 1, 1, 2, {"error": [(-5, 0.1)]})
+        Curve("paper", [], {}, paper={"error": [(-5, 0.1)]})

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ...errors import ArgumentError, check_number
-from .quantities import DASHED, draw_chance, draw_threshold, full_words
+from .marks import hollow
+from .quantities import DASHED, draw_chance, draw_threshold, full_words, short_words
 from .style import (
     DOUBLE_COLUMN,
     INK,
@@ -40,7 +41,7 @@ class Curve:
     Raises
     ------
     ArgumentError
-        If a quantity or `seeds` has not one entry for each P, or a P is not positive.
+        If a quantity or `seeds` has not one entry for each P, or a P, one of the paper's too, is not positive.
     """
 
     label: str
@@ -59,6 +60,8 @@ class Curve:
     ceiling: tuple[Number, tuple[Number, Number]] | None = None
     """The smallest test error that any classifier has on these inputs, and its interval
     (:func:`srhm.inference.bayes_error`); 0 without noise."""
+    paper: Mapping[str, Sequence[tuple[Number, Number]]] | None = None
+    """For each quantity published points (P, value), drawn open; there need not be runs beside them."""
 
     def __post_init__(self) -> None:
         for P in self.P:
@@ -70,6 +73,14 @@ class Curve:
             if len(column) != len(self.P):
                 problem = f"has {len(column)} entries for {len(self.P)} values of P"
                 raise ArgumentError(name, column, problem, "Give one entry for each P")
+        for name, points in (self.paper or {}).items():
+            for P, _ in points:
+                check_number(f"paper[{name!r}]", P, above=0.0)
+
+    def published(self, quantity: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return P and the published values of one quantity."""
+        points = np.array((self.paper or {}).get(quantity, ()), float).reshape(-1, 2)
+        return points[:, 0], points[:, 1]
 
     def runs(self, quantity: str) -> dict[int, tuple[np.ndarray, np.ndarray]]:
         """Return P and the values of one quantity for each seed, sorted by P, without the missing ones."""
@@ -146,7 +157,8 @@ def learning_curves(
     figure, panels = panel_grid(len(names), columns, width, 2.15 if columns > 1 else 2.4, 0.65)
     extent = _extent(curves, names)
     for panel, name in zip(panels, names, strict=True):
-        _panel(panel, name, curves, thresholds.get(name), chance if name == "error" else None, L)
+        words = (full_words if columns < 3 else short_words)(name, L)
+        _panel(panel, name, words, curves, thresholds.get(name), chance if name == "error" else None)
         log_axis(panel.xaxis, *extent, least_gap=0.24)
         panel.set_xlabel(x_label)
     panel_letters(panels)
@@ -163,6 +175,7 @@ def _default_quantities(curves: Sequence[Curve]) -> list[str]:
 def _extent(curves: Sequence[Curve], names: Sequence[str]) -> tuple[float, float]:
     """Return one range of P for all panels."""
     P = [float(P) for curve in curves for name in names for run in curve.runs(name).values() for P in run[0]]
+    P += [float(P) for curve in curves for name in names for P in curve.published(name)[0]]
     P += [P_star for curve in curves for name in names if (P_star := _P_star(curve, name))]
     return log_range(P)
 
@@ -175,33 +188,49 @@ def _P_star(curve: Curve, name: str) -> float | None:
 def _panel(
     panel: Axes,
     name: str,
+    words: tuple[str, str],
     curves: Sequence[Curve],
     threshold: Number | None,
     chance: Number | None,
-    L: int | None,
 ) -> None:
-    """Draw one quantity of all curves."""
-    heading, label = full_words(name, L)
-    panel.set_title(heading)
-    panel.set_ylabel(label)
+    """Draw one quantity of all curves, under a title and beside an axis label."""
+    panel.set_title(words[0])
+    panel.set_ylabel(words[1])
     top = [0.0]
     for place, curve in enumerate(curves):
-        colour, marker = LINE_COLOURS[place % len(LINE_COLOURS)], MARKERS[place % len(MARKERS)]
-        draw_runs(panel, name, curve, {"color": colour, "marker": marker})
-        top += [float(values.max()) for _, values in curve.runs(name).values()]
+        look = _look(place)
+        if len(curve.published(name)[0]):
+            gid = f"paper/{name}/{curve.label}"
+            panel.plot(*curve.published(name), gid=gid, zorder=1.8, **_papers_look(place))
+        draw_runs(panel, name, curve, look)
+        top += [
+            float(values.max())
+            for _, values in (*curve.runs(name).values(), curve.published(name))
+            if len(values)
+        ]
         if threshold is not None:
-            _mark_P_star(panel, name, curve, float(threshold), colour)
+            _mark_P_star(panel, name, curve, float(threshold), look["color"])
         if name == "error" and curve.ceiling is not None:
-            _draw_ceiling(panel, curve.label, curve.ceiling, colour)
+            _draw_ceiling(panel, curve.label, curve.ceiling, look["color"])
     if threshold is not None:
         draw_threshold(panel, name, threshold)
         top.append(2.5 * float(threshold))
     if chance is not None:
         draw_chance(panel, chance)
         top.append(1.04 * float(chance))
-    if not any(curve.runs(name) for curve in curves):
+    if not any(curve.runs(name) or len(curve.published(name)[0]) for curve in curves):
         panel.text(0.5, 0.5, "no runs yet", color=MUTED, ha="center", va="center", transform=panel.transAxes)
     panel.set_ylim(0, 1.08 * (max(top) or 1.0))
+
+
+def _look(place: int) -> dict[str, Any]:
+    """Return colour and shape of a curve."""
+    return {"color": LINE_COLOURS[place % len(LINE_COLOURS)], "marker": MARKERS[place % len(MARKERS)]}
+
+
+def _papers_look(place: int) -> dict[str, Any]:
+    """Return the open markers on a thin line of the published points beside a curve."""
+    return hollow(_look(place), 4.2) | {"linestyle": (0, (2, 1.4)), "linewidth": 0.7, "markeredgewidth": 0.8}
 
 
 def draw_runs(panel: Axes, name: str, curve: Curve, look: Mapping[str, Any], *, scale: Number = 1.0) -> None:
@@ -283,13 +312,17 @@ def _legend(
     handles = []
     for place, curve in enumerate(curves):
         P_star = _P_star(curve, "error")
-        handles.append(
-            Line2D(
-                [], [], color=LINE_COLOURS[place % len(LINE_COLOURS)], marker=MARKERS[place % len(MARKERS)],
-                markeredgecolor="white", markeredgewidth=0.4,
-                label=curve.label if P_star is None else f"{curve.label}  ($P$* = {plain_number(P_star)})",
-            )
-        )  # fmt: skip
+        label = curve.label if P_star is None else f"{curve.label}  ($P$* = {plain_number(P_star)})"
+        alone = len(curve.P) == 0 and curve.paper
+        look = (
+            _papers_look(place)
+            if alone
+            else _look(place) | {"markeredgecolor": "white", "markeredgewidth": 0.4}
+        )
+        handles.append(Line2D([], [], label=label, **look))
+    if any(len(curve.published(name)[0]) for curve in curves for name in names):
+        look = {"linestyle": (0, (2, 1.4)), "linewidth": 0.7, "markeredgewidth": 0.8}
+        handles.append(Line2D([], [], label="paper", **hollow({"color": MUTED, "marker": "o"}, 4.2) | look))
     if any(name in thresholds for name in names):
         line = Line2D([], [], label="threshold", **DASHED)
         handles.append(line)

@@ -45,7 +45,7 @@ def short_words(name: str, L: int | None) -> tuple[str, str]:
     """Return the same where panels are small."""
     match = _SENSITIVITY.fullmatch(name)
     if match is None:
-        return ("Test error", "share of\nwrong answers") if name == "error" else (name, name)
+        return ("Test error", "share of\nwrong answers") if name == "error" else full_words(name, L)
     kind, layer, level = match.groups()
     what = "synonyms" if kind == "S" else "shifts"
     symbol = f"${kind}_{{{layer}{level}}}$"

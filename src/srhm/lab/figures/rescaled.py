@@ -36,30 +36,25 @@ class RescaledCurve:
     Raises
     ------
     ArgumentError
-        If the scale, or a P of the paper, is not positive.
+        If the scale is not positive.
     """
 
     curve: Curve
-    """The runs; its label is the setting's name in the legend. It may be without runs."""
+    """The runs and published points; its label is the setting's name in the legend. It may be without runs."""
     scale: Number
     """The prediction of P*, up to a constant, such as (s0+1)^L n_c m^L."""
     s0: int
     """Blanks beside each informative child: colour and shape."""
     L: int
     """Levels: full line for the least, broken lines for the next ones."""
-    paper: Mapping[str, Sequence[tuple[Number, Number]]] | None = None
-    """For each quantity points (P, value) of the paper."""
 
     def __post_init__(self) -> None:
         check_number("scale", self.scale, above=0.0)
-        for name, points in (self.paper or {}).items():
-            for P, _ in points:
-                check_number(f"paper[{name!r}]", P, above=0.0)
 
     def reach(self, name: str) -> list[tuple[float, float]]:
         """Return all (P, value) of a quantity, ours and the paper's."""
         runs = [pair for P, values in self.curve.runs(name).values() for pair in zip(P, values, strict=True)]
-        pairs = [*runs, *(self.paper or {}).get(name, ())]
+        pairs = [*runs, *zip(*self.curve.published(name), strict=True)]
         return [(float(P), float(value)) for P, value in pairs]
 
 
@@ -218,12 +213,10 @@ def _draw(
     panel: Axes, name: str, curve: RescaledCurve, scale: Number, curves: Sequence[RescaledCurve]
 ) -> None:
     """Draw the runs and the paper's points of one quantity."""
-    points = (curve.paper or {}).get(name, ())
-    if points:
-        panel.plot(
-            [float(P) / scale for P, _ in points], [float(value) for _, value in points], zorder=1.8,
-            gid=f"paper/{name}/{curve.curve.label}", **_papers_look(curve, curves),
-        )  # fmt: skip
+    P, values = curve.curve.published(name)
+    if len(P):
+        gid = f"paper/{name}/{curve.curve.label}"
+        panel.plot(P / float(scale), values, zorder=1.8, gid=gid, **_papers_look(curve, curves))
     draw_runs(panel, name, curve.curve, _look(curve, curves), scale=scale)
 
 
@@ -257,7 +250,7 @@ def _key(
         handles.append(Line2D([], [], label=curve.curve.label, **look))
     if any(len(curve.curve.runs(name)) > 1 for curve in curves for name in names):
         handles.append(plain_mark(markersize=2.6, alpha=0.6, markeredgewidth=0, label="a run"))
-    if any((curve.paper or {}).get(name) for curve in curves for name in names):
+    if any(len(curve.curve.published(name)[0]) for curve in curves for name in names):
         handles.append(plain_mark(**hollow({"color": MUTED}, 5.5), label="paper"))
     if any(name in thresholds for name in names):
         handles.append(Line2D([], [], label="threshold", **DASHED))

@@ -232,10 +232,13 @@ def _insensitivity(figure: PaperFigure, tier: Tier, shelf: Shelf) -> Figure:
 # Curves
 
 
-def curve_of(measured: Measured, name: str, quantities: Sequence[str], *, with_P_star: bool = True) -> Curve:
-    """Return the runs of a setting as a curve."""
+def curve_of(measured: Measured, name: str, quantities: Sequence[str], *, compared: bool = True) -> Curve:
+    """Return the runs of a setting as a curve; to be compared, with P* and the published points."""
     runs = measured.all_runs
-    found = measured.complexity() if with_P_star else None
+    found = measured.complexity() if compared else None
+    paper = {
+        name: points for name in quantities if compared and (points := paper_curve(measured.setting, name))
+    }
     P_star = None if found is None or found.P_star is None else {"error": found.P_star}
     return Curve(
         label=name,
@@ -244,6 +247,7 @@ def curve_of(measured: Measured, name: str, quantities: Sequence[str], *, with_P
         P_star=P_star,
         P_star_interval=None if P_star is None or found is None else {"error": found.interval},
         seeds=[seed for seed, _ in runs],
+        paper=paper or None,
     )
 
 
@@ -252,16 +256,10 @@ def _curves(figure: PaperFigure, tier: Tier, shelf: Shelf) -> Figure:
     quantities = ["error", *(f"{letter}_{k}1" for letter in "SD" for k in (1, 2, 3))] if common else ["error"]
     drawn = []
     for setting in figure.settings:
-        measured = Measured.on(shelf, setting, tier)
-        drawn.append(curve_of(measured, NAMES[setting.net], quantities))
-        paper = {name: paper_curve(setting, name) for name in quantities}
-        if any(paper.values()):
-            Ps = sorted({P for points in paper.values() for P, _ in points})
-            values = {name: [dict(points).get(P) for P in Ps] for name, points in paper.items()}
-            drawn.append(Curve(f"{NAMES[setting.net]}, paper", Ps, values))
+        drawn.append(curve_of(Measured.on(shelf, setting, tier), NAMES[setting.net], quantities))
     params = figure.settings[0].params
     limits = {"error": 0.10}
-    drawn = [one for one in drawn if one.P]
+    drawn = [one for one in drawn if one.P or one.paper]
     _check_drawn(figure, drawn)
     return learning_curves(
         drawn, limits, chance=1 - 1 / params.n_c, quantities=quantities, L=None if common else params.L,
@@ -274,7 +272,7 @@ _READ = ("error", "S_21", "D_21", "probe_22", "probe_rule_21", "probe_placement_
 
 def _representation(figure: PaperFigure, tier: Tier, shelf: Shelf) -> Figure:
     curves = [
-        curve_of(Measured.on(shelf, one, tier), NAMES[one.net], _READ, with_P_star=False)
+        curve_of(Measured.on(shelf, one, tier), NAMES[one.net], _READ, compared=False)
         for one in figure.settings
     ]
     curves = [one for one in curves if one.P]
@@ -305,11 +303,9 @@ def _rescaled(figure: PaperFigure, tier: Tier, shelf: Shelf) -> Figure:
     for setting in settings:
         own = setting.params
         name = f"$s_0$ = {own.s0}" + (f", $L$ = {own.L}" if both else "")
-        paper = {quantity: paper_curve(setting, quantity) for quantity in quantities}
         curve = curve_of(Measured.on(shelf, setting, tier), name, quantities)
-        paper = {quantity: points for quantity, points in paper.items() if points}
-        if curve.P or paper:
-            drawn.append(RescaledCurve(curve, scale(setting), own.s0, own.L, paper or None))
+        if curve.P or curve.paper:
+            drawn.append(RescaledCurve(curve, scale(setting), own.s0, own.L))
     _check_drawn(figure, drawn)
     limits = {"error": 0.10} if both else thresholds(net, settings[-1].params)
     return rescaled(
@@ -348,7 +344,7 @@ def _against(figure: PaperFigure, tier: Tier, shelf: Shelf) -> Figure:
     _check_drawn(figure, runs)
     where = "the last layer" if figure.name == "1" else "an internal layer"
     labels = {"D": f"sensitivity of {where} to shifts, $D$", "S": f"sensitivity of {where} to synonyms, $S$"}
-    return error_against_sensitivity(runs, x_labels=labels, title=_title(figure))
+    return error_against_sensitivity(runs, x_labels=labels, title=_short_title(figure))
 
 
 def _layer(figure: PaperFigure, setting: Setting) -> int:
