@@ -5,6 +5,8 @@ import re
 import sys
 from pathlib import Path
 
+import myst_nb.core.render
+
 import srhm
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -21,6 +23,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.doctest",
     "sphinx.ext.mathjax",
+    "sphinx-mathjax-offline",  # formulas without a network
     "sphinx.ext.napoleon",
 ]
 exclude_patterns = ["_build", "reproduction", "open-question/*.md", "theory/*.md"]
@@ -38,6 +41,19 @@ nb_execution_timeout = 600
 nb_execution_raise_on_error = True
 nb_execution_in_temp = True
 nb_merge_streams = True
+
+
+def whole_streams(outputs):
+    """Join what a cell has written, as it was written: myst_nb puts a line break wherever it came in two pieces."""
+    joined = {}
+    for output in outputs or []:
+        first = joined.setdefault(output.get("name", id(output)), output)
+        if first is not output:
+            first["text"] += output["text"]
+    return list(joined.values())
+
+
+myst_nb.core.render.coalesce_streams = whole_streams
 
 # Signatures keep their annotations, shapes included: x: Float[Array, 'sample position channel'].
 autodoc_typehints = "signature"

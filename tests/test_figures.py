@@ -1,5 +1,6 @@
 """What is drawn is what was given: data, marks, legends, tiles; and files are whole and always the same."""
 
+import io
 import itertools
 import math
 import subprocess
@@ -220,6 +221,16 @@ def test_settings_come_back_after_an_error():
     with pytest.raises(ValueError):
         fail()
     assert dict(matplotlib.rcParams) == settings
+
+
+def test_notebooks_show_every_figure():
+    """As PNG at 100 pixels an inch; the picture itself has twice as many."""
+    figures = [
+        learning_curves([curve("s0 = 1", 900)]), scaling([point("CNN", 216, 400)]), complexity_map(),
+    ]  # fmt: skip
+    for figure in figures:
+        png, look = figure._repr_png_()
+        assert imread(io.BytesIO(png)).shape[1] == pytest.approx(2 * look["width"], abs=2)
 
 
 def test_pyplot_is_never_imported():

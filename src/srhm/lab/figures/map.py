@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ...errors import ArgumentError, check_integer, check_number
 from ...theory import predict_by_relevance
-from .style import BLANK, FAINT, INK, SINGLE_COLUMN, TITLE_SIZE, Number, styled
+from .style import BLANK, FAINT, INK, SINGLE_COLUMN, TITLE_SIZE, Drawing, Number, styled
 
 _D = tuple(range(20, 125, 8))
 _F = tuple(percent / 100 for percent in range(10, 101, 5))
@@ -58,7 +58,7 @@ def complexity_map(
     if F[-1] * d[-1] < s:
         raise ArgumentError("d", d, f"and F leave fewer than s = {s} informative inputs", "Use larger d")
     values = np.array([[_height(one, share, v, s) for one in d] for share in F])
-    figure = Figure(figsize=(SINGLE_COLUMN, 2.9), layout="constrained")
+    figure = Drawing(figsize=(SINGLE_COLUMN, 2.9), layout="constrained")
     panel = figure.subplots()
     mesh = panel.pcolormesh(d, F, np.ma.masked_invalid(values), cmap="cividis", shading="nearest", gid="map")
     mesh.set_edgecolor("face")  # no seams between cells

@@ -14,7 +14,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from ...errors import ArgumentError
 from ...params import Params
 from ...theory import predict, predict_by_relevance
-from .style import INK, TITLE_SIZE, Number, styled
+from .style import INK, TITLE_SIZE, Drawing, Number, styled
 
 _MAP = "cividis"
 _CELLS = 60
@@ -76,7 +76,7 @@ def relevance(points: Sequence[RelevancePoint], *, title: str | None = None) -> 
     panels = list(dict.fromkeys((point.params.v, point.params.s) for point in points))
     heights = [math.log(point.P_star / point.params.n_c) for point in points]
     colours = Normalize(min(heights) - 1, max(heights) + 0.5)
-    figure = Figure(figsize=(3.3 * len(panels) + 0.5, 3.3), layout="constrained")
+    figure = Drawing(figsize=(3.3 * len(panels) + 0.5, 3.3), layout="constrained")
     axes = figure.subplots(1, len(panels), squeeze=False)[0]
     maps = [
         _panel(panel, [point for point in points if (point.params.v, point.params.s) == model], colours)

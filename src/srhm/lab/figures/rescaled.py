@@ -16,6 +16,7 @@ from .style import (
     DOUBLE_COLUMN,
     LINE_COLOURS,
     MUTED,
+    Drawing,
     Number,
     legend_above,
     log_axis,
@@ -140,7 +141,7 @@ def _grid(rows: Sequence[Sequence[str | None]], kinds: Sequence[bool]) -> tuple[
     columns = max(map(len, rows)) * len(kinds)
     width = DOUBLE_COLUMN if columns > 1 else 0.6 * DOUBLE_COLUMN
     height = {1: 2.6, 2: 2.3}.get(columns, 1.7)
-    figure = Figure(figsize=(width, 0.65 + height * len(rows)), layout="constrained")
+    figure = Drawing(figsize=(width, 0.65 + height * len(rows)), layout="constrained")
     axes = figure.subplots(len(rows), columns, squeeze=False)
     grid: _Grid = {}
     for row, names in enumerate(rows):

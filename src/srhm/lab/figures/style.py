@@ -119,6 +119,14 @@ def render(figure: Figure, kind: Literal["pdf", "png"], *, dpi: int = 200) -> by
     return buffer.getvalue()
 
 
+class Drawing(Figure):
+    """A figure that notebooks show, whatever is set there for those of `pyplot`."""
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
+        """Return the figure as PNG, and the width at which it is shown, in pixels."""
+        return render(self, "png"), {"width": round(100 * self.get_figwidth())}
+
+
 def save(figure: Figure, path_without_suffix: str | Path) -> list[Path]:
     """Write a figure as PDF and as PNG (200 dots per inch), each whole or not at all.
 
@@ -261,7 +269,7 @@ def panel_grid(
         Height beside the rows.
     """
     rows = -(-count // columns)
-    figure = Figure(figsize=(width, more + height * rows), layout="constrained")
+    figure = Drawing(figsize=(width, more + height * rows), layout="constrained")
     panels = list(figure.subplots(rows, columns, squeeze=False).flat)
     for spare in panels[count:]:
         spare.remove()

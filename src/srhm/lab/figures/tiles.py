@@ -14,6 +14,7 @@ from .style import (
     FEATURE_COLOURS,
     INK,
     TITLE_SIZE,
+    Drawing,
     Number,
     feature_colour,
     text_colour,
@@ -41,7 +42,7 @@ class Page:
     @classmethod
     def blank(cls, width: Number, height: Number, title: str) -> "Page":
         """Make the figure, with its title."""
-        figure = Figure(figsize=(width, height))
+        figure = Drawing(figsize=(width, height))
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set_axis_off()
         axes.set_xlim(0, width)
