@@ -55,7 +55,7 @@ _TABLE: Sequence[Arm] = (
     _arm("L1", "depth", "L = 1, v = 10", 10, (1, 2, 3, 5), L=1),
     _arm("L3", "depth", "L = 3, v = 4", 4, (0, 1, 2, 3), L=3, rate=DEEP_RATE, seeds=3),
     _arm("L1-s3", "depth", "L = 1, s = 3, v = 4", 4, (1, 2, 3), L=1, s=3),
-    _arm("L2-s3", "depth", "L = 2, s = 3, v = 3", 3, (0, 1, 2), s=3, rate=DEEP_RATE),
+    _arm("L2-s3", "depth", "L = 2, s = 3, v = 3", 3, (0, 1, 2, 3), s=3, rate=DEEP_RATE),
     _arm("lcn-L2", "depth", "LCN, L = 2, v = 6", 6, (0, 1, 2), net="lcn", rate=None, seeds=3),
     _arm("lcn-L3", "depth", "LCN, L = 3, v = 4", 4, (0, 1), net="lcn", L=3, rate=None, seeds=3),
     _arm("upper-frozen", "controls", "layer 2 frozen at random", 6, (0, 1), seeds=2, frozen_layers=(2,)),
