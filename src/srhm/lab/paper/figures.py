@@ -138,7 +138,7 @@ _SHARING_LARGE = (
 )
 _BATCHES = tuple(
     Setting("cnn", model(v, s0), protocol=Protocol(batch_per_class=size))
-    for v, s0 in ((3, 2), (6, 1), (6, 2))
+    for v, s0 in ((3, 1), (3, 2), (4, 2), (6, 1), (6, 2))
     for size in (4, 126 // v, 252 // v)
 )
 """The published CNNs of L = 2 with blanks come from an older pipeline, with 128 or 256 points a batch."""
