@@ -136,12 +136,13 @@ _SHARING_LARGE = (
     *_shared("lcn", 8, (0, 1, 2, 4), ((), (1,), (1, 2))),
     *_shared("cnn", 8, (0, 1, 2, 4), ((), (1,), (2,), (1, 2))),
 )
+LARGE_BATCHES = (126, 252)
+"""Points a batch, or a few less: the published CNNs of L = 2 with blanks come from an older pipeline with 128 or 256."""
 _BATCHES = tuple(
     Setting("cnn", model(v, s0), protocol=Protocol(batch_per_class=size))
     for v, s0 in ((3, 1), (3, 2), (4, 2), (6, 1), (6, 2))
-    for size in (4, 126 // v, 252 // v)
+    for size in (4, *(points // v for points in LARGE_BATCHES))
 )
-"""The published CNNs of L = 2 with blanks come from an older pipeline, with 128 or 256 points a batch."""
 
 _OVERLAPPING: tuple[tuple[NetName, Params], ...] = (
     ("lcn", model(4, 0)), ("lcn", model(6, 0)), ("cnn", model(4, 0)), ("fcn", model(6, 0)), ("lcn", model(4, 1)),

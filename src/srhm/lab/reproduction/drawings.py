@@ -10,6 +10,7 @@ from ...complexity import SampleComplexity
 from ...errors import SrhmError
 from ...exponent import Exponent, fit_exponent
 from ...grammar import Grammar
+from ...protocol import Protocol
 from ...stream import Stream
 from ...theory import predict
 from ..figures import (
@@ -32,7 +33,7 @@ from ..figures import (
     scaling,
 )
 from ..paper import Setting, model, published, thresholds
-from ..paper.figures import PaperFigure
+from ..paper.figures import LARGE_BATCHES, PaperFigure
 from ..paper.tiers import Tier
 from .measured import Measured, Shelf
 from .papers_curves import paper_curve, paper_runs
@@ -132,11 +133,16 @@ def fits_of(points: Sequence[ScalingPoint]) -> dict[str, Exponent]:
 
 def _complexity(figure: PaperFigure, tier: Tier, shelf: Shelf) -> Figure:
     settings = dict.fromkeys((*figure.settings, *figure.stand_in))
-    sizes = sorted({setting.protocol.batch_per_class for setting in settings})
+    sizes = {setting.protocol.batch_per_class for setting in settings}
 
     def panel(setting: Setting) -> str:
-        batch = setting.protocol.batch_per_class * setting.params.n_c
-        return NAMES[setting.net] + (f", batch {batch}" if len(sizes) > 1 else "")
+        of_class = setting.protocol.batch_per_class
+        if len(sizes) == 1:
+            return NAMES[setting.net]
+        if of_class == Protocol().batch_per_class:
+            return f"{NAMES[setting.net]}, batch: {of_class} a class"
+        points = min(LARGE_BATCHES, key=lambda points: abs(points - of_class * setting.params.n_c))
+        return f"{NAMES[setting.net]}, batch: {points}"
 
     points = scaling_points(
         list(settings), tier, shelf, panel, lambda one: predict(one.net, one.params).value
