@@ -137,7 +137,7 @@ _SHARING_LARGE = (
     *_shared("cnn", 8, (0, 1, 2, 4), ((), (1,), (2,), (1, 2))),
 )
 LARGE_BATCHES = (126, 252)
-"""Points a batch, or a few less: the published CNNs of L = 2 with blanks come from an older pipeline with 128 or 256."""
+"""Points a batch, or a few less: the published CNNs of L = 2 with blanks are of an older pipeline, with 128 or 256."""
 _BATCHES = tuple(
     Setting("cnn", model(v, s0), protocol=Protocol(batch_per_class=size))
     for v, s0 in ((3, 1), (3, 2), (4, 2), (6, 1), (6, 2))
