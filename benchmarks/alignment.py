@@ -164,9 +164,18 @@ def shown(values: Sequence[float]) -> str:
 
 
 def page(cases: Sequence[dict[str, Any]]) -> str:
-    """The table: alignment at the start and at the end, and how much later error, D and S are half-way."""
-    heads = ["CNN", "places of level", "alignment at the start", "at the end", "test error at the end",
-             "steps to half the alignment", "D, half-way later by", "S", "error"]  # fmt: skip
+    """The table: alignment at the start and at the end, and when error, D and S are half-way, in units of its half-time."""
+    heads = [
+        "CNN",
+        "places of level",
+        "alignment at the start",
+        "at the end",
+        "test error at the end",
+        "steps to half the alignment",
+        "D half-way, in units of these",
+        "S half-way",
+        "error half-way",
+    ]
     lines = ["| " + " | ".join(heads) + " |", "| --- " * len(heads) + "|"]
     for case in cases:
         runs, top = case["runs"], case["L"]
