@@ -164,7 +164,7 @@ def shown(values: Sequence[float]) -> str:
 
 
 def page(cases: Sequence[dict[str, Any]]) -> str:
-    """The table: alignment at the start and at the end, and when error, D and S are half-way, in units of its half-time."""
+    """The table: alignment at the start and at the end, and when it, D, S and the error are half-way."""
     heads = [
         "CNN",
         "places of level",
