@@ -140,7 +140,7 @@ LARGE_BATCHES = (126, 252)
 """Points a batch, or a few less: the published CNNs of L = 2 with blanks are of an older pipeline, with 128 or 256."""
 _BATCHES = tuple(
     Setting("cnn", model(v, s0), protocol=Protocol(batch_per_class=size))
-    for v, s0 in ((3, 1), (3, 2), (4, 2), (6, 1), (6, 2))
+    for v, s0 in ((3, 1), (3, 2), (4, 2), (6, 1), (6, 2), (6, 4), (10, 1))
     for size in (4, *(points // v for points in LARGE_BATCHES))
 )
 
