@@ -165,10 +165,11 @@ def bound(net: str, params: srhm.Params, width: int, bandwidth: float) -> dict:
     largest, parameters, positions = None, params.v * h * blank + h * params.n_c, params.d // p
     for level in range(2, L + 1):
         pairs, blocks = samples * s ** (L - level + 1), positions if local else p
-        flops += 3 * 2 * (pairs + positions) * h**2
+        flops += 3 * 2 * (pairs + (positions if params.s0 else 0)) * h**2
         if largest is None:
             most = samples if local else pairs // s
-            largest = blocks, room(pairs, blocks, most)[0] + positions // blocks
+            beside = positions // blocks if params.s0 else 0  # the blank sample's
+            largest = blocks, room(pairs, blocks, most, beside)[0] + beside
         parameters += blocks * h**2 + positions * h
         positions //= p
     assert largest is not None

@@ -12,6 +12,7 @@ from scipy.stats import binom
 from srhm import Dataset, Grammar, Params, Stream, split
 from srhm.nets import Leaves, build, outputs
 from srhm.nets.blocks import blockwise, rank_in_block, room
+from srhm.nets.products import product
 from srhm.protocol import Protocol
 from srhm.training import advance, class_data, start
 from strategies import small_params
@@ -65,9 +66,9 @@ def differences(first, second):
     return max(float(jnp.abs(one - other).max()) for one, other in pairs)
 
 
-def check_double(name, params, encoding, **options):
+def check_double(name, params, encoding, width=5, **options):
     with jax.enable_x64(True):
-        net = filled(name, params, 5, encoding=encoding, dtype="float64", **options)
+        net = filled(name, params, width, encoding=encoding, dtype="float64", **options)
         leaves = batch_of(params, encoding)
         assert differences(value_and_gradient(net, leaves), value_and_gradient(Dense(net), leaves)) < 1e-12
 
@@ -76,6 +77,13 @@ def check_double(name, params, encoding, **options):
 @pytest.mark.parametrize("model", MODELS)
 def test_outputs_and_gradients_are_those_of_the_dense_network(name, model):
     check_double(name, MODELS[model], "whitened")
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("model", ["deep", "no blanks"])
+def test_wide_networks(name, model):
+    """Their products are computed in another order."""
+    check_double(name, MODELS[model], "whitened", width=130)
 
 
 @pytest.mark.parametrize("encoding", ["onehot", "onehot_blank"])
@@ -184,14 +192,43 @@ def test_ranks_of_very_many_blocks():
     assert rank_in_block(jnp.asarray(blocks, jnp.int32), 2**20).tolist() == expected
 
 
-def test_room_costs_least_on_average():
+@pytest.mark.parametrize("beside", [0, 1, 10])
+def test_room_costs_least_on_average(beside):
     """Against the cost counted from the binomial law, for 160 rows in 10 blocks, 80 in one at most."""
-    usual, most = room(160, 10, 80)
-    cost = {size: size + (1 - binom.cdf(size, 80, 0.2) ** 10) * 80 for size in range(1, 81)}
+    usual, most = room(160, 10, 80, beside)
+
+    def rows(number):
+        """So many rows are multiplied at once: 16, or 8, or 4."""
+        return min(size for size in range(200) if size >= number and size % 16 in (0, 4, 8))
+
+    def cost(size):
+        return rows(size + beside) + (1 - binom.cdf(size, 80, 0.2) ** 10) * rows(80 + beside)
+
     assert most == 80
-    assert cost[usual] == min(cost.values())
-    assert 20 < usual < 32
-    assert room(80, 2, 40) == (40, 40)  # no blanks: every block is full
+    assert cost(usual) == pytest.approx(min(map(cost, range(1, 81))))
+    assert cost(usual + 1) > cost(usual)  # as many as the same cost allows
+    assert 16 < usual + beside <= 48
+
+
+def test_full_blocks_have_room_for_what_they_hold():
+    assert room(80, 2, 40) == (40, 40)
+
+
+@pytest.mark.parametrize("shape", [(3, 5, 6, 7), (2, 3, 128, 130)], ids=["small", "large"])
+def test_products_have_the_gradient_of_the_plain_product(shape):
+    """Whatever the order in which they are computed, which depends on the size; in double precision."""
+    blocks, rows, entries, units = shape
+    random = np.random.default_rng(0)
+    with jax.enable_x64(True):
+        a, weight, slope = (
+            jnp.asarray(random.normal(size=size))
+            for size in ((blocks, rows, entries), (blocks, entries, units), (blocks, rows, units))
+        )
+        found = jax.jit(jax.grad(lambda a, w: (product(a, w) * slope).sum(), argnums=(0, 1)))(a, weight)
+        expected = jax.grad(lambda a, w: (jnp.einsum("bri,bio->bro", a, w) * slope).sum(), argnums=(0, 1))(a, weight)
+        np.testing.assert_allclose(product(a, weight), jnp.einsum("bri,bio->bro", a, weight), rtol=1e-12)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
 
 
 SHARED = [("cnn", (1,)), ("cnn", (2,)), ("cnn", (1, 2)), ("lcn", (1,)), ("lcn", (1, 2)), ("lcn", (1, 2, 3))]

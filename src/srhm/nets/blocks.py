@@ -18,16 +18,22 @@ from jax.custom_batching import custom_vmap
 from jaxtyping import Array, Bool, Float, Int
 from scipy.special import bdtr
 
+from .products import slopes_of_product
+
 Room = tuple[int, int]
 """Rows that a block has room for: as a rule, and at most."""
 
+_COST = np.array([0, *[4] * 4, *[8] * 4, *[16] * 7])
+"""What the last 0 to 15 rows of a block cost on a CPU, in rows: 9 take about as long as 16."""
+
 
 @cache
-def room(rows: int, blocks: int, most: int) -> Room:
+def room(rows: int, blocks: int, most: int, beside: int = 0) -> Room:
     """Return how many rows each block gets room for: the number that costs least on average, and the worst case.
 
-    A block receives Binomial(`most`, rows / (blocks * most)) rows. With room for R, all blocks cost R rows each,
-    and the worst case where some block has more, which happens with probability 1 - F(R)^blocks.
+    A block receives Binomial(`most`, rows / (blocks * most)) rows. With room for R, all blocks cost R rows each, rounded
+    up to what a CPU multiplies at once, and the worst case where some block has more, which happens with probability
+    1 - F(R)^blocks.
 
     Parameters
     ----------
@@ -37,12 +43,20 @@ def room(rows: int, blocks: int, most: int) -> Room:
         Blocks that they fall into, equally often.
     most
         Rows that can fall into one block at most.
+    beside
+        Rows that every block gets besides.
     """
     sizes = np.arange(1, most + 1)
     crowded = 1 - bdtr(sizes, most, rows / (blocks * most)) ** blocks
-    usual = int(sizes[np.argmin(sizes + crowded * most)])
+    cost = _cost(sizes + beside) + crowded * _cost(most + beside)
+    usual = most - int(np.argmin(cost[::-1]))  # of equal ones the largest
     # A device other than a CPU would wait for the host at every decision, and multiplies zeros for little.
     return (usual, most) if jax.default_backend() == "cpu" else (most, most)
+
+
+def _cost(rows: Any) -> Any:
+    """Return what products of so many rows cost, in rows."""
+    return rows // 16 * 16 + _COST[rows % 16]
 
 
 def rank_in_block(block: Int[Array, " row"], blocks: int) -> Int[Array, " row"]:
@@ -92,8 +106,7 @@ def _forward(room: Room, weight: Any, rows: Any, block: Any, every: Any) -> Any:
     slots = _Slots(block, rank_in_block(block, len(weight)), len(weight), room)
 
     def product(size: int) -> Any:
-        laid = slots.lay(size, rows, every)
-        return slots.read(size, jnp.einsum("bri,bio->bro", laid, weight), len(every))
+        return slots.read(size, slots.lay(size, rows, every) @ weight, len(every))
 
     return slots.smallest(product), (weight, rows, slots, every)
 
@@ -102,10 +115,9 @@ def _backward(room: Room, kept: Any, slopes: Any) -> Any:
     weight, rows, slots, every = kept
 
     def products(size: int) -> Any:
-        slope = slots.lay(size, *slopes)
-        d_weight = jnp.einsum("bri,bro->bio", slots.lay(size, rows, every), slope)
-        d_rows, d_every = slots.read(size, jnp.einsum("bro,bio->bri", slope, weight), len(every))
-        return d_weight, d_rows, d_every
+        laid, slope = slots.lay(size, rows, every), slots.lay(size, *slopes)
+        d_laid, d_weight = slopes_of_product(laid, weight, slope)
+        return d_weight, *slots.read(size, d_laid, len(every))
 
     d_weight, d_rows, d_every = slots.smallest(products)
     return d_weight, d_rows, None, d_every

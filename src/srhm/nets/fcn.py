@@ -12,6 +12,7 @@ from ..randomness import Key
 from .active import Active, Leaves, leaf_changes
 from .draws import Init, Normals
 from .network import BIAS_SCALE, Network
+from .products import product
 
 
 class FullConnection(eqx.Module):
@@ -45,7 +46,8 @@ class FullConnection(eqx.Module):
 
     def on_active(self, below: Active, s: int) -> Active:
         """Return the activations of a later layer, where every unit sees all units below."""
-        return Active(jax.nn.relu(self(below.values)), below.places, None)
+        z = product(below.values[:, 0], self.weight) / self.divisor + BIAS_SCALE * self.bias[None]
+        return Active(jax.nn.relu(z)[:, None], below.places, None)
 
 
 def fcn(

@@ -58,8 +58,8 @@ class PatchLayer(eqx.Module):
     def on_active(self, below: Active, s: int) -> Active:
         """Return the activations of a later layer, from those of the layer below it; s children a node."""
         samples, nodes, _ = below.values.shape
-        most = self.most_in_block(samples, nodes // s)
-        changes, blank = self._respond(below, room(samples * nodes, len(self.blocks), most))
+        blocks, most, blank = len(self.blocks), self.most_in_block(samples, nodes // s), self._blanks(below)
+        changes, blank = self._respond(below, blank, room(samples * nodes, blocks, most, len(blank) // blocks))
         return self._join(changes.reshape(samples, nodes, -1), blank, below.places, s)
 
     def on_shared(self, below: Active, children: Int[Array, "tree child"], crowd: tuple[int, int]) -> Active:
@@ -69,23 +69,29 @@ class PatchLayer(eqx.Module):
         """
         of_patch = len(self.blocks) * self.group == self.patch
         most = self.group * (crowd[0] if of_patch else crowd[1])  # of a group, so often at most
-        changes, blank = self._respond(below, (most, most))
+        changes, blank = self._respond(below, self._blanks(below), (most, most))
         places = below.places.reshape(-1)[children]
         return self._join(jnp.take(changes, children, axis=0), blank, places, children.shape[1])
 
-    def _respond(self, below: Active, room: Room) -> tuple[Any, Any]:
+    def _blanks(self, below: Active) -> Float[Array, "place channel"]:
+        """Return the activations of blanks, a row for each group of places that has weights; none if there are none."""
+        blocks, group, channel = self.blocks, self.group, below.values.shape[-1]
+        if below.blank is None:
+            return jnp.zeros((0, channel), blocks.dtype)
+        blank = jnp.broadcast_to(below.blank, (max(len(below.blank), len(blocks) * group), channel))
+        return blank.reshape(-1, group, channel).sum(axis=1) if group > 1 else blank
+
+    def _respond(self, below: Active, blank: Float[Array, "place channel"], room: Room) -> tuple[Any, Any]:
         """Multiply each node's activations, less those of a blank, with its block, and all those of blanks."""
-        blocks, group, (samples, nodes, channel) = self.blocks, self.group, below.values.shape
-        changes, blank = below.values, jnp.zeros((0, channel), blocks.dtype)
+        blocks, (samples, nodes, channel) = self.blocks, below.values.shape
+        changes = below.values
         if below.blank is not None:
             changes = changes - jnp.take(below.blank, below.places, axis=0, mode="clip")
-            blank = jnp.broadcast_to(below.blank, (max(len(below.blank), len(blocks) * group), channel))
-            blank = blank.reshape(-1, group, channel).sum(axis=1) if group > 1 else blank
         changes, blank = blockwise(  # pyright: ignore[reportGeneralTypeIssues] # custom_vjp hides the tuple
             room,
             blocks,
             changes.reshape(samples * nodes, channel),
-            (below.places // group % len(blocks)).reshape(samples * nodes),
+            (below.places // self.group % len(blocks)).reshape(samples * nodes),
             blank,
         )
         return changes, None if below.blank is None else blank

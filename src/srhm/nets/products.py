@@ -1,0 +1,52 @@
+"""Products of few rows with large matrices of weights, and their gradients, in the order that costs a CPU least."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+_LARGE = 128 * 128
+"""Entries from which on it matters in which order a matrix is read."""
+
+
+@jax.custom_vjp
+def product(
+    rows: Float[Array, "*block row entry"], weight: Float[Array, "*block entry unit"]
+) -> Float[Array, "*block row unit"]:
+    """Return the products of rows and weights, each block on its own."""
+    return rows @ weight
+
+
+def slopes_of_product(
+    rows: Float[Array, "*block row entry"],
+    weight: Float[Array, "*block entry unit"],
+    slope: Float[Array, "*block row unit"],
+) -> tuple[Float[Array, "*block row entry"], Float[Array, "*block entry unit"]]:
+    """Return the slopes of the rows and of the weights, given that of their product.
+
+    slope @ weight^T would write a transposed copy of the weights. On a CPU the few rows are transposed instead, and
+    the weights multiplied as they lie.
+    """
+    if jax.default_backend() != "cpu" or weight.shape[-2] * weight.shape[-1] < _LARGE:
+        return slope @ _transposed(weight), _transposed(rows) @ slope
+    d_rows = weight @ columns(slope)
+    # The gradient comes second: else XLA keeps a copy of the weights, which might be updated before they are read.
+    slope = slope + 0 * d_rows[(0,) * d_rows.ndim]
+    return _transposed(d_rows), columns(rows) @ slope
+
+
+product.defvjp(
+    lambda rows, weight: (rows @ weight, (rows, weight)),
+    lambda kept, slope: slopes_of_product(*kept, slope),
+)
+
+
+def columns(rows: Float[Array, "*block row unit"]) -> Float[Array, "*block unit row"]:
+    """Transpose matrices in memory on a CPU, where XLA would leave that to the product that takes them."""
+    turned = _transposed(rows)
+    return jax.lax.optimization_barrier(turned) if jax.default_backend() == "cpu" else turned
+
+
+def _transposed(matrix: Any) -> Any:
+    return jnp.swapaxes(matrix, -1, -2)
