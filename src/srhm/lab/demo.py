@@ -4,6 +4,7 @@ import io
 import sys
 import time
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -13,7 +14,7 @@ from rich.table import Table as Shown
 from ..derivation import Derivation
 from ..errors import ArgumentError
 from ..exponent import fit_exponent
-from ..files import check_folder
+from ..files import check_folder, write_atomically
 from ..grammar import Grammar
 from ..params import Params
 from ..stream import Stream
@@ -24,10 +25,10 @@ from .figures import (
     ScalingPoint,
     derivation_trees,
     learning_curves,
-    save,
     scaling,
     transformations,
 )
+from .figures.style import render
 from .page import Page, Section, Table, write_page
 from .paper import published, thresholds
 from .questions import Answer, Question, Watcher, answer, raise_failures
@@ -35,14 +36,16 @@ from .runs import RunSpec
 from .store import Store
 from .terminal import name
 
-_REDRAW_SECONDS = 12.0
+_REDRAW_SECONDS, _REDRAW_PART = 10.0, 0.04
+"""The page is drawn anew after so many seconds, or more if drawing would take more than that part of the time: it takes it
+from the runs."""
 _TITLE = "Sparse Random Hierarchy Model: how many points do networks need?"
 
 
 def questions(width: int) -> list[Question]:
-    """Return what the demonstration asks: LCN at v=4, s0=1, and CNN at v=6 for s0 = 0, 1, 2.
+    """Return what the demonstration asks: LCN at v=4, s0=1, and CNN at v=6 for s0 = 0, 2, 1.
 
-    The search of one seed is a chain of runs, one after another; the longest comes first, so that none is left
+    The search of one seed is a chain of runs, one after another; the longest come first, so that none is left
     alone at the end.
     """
 
@@ -50,7 +53,7 @@ def questions(width: int) -> list[Question]:
         params = Params(n_c=v, v=v, m=v, s=2, s0=s0, L=2)
         return Question(RunSpec(params, net, v, width), seeds)  # pyright: ignore[reportArgumentType]
 
-    return [ask("lcn", 4, 1, 1), ask("cnn", 6, 0, 3), ask("cnn", 6, 1, 3), ask("cnn", 6, 2, 3)]
+    return [ask("lcn", 4, 1, 1), ask("cnn", 6, 0, 3), ask("cnn", 6, 2, 3), ask("cnn", 6, 1, 3)]
 
 
 def demo(directory: Path, *, executor: Executor, width: int = 256, watch: Watcher | None = None) -> Table:
@@ -105,27 +108,30 @@ class _Show:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         directory.mkdir(parents=True, exist_ok=True)
-        self._drawn_at = float("-inf")
-        self._model = self._model_sections()
+        self._drawn: dict[str, Section] = {}
+        self._due, self._shown = float("-inf"), -1
 
     def update(self, answers: list[Answer], under_way: int) -> None:
-        """Draw the page anew, unless it was drawn a moment ago."""
-        if time.monotonic() - self._drawn_at >= _REDRAW_SECONDS:
-            count = sum(len(runs) for one in answers for runs in one.runs)
-            self._write(answers, f"{count} runs finished, {under_way} under way", refresh=10)
-            self._drawn_at = time.monotonic()
+        """Draw the page anew, unless it shows all there is or was drawn a moment ago."""
+        began, count = time.monotonic(), _count(answers)
+        if count == self._shown or began < self._due:
+            return
+        self._write(answers, f"{count} runs finished, {under_way} under way", refresh=10)
+        ended = time.monotonic()
+        self._shown, self._due = count, ended + max(_REDRAW_SECONDS, (ended - began) / _REDRAW_PART)
 
     def finish(self, answers: list[Answer]) -> Table:
-        """Draw the page for the last time and return the table of results."""
-        count = sum(len(runs) for one in answers for runs in one.runs)
-        self._write(answers, f"complete: {count} runs", refresh=None)
+        """Draw the page for the last time and its figures beside it, and return the table of results."""
+        self._write(answers, f"complete: {_count(answers)} runs", refresh=None)
+        for stem, section in self._drawn.items():
+            assert section.figure is not None
+            write_atomically(self.directory / f"{stem}.png", section.png)
+            write_atomically(self.directory / f"{stem}.pdf", render(section.figure, "pdf"))
         return _results(answers)
 
     def _write(self, answers: list[Answer], status: str, refresh: int | None) -> None:
-        sections = []
-        if any(runs for one in answers for runs in one.runs):
-            sections += self._measured_sections(answers)
-        sections += self._model
+        sections = self._measured_sections(answers) if _count(answers) else []
+        sections += self._model_sections
         lead = (
             "A class produces its input through hidden features that can be exchanged (synonyms) and shifted "
             "without changing the class. P* is the number of training points at which a network's test error "
@@ -135,42 +141,45 @@ class _Show:
         page = Page(title=_TITLE, lead=lead, status=status, sections=sections, refresh=refresh)
         write_page(self.directory / "index.html", page)
 
-    def _figure(self, figure: Figure, stem: str) -> Figure:
-        save(figure, self.directory / stem)
-        return figure
+    def _section(self, stem: str, title: str, text: str, figure: Figure, alt: str, table: Table | None = None) -> Section:
+        """Return a part of the page, whose figure becomes a file at the end."""
+        self._drawn[stem] = Section(title, text, figure, table, alt)
+        return self._drawn[stem]
 
+    @cached_property
     def _model_sections(self) -> list[Section]:
         params = Params(n_c=6, v=6, m=6, s=2, s0=1, L=2)
         grammar = Grammar(params, 0)
         derivation = _two_of_one_class(grammar)
         return [
-            Section(
+            self._section(
+                "trees",
                 title="Two data of one class",
                 text="The class at the top produces two level-2 features, and each of these two input features, by one "
                 "of m = 6 equivalent rules. Grey positions are blank. Other rules and other places, the same class.",
-                figure=self._figure(derivation_trees(grammar, derivation), "trees"),
-                table=None,
+                figure=derivation_trees(grammar, derivation),
                 alt="Derivation trees of two data of the same class, with their blanks.",
             ),
-            Section(
+            self._section(
+                "transformations",
                 title="What leaves the class unchanged",
                 text="S measures how much a layer reacts when synonyms are exchanged, D how much it reacts to shifts; "
                 "both relative to two unrelated data.",
-                figure=self._figure(transformations(grammar, derivation), "transformations"),
-                table=None,
+                figure=transformations(grammar, derivation),
                 alt="A datum, the same with synonyms exchanged, and the same with features shifted.",
             ),
         ]
 
     def _measured_sections(self, answers: list[Answer]) -> list[Section]:
         sections = [
-            Section(
+            self._section(
+                "scaling",
                 title="Measured, predicted, published",
                 text="P* with its 90% interval. The published values are single grid points, known to about a "
                 "factor 1.5.",
-                figure=self._figure(_scaling(answers), "scaling"),
-                table=_results(answers),
+                figure=_scaling(answers),
                 alt="Measured P* against the paper's prediction on logarithmic axes.",
+                table=_results(answers),
             )
         ]
         for net in ("cnn", "lcn"):
@@ -184,17 +193,22 @@ class _Show:
                     chance=1 - 1 / params.n_c,
                 )
                 sections.append(
-                    Section(
+                    self._section(
+                        f"curves_{net}",
                         title=f"Learning curves of the {net.upper()}",
                         text="Test error, and the sensitivities of the second hidden layer to level-1 synonyms (S) "
                         "and shifts (D): they fall together.",
-                        figure=self._figure(figure, f"curves_{net}"),
-                        table=None,
+                        figure=figure,
                         alt=f"Test error, S and D of the {net.upper()} against the number of training points.",
                     )
                 )
-        sections.append(Section(title="All runs", text="", figure=None, table=_run_table(answers), alt=""))
+        sections.append(Section("All runs", table=_run_table(answers)))
         return sections
+
+
+def _count(answers: Sequence[Answer]) -> int:
+    """Return how many runs are finished."""
+    return sum(len(runs) for one in answers for runs in one.runs)
 
 
 def _two_of_one_class(grammar: Grammar) -> Derivation:

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 
@@ -87,12 +88,15 @@ class Section:
         """The paragraphs of the text."""
         return [part.strip() for part in self.text.split("\n\n") if part.strip()]
 
+    @cached_property
+    def png(self) -> bytes:
+        """The figure as a picture. It is drawn once, so that a part may be on many versions of a page."""
+        return b"" if self.figure is None else render(self.figure, "png")
+
     @property
     def image(self) -> str:
         """The figure as a data address."""
-        if self.figure is None:
-            return ""
-        return "data:image/png;base64," + base64.b64encode(render(self.figure, "png")).decode()
+        return "data:image/png;base64," + base64.b64encode(self.png).decode() if self.png else ""
 
     @property
     def size(self) -> tuple[int, int]:

@@ -230,7 +230,9 @@ def answer(
         Before the first run, if the store cannot be written.
     """
     answers = [Answer.none_yet(question) for question in questions]
-    chains = [chain for one in answers for chain in replicates(one)]
+    # The first replicate of every question first: each compiles its programs once, and the others find them.
+    searches = [replicates(one) for one in answers]
+    chains = [chain for one in searches for chain in one[:1]] + [chain for one in searches for chain in one[1:]]
     shown = None if watch is None else lambda progress: watch(answers, progress.running)
     drive(chains, store, executor, policy=policy or Policy(again=True), watch=shown, title=title)
     return answers

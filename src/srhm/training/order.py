@@ -94,7 +94,23 @@ def epoch_order(order: Order, epoch: Int[Array, ""], counts: Int[Array, " class_
     class_, slot = jnp.broadcast_arrays(class_, slot)
     words = jnp.where(order.fixed_batches, slot, order.words(epoch, 0, class_, slot))
     valid = slot.astype(jnp.int32) < counts[:, None]
-    return jnp.argsort(jnp.where(valid, words, jnp.uint32(0xFFFFFFFF)), axis=1, stable=True).astype(jnp.int32)
+    return stable_order(jnp.where(valid, words, jnp.uint32(0xFFFFFFFF)))
+
+
+def stable_order(words: UInt32[Array, "*row entry"]) -> Int[Array, "*row entry"]:
+    """Return what `argsort` does, equal words in the order in which they stand.
+
+    It sorts by the lower half of the words, then by the upper: a half and the place of the entry fit into one word, and
+    words by themselves are sorted six times as fast as words that take a number with them.
+    """
+    entries = words.shape[-1]
+    if entries > 2**16:
+        return jnp.argsort(words, axis=-1, stable=True).astype(jnp.int32)
+    place = jnp.arange(entries, dtype=jnp.uint32)
+    low = jnp.sort(words << 16 | place, axis=-1) & 0xFFFF
+    high = jnp.take_along_axis(words >> 16, low.astype(jnp.int32), axis=-1)
+    both = jnp.sort(high << 16 | place, axis=-1) & 0xFFFF
+    return jnp.take_along_axis(low, both.astype(jnp.int32), axis=-1).astype(jnp.int32)
 
 
 def batch_order(order: Order, epoch: Int[Array, ""], batches: Int[Array, ""], most: int) -> Any:
@@ -103,7 +119,7 @@ def batch_order(order: Order, epoch: Int[Array, ""], batches: Int[Array, ""], mo
     words = order.words(epoch, 1, number, jnp.zeros_like(number))
     words = jnp.where(number.astype(jnp.int32) < batches, words, jnp.uint32(0xFFFFFFFF))
     words = jnp.where(order.fixed_batches, words, number)
-    return jnp.argsort(words, stable=True).astype(jnp.int32)
+    return stable_order(words)
 
 
 class EpochOrder(NamedTuple):

@@ -13,10 +13,10 @@ from ...files import check_folder
 
 _ONE_THREAD = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 _KEPT_PROGRAMS = {
-    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": 0.2,
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": 0,
     "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": 0,
 }
-"""Which compiled programs are kept: all but those that compile at once."""
+"""Which compiled programs are kept: all, since the many small ones of a run take a second together."""
 
 
 OWN_CHOICES: set[str] = set()

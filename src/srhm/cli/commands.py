@@ -1,0 +1,66 @@
+"""All commands, and how one is read from the command line and run."""
+
+import sys
+from typing import Annotated
+
+try:
+    import tyro
+except ImportError as error:
+    from ..errors import MissingExtraError
+
+    raise MissingExtraError("tyro", "lab") from error
+
+from ..errors import ArgumentError, SrhmError
+from ..lab.executors import compute_on_one_thread, keep_compiled_programs
+from .data import Sample
+from .explore import Explore
+from .exports import ExportData
+from .grids import Cancel, Export, Merge, RunGrid, Status
+from .measure import Demo, Pstar, Train
+from .open_question import OpenQuestion
+from .paper import Figure, Reproduce
+from .report import Report
+from .theory import Theory
+
+_DESCRIPTION = """The Sparse Random Hierarchy Model: data, networks, and how many training points they need.
+
+Compiled programs are kept in the user's cache directory (~/.cache/srhm/jax) and used again; that folder may be
+deleted at any time. JAX_ENABLE_COMPILATION_CACHE=false turns this off, JAX_COMPILATION_CACHE_DIR names another
+folder.
+"""
+
+Command = (
+    Annotated[Demo, tyro.conf.subcommand("demo")]
+    | Annotated[Sample, tyro.conf.subcommand("sample")]
+    | Annotated[ExportData, tyro.conf.subcommand("export-data")]
+    | Annotated[Train, tyro.conf.subcommand("train")]
+    | Annotated[Pstar, tyro.conf.subcommand("pstar")]
+    | Annotated[Theory, tyro.conf.subcommand("theory")]
+    | Annotated[Explore, tyro.conf.subcommand("explore")]
+    | Annotated[RunGrid, tyro.conf.subcommand("run")]
+    | Annotated[Figure, tyro.conf.subcommand("figure")]
+    | Annotated[Reproduce, tyro.conf.subcommand("reproduce")]
+    | Annotated[OpenQuestion, tyro.conf.subcommand("open-question")]
+    | Annotated[Status, tyro.conf.subcommand("status")]
+    | Annotated[Cancel, tyro.conf.subcommand("cancel")]
+    | Annotated[Merge, tyro.conf.subcommand("merge")]
+    | Annotated[Export, tyro.conf.subcommand("export")]
+    | Annotated[Report, tyro.conf.subcommand("report")]
+)
+
+
+def run(arguments: list[str] | None) -> None:
+    """Read a command and run it; see :func:`srhm.cli.main`."""
+    compute_on_one_thread()
+    keep_compiled_programs()
+    config = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
+    command = tyro.cli(Command, prog="srhm", description=_DESCRIPTION, args=arguments, config=config)  # pyright: ignore
+    try:
+        command.run()
+    except SrhmError as error:
+        print(f"srhm: error: {error}", file=sys.stderr)
+        raise SystemExit(2 if isinstance(error, ArgumentError) else 1) from None
+    except KeyboardInterrupt as interrupt:
+        reason = f": {interrupt}" if interrupt.args else ""
+        print(f"\nsrhm: interrupted{reason}. {command.interrupted}", file=sys.stderr)
+        raise SystemExit(130) from None
