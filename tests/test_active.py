@@ -225,7 +225,9 @@ def test_products_have_the_gradient_of_the_plain_product(shape):
             for size in ((blocks, rows, entries), (blocks, entries, units), (blocks, rows, units))
         )
         found = jax.jit(jax.grad(lambda a, w: (product(a, w) * slope).sum(), argnums=(0, 1)))(a, weight)
-        expected = jax.grad(lambda a, w: (jnp.einsum("bri,bio->bro", a, w) * slope).sum(), argnums=(0, 1))(a, weight)
+        expected = jax.grad(lambda a, w: (jnp.einsum("bri,bio->bro", a, w) * slope).sum(), argnums=(0, 1))(
+            a, weight
+        )
         np.testing.assert_allclose(product(a, weight), jnp.einsum("bri,bio->bro", a, weight), rtol=1e-12)
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)

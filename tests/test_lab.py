@@ -179,11 +179,12 @@ class Oracle:
     """Stands in for training: the error falls through 10% at a known P, which differs between seeds."""
 
     def __init__(self, P_star: list[float]) -> None:
-        self.P_star, self.computed = P_star, []
+        self.P_star, self.computed, self.asked = P_star, [], []
 
     def __call__(self, content: str) -> str:
         run = RunJob.from_dict(json.loads(content)).spec
         self.computed.append((run.seeds.samples, run.P))
+        self.asked.append((run.width, run.seeds.samples))
         error = 0.2 / (1 + (run.P / self.P_star[run.seeds.samples]) ** 3)
         return finished(fake_run(run, error=error, S_21=min(1.0, 2 * error), D_21=None))
 
@@ -202,6 +203,20 @@ def test_questions_find_a_known_P_star_and_use_the_store(tmp_path: Path) -> None
     assert again.computed == 0 and len(oracle.computed) == count and again.complexity() == found
     (more,) = answer([replace(question, replicates=2)], store, InProcess(oracle))
     assert more.computed == 0  # the replicates of a smaller question are those of the larger one
+
+
+def test_the_first_replicate_of_every_question_comes_first(tmp_path: Path) -> None:
+    """Both questions at seed 0, then each at seed 1, with one worker; the questions differ in width."""
+    oracle, first = Oracle([300.0, 330.0]), Question(SPEC, 2)
+    second = Question(replace(SPEC, width=2 * (SPEC.width or 8)), 2)
+    answer([first, second], Store(tmp_path / "runs.sqlite"), InProcess(oracle))
+    order = list(dict.fromkeys((width, seed) for width, seed in oracle.asked))
+    assert order == [
+        (first.spec.width, 0),
+        (second.spec.width, 0),
+        (first.spec.width, 1),
+        (second.spec.width, 1),
+    ]
 
 
 def test_the_published_rule_takes_a_grid_point(tmp_path: Path) -> None:

@@ -118,6 +118,15 @@ def test_the_page_needs_nothing_else(written):
     assert text.count("https://") == 2  # the title, twice
 
 
+def test_a_part_is_drawn_once_for_many_versions_of_a_page(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("srhm.lab.page.render", lambda figure, kind: drawn.append(kind) or b"picture")
+    part = Section("Curves", "", figure(), None, "A falling curve")
+    for status in ("running", "complete"):
+        write_page(tmp_path / "page.html", Page("Title", "Lead", status, [part]))
+    assert drawn == ["png"]
+
+
 def test_the_figure_is_inside_with_words_for_it(written):
     _, document = written(whole())
     (image,) = document.all("img")

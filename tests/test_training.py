@@ -20,6 +20,7 @@ from srhm.nets import build
 from srhm.protocol import Protocol
 from srhm.randomness import fold, role_key, threefry2x32
 from srhm.training import TestSet, advance, class_data, start, train
+from srhm.training.order import stable_order
 
 PARAMS = Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)
 WIDTH, RATE = 8, 0.05
@@ -284,6 +285,14 @@ def test_every_point_once_an_epoch_and_classes_balanced(sets, mode):
     else:
         assert len({frozenset(one) for one in compositions}) == len(epochs)
         assert all(len(batches[-1]) == 13 for batches in epochs)
+
+
+@pytest.mark.parametrize("entries", [1, 7, 1000, 2**16, 2**16 + 1])
+@pytest.mark.parametrize("values", [3, 2**17, 2**32])
+def test_sorting_by_halves_is_argsort(entries, values):
+    """Few values make many ties; the widest rows are sorted in the usual way."""
+    words = np.random.default_rng(0).integers(0, values, (2, entries), dtype=np.uint64).astype(np.uint32)
+    np.testing.assert_array_equal(stable_order(jnp.asarray(words)), np.argsort(words, axis=1, kind="stable"))
 
 
 def test_orders_are_uniform():

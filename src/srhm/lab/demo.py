@@ -37,13 +37,13 @@ from .store import Store
 from .terminal import name
 
 _REDRAW_SECONDS, _REDRAW_PART = 10.0, 0.04
-"""The page is drawn anew after so many seconds, or more if drawing would take more than that part of the time: it takes it
-from the runs."""
+"""The page is drawn anew after so many seconds, or more if drawing, which takes time from the runs, would take more
+than that part of it."""
 _TITLE = "Sparse Random Hierarchy Model: how many points do networks need?"
 
 
 def questions(width: int) -> list[Question]:
-    """Return what the demonstration asks: LCN at v=4, s0=1, and CNN at v=6 for s0 = 0, 2, 1.
+    """Return what the demonstration asks: LCN at v=4, s0=1, and CNN at v=6 for s0 = 0, 1, 2.
 
     The search of one seed is a chain of runs, one after another; the longest come first, so that none is left
     alone at the end.
@@ -53,7 +53,7 @@ def questions(width: int) -> list[Question]:
         params = Params(n_c=v, v=v, m=v, s=2, s0=s0, L=2)
         return Question(RunSpec(params, net, v, width), seeds)  # pyright: ignore[reportArgumentType]
 
-    return [ask("lcn", 4, 1, 1), ask("cnn", 6, 0, 3), ask("cnn", 6, 2, 3), ask("cnn", 6, 1, 3)]
+    return [ask("lcn", 4, 1, 1), ask("cnn", 6, 0, 3), ask("cnn", 6, 1, 3), ask("cnn", 6, 2, 3)]
 
 
 def demo(directory: Path, *, executor: Executor, width: int = 256, watch: Watcher | None = None) -> Table:
@@ -141,7 +141,9 @@ class _Show:
         page = Page(title=_TITLE, lead=lead, status=status, sections=sections, refresh=refresh)
         write_page(self.directory / "index.html", page)
 
-    def _section(self, stem: str, title: str, text: str, figure: Figure, alt: str, table: Table | None = None) -> Section:
+    def _section(
+        self, stem: str, title: str, text: str, figure: Figure, alt: str, table: Table | None = None
+    ) -> Section:
         """Return a part of the page, whose figure becomes a file at the end."""
         self._drawn[stem] = Section(title, text, figure, table, alt)
         return self._drawn[stem]

@@ -205,7 +205,8 @@ def answer(
     Parameters
     ----------
     questions
-        What is asked; earlier questions come first where workers are short.
+        What is asked. Where workers are short, the first replicate of every question comes first, then the others,
+        question by question.
     store
         Where finished runs are looked up and written.
     executor
@@ -230,9 +231,11 @@ def answer(
         Before the first run, if the store cannot be written.
     """
     answers = [Answer.none_yet(question) for question in questions]
-    # The first replicate of every question first: each compiles its programs once, and the others find them.
+    # So the programs of a question are compiled once, by one worker, and the other replicates find them on disk.
     searches = [replicates(one) for one in answers]
-    chains = [chain for one in searches for chain in one[:1]] + [chain for one in searches for chain in one[1:]]
+    chains = [chain for one in searches for chain in one[:1]] + [
+        chain for one in searches for chain in one[1:]
+    ]
     shown = None if watch is None else lambda progress: watch(answers, progress.running)
     drive(chains, store, executor, policy=policy or Policy(again=True), watch=shown, title=title)
     return answers

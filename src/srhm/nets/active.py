@@ -79,4 +79,5 @@ def leaf_changes(
     changes = float(code[0, 0] - code[v, 0]) * changes
     if channel > v:
         changes = changes - jnp.take(table, rows + v, axis=0, mode="clip")
-    return changes, jnp.einsum("bcu,c->bu", blocks, jnp.asarray(group * code[v], blocks.dtype))
+    blank = jnp.asarray(group * code[v], blocks.dtype)
+    return changes, (blocks * blank[None, :, None]).sum(axis=1)

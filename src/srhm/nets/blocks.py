@@ -31,9 +31,9 @@ _COST = np.array([0, *[4] * 4, *[8] * 4, *[16] * 7])
 def room(rows: int, blocks: int, most: int, beside: int = 0) -> Room:
     """Return how many rows each block gets room for: the number that costs least on average, and the worst case.
 
-    A block receives Binomial(`most`, rows / (blocks * most)) rows. With room for R, all blocks cost R rows each, rounded
-    up to what a CPU multiplies at once, and the worst case where some block has more, which happens with probability
-    1 - F(R)^blocks.
+    A block receives Binomial(`most`, rows / (blocks * most)) rows. With room for R, all blocks cost R rows each,
+    rounded up to what a CPU multiplies at once, and the worst case where some block has more, which happens with
+    probability 1 - F(R)^blocks.
 
     Parameters
     ----------

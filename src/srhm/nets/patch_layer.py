@@ -59,7 +59,9 @@ class PatchLayer(eqx.Module):
         """Return the activations of a later layer, from those of the layer below it; s children a node."""
         samples, nodes, _ = below.values.shape
         blocks, most, blank = len(self.blocks), self.most_in_block(samples, nodes // s), self._blanks(below)
-        changes, blank = self._respond(below, blank, room(samples * nodes, blocks, most, len(blank) // blocks))
+        changes, blank = self._respond(
+            below, blank, room(samples * nodes, blocks, most, len(blank) // blocks)
+        )
         return self._join(changes.reshape(samples, nodes, -1), blank, below.places, s)
 
     def on_shared(self, below: Active, children: Int[Array, "tree child"], crowd: tuple[int, int]) -> Active:

@@ -106,7 +106,7 @@ def stable_order(words: UInt32[Array, "*row entry"]) -> Int[Array, "*row entry"]
     entries = words.shape[-1]
     if entries > 2**16:
         return jnp.argsort(words, axis=-1, stable=True).astype(jnp.int32)
-    place = jnp.arange(entries, dtype=jnp.uint32)
+    place = jnp.broadcast_to(jnp.arange(entries, dtype=jnp.uint32), words.shape)
     low = jnp.sort(words << 16 | place, axis=-1) & 0xFFFF
     high = jnp.take_along_axis(words >> 16, low.astype(jnp.int32), axis=-1)
     both = jnp.sort(high << 16 | place, axis=-1) & 0xFFFF
