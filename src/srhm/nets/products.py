@@ -36,10 +36,16 @@ def slopes_of_product(
     return _transposed(d_rows), columns(rows) @ slope
 
 
-product.defvjp(
-    lambda rows, weight: (rows @ weight, (rows, weight)),
-    lambda kept, slope: slopes_of_product(*kept, slope),
-)
+def _forward(rows: Any, weight: Any) -> Any:
+    return rows @ weight, (rows, weight)
+
+
+def _backward(kept: Any, slope: Any) -> Any:
+    rows, weight = kept
+    return slopes_of_product(rows, weight, slope)
+
+
+product.defvjp(_forward, _backward)
 
 
 def columns(rows: Float[Array, "*block row unit"]) -> Float[Array, "*block unit row"]:

@@ -201,7 +201,7 @@ def _panel(
         look = _look(place)
         if len(curve.published(name)[0]):
             gid = f"paper/{name}/{curve.label}"
-            panel.plot(*curve.published(name), gid=gid, zorder=1.8, **_papers_look(place))
+            panel.plot(*curve.published(name), gid=gid, zorder=1.8, **_papers_look(look))
         draw_runs(panel, name, curve, look)
         top += [
             float(values.max())
@@ -228,9 +228,9 @@ def _look(place: int) -> dict[str, Any]:
     return {"color": LINE_COLOURS[place % len(LINE_COLOURS)], "marker": MARKERS[place % len(MARKERS)]}
 
 
-def _papers_look(place: int) -> dict[str, Any]:
-    """Return the open markers on a thin line of the published points beside a curve."""
-    return hollow(_look(place), 4.2) | {"linestyle": (0, (2, 1.4)), "linewidth": 0.7, "markeredgewidth": 0.8}
+def _papers_look(look: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the open markers on a thin line of published points, in the colour and shape of a look."""
+    return hollow(look, 4.2) | {"linestyle": (0, (2, 1.4)), "linewidth": 0.7, "markeredgewidth": 0.8}
 
 
 def draw_runs(panel: Axes, name: str, curve: Curve, look: Mapping[str, Any], *, scale: Number = 1.0) -> None:
@@ -315,14 +315,13 @@ def _legend(
         label = curve.label if P_star is None else f"{curve.label}  ($P$* = {plain_number(P_star)})"
         alone = len(curve.P) == 0 and curve.paper
         look = (
-            _papers_look(place)
+            _papers_look(_look(place))
             if alone
             else _look(place) | {"markeredgecolor": "white", "markeredgewidth": 0.4}
         )
         handles.append(Line2D([], [], label=label, **look))
     if any(len(curve.published(name)[0]) for curve in curves for name in names):
-        look = {"linestyle": (0, (2, 1.4)), "linewidth": 0.7, "markeredgewidth": 0.8}
-        handles.append(Line2D([], [], label="paper", **hollow({"color": MUTED, "marker": "o"}, 4.2) | look))
+        handles.append(Line2D([], [], label="paper", **_papers_look({"color": MUTED, "marker": "o"})))
     if any(name in thresholds for name in names):
         line = Line2D([], [], label="threshold", **DASHED)
         handles.append(line)
