@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Integer
-from scipy.cluster.hierarchy import fcluster, ward
 
 from .dataset import Dataset
 from .derivation import Derivation, expand
@@ -182,4 +181,6 @@ def _agreement(
     """Return the adjusted Rand index of the parents and at most `count` clusters of the activations."""
     if not np.isfinite(values).all():
         return np.nan
+    from scipy.cluster.hierarchy import fcluster, ward  # a quarter of a second, which few runs need
+
     return adjusted_rand_index(fcluster(ward(values), count, "maxclust"), parents)
