@@ -12,6 +12,10 @@ import hypothesis
 
 # Nothing is written to the user's cache, here and in the processes started.
 os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
+# All compute on one thread, here and in the processes started, as the command line does: on more threads XLA adds up in
+# another order, and the last bits differ. A command that a test has run would set this for the workers of later tests.
+os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
+os.environ["PJRT_NPROC"] = "1"
 
 import jax
 import jaxtyping

@@ -185,6 +185,14 @@ def test_ranks(blocks):
     assert rank_in_block(jnp.asarray(blocks, jnp.int32), 7).tolist() == expected
 
 
+@pytest.mark.parametrize("rows", [128, 129, 500])
+def test_ranks_of_many_rows(rows):
+    """Few are compared, many sorted."""
+    blocks = np.random.default_rng(0).integers(0, 7, rows)
+    expected = [int((blocks[:i] == block).sum()) for i, block in enumerate(blocks)]
+    assert rank_in_block(jnp.asarray(blocks, jnp.int32), 7).tolist() == expected
+
+
 def test_ranks_of_very_many_blocks():
     """Where block and row do not fit into one 32-bit integer."""
     blocks = np.random.default_rng(0).choice([5, 2**19, 2**20 - 1], 2100)
