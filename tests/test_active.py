@@ -187,7 +187,7 @@ def test_ranks(blocks):
 
 @pytest.mark.parametrize("rows", [128, 129, 500])
 def test_ranks_of_many_rows(rows):
-    """Few are compared, many sorted."""
+    """More than the lists above have."""
     blocks = np.random.default_rng(0).integers(0, 7, rows)
     expected = [int((blocks[:i] == block).sum()) for i, block in enumerate(blocks)]
     assert rank_in_block(jnp.asarray(blocks, jnp.int32), 7).tolist() == expected

@@ -27,10 +27,6 @@ _COST = np.array([0, *[4] * 4, *[8] * 4, *[16] * 7])
 """What the last 0 to 15 rows of a block cost on a CPU, in rows: 9 take about as long as 16."""
 
 
-_FEW = 128
-"""Up to so many rows, to compare them pair by pair is faster than to sort them."""
-
-
 @cache
 def room(rows: int, blocks: int, most: int, beside: int = 0) -> Room:
     """Return how many rows each block gets room for: the number that costs least on average, and the worst case.
@@ -66,10 +62,6 @@ def _cost(rows: Any) -> Any:
 def rank_in_block(block: Int[Array, " row"], blocks: int) -> Int[Array, " row"]:
     """Return how many earlier rows have the same block."""
     rows = block.shape[0]
-    if rows <= _FEW:
-        number = jnp.arange(rows)
-        earlier = number[None, :] < number[:, None]
-        return ((block[None, :] == block[:, None]) & earlier).sum(axis=1, dtype=jnp.int32)
     if blocks * rows < 2**31:  # block and row in one integer sort fastest
         order = jax.lax.sort(block * rows + jnp.arange(rows, dtype=jnp.int32)) % rows
     else:
