@@ -413,6 +413,29 @@ def test_jobs_through_the_client_server_and_on_the_cluster(head, tmp_path):
         assert said == "4 5 error\n[] []\n", error
 
 
+@pytest.mark.parametrize(
+    ("failures", "text", "attempts"),
+    [(2, "Starting Ray client server failed", 3), (9, "Starting Ray client server failed", 3), (9, "no", 1)],
+)
+def test_a_client_server_that_could_not_start_a_process_is_asked_again(monkeypatch, failures, text, attempts):
+    made = []
+
+    def init(address, **_):
+        made.append(address)
+        if len(made) <= failures:
+            raise ConnectionAbortedError(f"Initialization failure from server: {text}")
+
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray_cluster, "_answers", lambda *_: True)
+    if failures < attempts:
+        ray_cluster.Cluster("ray://host:1")
+    else:
+        with pytest.raises(Unavailable, match=f"cannot be used: Initialization failure from server: {text}"):
+            ray_cluster.Cluster("ray://host:1")
+    assert made == ["ray://host:1"] * attempts
+
+
 def test_a_lost_cluster_loses_its_jobs(head, tmp_path):
     """Last, for it ends the cluster."""
     gcs, _, process = head

@@ -24,6 +24,9 @@ from .environment import available_cores
 _ANSWER_SECONDS = 5.0
 _CONNECT_SECONDS = 30.0
 """How long a cluster that answers may take until it has let us in."""
+_ATTEMPTS = 3
+_NOT_STARTED = "Starting Ray client server failed"
+"""A client server forks a process for each client. Now and then one dies at birth, and the next one does not."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _TOKEN = "If it wants a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
 """A cluster of another token does not say so: it does not answer."""
@@ -90,7 +93,18 @@ class Cluster:
             address = "auto" if by_ray else found
             if not found.startswith("ray://"):
                 _check_health(address)
-            self.ray.init(address, **_quietly())
+            self._enter(address)
+
+    def _enter(self, address: str) -> None:
+        """Connect, once more where a client server could not start the process that it has for each client."""
+        for left in reversed(range(_ATTEMPTS)):
+            try:
+                self.ray.init(address, **_quietly())
+            except ConnectionAbortedError as error:
+                if not left or _NOT_STARTED not in str(error):
+                    raise
+            else:
+                return
 
     def _start(self) -> None:
         with _alone(True), _connecting("127.0.0.1"):
