@@ -142,9 +142,9 @@ def test_fifty_steps_in_single_precision(name, model):
 # The kernel
 
 
-@pytest.mark.parametrize("usual", [1, 4, 9])
-def test_blockwise_is_a_loop_over_rows(usual):
-    """Nine rows in blocks 0 to 3 and a row for each of 8 places, with room for 1, 4 or 9 rows a block."""
+@pytest.mark.parametrize("sizes", [(9,), (1, 9), (5, 9), (1, 5, 9), (5, 6, 9), (6, 7, 9)])
+def test_blockwise_is_a_loop_over_rows(sizes):
+    """Nine rows, six of them in block 2, and a row for each of 8 places; whichever room holds them."""
     random = np.random.default_rng(0)
     weight, rows, every = (
         random.normal(size=shape).astype(np.float32) for shape in ((4, 3, 5), (9, 3), (8, 3))
@@ -154,10 +154,10 @@ def test_blockwise_is_a_loop_over_rows(usual):
     slopes = random.normal(size=(9, 5)).astype(np.float32), random.normal(size=(8, 5)).astype(np.float32)
 
     def combined(weight, rows, every):
-        found = blockwise((usual, 9), weight, rows, jnp.asarray(block), every)
+        found = blockwise(sizes, weight, rows, jnp.asarray(block), every)
         return sum((one * slope).sum() for one, slope in zip(found, slopes, strict=True))
 
-    products, every_product = blockwise((usual, 9), *map(jnp.asarray, (weight, rows, block, every)))
+    products, every_product = blockwise(sizes, *map(jnp.asarray, (weight, rows, block, every)))
     np.testing.assert_allclose(
         products, np.stack([rows[i] @ weight[block[i]] for i in range(9)]), rtol=1e-5, atol=1e-5
     )
@@ -201,28 +201,35 @@ def test_ranks_of_very_many_blocks():
 
 
 @pytest.mark.parametrize("beside", [0, 1, 10])
-def test_room_costs_least_on_average(beside):
-    """Against the cost counted from the binomial law, for 160 rows in 10 blocks, 80 in one at most."""
-    usual, most = room(160, 10, 80, beside)
-
-    def rows(number):
-        """So many rows are multiplied at once: 16, or 8, or 4."""
-        return min(size for size in range(200) if size >= number and size % 16 in (0, 4, 8))
+@pytest.mark.parametrize(("rows", "blocks", "most"), [(160, 10, 80), (32, 4, 16), (48, 6, 24), (6, 4, 3)])
+def test_room_costs_least_on_average(rows, blocks, most, beside):
+    """Against all pairs of sizes, with the cost counted from the binomial law."""
 
     def cost(size):
-        return rows(size + beside) + (1 - binom.cdf(size, 80, 0.2) ** 10) * rows(80 + beside)
+        """Three rows, those there are to a multiple of 4, and one if that is not a multiple of 8."""
+        fours = next(number for number in range(200) if 4 * number >= size + beside)
+        return 3 + 4 * fours + (fours % 2 == 1)
 
-    assert most == 80
-    assert cost(usual) == pytest.approx(min(map(cost, range(1, 81))))
-    assert cost(usual + 1) > cost(usual)  # as many as the same cost allows
-    assert 16 < usual + beside <= 48
+    def average(sizes):
+        holds = [binom.cdf(size, most, rows / blocks / most) ** blocks for size in sizes]
+        parts = [after - before for before, after in zip([0, *holds], holds, strict=False)]
+        return sum(part * cost(size) for part, size in zip(parts, sizes, strict=True))
+
+    found = room(rows, blocks, most, beside)
+    assert found[-1] == most
+    assert list(found) == sorted(set(found))
+    assert all((size + beside) % 4 == 0 for size in found[:-1])  # as many as the same cost allows
+    pairs = [(low, high, most) for high in range(1, most + 1) for low in range(1, high + 1)]
+    assert average(found) == pytest.approx(min(map(average, pairs)))
 
 
 def test_full_blocks_have_room_for_what_they_hold():
-    assert room(80, 2, 40) == (40, 40)
+    assert room(80, 2, 40) == (40,)
 
 
-@pytest.mark.parametrize("shape", [(3, 5, 6, 7), (2, 3, 128, 130)], ids=["small", "large"])
+@pytest.mark.parametrize(
+    "shape", [(3, 5, 6, 7), (3, 5, 6, 40), (2, 3, 128, 130)], ids=["narrow", "small", "large"]
+)
 def test_products_have_the_gradient_of_the_plain_product(shape):
     """Whatever the order in which they are computed, which depends on the size; in double precision."""
     blocks, rows, entries, units = shape

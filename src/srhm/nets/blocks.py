@@ -2,8 +2,8 @@
 
 Only informative children are multiplied, each with the block of the weights that belongs to its place in the
 patch (CNN) or in the layer (LCN). Rows are laid out by block and padded to equal numbers, so that one batched
-matrix product does it, forward and backward. What is padded is chosen to cost least on average; a batch whose
-places are unusually crowded takes the same product with room for the worst case, so the result is always exact.
+matrix product does it, forward and backward. The room of a block is chosen to cost least on average; a batch whose
+places are more crowded takes the same product with more room, up to the worst case, so the result is always exact.
 """
 
 from collections.abc import Callable
@@ -15,25 +15,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.custom_batching import custom_vmap
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 from scipy.special import bdtr
 
 from .products import slopes_of_product
 
-Room = tuple[int, int]
-"""Rows that a block has room for: as a rule, and at most."""
-
-_COST = np.array([0, *[4] * 4, *[8] * 4, *[16] * 7])
-"""What the last 0 to 15 rows of a block cost on a CPU, in rows: 9 take about as long as 16."""
+Room = tuple[int, ...]
+"""Rows that a block has room for: growing sizes, the last for the worst case. A batch takes the least that holds it."""
 
 
 @cache
 def room(rows: int, blocks: int, most: int, beside: int = 0) -> Room:
-    """Return how many rows each block gets room for: the number that costs least on average, and the worst case.
+    """Return at most three sizes of room: the worst case, and two that cost least on average before it.
 
-    A block receives Binomial(`most`, rows / (blocks * most)) rows. With room for R, all blocks cost R rows each,
-    rounded up to what a CPU multiplies at once, and the worst case where some block has more, which happens with
-    probability 1 - F(R)^blocks.
+    A block receives Binomial(`most`, rows / (blocks * most)) rows, and all blocks have at most R with probability
+    F(R)^blocks. All get the same room.
 
     Parameters
     ----------
@@ -46,17 +42,22 @@ def room(rows: int, blocks: int, most: int, beside: int = 0) -> Room:
     beside
         Rows that every block gets besides.
     """
+    if jax.default_backend() != "cpu" or rows == blocks * most:
+        # Another device would wait for the host at every decision, and multiplies zeros for little.
+        return (most,)
     sizes = np.arange(1, most + 1)
-    crowded = 1 - bdtr(sizes, most, rows / (blocks * most)) ** blocks
-    cost = _cost(sizes + beside) + crowded * _cost(most + beside)
-    usual = most - int(np.argmin(cost[::-1]))  # of equal ones the largest
-    # A device other than a CPU would wait for the host at every decision, and multiplies zeros for little.
-    return (usual, most) if jax.default_backend() == "cpu" else (most, most)
+    sizes = sizes[((sizes + beside) % 4 == 0) | (sizes == most)]  # the largest of those that cost the same
+    holds, cost = bdtr(sizes, most, rows / (blocks * most)) ** blocks, _cost(sizes + beside)
+    pairs = holds[:, None] * cost[:, None] + (holds - holds[:, None]) * cost + (1 - holds) * cost[-1]
+    pairs = np.where(np.tri(len(sizes), k=-1, dtype=bool), np.inf, pairs)
+    chosen = np.unravel_index(np.argmin(pairs), pairs.shape)
+    return tuple(dict.fromkeys([*sizes[np.array(chosen)].tolist(), most]))
 
 
 def _cost(rows: Any) -> Any:
-    """Return what products of so many rows cost, in rows."""
-    return rows // 16 * 16 + _COST[rows % 16]
+    """Return what a block costs a CPU with so many rows, in rows, as measured: weights are read even for one."""
+    fours = -(-rows // 4)
+    return 3 + 4 * fours + fours % 2
 
 
 def rank_in_block(block: Int[Array, " row"], blocks: int) -> Int[Array, " row"]:
@@ -89,7 +90,7 @@ def blockwise(
     weight
         The matrices.
     rows, block
-        The rows, at most ``room[1]`` in a block, and their blocks.
+        The rows, at most ``room[-1]`` in a block, and their blocks.
     every
         A row for every place, in order; place q has block q modulo the number of blocks. They share the pass
         over the weights. May be empty.
@@ -103,10 +104,10 @@ def blockwise(
 
 
 def _forward(room: Room, weight: Any, rows: Any, block: Any, every: Any) -> Any:
-    slots = _Slots(block, rank_in_block(block, len(weight)), len(weight), room)
+    slots = _Slots.of(block, len(weight), room)
 
     def product(size: int) -> Any:
-        return slots.read(size, slots.lay(size, rows, every) @ weight, len(every))
+        return slots.read(size, slots.lay(size, rows, every) @ weight)
 
     return slots.smallest(product), (weight, rows, slots, every)
 
@@ -117,7 +118,7 @@ def _backward(room: Room, kept: Any, slopes: Any) -> Any:
     def products(size: int) -> Any:
         laid, slope = slots.lay(size, rows, every), slots.lay(size, *slopes)
         d_laid, d_weight = slopes_of_product(laid, weight, slope)
-        return d_weight, *slots.read(size, d_laid, len(every))
+        return d_weight, *slots.read(size, d_laid)
 
     d_weight, d_rows, d_every = slots.smallest(products)
     return d_weight, d_rows, None, d_every
@@ -127,48 +128,51 @@ blockwise.defvjp(_forward, _backward)
 
 
 class _Slots(eqx.Module):
-    """Where each row stands among the rows of its block."""
+    """Which row stands where among the rows of its block."""
 
     block: Int[Array, " row"]
     rank: Int[Array, " row"]
-    blocks: int = eqx.field(static=True)
+    row: Int[Array, "block slot"]
     room: Room = eqx.field(static=True)
 
+    @classmethod
+    def of(cls, block: Int[Array, " row"], blocks: int, room: Room) -> "_Slots":
+        """Give every row a slot of its block; slots left over have the number of rows."""
+        rows, rank = len(block), rank_in_block(block, blocks)
+        row = jnp.full((blocks, room[-1]), rows, jnp.int32)
+        row = row.at[block, rank].set(
+            jnp.arange(rows, dtype=jnp.int32), mode="promise_in_bounds", unique_indices=True
+        )
+        return cls(block, rank, row, room)
+
     def smallest(self, work: Callable[[int], Any]) -> Any:
-        """Do the work with the usual room if that is enough, else with all."""
-        usual, most = self.room
-        if usual >= most:
-            return work(most)
-        enough = _everywhere((self.rank < usual).all())
-        return jax.lax.cond(enough, lambda: work(usual), lambda: work(most))
+        """Do the work with the least room that is enough."""
+        if len(self.room) == 1:
+            return work(*self.room)
+        too_small = (self.rank.max() >= jnp.asarray(self.room[:-1], jnp.int32)).sum(dtype=jnp.int32)
+        return jax.lax.switch(_everywhere(too_small), [partial(work, size) for size in self.room])
 
     def lay(self, size: int, rows: Any, every: Any) -> Float[Array, "block slot channel"]:
         """Lay the rows out by block, with `size` slots each, the rows of every place behind them."""
-        of_rows, of_places, slots = self._slots(size, len(every))
-        laid = jnp.zeros((self.blocks * slots, rows.shape[-1]), rows.dtype)
-        for slot, values in ((of_rows, rows), (of_places, every)):
-            laid = laid.at[slot].set(values, mode="promise_in_bounds", unique_indices=True)
-        return laid.reshape(self.blocks, slots, -1)
+        full = len(rows) == len(self.row) * size
+        laid = rows.at[self.row[:, :size]].get(mode="promise_in_bounds" if full else "fill", fill_value=0)
+        if not len(every):
+            return laid
+        turns = every.reshape(-1, len(self.row), every.shape[-1])
+        return jnp.concatenate([laid, turns.swapaxes(0, 1)], axis=1)
 
-    def read(self, size: int, laid: Any, places: int) -> tuple[Any, Any]:
+    def read(self, size: int, laid: Any) -> tuple[Any, Any]:
         """Read the rows and those of all places back from their slots."""
-        of_rows, of_places, _ = self._slots(size, places)
-        flat = laid.reshape(-1, laid.shape[-1])
-        return jnp.take(flat, of_rows, axis=0, mode="clip"), jnp.take(flat, of_places, axis=0, mode="clip")
-
-    def _slots(self, size: int, places: int) -> tuple[Any, Any, int]:
-        """Return the slots of the rows, those of the places, and how many a block has."""
-        slots = size + places // self.blocks
-        turn, block = np.divmod(np.arange(places, dtype=np.int32), np.int32(self.blocks))
-        return self.block * slots + self.rank, jnp.asarray(block * slots + size + turn), slots
+        of_places = laid[:, size:].swapaxes(0, 1).reshape(-1, laid.shape[-1])
+        return laid.at[self.block, self.rank].get(mode="promise_in_bounds"), of_places
 
 
 @custom_vmap
-def _everywhere(flag: Bool[Array, ""]) -> Bool[Array, ""]:
-    """Return the flag; in an ensemble, whether it holds for all members, so that they decide together."""
-    return flag
+def _everywhere(choice: Int[Array, ""]) -> Int[Array, ""]:
+    """Return the choice; in an ensemble the largest of its members, so that they decide together."""
+    return choice
 
 
 @_everywhere.def_vmap
-def _(size: int, batched: list[bool], flags: Any) -> tuple[Any, bool]:
-    return flags.all(), False
+def _(size: int, batched: list[bool], choices: Any) -> tuple[Any, bool]:
+    return choices.max(), False

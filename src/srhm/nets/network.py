@@ -12,7 +12,7 @@ from ..encoding import Encoding, encode
 from ..params import Params
 from .active import Active, Leaves
 from .forest import Forest
-from .products import columns
+from .products import product
 
 BIAS_SCALE = 0.1
 """Factor of every hidden bias: biases are N(0, 1) and enter as 0.1 b."""
@@ -76,7 +76,7 @@ class Network(eqx.Module):
 
     def _read(self, last: Active) -> Float[Array, "sample class_"]:
         readout = self._trained()[1]
-        return last.values.mean(axis=1) @ columns(readout).swapaxes(0, 1) / readout.shape[0]
+        return product(last.values.mean(axis=1), readout) / readout.shape[0]
 
     def _trained(self) -> tuple[tuple[Any, ...], Float[Array, "channel class_"]]:
         """Return the layers and the readout, the frozen ones as constants."""

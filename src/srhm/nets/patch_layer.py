@@ -71,7 +71,7 @@ class PatchLayer(eqx.Module):
         """
         of_patch = len(self.blocks) * self.group == self.patch
         most = self.group * (crowd[0] if of_patch else crowd[1])  # of a group, so often at most
-        changes, blank = self._respond(below, self._blanks(below), (most, most))
+        changes, blank = self._respond(below, self._blanks(below), (most,))
         places = below.places.reshape(-1)[children]
         return self._join(jnp.take(changes, children, axis=0), blank, places, children.shape[1])
 

@@ -8,6 +8,8 @@ from jaxtyping import Array, Float
 
 _LARGE = 128 * 128
 """Entries from which on it matters in which order a matrix is read."""
+_NARROW = 32
+"""Units up to which a matrix is read by columns: a CPU goes along rows, and theirs are short."""
 
 
 @jax.custom_vjp
@@ -15,7 +17,7 @@ def product(
     rows: Float[Array, "*block row entry"], weight: Float[Array, "*block entry unit"]
 ) -> Float[Array, "*block row unit"]:
     """Return the products of rows and weights, each block on its own."""
-    return rows @ weight
+    return rows @ (_transposed(columns(weight)) if _narrow(weight) else weight)
 
 
 def slopes_of_product(
@@ -28,16 +30,19 @@ def slopes_of_product(
     slope @ weight^T would write a transposed copy of the weights. On a CPU the few rows are transposed instead, and
     the weights multiplied as they lie.
     """
+    if _narrow(weight):
+        return slope @ columns(weight), _transposed(jax.lax.optimization_barrier(columns(slope) @ rows))
     if jax.default_backend() != "cpu" or weight.shape[-2] * weight.shape[-1] < _LARGE:
         return slope @ _transposed(weight), _transposed(rows) @ slope
-    d_rows = weight @ columns(slope)
+    # Eight columns are multiplied at once, and four take as long.
+    d_rows = (weight @ columns(slope, multiple=8))[..., : rows.shape[-2]]
     # The gradient comes second: else XLA keeps a copy of the weights, which might be updated before they are read.
     slope = slope + 0 * d_rows[(0,) * d_rows.ndim]
     return _transposed(d_rows), columns(rows) @ slope
 
 
 def _forward(rows: Any, weight: Any) -> Any:
-    return rows @ weight, (rows, weight)
+    return product(rows, weight), (rows, weight)
 
 
 def _backward(kept: Any, slope: Any) -> Any:
@@ -48,10 +53,19 @@ def _backward(kept: Any, slope: Any) -> Any:
 product.defvjp(_forward, _backward)
 
 
-def columns(rows: Float[Array, "*block row unit"]) -> Float[Array, "*block unit row"]:
-    """Transpose matrices in memory on a CPU, where XLA would leave that to the product that takes them."""
+def columns(rows: Float[Array, "*block row unit"], multiple: int = 1) -> Float[Array, "*block unit column"]:
+    """Transpose matrices in memory on a CPU, where XLA would leave that to the product that takes them.
+
+    Their columns are filled up with zeros to a multiple.
+    """
     turned = _transposed(rows)
+    if fill := -rows.shape[-2] % multiple:
+        turned = jnp.pad(turned, [(0, 0)] * (turned.ndim - 1) + [(0, fill)])
     return jax.lax.optimization_barrier(turned) if jax.default_backend() == "cpu" else turned
+
+
+def _narrow(weight: Any) -> bool:
+    return jax.default_backend() == "cpu" and weight.shape[-1] <= _NARROW
 
 
 def _transposed(matrix: Any) -> Any:

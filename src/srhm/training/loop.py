@@ -105,7 +105,8 @@ def batch_gradient(
 
 
 def _mean_loss(output: Any, labels: Any, valid: Any) -> Any:
-    losses = optax.softmax_cross_entropy_with_integer_labels(output, labels)
+    one_hot = jax.nn.one_hot(labels, output.shape[-1], dtype=output.dtype)
+    losses = optax.softmax_cross_entropy(output, one_hot)
     return jnp.where(valid, losses, 0).sum() / valid.sum().astype(losses.dtype)
 
 
