@@ -25,7 +25,7 @@ _ANSWER_SECONDS = 5.0
 _CONNECT_SECONDS = 30.0
 """How long a cluster that answers may take until it has let us in."""
 _ATTEMPTS = 3
-_NOT_STARTED = "Starting Ray client server failed"
+_NOT_STARTED = ("Starting Ray client server failed", "Proxy failed to Connect to backend")
 """A client server forks a process for each client. Now and then one dies at birth, and the next one does not."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _TOKEN = "If it wants a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
@@ -101,7 +101,7 @@ class Cluster:
             try:
                 self.ray.init(address, **_quietly())
             except ConnectionAbortedError as error:
-                if not left or _NOT_STARTED not in str(error):
+                if not left or not any(said in str(error) for said in _NOT_STARTED):
                     raise
             else:
                 return
