@@ -1,10 +1,13 @@
 """Work for executors under test: what a job does is said in its content."""
 
+import gc
 import json
 import os
 import signal
 import time
 from pathlib import Path
+
+from srhm.lab.executors.interrupts import check_interrupt
 
 
 def work(content: str) -> str:
@@ -61,6 +64,25 @@ def do_save(path):
     except KeyboardInterrupt:
         Path(path).write_text("saved")
         raise
+
+
+def lose_interrupt(number):
+    """Have a signal come while Python collects garbage, where an exception is lost."""
+
+    def interrupted(phase, info):
+        gc.callbacks.remove(interrupted)
+        signal.raise_signal(number)
+
+    gc.callbacks.append(interrupted)
+    gc.collect()
+
+
+def do_lose(path):
+    """Be interrupted where the exception is lost; look at the note, as a run does."""
+    lose_interrupt(signal.SIGTERM)
+    Path(path).write_text("not interrupted yet")
+    check_interrupt()
+    Path(path).write_text("not interrupted")
 
 
 def do_once(path):

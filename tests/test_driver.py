@@ -1,6 +1,8 @@
 """The driver: every run once, whatever happens, and nothing that was finished is lost."""
 
 import json
+import signal
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -118,6 +120,20 @@ def test_finished_runs_survive_an_interrupt(store: Store) -> None:
         drive(singles(runs(20)), store, InProcess(jobs.execute_fake), watch=interrupt)
     assert len(store) == 3 and store.counts().running == 0
     assert [one.state for one in store.drivers()] == ["stopped"]
+    assert drive(singles(runs(20)), store, InProcess(jobs.execute_fake)).computed == 17
+
+
+def test_an_interrupt_that_is_lost_in_a_collection_of_garbage_is_heeded(store: Store) -> None:
+    def work(content: str) -> str:
+        if '"P": 102' in content:
+            jobs.lose_interrupt(signal.SIGINT)
+        return jobs.execute_fake(content)
+
+    hook = sys.unraisablehook
+    with pytest.raises(KeyboardInterrupt):
+        drive(singles(runs(20)), store, InProcess(work))
+    assert len(store) == 3  # that of the third run is kept
+    assert (sys.unraisablehook, signal.getsignal(signal.SIGINT)) == (hook, signal.default_int_handler)
     assert drive(singles(runs(20)), store, InProcess(jobs.execute_fake)).computed == 17
 
 

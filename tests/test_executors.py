@@ -140,6 +140,17 @@ def test_interrupted_jobs_save_and_end(pool: Workers, tmp_path: Path) -> None:
     assert [process.exitcode for process in processes] == [0, 0]
 
 
+def test_an_interrupt_that_is_lost_is_found_in_the_note(
+    pool: Workers, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "said"
+    pool.start(Job(1, job("lose", str(file))))
+    (outcome,) = ended(pool, 1).values()
+    assert outcome.failure is not None and outcome.failure.kind == "killed"  # not asked by the driver to end
+    assert file.read_text() == "not interrupted yet"
+    assert capfd.readouterr().err == ""
+
+
 def test_a_process_that_does_not_end_is_killed(pool: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "LEAVE_SECONDS", 0.2)
     pool.start(Job(1, job("echo", 1)))

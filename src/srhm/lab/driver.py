@@ -18,6 +18,7 @@ from typing import get_args
 from ..errors import SrhmError, check_integer, check_number
 from .chains import Chain
 from .executors import Executor, Failure, FailureKind, InProcess, Job, Outcome, Together
+from .executors.interrupts import check_interrupt, interrupts_noted
 from .heart import LEASE_SECONDS, Heart
 from .progress import Progress
 from .resources import resources
@@ -170,6 +171,10 @@ class _Driver:
 
     def run(self) -> Progress:
         """Work until no chain asks any more."""
+        with interrupts_noted():
+            return self._run()
+
+    def _run(self) -> Progress:
         try:
             self._look_up()
             while self._step():
@@ -189,6 +194,7 @@ class _Driver:
 
     def _step(self) -> bool:
         """Do one round; return whether there is more to do."""
+        check_interrupt()
         self._ask()
         self._claim()
         self._start()

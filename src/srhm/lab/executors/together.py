@@ -9,6 +9,7 @@ from ..execution import execute_together
 from ..runs import RunSpec
 from ..work import RunJob, finished
 from .base import Executor, Job, Outcome, failure_of
+from .interrupts import check_interrupt
 
 
 class Together(Executor):
@@ -47,7 +48,8 @@ class Together(Executor):
         files = [None if work.checkpoint is None else Path(work.checkpoint) for work in works]
         try:
             weights = [work.weights for work in works]
-            runs = execute_together(specs, checkpoints=files, weights=weights)
+            look = lambda _: check_interrupt()  # noqa: E731
+            runs = execute_together(specs, checkpoints=files, weights=weights, progress=look)
         except Exception as error:
             failure = failure_of(error)
             return [Outcome(job.number, failure=failure) for job in jobs]

@@ -16,7 +16,7 @@ from typing import Any
 
 from ...errors import check_integer
 from .base import Executor, Failure, Job, Outcome, Unavailable, Work, outcome_of
-from .interrupts import ask_to_stop, asked_to_stop
+from .interrupts import ask_to_stop, asked_to_stop, pass_over_lost_interrupts
 
 LEAVE_SECONDS = 30.0
 """How long an interrupted worker may take to write its checkpoint."""
@@ -236,6 +236,7 @@ def _interrupts_held() -> Iterator[None]:
 def _serve(work: Work, pipe: Any) -> None:
     """Do jobs until the driver ends; the whole life of a worker."""
     signal.signal(signal.SIGTERM, _leave)  # Ctrl-C is for the driver, which tells its workers by SIGTERM
+    pass_over_lost_interrupts()
     threading.Thread(target=_die_with_parent, daemon=True).start()
     pipe.send_bytes(_READY)
     while True:
