@@ -36,7 +36,7 @@ demo: $(VENV)/has-lab ## the demonstration: srhm demo
 	$(BIN)/srhm demo
 
 test: $(TESTED) ## run the tests on two cores; ARGS="-k grammar" goes to pytest
-	$(TESTER) -m pytest -n 2 $(ARGS)
+	$(TESTER) -m pytest -n 2 --dist worksteal $(ARGS)
 
 test-long: $(TESTED) ## run the long tests of many runs and many kills, and write docs/reliability_table.md
 	$(BIN)/python -m pytest tests/long $(ARGS)

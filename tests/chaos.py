@@ -161,8 +161,8 @@ class _Driver:
         self._log = log
         arguments = [str(grid), str(store), str(log), str(_RETRIES)]
         self._command = [sys.executable, chaos_driver.__file__, *arguments]
-        cache = {"JAX_ENABLE_COMPILATION_CACHE": "true", "XDG_CACHE_HOME": str(grid.parent)}
-        cache["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"  # workers start often
+        # Workers start often; those that are killed may leave what they kept cut.
+        cache = {"JAX_COMPILATION_CACHE_DIR": str(grid.parent / "compiled")}
         self._environment = os.environ | cache | {"PYTHONPATH": os.pathsep.join(sys.path)}
         self._said = (grid.parent / f"{log.stem}.said").open("a+")
         self._killed: set[int] = set()

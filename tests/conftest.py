@@ -6,12 +6,16 @@ failed it when its streams were chosen.
 """
 
 import os
+import shutil
+import tempfile
 from contextlib import contextmanager
 
 import hypothesis
 
-# Nothing is written to the user's cache, here and in the processes started.
-os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
+# Compiled programs are kept for the processes started, and for later tests; nothing is written to the user's cache.
+os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="srhm-tests-")
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "0"
 # All compute on one thread, here and in the processes started, as the command line does: on more threads XLA adds up in
 # another order, and the last bits differ. A command that a test has run would set this for the workers of later tests.
 os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
@@ -33,6 +37,11 @@ hypothesis.settings.register_profile(
     "reproducible", derandomize=True, deadline=None, max_examples=50, database=None
 )
 hypothesis.settings.load_profile("reproducible")
+
+
+def pytest_unconfigure():
+    """Delete the compiled programs."""
+    shutil.rmtree(os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
 
 
 @pytest.fixture

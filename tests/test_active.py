@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
+from filled_nets import filled
 from srhm import Dataset, Grammar, Params, Stream, split
-from srhm.nets import Leaves, build, outputs
+from srhm.nets import Leaves, outputs
 from srhm.nets.blocks import blockwise, rank_in_block, room
 from srhm.nets.products import product
 from srhm.protocol import Protocol
@@ -34,13 +35,6 @@ class Dense(eqx.Module):
 
     def __call__(self, x):
         return self.net(x)
-
-
-def filled(name, params, width, seed=0, **options):
-    """A network as it is built, its weights drawn by NumPy: nothing to compile."""
-    random = np.random.default_rng(seed)
-    form = eqx.filter_eval_shape(lambda: build(name, params, width, **options))
-    return jax.tree.map(lambda leaf: jnp.asarray(random.normal(size=leaf.shape), leaf.dtype), form)
 
 
 def batch_of(params, encoding, count=11, seed=0):

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def test_kills_of_workers_and_drivers_lose_nothing_and_change_nothing(tmp_path: Path) -> None:
-    calm = chaos(tmp_path, 60, 0, 0, seed=0, epochs=600)
-    killed = chaos(tmp_path, 60, worker_kills=6, driver_kills=2, seed=1, epochs=600)
+    calm = chaos(tmp_path, 40, 0, 0, seed=0, epochs=400)
+    killed = chaos(tmp_path, 40, worker_kills=5, driver_kills=2, seed=1, epochs=400)
     check(killed, calm)
     assert killed.explained.total() >= 5  # that kills met runs

@@ -363,9 +363,8 @@ def test_a_stopped_run_goes_on_to_the_same_result(capsys: pytest.CaptureFixture[
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Processes that share compiled programs, as a user's do: what is loaded gives the bits of what is compiled."""
-    cache = tmp_path_factory.mktemp("cache")
-    return os.environ | {"JAX_ENABLE_COMPILATION_CACHE": "true", "XDG_CACHE_HOME": str(cache)}
+    """Compiled programs of their own: processes that are killed may leave them cut."""
+    return os.environ | {"JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("compiled"))}
 
 
 def pstar_command(store: str) -> list[str]:

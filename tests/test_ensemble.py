@@ -1,13 +1,11 @@
 """Ensembles: every member is the run that it would be alone."""
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 import pytest
 
+from filled_nets import filled
 from srhm import Grammar, Params, split
-from srhm.nets import build
 from srhm.protocol import Protocol
 from srhm.training import Task, advance, class_data, start, train, train_ensemble
 from srhm.training.ensemble import _advance_together, _Seats
@@ -18,9 +16,7 @@ PARAMS = Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)
 
 def task(number, name="cnn", P=45, dtype="float32", width=8, **options):
     """A run with rules, data, weights, order, P and rate of its own."""
-    random = np.random.default_rng(number)
-    form = eqx.filter_eval_shape(lambda: build(name, PARAMS, width, dtype=dtype))
-    net = jax.tree.map(lambda leaf: jnp.asarray(random.normal(size=leaf.shape), leaf.dtype), form)
+    net = filled(name, PARAMS, width, number, dtype=dtype)
     sets = split(Grammar(PARAMS, number), P + 7 * number, 100, seed=number)
     rate = 0.05 / (1 + number)
     return Task(net, sets.train, sets.test, rate, width, order_seed=number, **options)

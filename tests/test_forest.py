@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from filled_nets import filled
 from srhm import Dataset, Grammar, Params, Stream, encode
 from srhm.nets import build, sees_patches
 from srhm.nets.forest import _size, plant
@@ -83,11 +84,12 @@ def test_activations_and_outputs_are_those_of_the_dense_network(model, name, opt
     if "shared_layers" in options and (params.sparsity == "B" or params.L < 2):
         pytest.skip("sharing needs the sub-patches of sparsity A, and the layers")
     with jax.enable_x64(True):
-        net = build(name, params, 5, dtype="float64", **options)
+        net = filled(name, params, 5, dtype="float64", **options)
         data = drawn(params, 40)
         forest = plant(params, data.features, data.positions)
         actives, output = eqx.filter_jit(lambda net, f: net.on_forest(params, "whitened", f))(net, forest)
-        dense = net.activations(encode(params, data.features, data.positions, "whitened", "float64"))
+        inputs = encode(params, data.features, data.positions, "whitened", "float64")
+        dense = eqx.filter_jit(lambda net, x: net.activations(x))(net, inputs)
         np.testing.assert_allclose(output[forest.roots], dense["output"], rtol=0, atol=1e-12)
         numbers = forest.roots[:, None]
         for level in range(params.L, 0, -1):

@@ -277,7 +277,7 @@ print(sum(event.endswith("/cache_hits") for event in events) > 0)
 
 def compiles(tmp_path: Path, **changes: str | None) -> str:
     """Compile in a new process; return whether a program was taken from the cache, and what was complained of."""
-    given = {"XDG_CACHE_HOME": str(tmp_path), "JAX_ENABLE_COMPILATION_CACHE": None} | changes
+    given = {"XDG_CACHE_HOME": str(tmp_path), "JAX_COMPILATION_CACHE_DIR": None} | changes
     environment = {name: value for name, value in (os.environ | given).items() if value is not None}
     done = subprocess.run(
         [sys.executable, "-c", COMPILES], env=environment, check=True, capture_output=True, text=True

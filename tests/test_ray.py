@@ -172,12 +172,12 @@ def test_what_this_machine_can_never_give_is_said_at_once(executor, machine):
 
 
 def test_workers_compute_on_one_thread_on_the_cpu(executor):
-    names = ["XLA_FLAGS", "PJRT_NPROC", "OMP_NUM_THREADS", "JAX_PLATFORMS", "JAX_ENABLE_COMPILATION_CACHE"]
+    names = ["XLA_FLAGS", "PJRT_NPROC", "OMP_NUM_THREADS", "JAX_PLATFORMS", "JAX_COMPILATION_CACHE_DIR"]
     executor.start(job(0, "answer", names=names, resources=Resources(memory=10**9)))
     (outcome,) = executor.wait(SECONDS)
     seen = json.loads(outcome.result)["environment"]
     assert "intra_op_parallelism_threads=1" in seen["XLA_FLAGS"]
-    assert [seen[name] for name in names[1:]] == ["1", "1", "cpu", "false"]
+    assert [seen[name] for name in names[1:]] == ["1", "1", "cpu", os.environ["JAX_COMPILATION_CACHE_DIR"]]
 
 
 def test_many_empty_jobs(machine):

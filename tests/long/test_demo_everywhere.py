@@ -17,7 +17,7 @@ GRID = Path(__file__).parents[2] / "examples" / "demo.toml"
 def srhm(folder: Path, *arguments: str) -> None:
     """Run a command with a cache of compiled programs that all commands share."""
     changes = {"XDG_CACHE_HOME": str(folder / "cache"), "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-    environment = {k: v for k, v in (os.environ | changes).items() if k != "JAX_ENABLE_COMPILATION_CACHE"}
+    environment = {k: v for k, v in (os.environ | changes).items() if k != "JAX_COMPILATION_CACHE_DIR"}
     command = [sys.executable, "-m", "srhm.cli", *arguments]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .execution import execute
-from .executors.interrupts import check_interrupt
+from .interrupts import check_interrupt
 from .runs import Run, RunSpec
 
 

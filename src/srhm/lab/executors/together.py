@@ -6,10 +6,10 @@ from pathlib import Path
 
 from ...errors import check_integer
 from ..execution import execute_together
+from ..interrupts import check_interrupt
 from ..runs import RunSpec
 from ..work import RunJob, finished
 from .base import Executor, Job, Outcome, failure_of
-from .interrupts import check_interrupt
 
 
 class Together(Executor):

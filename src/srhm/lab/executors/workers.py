@@ -15,8 +15,8 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from ...errors import check_integer
+from ..interrupts import ask_to_stop, asked_to_stop, pass_over_lost_interrupts
 from .base import Executor, Failure, Job, Outcome, Unavailable, Work, outcome_of
-from .interrupts import ask_to_stop, asked_to_stop, pass_over_lost_interrupts
 
 LEAVE_SECONDS = 30.0
 """How long an interrupted worker may take to write its checkpoint."""
