@@ -169,12 +169,9 @@ class _Driver:
         self.opened = ExitStack()
         self.reasons: deque[str] = deque(maxlen=_REASONS)
 
+    @interrupts_noted()
     def run(self) -> Progress:
         """Work until no chain asks any more."""
-        with interrupts_noted():
-            return self._run()
-
-    def _run(self) -> Progress:
         try:
             self._look_up()
             while self._step():

@@ -24,8 +24,8 @@ def asked_to_stop() -> bool:
     return _ASKED.is_set()
 
 
-def check_interrupt() -> None:
-    """Raise KeyboardInterrupt if the note is there."""
+def check_interrupt(_: object = None) -> None:
+    """Raise KeyboardInterrupt if the note is there. Work that tells its progress may tell it to this."""
     if _ASKED.is_set():
         raise KeyboardInterrupt
 

@@ -36,8 +36,7 @@ def execute_job(content: str) -> str:
     """Execute the run of a job, as JSON, and return the finished run, as JSON."""
     job = RunJob.from_dict(json.loads(content))
     checkpoint = None if job.checkpoint is None else Path(job.checkpoint)
-    look = lambda _: check_interrupt()  # noqa: E731
-    return finished(execute(job.spec, checkpoint=checkpoint, weights=job.weights, progress=look))
+    return finished(execute(job.spec, checkpoint=checkpoint, weights=job.weights, progress=check_interrupt))
 
 
 def finished(run: Run) -> str:

@@ -48,8 +48,7 @@ class Together(Executor):
         files = [None if work.checkpoint is None else Path(work.checkpoint) for work in works]
         try:
             weights = [work.weights for work in works]
-            look = lambda _: check_interrupt()  # noqa: E731
-            runs = execute_together(specs, checkpoints=files, weights=weights, progress=look)
+            runs = execute_together(specs, checkpoints=files, weights=weights, progress=check_interrupt)
         except Exception as error:
             failure = failure_of(error)
             return [Outcome(job.number, failure=failure) for job in jobs]
