@@ -422,32 +422,38 @@ def test_jobs_through_the_client_server_and_on_the_cluster(head, tmp_path):
         assert said == "4 5 error\n[] []\n", error
 
 
-@pytest.mark.parametrize(
-    ("failures", "text", "attempts"),
-    [
-        (2, "Starting Ray client server failed", 3),
-        (1, "Proxy failed to Connect to backend", 2),
-        (9, "Starting Ray client server failed", 3),
-        (9, "no", 1),
-    ],
-)
-def test_a_client_server_that_could_not_start_a_process_is_asked_again(monkeypatch, failures, text, attempts):
+@pytest.mark.parametrize(("failures", "attempts"), [(0, 1), (1, 2), (4, 5), (9, 5)])
+@pytest.mark.parametrize("told", ["Starting Ray client server failed", "psutil.ZombieProcess: PID still exists"])
+def test_a_client_server_that_could_not_start_a_process_is_asked_again(monkeypatch, failures, attempts, told):
+    made = connections(monkeypatch, failures, ConnectionAbortedError(f"Initialization failure from server: {told}"))
+    if failures < attempts:
+        ray_cluster.Cluster("ray://host:1")
+    else:
+        with pytest.raises(Unavailable, match=f"cannot be used: Initialization failure from server: {told}"):
+            ray_cluster.Cluster("ray://host:1")
+    assert made == ["ray://host:1"] * attempts
+
+
+def test_a_client_server_that_fails_otherwise_is_not_asked_again(monkeypatch):
+    made = connections(monkeypatch, 1, ConnectionError("other versions"))
+    with pytest.raises(Unavailable, match="cannot be used: other versions"):
+        ray_cluster.Cluster("ray://host:1")
+    assert made == ["ray://host:1"]
+
+
+def connections(monkeypatch, failures, error):
+    """Return the addresses that will have been connected to; so many connections will fail."""
     made = []
 
     def init(address, **_):
         made.append(address)
         if len(made) <= failures:
-            raise ConnectionAbortedError(f"Initialization failure from server: {text}")
+            raise error
 
     monkeypatch.setattr(ray, "init", init)
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     monkeypatch.setattr(ray_cluster, "_answers", lambda *_: True)
-    if failures < attempts:
-        ray_cluster.Cluster("ray://host:1")
-    else:
-        with pytest.raises(Unavailable, match=f"cannot be used: Initialization failure from server: {text}"):
-            ray_cluster.Cluster("ray://host:1")
-    assert made == ["ray://host:1"] * attempts
+    return made
 
 
 def test_a_lost_cluster_loses_its_jobs(head, tmp_path):
