@@ -423,9 +423,13 @@ def test_jobs_through_the_client_server_and_on_the_cluster(head, tmp_path):
 
 
 @pytest.mark.parametrize(("failures", "attempts"), [(0, 1), (1, 2), (4, 5), (9, 5)])
-@pytest.mark.parametrize("told", ["Starting Ray client server failed", "psutil.ZombieProcess: PID still exists"])
+@pytest.mark.parametrize(
+    "told", ["Starting Ray client server failed", "psutil.ZombieProcess: PID still exists"]
+)
 def test_a_client_server_that_could_not_start_a_process_is_asked_again(monkeypatch, failures, attempts, told):
-    made = connections(monkeypatch, failures, ConnectionAbortedError(f"Initialization failure from server: {told}"))
+    made = connections(
+        monkeypatch, failures, ConnectionAbortedError(f"Initialization failure from server: {told}")
+    )
     if failures < attempts:
         ray_cluster.Cluster("ray://host:1")
     else:
