@@ -4,7 +4,9 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt
+# Modules are compiled when they are first imported: most never are. Where Python may not keep them, all are, now.
+INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt \
+	$(if $(PYTHONDONTWRITEBYTECODE),,--no-compile)
 SPHINX := PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m sphinx -q -E -W --keep-going -n -d docs/_build/doctrees
 
 # The Python that .venv is made of, once: the first of these that runs (a shim on the PATH may not), is
@@ -28,17 +30,17 @@ help: ## list the targets
 TESTER ?= $(BIN)/python
 
 # What the tests need beside the package: every database, executor and format that it speaks to.
-TESTED := $(addprefix $(VENV)/has-,lab explore report postgres table ray torch sklearn test) $(VENV)/browser
+TESTED := lab explore report postgres table ray torch sklearn test
 
-setup: $(TESTED) $(VENV)/has-lint $(VENV)/has-docs ## install what lint, docs and test need
+setup: $(VENV)/has-all $(VENV)/browser ## install what lint, docs and test need
 
 demo: $(VENV)/has-lab ## the demonstration: srhm demo
 	$(BIN)/srhm demo
 
-test: $(TESTED) ## run the tests on two cores; ARGS="-k grammar" goes to pytest
+test: $(VENV)/has-tested $(VENV)/browser ## run the tests on two cores; ARGS="-k grammar" goes to pytest
 	$(TESTER) -m pytest -n 2 --dist worksteal $(ARGS)
 
-test-long: $(TESTED) ## run the long tests of many runs and many kills, and write docs/reliability_table.md
+test-long: $(VENV)/has-tested $(VENV)/browser ## run the long tests of many runs and many kills, and write docs/reliability_table.md
 	$(BIN)/python -m pytest tests/long $(ARGS)
 
 lint: $(VENV)/has-lab $(VENV)/has-explore $(VENV)/has-torch $(VENV)/has-lint ## check style, formatting and types
@@ -53,7 +55,7 @@ docs: $(VENV)/has-lab $(VENV)/has-explore $(VENV)/has-table $(VENV)/has-ray $(VE
 
 # The environment of the wheel sees the libraries of .venv, but not the package there: the file that leads to src is
 # read in .venv alone.
-package: $(TESTED) ## build dist/*.whl and dist/*.tar.gz, and build/wheel with the wheel installed, for tests
+package: $(VENV)/has-tested ## build dist/*.whl and dist/*.tar.gz, and build/wheel with the wheel installed, for tests
 	rm -rf dist build/wheel
 	$(BIN)/python -m hatchling build -d dist
 	$(BIN)/python -m venv build/wheel
@@ -113,9 +115,19 @@ $(VENV)/browser: $(VENV)/made
 # PyTorch comes first, and alone, in its build for CPUs: the usual one for Linux brings gigabytes of CUDA. Where that
 # index cannot be reached, the usual one serves. TORCH_INDEX names another, as https://download.pytorch.org/whl/cu128.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
-PYTORCH := $(VENV)/has-torch $(VENV)/has-bench
+TORCH_FIRST = $(INSTALL) --retries 0 --no-deps --extra-index-url $(TORCH_INDEX) torch
 
 $(VENV)/has-%: $(VENV)/made pyproject.toml
-	$(if $(filter $@,$(PYTORCH)),$(INSTALL) --retries 0 --no-deps --extra-index-url $(TORCH_INDEX) torch)
+	$(if $(filter torch bench,$*),$(TORCH_FIRST))
 	$(INSTALL) --no-build-isolation -e '.[$*]'
 	@touch $@
+
+# Many extras at once: pip resolves and builds once, not once for each.
+COMMA := ,
+SPACE := $(subst ,, )
+$(VENV)/has-tested: EXTRAS := $(TESTED)
+$(VENV)/has-all: EXTRAS := $(TESTED) lint docs
+$(VENV)/has-tested $(VENV)/has-all: $(VENV)/made pyproject.toml
+	$(TORCH_FIRST)
+	$(INSTALL) --no-build-isolation -e '.[$(subst $(SPACE),$(COMMA),$(EXTRAS))]'
+	@touch $(addprefix $(VENV)/has-,$(EXTRAS) tested) $@

@@ -5,15 +5,20 @@ random streams. The false-alarm rate that such a test states is the probability 
 failed it when its streams were chosen.
 """
 
+import importlib.util
 import os
 import shutil
 import tempfile
 from contextlib import contextmanager
+from pathlib import Path
 
 import hypothesis
 
-# Compiled programs are kept for the processes started, and for later tests; nothing is written to the user's cache.
-os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="srhm-tests-")
+# Compiled programs are kept for all the processes of these tests; nothing is written to the user's cache.
+if KEEPS_PROGRAMS := "PYTEST_XDIST_WORKER" not in os.environ:
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="srhm-tests-")
+# Else a program is known by the folder as well, and is not found in a copy.
+os.environ["JAX_PERSISTENT_CACHE_ENABLE_XLA_CACHES"] = "none"
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "0"
 # All compute on one thread, here and in the processes started, as the command line does: on more threads XLA adds up in
@@ -27,8 +32,13 @@ import pytest
 
 from postgres import place, postgres_server, postgres_url  # noqa: F401 (fixtures)
 
-# Before the first import of srhm: every array annotation is checked whenever its function is called.
-jaxtyping.install_import_hook("srhm", "typechecking.check")
+# Before the first import of srhm: every annotation of the modules that annotate arrays is checked whenever its function
+# is called. Others are left to the static checker: a call in the laboratory costs less than its check.
+SOURCE = Path(importlib.util.find_spec("srhm").submodule_search_locations[0])
+ANNOTATED = [file.relative_to(SOURCE) for file in SOURCE.rglob("*.py") if "jaxtyping" in file.read_text()]
+jaxtyping.install_import_hook(
+    sorted({f"srhm.{file.parts[0].removesuffix('.py')}" for file in ANNOTATED}), "typechecking.check"
+)
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -40,8 +50,17 @@ hypothesis.settings.load_profile("reproducible")
 
 
 def pytest_unconfigure():
-    """Delete the compiled programs."""
-    shutil.rmtree(os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
+    """Delete the compiled programs, in the process that has started the others."""
+    if KEEPS_PROGRAMS:
+        shutil.rmtree(os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def compiled_apart(tmp_path_factory):
+    """A copy of the compiled programs, for processes that are killed: they may leave cut what they write."""
+    folder = tmp_path_factory.mktemp("compiled")
+    shutil.copytree(os.environ["JAX_COMPILATION_CACHE_DIR"], folder, dirs_exist_ok=True)
+    return {"JAX_COMPILATION_CACHE_DIR": str(folder)}
 
 
 @pytest.fixture

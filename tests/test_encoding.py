@@ -2,7 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 import oracles
 from oracles import ORACLES, equal, name_of
@@ -145,6 +145,7 @@ def test_no_samples():
     assert oracles.equal(encode(params, nothing, nothing, "integer"), np.empty((0, params.d)))
 
 
+@settings(max_examples=20)
 @given(any_params())
 def test_symbols_are_written_as_leaves_are(params):
     """A masked position is written as a blank; NumPy and JAX agree."""

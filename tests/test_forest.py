@@ -67,22 +67,18 @@ def test_the_number_of_lowest_patches():
 
 
 @pytest.mark.parametrize(
-    ("name", "options"),
+    ("model", "name", "options"),
     [
-        ("cnn", {}),
-        ("cnn", {"bias": "shared"}),
-        ("cnn", {"bias": "none"}),
-        ("cnn", {"shared_layers": (1, 2)}),
-        ("lcn", {}),
-        ("lcn", {"shared_layers": (1,)}),
-        ("lcn", {"shared_layers": (1, 2)}),
+        *((model, name, {}) for model in MODELS for name in ("cnn", "lcn")),
+        ("deep", "cnn", {"bias": "shared"}),
+        ("blanks", "cnn", {"bias": "none"}),
+        ("deep", "cnn", {"shared_layers": (1, 2)}),
+        ("blanks", "lcn", {"shared_layers": (1,)}),
+        ("deep", "lcn", {"shared_layers": (1, 2)}),
     ],
 )
-@pytest.mark.parametrize("model", MODELS)
 def test_activations_and_outputs_are_those_of_the_dense_network(model, name, options):
     params = MODELS[model]
-    if "shared_layers" in options and (params.sparsity == "B" or params.L < 2):
-        pytest.skip("sharing needs the sub-patches of sparsity A, and the layers")
     with jax.enable_x64(True):
         net = filled(name, params, 5, dtype="float64", **options)
         data = drawn(params, 40)

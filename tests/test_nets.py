@@ -491,7 +491,7 @@ def test_filters_are_those_of_the_parents_not_of_their_places():
     assert both == (0, 0, 1, 1, 0, 0, 1, 1, 2, 2, 3, 3, 2, 2, 3, 3)
 
 
-@pytest.mark.parametrize("frozen", [(1,), (2,), (3,), (1, 3)])
+@pytest.mark.parametrize("frozen", [(2,), (1, 3)])
 @pytest.mark.parametrize("name", ["cnn", "lcn", "fcn"])
 def test_frozen_layers_stay_and_the_others_move_as_ever(name, frozen):
     """By the gradient of a batch, dense and at the informative nodes; layer 3 is the readout. Outputs are the same."""

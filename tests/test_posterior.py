@@ -314,7 +314,7 @@ def test_the_derivative_of_the_likelihood_is_the_posterior(sparsity):
             found = posterior(grammar, evidence)
             return sum((leaf**2).sum() for leaf in jax.tree.leaves(found))
 
-        slope = np.asarray(jax.grad(all_of_it)(evidence))
+        slope = np.asarray(jax.jit(jax.grad(all_of_it))(evidence))
     assert np.isfinite(slope).all()
     evidence = np.asarray(evidence)
     ahead, step = np.random.default_rng(0).normal(size=evidence.shape), 1e-5

@@ -34,7 +34,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-SECONDS = 30.0
+SECONDS = 90.0
 """After which a test has failed, not only a job been slow."""
 PATHS = [str(Path(__file__).parents[1] / "src"), str(Path(__file__).parent)]
 

@@ -65,7 +65,7 @@ class OnRay(Executor):
     MissingExtraError
         If Ray is not installed.
     Unavailable
-        If there is no cluster at the address, or it does not answer within about 30 seconds.
+        If there is no cluster at the address, or it does not answer within about a minute.
     """
 
     def __init__(self, work: Work, *, address: str | None = None, slots: int | None = None) -> None:

@@ -22,7 +22,7 @@ from .base import Unavailable
 from .environment import available_cores
 
 _ANSWER_SECONDS = 5.0
-_CONNECT_SECONDS = 30.0
+_CONNECT_SECONDS = 60.0
 """How long a cluster that answers may take until it has let us in."""
 _ATTEMPTS = 5
 """A client server forks a process for each client. Now and then one dies at birth, and the next one does not (Ray's
