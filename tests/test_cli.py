@@ -16,7 +16,7 @@ import pytest
 
 import srhm
 from srhm.checkpoint import Checkpoint
-from srhm.cli import main
+from srhm.cli import INTERRUPTED, main
 from srhm.lab.runs import Run
 from srhm.lab.store import Store
 from srhm.lab.work import RunJob, finished
@@ -369,6 +369,8 @@ def environment(compiled_apart: dict[str, str]) -> dict[str, str]:
 def pstar_command(store: str) -> list[str]:
     return [
         sys.executable,
+        "-X",
+        "faulthandler",
         "-m",
         "srhm.cli",
         "pstar",
@@ -439,6 +441,15 @@ def wait_for_workers(group: int) -> None:
     raise AssertionError("workers outlive their killed driver")
 
 
+def ended(process: subprocess.Popen) -> tuple[str, str]:
+    """Return what a process has written; one that hangs has its threads told in the error."""
+    try:
+        return process.communicate(timeout=120)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGABRT)
+        raise AssertionError(process.communicate()) from None
+
+
 def test_ctrl_c_leaves_nothing_broken(tmp_path: Path, environment: dict[str, str]) -> None:
     """The first time while the workers start, then while they work."""
     store = tmp_path / "c.sqlite"
@@ -458,14 +469,46 @@ def test_ctrl_c_leaves_nothing_broken(tmp_path: Path, environment: dict[str, str
         if attempt == 0:
             wait_for_a_child(process.pid)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the whole group
-        out, err = process.communicate(timeout=120)
-        assert process.returncode == 130
+        out, err = ended(process)
+        assert process.returncode == 130, err
         assert out == "" and "the same command goes on" in err and "Traceback" not in err
         wait_for_workers(process.pid)
         assert rows(store) >= wanted
     done = subprocess.run(pstar_command(store.name), check=True, capture_output=True, env=environment)
     assert json.loads(done.stdout)["P_star"]
     assert [path.name for path in tmp_path.iterdir()] == [store.name]
+
+
+COMPILES = """
+import threading, time
+import jax
+import srhm.cli
+
+def compile(x):
+    for number in range(200):
+        x = jax.numpy.sort(jax.numpy.sin(x) * number)
+    return x
+
+def main():
+    work = jax.jit(compile).lower(jax.numpy.ones(9))
+    threading.Thread(target=work.compile, daemon=True).start()
+    time.sleep(1)
+    print("interrupted amid it")
+    raise SystemExit(status)
+
+srhm.cli.main = main
+srhm.cli.console()
+"""
+
+
+def test_an_interrupted_command_ends_while_jax_compiles() -> None:
+    """Python's own end crashes then."""
+    environment = os.environ | {"JAX_ENABLE_COMPILATION_CACHE": "false"}
+    ended = subprocess.run(
+        [sys.executable, "-c", f"status = {INTERRUPTED}\n{COMPILES}"],
+        capture_output=True, text=True, env=environment,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "interrupted amid it\n", "")
 
 
 def wait_for_a_child(driver: int) -> None:

@@ -171,9 +171,11 @@ def test_weights_are_kept_when_asked_for(capsys: pytest.CaptureFixture[str], her
 LONG = "[[runs]]\nv = 4\nwidth = 64\nP = [300, 400, 500, 600]\nP_test = 500\nstop_loss = 1e-12\nmax_epochs = 1000000\n"
 
 
-def started(*arguments: str) -> subprocess.Popen:
+def started(*arguments: str, **environment: str) -> subprocess.Popen:
+    command = "-X faulthandler -m srhm.cli run LONG.toml --store long.sqlite".split()
     return subprocess.Popen(
-        [sys.executable, "-m", "srhm.cli", "run", "LONG.toml", "--store", "long.sqlite", *arguments],
+        [sys.executable, *command, *arguments],
+        env=os.environ | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -198,17 +200,21 @@ def test_cancelled_from_another_terminal(
     capsys: pytest.CaptureFixture[str], here: Path, workers: str
 ) -> None:
     (here / "LONG.toml").write_text(LONG)
-    process = started("--workers", workers)
+    process = started("--workers", workers, JAX_COMPILATION_CACHE_DIR=str(here / "compiled"))
     content = wait_until_running(capsys, int(workers))
     assert [one["state"] for one in content["drivers"]] == ["running"]
     assert content["drivers"][0]["pid"] == process.pid
-    time.sleep(6)  # the runs have compiled
+    deadline = time.monotonic() + 120
+    while not list((here / "compiled").glob("jit_advance_in_order-*")):  # kept once it is compiled
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.1)
     status, out, _ = run(capsys, "cancel", "long.sqlite")
     assert (status, out) == (0, "1 drivers were asked to stop, 1 have ended\n")
     _, err = process.communicate(timeout=120)
-    assert process.returncode == 130 and "asked to stop by srhm cancel" in err and "Traceback" not in err
+    assert process.returncode == 130, err
+    assert "asked to stop by srhm cancel" in err and "Traceback" not in err
     kept = list((here / "long-checkpoints").iterdir())
-    assert len(kept) == int(workers)
+    assert 1 <= len(kept) <= int(workers)  # one that still compiled has nothing to keep
     content = json.loads(run(capsys, "status", "long.sqlite", "--json")[1])
     assert content["running"] == 0 and content["drivers"][0]["state"] == "stopped"
 

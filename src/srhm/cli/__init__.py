@@ -1,5 +1,29 @@
 """The command line. It parses, calls and prints."""
 
+import os
+import sys
+from contextlib import suppress
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells count it."""
+
+
+def console() -> None:
+    """Run the command line and end the process.
+
+    An interrupted one ends at once: JAX goes on compiling in a thread of its own, and crashes where Python takes down
+    around it what it uses.
+    """
+    try:
+        main()
+    except SystemExit as ended:
+        if ended.code != INTERRUPTED:
+            raise
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError):  # nobody reads it any more
+                stream.flush()
+        os._exit(INTERRUPTED)
+
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; bad arguments end it with exit status 2, an interrupt with 130."""

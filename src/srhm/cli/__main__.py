@@ -1,5 +1,5 @@
 """`python -m srhm.cli` is `srhm`."""
 
-from . import main
+from . import console
 
-main()
+console()

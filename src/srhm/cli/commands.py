@@ -12,6 +12,7 @@ except ImportError as error:
 
 from ..errors import ArgumentError, SrhmError
 from ..lab.executors import compute_on_one_thread, keep_compiled_programs
+from . import INTERRUPTED
 from .data import Sample
 from .explore import Explore
 from .exports import ExportData
@@ -63,4 +64,4 @@ def run(arguments: list[str] | None) -> None:
     except KeyboardInterrupt as interrupt:
         reason = f": {interrupt}" if interrupt.args else ""
         print(f"\nsrhm: interrupted{reason}. {command.interrupted}", file=sys.stderr)
-        raise SystemExit(130) from None
+        raise SystemExit(INTERRUPTED) from None
