@@ -172,7 +172,7 @@ LONG = "[[runs]]\nv = 4\nwidth = 64\nP = [300, 400, 500, 600]\nP_test = 500\nsto
 
 
 def started(*arguments: str, **environment: str) -> subprocess.Popen:
-    command = "-X faulthandler -m srhm.cli run LONG.toml --store long.sqlite".split()
+    command = ["-X", "faulthandler", "-m", "srhm.cli", "run", "LONG.toml", "--store", "long.sqlite"]
     return subprocess.Popen(
         [sys.executable, *command, *arguments],
         env=os.environ | environment,
