@@ -130,4 +130,4 @@ $(VENV)/has-all: EXTRAS := $(TESTED) lint docs
 $(VENV)/has-tested $(VENV)/has-all: $(VENV)/made pyproject.toml
 	$(TORCH_FIRST)
 	$(INSTALL) --no-build-isolation -e '.[$(subst $(SPACE),$(COMMA),$(EXTRAS))]'
-	@touch $(addprefix $(VENV)/has-,$(EXTRAS) tested) $@
+	@touch $(addprefix $(VENV)/has-,$(EXTRAS) tested) $@ # all has what the tests need
