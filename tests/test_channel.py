@@ -87,10 +87,37 @@ def test_all_that_can_be_received():
         np.testing.assert_allclose(np.exp(log_likelihood(Grammar(params), evidence)).sum(), 1)
 
 
+def test_what_noise_draws_from():
+    """Without blanks noise makes none by default; what arrives has the probabilities that the evidence claims.
+
+    Counts of what becomes of each symbol: false-alarm rate 2e-4 each.
+    """
+    without = Params(n_c=3, v=3, m=2, s=2, s0=0, L=2)
+    for params, over, least in (
+        (without, None, 0), (without, "features", 0), (without, "symbols", -1),
+        (MODEL, None, -1), (MODEL, "symbols", -1), (MODEL, "features", 0),
+    ):  # fmt: skip
+        inputs = Dataset.draw(Stream(Grammar(params), 0, "independent"), 2000).encode("integer")
+        channel = Channel(noise=0.3, over=over)
+        received = channel.transmit(params, inputs, seed=1)
+        assert received[inputs >= 0].min() == least and channel.drawn_symbols(params) == params.v - least
+        whole = np.arange(-1, params.v)[None].repeat(params.d, axis=0).T  # every symbol at every position
+        p = np.exp(channel.evidence(params, whole, np.float64))[:, 0]  # [received, symbol], blank first, last
+        np.testing.assert_allclose(p[:, :-1].sum(axis=0), 1)
+        for symbol in np.unique(inputs):
+            counts = np.bincount(received[inputs == symbol] + 1, minlength=params.v + 1)
+            possible = p[:, symbol] > 0
+            assert not counts[~possible].any()
+            oracles.check_counts(counts[possible], counts.sum() * p[possible, symbol])
+    same = [Channel(0.3, 0.2, over).transmit(MODEL, inputs, seed=2) for over in (None, "symbols")]
+    assert (same[0] == same[1]).all()
+
+
 def exact_bayes_error(oracle, channel):
     """Over everything that can be received: one minus the probability of it and of the best class."""
     params = oracle.params
-    symbols = range(-2 if channel.masked else -1, params.v)
+    blank = params.s0 > 0 or channel.over == "symbols"
+    symbols = [MASKED] * (channel.masked > 0) + [-1] * blank + list(range(params.v))
     received = np.array(list(product(symbols, repeat=params.d)))
     hidden = (received == MASKED).sum(axis=1)
     patterns = channel.masked**hidden * (1 - channel.masked) ** (params.d - hidden)
@@ -114,7 +141,9 @@ def exact_bayes_error(oracle, channel):
 def test_bayes_error_by_enumeration(params, backend):
     """Within 4 standard errors of the exact value: false-alarm rate 6e-5 each."""
     oracle = Enumeration(Grammar(params, 3))
-    for channel in (Channel(0.3), Channel(masked=0.4), Channel(0.2, 0.3)):
+    channels = [Channel(0.3), Channel(masked=0.4), Channel(0.2, 0.3)]
+    channels += [Channel(0.3, over=over) for over in ("features", "symbols")]
+    for channel in channels:
         found = bayes_error(oracle.grammar, channel, 5000, seed=4, backend=backend)
         exact = exact_bayes_error(oracle, channel)
         assert oracles.close(found.value, exact, found.standard_error)
@@ -167,6 +196,9 @@ def test_wrong_arguments(refuses):
                 Channel(**{name: value})
     with refuses("samples", 1, "Use samples >= 2"):
         bayes_error(grammar, Channel(), 1)
+    for over in ("blanks", True, ["symbols"]):
+        with refuses("over", repr(over), "Use 'features', 'symbols' or None"):
+            Channel(over=over)
     with refuses("backend", "'torch'", "Use 'numpy' or 'jax'"):
         bayes_error(grammar, Channel(), 10, backend="torch")
     good = inputs_of(2)

@@ -226,7 +226,7 @@ BAD = [
     ({"n_c": "1"}, "n_c", "n_c = 1 is below 2. Use n_c >= 2."),
     ({"m": "7"}, "m", "Use m <= 6."),
     ({"s": "2.5"}, "s", "s = '2.5' is not an integer. Give s as an int."),
-    ({"s": "63"}, "s", "s = 63 is above 62. Use s <= 62."),
+    ({"s": "63"}, "s", "more than 2^62. Use a smaller s or v."),
     ({"s0": "-1"}, "s0", "s0 = -1 is below 0. Use s0 >= 0."),
     ({"L": "0"}, "L", "L = 0 is below 1. Use L >= 1."),
     ({"L": "9" * 5000}, "L", "is not an integer. Give L as an int."),

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 
 from srhm import Params
+from srhm.lab.options import Model
 from strategies import any_params
 
 PAPER = {"n_c": 10, "v": 10, "m": 10, "s": 2, "s0": 2, "L": 2}
@@ -25,6 +26,15 @@ def test_random_hierarchy_model():
         params = Params(n_c=8, v=8, m=8, s=2, s0=0, L=3, sparsity=sparsity)
         assert params.d == params.num_leaves == 8 and params.placements == 1
         assert params.P_max == 8 * 8 ** ((8 - 1) // (2 - 1)) and params.relevant_fraction == 1
+
+
+def test_open_numbers_are_those_of_the_paper():
+    assert Params(v=6, s0=1, L=2) == Params(n_c=6, v=6, m=6, s=2, s0=1, L=2)
+    assert Params(v=4, s=3, s0=0, L=2) == Params(n_c=4, v=4, m=16, s=3, s0=0, L=2)
+    assert Params(v=4, n_c=8, s0=0, L=2).m == 2, "the 16 tuples are shared by 8 classes"
+    assert Params(v=4, n_c=2, s0=0, L=2).m == 4
+    for numbers in ({}, {"v": 5}, {"v": 4, "s": 3}, {"v": 4, "n_c": 8}):
+        assert Model(**numbers).params() == Params(**({"v": 6, "s0": 1, "L": 2} | numbers))
 
 
 @given(any_params())
@@ -61,7 +71,8 @@ def test_frozen():
         ("m", 2.0, "Give m as an int"),
         ("v", True, "Give v as an int"),
         ("L", "2", "Give L as an int"),
-        ("n_c", None, "Give n_c as an int"),
+        ("v", None, "Give v, s0 and L; n_c, m and s have defaults"),
+        ("L", None, "Give v, s0 and L; n_c, m and s have defaults"),
         ("sparsity", "C", "Use 'A' or 'B'"),
         ("sparsity", None, "Use 'A' or 'B'"),
         ("sparsity", ["A"], "Use 'A' or 'B'"),

@@ -3,16 +3,19 @@
 from dataclasses import dataclass
 from functools import cached_property
 from math import comb
-from typing import Literal
+from typing import Any, Literal
 
 from .errors import ArgumentError, check_integer
 
 Sparsity = Literal["A", "B"]
 
+_OPEN: Any = None
+"""The default of a number that is left open."""
+
 
 @dataclass(frozen=True)
 class Params:
-    """The numbers of one model (paper, section 2).
+    """The numbers of one model (paper, section 2); what is left open is as in the paper.
 
     Level 1 is the input and level L lies just below the class. A class owns `m` ordered s-tuples of
     level-L features; a level-(l+1) feature owns `m` s-tuples of level-l features.
@@ -20,14 +23,15 @@ class Params:
     Parameters
     ----------
     n_c
-        Number of classes, at least 2.
+        Number of classes, at least 2. Default: v.
     v
         Number of features of each level, at least 2.
     m
         Number of synonyms: the rules of one class or feature. `n_c * m` and `v * m` (if L > 1) are at
-        most `v**s`, because no two parents share a tuple.
+        most `v**s`, because no two parents share a tuple. Default: the most for n_c classes and v features, v^(s-1)
+        where n_c <= v.
     s
-        Number of informative children of a feature, at least 2.
+        Number of informative children of a feature, at least 2. Default: 2.
     s0
         Number of blanks beside each informative child, at least 0. `s0 = 0` is the Random Hierarchy Model.
     L
@@ -39,37 +43,51 @@ class Params:
     Raises
     ------
     ArgumentError
-        If a number lies outside its range. The message names it, its value and the fix.
+        If v, s0 or L is missing, or a number lies outside its range. The message names it, its value and the fix.
 
     Examples
     --------
     >>> params = Params(n_c=6, v=6, m=6, s=2, s0=1, L=2)
     >>> params.patch, params.d, params.placements, params.P_max
     (4, 16, 4, 82944)
+    >>> Params(v=6, s0=1, L=2) == params
+    True
     """
 
-    n_c: int
-    v: int
-    m: int
-    s: int
-    s0: int
-    L: int
+    n_c: int = _OPEN
+    v: int = _OPEN
+    m: int = _OPEN
+    s: int = 2
+    s0: int = _OPEN
+    L: int = _OPEN
     sparsity: Sparsity = "A"
 
     def __post_init__(self) -> None:
-        for name, least in (("n_c", 2), ("v", 2), ("m", 1), ("s", 2), ("s0", 0), ("L", 1)):
-            object.__setattr__(self, name, check_integer(name, getattr(self, name), least=least))
+        for name in ("v", "s0", "L"):
+            if getattr(self, name) is None:
+                raise ArgumentError(name, None, "is missing", "Give v, s0 and L; n_c, m and s have defaults")
+        self._check("v", 2)
+        self._check("s", 2)
+        if self.s * (self.v.bit_length() - 1) > 62 or self.v**self.s >= 2**62:
+            raise ArgumentError(
+                "s", self.s, f"makes v^s = {self.v}^{self.s} tuples, more than 2^62", "Use a smaller s or v"
+            )
+        self._check("n_c", 2, default=self.v)
+        self._check("m", 1, default=max(1, self.v**self.s // max(self.v, self.n_c)))
+        self._check("s0", 0)
+        self._check("L", 1)
         if self.sparsity not in ("A", "B"):
             raise ArgumentError("sparsity", self.sparsity, "is not a kind of sparsity", "Use 'A' or 'B'")
         self._check_tuples()
         self._check_sizes()
 
+    def _check(self, name: str, least: int, default: int | None = None) -> None:
+        value = getattr(self, name)
+        value = default if value is None else value
+        object.__setattr__(self, name, check_integer(name, value, least=least))
+
     def _check_tuples(self) -> None:
         """Every tuple has at most one parent, so the parents of a level need parents * m <= v^s tuples."""
-        if self.s * (self.v.bit_length() - 1) > 62 or self.v**self.s >= 2**62:
-            raise ArgumentError(
-                "s", self.s, f"makes v^s = {self.v}^{self.s} tuples, more than 2^62", "Use a smaller s or v"
-            )
         tuples = self.v**self.s
         for name, parents in (("n_c", self.n_c), ("v", self.v)):
             if name == "v" and self.L == 1:  # no feature has children when the only level is the input

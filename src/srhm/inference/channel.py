@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from math import log
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Integer, UInt32
@@ -10,6 +10,9 @@ from jaxtyping import Bool, Float, Integer, UInt32
 from ..errors import ArgumentError, check_integer
 from ..params import Params
 from ..randomness import Key, add_wide, below, fold, role_key, threefry2x32
+
+Symbols = Literal["features", "symbols"]
+"""What noise draws from: the v features, or the v + 1 symbols, which are the features and the blank."""
 
 MASKED = -2
 """The symbol of a position that is not seen. Features are 0 to v - 1, and a blank is -1."""
@@ -22,15 +25,18 @@ class Channel:
     Parameters
     ----------
     noise
-        Probability epsilon that a position is replaced by a uniform draw of the v + 1 symbols, blank and old
-        symbol included: 0, unless given, to 1.
+        Probability epsilon that a position is replaced by a uniform draw, which may be the old symbol: from 0,
+        the default, to 1.
     masked
-        Probability that a position is then masked: 0, unless given, to 1.
+        Probability that a position is then masked: from 0, the default, to 1.
+    over
+        What noise draws from: ``"features"``, the v features, or ``"symbols"``, the features and the blank.
+        Default: the features where the model has no blanks (s0 = 0), the features and the blank where it has.
 
     Raises
     ------
     ArgumentError
-        If a number is no probability.
+        If a number is not a probability, or there is no such `over`.
 
     Examples
     --------
@@ -43,10 +49,14 @@ class Channel:
            [0.1, 0.1, 0.8],
            [0.1, 0.1, 0.8],
            [0.8, 0.1, 0.1]], dtype=float32)
+    >>> np.exp(Channel(noise=0.3, over="features").evidence(params, inputs))[0, :2].round(3)
+    array([[0.15, 0.85, 0.15],
+           [0.  , 0.  , 0.7 ]], dtype=float32)
     """
 
     noise: float = 0.0
     masked: float = 0.0
+    over: Symbols | None = None
 
     def __post_init__(self) -> None:
         for name in ("noise", "masked"):
@@ -58,6 +68,13 @@ class Channel:
             if not good:
                 raise ArgumentError(name, value, "is no probability", f"Use 0 <= {name} <= 1")
             object.__setattr__(self, name, float(value))
+        if self.over not in (None, "features", "symbols"):
+            raise ArgumentError("over", self.over, "is not known", "Use 'features', 'symbols' or None")
+
+    def drawn_symbols(self, params: Params) -> int:
+        """Return how many symbols noise draws from: v features, or v + 1 with the blank."""
+        blank = params.s0 > 0 if self.over is None else self.over == "symbols"
+        return params.v + blank
 
     @property
     def lossless(self) -> bool:
@@ -97,7 +114,8 @@ class Channel:
         keys = [Key(*threefry2x32(fold(key, role), position, np.uint32(0))) for role in range(2)]
         replaced, symbol = threefry2x32(keys[0], *sample)
         hidden, _ = threefry2x32(keys[1], *sample)
-        drawn = below(symbol, params.v + 1).astype(np.int32) - np.int32(1)
+        count = self.drawn_symbols(params)
+        drawn = below(symbol, count).astype(np.int32) - np.int32(count - params.v)  # a blank is -1
         received = xp.where(_happens(replaced, self.noise), drawn, symbols)
         return xp.where(_happens(hidden, self.masked), np.int32(MASKED), received)
 
@@ -106,8 +124,9 @@ class Channel:
     ) -> Float[Any, "sample position symbol"]:
         """Return log p(received | symbol) for every symbol at every position, symbol v being the blank.
 
-        A masked position says nothing: 0 for all. Else p = 1 - epsilon + epsilon / (v + 1) for the symbol
-        received and epsilon / (v + 1) for the others (without noise: log p = 0 and -inf).
+        A masked position says nothing: 0 for all. Else p = epsilon / q for each of the q symbols that noise draws
+        from (v features, or v + 1 with the blank) and 0 for a blank where it does not; the symbol received has
+        1 - epsilon more (without noise: log p = 0 and -inf).
 
         Parameters
         ----------
@@ -125,12 +144,19 @@ class Channel:
         """
         symbols = _checked(params, received, "received", least=MASKED)
         xp, v = symbols.__array_namespace__(), params.v
-        other = self.noise / (v + 1)
-        table = np.full((v + 2, v + 1), log(other) if other else -np.inf, dtype)
-        np.fill_diagonal(table, log(1 - self.noise + other))
+        count = self.drawn_symbols(params)
+        other = self.noise / count
+        table = np.full((v + 2, v + 1), _log(other), dtype)
+        np.fill_diagonal(table, _log(1 - self.noise + other))
+        if count == v:  # a blank is received of blanks alone
+            table[v], table[v, v] = -np.inf, _log(1 - self.noise)
         table[v + 1] = 0.0
         rows = xp.where(symbols < 0, np.int32(v - 1) - symbols, symbols)
         return xp.take(xp.asarray(table), rows, axis=0, mode="clip")
+
+
+def _log(probability: float) -> float:
+    return log(probability) if probability else -np.inf
 
 
 def _happens(words: UInt32[Any, "..."], probability: float) -> Bool[Any, "..."]:

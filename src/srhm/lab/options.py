@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from ..encoding import Encoding
-from ..errors import ArgumentError, check_integer
+from ..errors import ArgumentError
 from ..nets import Bias, Init, NetName, Variant
 from ..params import Params, Sparsity
 from ..protocol import Batches, Protocol, Report
@@ -18,10 +18,10 @@ class Model:
     v: int = 6
     """Features of each level."""
     n_c: int | None = None
-    """Classes; v unless given, as in the paper."""
+    """Classes. Default: v, as in the paper."""
     m: int | None = None
-    """Synonyms of each feature; v^(s-1), the most there can be, unless given."""
-    s: int = 2
+    """Synonyms of each feature. Default: v^(s-1), the most there can be."""
+    s: int = Params.s
     """Informative children of a feature."""
     s0: int = 1
     """Blanks beside each informative child."""
@@ -32,16 +32,7 @@ class Model:
 
     def params(self) -> Params:
         """Return the checked numbers."""
-        check_integer("v", self.v, least=2)
-        check_integer("s", self.s, least=2, most=62)
-        n_c = self.v if self.n_c is None else self.n_c
-        m = most_synonyms(self.v, n_c, self.s) if self.m is None else self.m
-        return Params(n_c, self.v, m, self.s, self.s0, self.L, self.sparsity)
-
-
-def most_synonyms(v: int, n_c: int, s: int) -> int:
-    """Return the most synonyms that a feature can have: each of the v^s tuples belongs to one feature or class."""
-    return max(1, v**s // max(v, n_c))
+        return Params(**asdict(self))
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,11 @@
 import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from ...protocol import Protocol, max_epochs, published_rate, stop_loss
-from ..options import Model, Network, most_synonyms
+from ..options import Model, Network
 from ..runs import RunSpec, Seeds, default_test_points
 
 _ALWAYS = ("net", "v", "s0", "L", "width")
@@ -98,8 +98,8 @@ def changes(spec: RunSpec) -> dict[str, Any]:
 
 def _model(spec: RunSpec) -> dict[str, Any]:
     params = spec.params
-    usual = Model(v=params.v, n_c=params.v, m=most_synonyms(params.v, params.n_c, params.s))
-    return {"v": params.v, "s0": params.s0, "L": params.L} | _differing(asdict(params), asdict(usual))
+    usual = asdict(Model()) | {"n_c": params.v, "m": replace(params, m=None).m}
+    return {"v": params.v, "s0": params.s0, "L": params.L} | _differing(asdict(params), usual)
 
 
 def _network(spec: RunSpec) -> dict[str, Any]:
