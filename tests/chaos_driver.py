@@ -9,6 +9,7 @@ from jobs import execute_fake
 from srhm.lab.driver import Policy, drive
 from srhm.lab.executors import Workers, compute_on_one_thread, keep_compiled_programs
 from srhm.lab.grid import read_grid
+from srhm.lab.searches import all_chains
 from srhm.lab.store import Store
 from srhm.lab.work import RunJob, execute_job
 
@@ -44,7 +45,7 @@ def main(grid: str, store: str, file: str, retries: str) -> None:
     compute_on_one_thread()
     keep_compiled_programs()
     progress = drive(
-        read_grid(Path(grid)).chains([]),
+        all_chains(read_grid(Path(grid)).runs, []),
         Store(store),
         Workers(2, execute_logged),
         policy=Policy(retries=int(retries)),

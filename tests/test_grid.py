@@ -11,6 +11,7 @@ from srhm.lab.demo import questions
 from srhm.lab.grid import as_grid, read_grid, shard
 from srhm.lab.questions import Answer
 from srhm.lab.runs import RunSpec, Seeds
+from srhm.lab.searches import all_chains
 from srhm.protocol import Protocol
 
 TEXT = """
@@ -60,13 +61,13 @@ def test_lists_stand_for_all_combinations(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert set(grid.questions[0].thresholds) == {"error", "S_21"}
     assert grid.questions[0].spec.protocol.repeats
-    chains = grid.chains([Answer.none_yet(question) for question in grid.questions])
+    chains = all_chains(grid.runs, [Answer.none_yet(question) for question in grid.questions])
     assert len(chains) == 22 and sum(isinstance(chain, Single) for chain in chains) == 16
 
 
 def test_shards_are_all_of_it_and_alike(tmp_path: Path) -> None:
     grid = read_grid(written(tmp_path, TEXT))
-    chains = grid.chains([])
+    chains = all_chains(grid.runs, [])
     parts = [shard(chains, number, 5) for number in range(1, 6)]
     assert sorted(map(len, parts)) == [3, 3, 3, 3, 4]
     assert {id(chain) for part in parts for chain in part} == {id(chain) for chain in chains}

@@ -14,9 +14,10 @@ import srhm
 from srhm.lab.execution import execute
 from srhm.lab.executors import InProcess, environment, open_executor
 from srhm.lab.paper import published, thresholds
-from srhm.lab.questions import Question, answer, raise_failures
+from srhm.lab.questions import Question
 from srhm.lab.results import train_text
 from srhm.lab.runs import Run, RunSpec, Seeds, default_test_points
+from srhm.lab.searches import answer, raise_failures
 from srhm.lab.store import Store
 from srhm.lab.work import RunJob, finished
 from srhm.protocol import Protocol

@@ -10,8 +10,9 @@ from srhm.lab.paper import Setting, model, published, published_series, threshol
 from srhm.lab.paper.figures import FIGURES, figures_named
 from srhm.lab.paper.published import entries
 from srhm.lab.paper.tiers import TIERS
-from srhm.lab.reproduction import Device, Shelf, estimates, phases
+from srhm.lab.reproduction import Device, estimates, phases
 from srhm.lab.reproduction.cost import run_seconds, run_steps, shown
+from srhm.lab.store.index import Shelf
 from srhm.protocol import Protocol
 
 LAPTOP = TIERS["laptop"]

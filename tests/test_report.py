@@ -33,9 +33,10 @@ from srhm.lab.report import (
     write_report,
 )
 from srhm.lab.report.palette import palettes
-from srhm.lab.reproduction.measured import Measured, Shelf
+from srhm.lab.reproduction.measured import Measured
 from srhm.lab.runs import Run, RunSpec, Seeds
 from srhm.lab.store import Store
+from srhm.lab.store.index import Shelf
 from srhm.theory import predict
 
 HOSTILE = "</script><img src=x onerror=alert(1)><!-- & \"'\u2028 {{ 7 * 7 }} https://example.org"

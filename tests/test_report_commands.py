@@ -13,8 +13,7 @@ from srhm.cli import main
 from srhm.errors import ArgumentError
 from srhm.lab.paper import model
 from srhm.lab.report import pstar_command, python_command, train_command
-from srhm.lab.reproduction.measured import kind_of
-from srhm.lab.runs import RunSpec, Seeds
+from srhm.lab.runs import RunSpec, Seeds, kind_of
 from srhm.lab.store import Store
 from srhm.protocol import Protocol
 

@@ -11,7 +11,7 @@ from paper_oracle import LAPTOP, oracle, runs_of, work
 from srhm.lab.executors import InProcess
 from srhm.lab.paper import Setting, model
 from srhm.lab.paper.figures import FIGURES
-from srhm.lab.reproduction import Measured, Shelf, draw, phases, report, reproduce, write_all
+from srhm.lab.reproduction import Measured, draw, phases, report, reproduce, write_all
 from srhm.lab.reproduction.sharing import by_sharing, sharing_fit
 from srhm.lab.reproduction.tables import (
     comparison_table,
@@ -22,6 +22,7 @@ from srhm.lab.reproduction.tables import (
 )
 from srhm.lab.runs import Seeds
 from srhm.lab.store import Store
+from srhm.lab.store.index import Shelf
 
 
 def shelf_of(*settings: Setting) -> Shelf:

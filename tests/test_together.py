@@ -11,8 +11,9 @@ import pytest
 import srhm
 from srhm.lab.execution import execute, execute_together
 from srhm.lab.executors import InProcess, Job, Together
-from srhm.lab.questions import Question, answer
+from srhm.lab.questions import Question
 from srhm.lab.runs import Run, RunSpec, Seeds
+from srhm.lab.searches import answer
 from srhm.lab.store import Store
 from srhm.lab.work import RunJob, execute_job
 from srhm.protocol import Protocol

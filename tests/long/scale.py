@@ -22,6 +22,7 @@ from srhm.lab.executors import Executor, Workers
 from srhm.lab.grid import read_grid
 from srhm.lab.progress import Progress
 from srhm.lab.runs import Seeds
+from srhm.lab.searches import all_chains
 from srhm.lab.status import status_content
 from srhm.lab.store import Store
 
@@ -87,7 +88,7 @@ def _drive(folder: Path, runs: int, opened: Callable[[], Executor]) -> dict[str,
     file = folder / "GRID.toml"
     file.write_text(_GRID.format(runs=runs))
     store = Store(folder / "runs.sqlite")
-    chains = read_grid(file).chains([])
+    chains = all_chains(read_grid(file).runs, [])
     early: list[float] = []
 
     def watch(progress: Progress) -> None:

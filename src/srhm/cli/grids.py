@@ -14,6 +14,7 @@ from ..lab.driver import Policy, drive
 from ..lab.executors import open_executor
 from ..lab.grid import Grid, parsed_shard, read_grid, shard
 from ..lab.questions import Answer
+from ..lab.searches import all_chains
 from ..lab.status import grid_content, grid_text, status_content, status_text
 from ..lab.store import ARCHIVE_SUFFIX, Merged, Store, read_archive, write_archive
 from ..lab.terminal import DriverView, watch_status
@@ -74,7 +75,7 @@ class RunGrid:
         grid = read_grid(self.grid)
         part = None if self.shard is None else parsed_shard(self.shard)
         answers = [Answer.none_yet(question) for question in grid.questions]
-        chains = grid.chains(answers)
+        chains = all_chains(grid.runs, answers)
         if part is not None:
             chains = shard(chains, *part)
         place = self._place(grid, part)

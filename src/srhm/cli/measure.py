@@ -12,9 +12,10 @@ from ..lab.execution import execute
 from ..lab.executors import default_workers, open_executor
 from ..lab.options import Model, Network
 from ..lab.paper import chosen_thresholds
-from ..lab.questions import Question, SearchRule, answer, raise_failures
+from ..lab.questions import Question, SearchRule
 from ..lab.results import pstar_content, pstar_text, train_content, train_text
 from ..lab.runs import Role, Seeds
+from ..lab.searches import answer, raise_failures
 from ..lab.store import Store
 from ..lab.terminal import RunsView, TrainingView
 from .printing import print_result

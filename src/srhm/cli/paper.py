@@ -49,12 +49,8 @@ class Figure:
         """Draw."""
         figures = _chosen((self.number,))
         check_out(self.out)
-        from ..lab.reproduction import (  # Matplotlib takes a second to import
-            Shelf,
-            draw,
-            write_all,
-            write_figure,
-        )
+        from ..lab.reproduction import draw, write_all, write_figure  # Matplotlib takes a second to import
+        from ..lab.store.index import Shelf
 
         shelf, tier = Shelf.of(Store(self.store)), TIERS[self.tier]
         if len(figures) == len(FIGURES):
@@ -116,7 +112,8 @@ class Reproduce:
                 "gpu_memory", self.gpu_memory, "is for clusters", "Use --on ray, or leave it out"
             )
         check_out(self.out)
-        from ..lab.reproduction import Device, Shelf, estimates, reproduce, write_all
+        from ..lab.reproduction import Device, estimates, reproduce, write_all
+        from ..lab.store.index import Shelf
 
         device = Device.core(self.workers or default_workers()) if self.tier == "laptop" else Device.gpu()
         expected = estimates(figures, tier, device)

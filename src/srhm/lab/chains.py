@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 
-from .executors import Failure
+from .failure import Failure
 from .runs import Run, RunSpec
 
 

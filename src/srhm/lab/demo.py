@@ -19,6 +19,7 @@ from ..grammar import Grammar
 from ..params import Params
 from ..stream import Stream
 from ..theory import predict
+from .describe import name
 from .executors import Executor
 from .figures import (
     Curve,
@@ -31,10 +32,10 @@ from .figures import (
 from .figures.style import render
 from .page import Page, Section, Table, write_page
 from .paper import published, thresholds
-from .questions import Answer, Question, Watcher, answer, raise_failures
+from .questions import Answer, Question
 from .runs import RunSpec
+from .searches import Watcher, answer, raise_failures
 from .store import Store
-from .terminal import name
 
 _REDRAW_SECONDS, _REDRAW_PART = 10.0, 0.04
 """The page is drawn anew after so many seconds, or more if drawing, which takes time from the runs, would take more

@@ -17,7 +17,8 @@ from typing import get_args
 
 from ..errors import SrhmError, check_integer, check_number
 from .chains import Chain
-from .executors import Executor, Failure, FailureKind, InProcess, Job, Outcome, Together
+from .executors import Executor, InProcess, Job, Outcome, Together
+from .failure import Failure, FailureKind
 from .heart import LEASE_SECONDS, Heart
 from .interrupts import check_interrupt, interrupts_noted
 from .progress import Progress

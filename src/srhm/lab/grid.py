@@ -6,13 +6,12 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import ArgumentError, check_integer
-from .chains import Chain, Single
 from .options import Model, Network
 from .paper import chosen_thresholds
-from .questions import Answer, Question, replicates
+from .questions import Question
 from .runs import RunSpec, Seeds
 
 _MODEL = tuple(one.name for one in fields(Model))
@@ -21,6 +20,7 @@ _RUNS = (*_MODEL, *_NETWORK, "P", "seeds", "fix")
 _SEARCH = (*_MODEL, *_NETWORK, "seeds", "fix", "quantities", "start", "search")
 _MOST = 1_000_000
 """Runs of one file."""
+_Part = TypeVar("_Part")
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,8 @@ class Grid:
     questions: tuple[Question, ...]
     """Searches for P*."""
 
-    def chains(self, answers: Sequence[Answer]) -> list[Chain]:
-        """Return all runs and the searches of all replicates; `answers` are those of the questions."""
-        searches = [chain for one in answers for chain in replicates(one)]
-        return [*searches, *(Single(spec) for spec in self.runs)]
 
-
-def shard(chains: Sequence[Chain], number: int, of: int) -> list[Chain]:
+def shard(chains: Sequence[_Part], number: int, of: int) -> list[_Part]:
     """Return one of `of` parts of the chains, counted from 1: every of-th, so that parts are alike.
 
     Raises

@@ -1,18 +1,15 @@
 """P* of our networks: which runs each question needs, and what follows from them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from ..complexity import Crossing, SampleComplexity, Search, combine, nearest_grid
-from ..errors import ArgumentError, SrhmError, check_integer
+from ..errors import ArgumentError, check_integer
 from ..nets import COMMON
 from ..theory import Prediction, predict
-from .chains import Chain
-from .driver import Policy, drive
-from .executors import Executor, Failure
+from .failure import Failure
 from .runs import Run, RunSpec, Seeds, largest_P
-from .store import Store
 
 SearchRule = Literal["bisection", "nearest_grid"]
 
@@ -20,6 +17,10 @@ _GRID_STEP, _GRID_POINTS = (
     1.47,
     15,
 )  # the published grids: 15 points, steps of 1.3 to 1.7 about the prediction
+
+
+_CLOSED, _NEAR = 0.10, 1.0
+"""How close the neighbours of a crossing are: as the search for P* closes them, or else within a factor 2."""
 
 
 @dataclass(frozen=True)
@@ -161,93 +162,37 @@ class Answer:
         return all(self.ask(replicate) is None for replicate in range(self.question.replicates))
 
 
-Watcher = Callable[[list[Answer], int], None]
-"""Called after every run with all answers so far and the number of runs under way."""
-
-
-class Replicate(Chain):
-    """The search of one replicate of a question."""
-
-    def __init__(self, answer: Answer, number: int) -> None:
-        self._answer, self._number = answer, number
-
-    def ask(self) -> RunSpec | None:
-        """Return the run at the P that the search needs next."""
-        P = self._answer.ask(self._number)
-        return None if P is None else self._answer.question.at(P, self._number)
-
-    def tell(self, run: Run, *, computed: bool) -> None:
-        """Take a finished run."""
-        self._answer.tell(self._number, run)
-        self._answer.computed += computed
-
-    def give_up(self, spec: RunSpec, failure: Failure) -> None:
-        """End the search."""
-        self._answer.failures[self._number] = spec, failure
-
-
-def replicates(answer: Answer) -> list[Chain]:
-    """Return the searches of all replicates of a question."""
-    return [Replicate(answer, number) for number in range(answer.question.replicates)]
-
-
-def answer(
-    questions: Sequence[Question],
-    store: Store,
-    executor: Executor,
-    *,
-    watch: Watcher | None = None,
-    policy: Policy | None = None,
-    title: str = "",
-) -> list[Answer]:
-    """Answer questions with the runs in the store, computing those that are missing; see :func:`~.driver.drive`.
+def read_off(
+    spec: RunSpec, replicates: Sequence[Sequence[Run]], quantity: str, threshold: float, expected: float
+) -> SampleComplexity | None:
+    """Return where a quantity falls to a threshold, read off the runs of replicates; None while they do not tell.
 
     Parameters
     ----------
-    questions
-        What is asked. Where workers are short, the first replicate of every question comes first, then the others,
-        question by question.
-    store
-        Where finished runs are looked up and written.
-    executor
-        Who computes; it is closed at the end.
-    watch
-        Called after every run, and about once a second.
-    policy
-        What to do when runs fail; runs that failed before are tried again unless it says otherwise.
-    title
-        Tells this call from others that use the store.
-
-    Returns
-    -------
-    list[Answer]
-        The answers; a replicate whose run failed is in :attr:`Answer.failures`.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        If it is interrupted; every run that was finished is in the store.
-    ArgumentError
-        Before the first run, if the store cannot be written.
+    spec
+        The runs, up to P and seeds.
+    replicates
+        Those of every replicate.
+    quantity
+        Name of a metric, such as ``"error"`` or ``"S_21"``.
+    threshold
+        Its value that defines P*.
+    expected
+        Where P* is expected, in training points.
     """
-    answers = [Answer.none_yet(question) for question in questions]
-    # So the programs of a question are compiled once, by one worker, and the other replicates find them on disk.
-    searches = [replicates(one) for one in answers]
-    chains = [chain for one in searches for chain in one[:1]] + [
-        chain for one in searches for chain in one[1:]
-    ]
-    shown = None if watch is None else lambda progress: watch(answers, progress.running)
-    drive(chains, store, executor, policy=policy or Policy(again=True), watch=shown, title=title)
-    return answers
-
-
-def raise_failures(answers: Sequence[Answer]) -> None:
-    """Raise an :class:`~srhm.SrhmError` that tells which runs failed and why, if any did."""
-    failures = [failed for one in answers for failed in one.failures.values()]
-    if failures:
-        spec, failure = failures[0]
-        others = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
-        raise SrhmError(
-            f"the run {spec.net}, P = {spec.P}, seed {spec.seeds.samples} on {spec.params} failed{others}: "
-            f"{failure.reason}. Finished runs are kept; the same command goes on from there"
-        )
+    assert spec.P_test is not None  # filled in by RunSpec
+    least, most = spec.params.n_c, largest_P(spec.params, spec.protocol, spec.P_test)
+    start = min(max(expected, least), most)
+    for within in (_CLOSED, _NEAR):
+        crossings = []
+        for runs in replicates:
+            search = Search(
+                start, thresholds={quantity: threshold}, smallest=least, largest=most, within=within
+            )
+            for run in runs:
+                search.tell(run.spec.P, {quantity: run.metrics.get(quantity)})
+            crossings.append(search.crossing(quantity))
+        found = combine(crossings)
+        if found.status != "open":
+            return found
+    return None

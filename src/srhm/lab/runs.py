@@ -234,6 +234,11 @@ def identity(content: Mapping[str, Any], stream_version: int) -> str:
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
 
 
+def kind_of(spec: RunSpec) -> str:
+    """Return the hash of what is run, up to P and seeds."""
+    return spec.at(spec.params.n_c, Seeds()).hash
+
+
 def largest_P(params: Params, protocol: Protocol, P_test: int) -> int:
     """Return the most training points that leave `P_test` unseen ones; 2^30 where data may repeat."""
     if protocol.repeats or params.P_max > PERMUTATION_LIMIT:

@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from .describe import name
 from .progress import Progress, duration
 from .questions import Answer
 from .runs import Run, RunSpec
@@ -159,16 +160,6 @@ def watch_status(look: Callable[[], dict[str, Any]]) -> None:
 
 def _at_work(content: dict[str, Any]) -> bool:
     return any(driver["state"] == "running" for driver in content["drivers"])
-
-
-def name(spec: RunSpec) -> str:
-    """Return a short name of a network on a model."""
-    params = spec.params
-    same = f"v=m=n_c={params.v}" if params.v == params.m == params.n_c else (
-        f"v={params.v} m={params.m} n_c={params.n_c}"
-    )  # fmt: skip
-    kind = "" if params.sparsity == "A" else f" sparsity {params.sparsity}"
-    return f"{spec.net.upper()} {same} L={params.L} s={params.s} s0={params.s0}{kind}"
 
 
 def _line(run: Run, replicate: int) -> str:

@@ -9,8 +9,9 @@ import os
 import jax
 
 from ...errors import ArgumentError, check_integer
+from ..failure import Failure, FailureKind
 from ..work import execute_job
-from .base import Executor, Failure, FailureKind, Job, Outcome, Resources, Unavailable, Work
+from .base import Executor, Job, Outcome, Resources, Unavailable, Work
 from .environment import available_cores, compute_on_one_thread, keep_compiled_programs
 from .in_process import InProcess
 from .together import Together

@@ -5,19 +5,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from ...errors import SrhmError
+from ..failure import Failure
 
 Work = Callable[[str], str]
 """What is done with a job: a function of a module, from JSON to JSON; nothing else passes between processes."""
 
 _MOST_WORDS = 2000
 """Characters of a reason."""
-
-FailureKind = Literal["killed", "lost", "memory", "timeout", "error"]
-"""Why a job has no result: its process was killed, its node was lost, the memory ran out, it took longer than
-its limit, or the work raised an error."""
 
 
 @dataclass(frozen=True)
@@ -44,16 +40,6 @@ class Job:
     """What it needs; executors of one machine give every job one core."""
     limit: float | None = None
     """Seconds after which it counts as hung, and is killed."""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a job has no result."""
-
-    kind: FailureKind
-    """What kind of failure."""
-    reason: str
-    """What happened, in words for the user; of an error, its type, message and place."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from itertools import count
 from typing import Any
 
 from ...errors import check_integer
-from .base import Executor, Failure, FailureKind, Job, Outcome, Resources, Unavailable, Work
+from ..failure import Failure, FailureKind
+from .base import Executor, Job, Outcome, Resources, Unavailable, Work
 from .ray_cluster import Cluster
 from .ray_task import Clock, environment, name_of, perform
 

@@ -8,7 +8,8 @@ from ...exponent import Exponent, fit_exponent
 from ..paper.settings import Setting
 from ..paper.tiers import Tier
 from ..questions import Question
-from ..reproduction.measured import Measured, Shelf
+from ..reproduction.measured import Measured
+from ..store.index import Shelf
 from .arms import Arm
 
 TIER = Tier("laptop", 256, float("inf"), seeds=4)

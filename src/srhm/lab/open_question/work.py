@@ -7,10 +7,10 @@ from typing import Any
 from ..driver import drive
 from ..executors import Executor
 from ..progress import Progress
-from ..questions import replicates
 from ..reproduction.cost import shown
-from ..reproduction.measured import Shelf
+from ..searches import replicates
 from ..store import Store
+from ..store.index import Shelf
 from .arms import ARMS, Arm
 from .measuring import arm_results, questions
 from .report import cost, write_open_question

@@ -5,12 +5,8 @@ from dataclasses import dataclass, field, replace
 from ...nets import Init, NetName
 from ...params import Params, Sparsity
 from ...protocol import Protocol
-from ...theory import predict
+from ..expected import expected_P
 from ..runs import RunSpec, Seeds
-from .published import published
-
-_LIKE: dict[str, str] = {"vgg16": "vgg11"}
-"""Networks whose P* was not published, and what they are taken to need as much as."""
 
 
 @dataclass(frozen=True)
@@ -50,14 +46,8 @@ class Setting:
 
     @property
     def expected(self) -> float:
-        """P* as published, or as predicted times a typical ratio; each shared layer takes a factor s0+1 from it."""
-        paper = published(_LIKE.get(self.net, self.net), self.params)
-        if paper is not None and paper.valid:
-            found = float(paper.P_star)
-        else:
-            prediction = predict(self.net, self.params)
-            found = prediction.P_star
-        return found / (self.params.s0 + 1) ** self.q
+        """P* as it is expected."""
+        return expected_P(self.net, self.params, self.shared_layers)
 
     def at(self, **changes: object) -> "Setting":
         """Return the same with other fields."""

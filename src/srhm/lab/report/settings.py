@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from ...complexity import SampleComplexity
 from ...errors import ArgumentError
-from ..paper import Setting, thresholds
-from ..reproduction.measured import kind_of, read_off
-from ..runs import ROLES, Run, RunSpec, Seeds
-from ..terminal import name
+from ..describe import name
+from ..expected import expected_P
+from ..paper import thresholds
+from ..questions import read_off
+from ..runs import ROLES, Run, RunSpec, Seeds, kind_of
 from .commands import changes
 
 
@@ -57,7 +58,7 @@ class Studied:
     def expected(self) -> float:
         """Where P* is expected: as published or predicted, else in the middle of the runs."""
         try:
-            return Setting(self.spec.net, self.spec.params, self.spec.shared_layers).expected
+            return expected_P(self.spec.net, self.spec.params, self.spec.shared_layers)
         except ArgumentError:  # the paper says nothing of this network
             logs = [math.log(run.spec.P) for runs in self.runs for run in runs]
             return math.exp(sum(logs) / len(logs))

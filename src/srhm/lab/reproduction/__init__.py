@@ -3,7 +3,7 @@
 from .cost import Device
 from .drawings import draw, write_figure
 from .estimate import Estimate, estimates
-from .measured import Measured, Shelf
+from .measured import Measured
 from .plan import Phase, phases, reproduce
 from .report import report, write_all
 
@@ -12,7 +12,6 @@ __all__ = [
     "Estimate",
     "Measured",
     "Phase",
-    "Shelf",
     "draw",
     "estimates",
     "phases",

@@ -35,7 +35,8 @@ from ..figures import (
 from ..paper import Setting, model, published, thresholds
 from ..paper.figures import LARGE_BATCHES, PaperFigure
 from ..paper.tiers import Tier
-from .measured import Measured, Shelf
+from ..store.index import Shelf
+from .measured import Measured
 from .papers_curves import paper_curve, paper_runs
 from .sharing import by_sharing, sharing_fit
 

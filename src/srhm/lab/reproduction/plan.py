@@ -11,11 +11,12 @@ from ..paper.figures import PaperFigure
 from ..paper.settings import Setting
 from ..paper.tiers import Tier
 from ..progress import Progress
-from ..questions import Answer, replicates
+from ..questions import Answer
 from ..runs import RunSpec
+from ..searches import replicates
 from ..store import Store
+from ..store.index import Shelf
 from .cost import Device, run_seconds
-from .measured import Shelf
 
 
 @dataclass(frozen=True)

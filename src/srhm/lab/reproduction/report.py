@@ -8,8 +8,8 @@ from ...errors import SrhmError
 from ...files import write_atomically
 from ..paper.figures import PaperFigure
 from ..paper.tiers import Tier
+from ..store.index import Shelf
 from .drawings import draw, write_figure
-from .measured import Shelf
 from .tables import (
     causes_table,
     comparison_table,

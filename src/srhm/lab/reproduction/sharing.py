@@ -6,7 +6,8 @@ from ...exponent import Exponent, fit_exponent
 from ..paper import Setting
 from ..paper.figures import FIGURES
 from ..paper.tiers import Tier
-from .measured import Measured, Shelf
+from ..store.index import Shelf
+from .measured import Measured
 
 
 def shared_settings(tier: Tier) -> tuple[Setting, ...]:

@@ -11,10 +11,11 @@ from ..paper import Setting, published
 from ..paper.figures import FIGURES, PaperFigure
 from ..paper.tiers import TIERS, Tier
 from ..runs import Run
+from ..store.index import Shelf
 from .cost import Device, run_seconds, shown
 from .drawings import COMMON_LAYERS, NAMES, label
 from .estimate import RUNS_OF_A_SEARCH
-from .measured import Measured, Shelf
+from .measured import Measured
 from .sharing import by_sharing, shared_settings, sharing_fit
 
 AGREES = 1.5
