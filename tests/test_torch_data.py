@@ -1,16 +1,19 @@
 """Samples in PyTorch: the library's own, to the bit, by every way to them; each once over workers and ranks."""
 
+import copy
 import json
 import pickle
 import subprocess
 import sys
+from collections import deque
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from srhm import Dataset, Grammar, Params, Stream, encode, expand, parse, split
@@ -151,6 +154,30 @@ def in_worker(monkeypatch, number, workers):
         monkeypatch.setattr(module, "get_worker_info", lambda: info)
 
 
+def in_turns(monkeypatch, data, workers):
+    """The items that the workers of a loader give out in turns, without their processes."""
+    if not workers:
+        return iter(data)
+    turns = deque((worker, iter(data)) for worker in range(workers))  # they begin when they are first asked
+
+    def items():
+        while turns:
+            in_worker(monkeypatch, turns[0][0], workers)
+            item = next(turns[0][1], None)
+            in_worker(monkeypatch, 0, 0)
+            if item is None:
+                turns.popleft()
+            else:
+                turns.rotate(-1)
+                yield item
+
+    return items()
+
+
+def pickle_copy(data):
+    return pickle.loads(pickle.dumps(data))
+
+
 def samples_of(items, batch_size):
     """The inputs and labels of some items, sample by sample."""
     if batch_size:
@@ -160,7 +187,7 @@ def samples_of(items, batch_size):
     return [(x.numpy().tobytes(), int(label)) for x, label in items]
 
 
-@pytest.mark.parametrize(("batch_size", "ranks", "workers"), [(6, 1, 3), (5, 2, 2), (None, 3, 2), (1, 2, 3)])
+@pytest.mark.parametrize(("batch_size", "ranks", "workers"), [(6, 1, 3), (5, 2, 2), (None, 3, 1), (1, 2, 3)])
 @pytest.mark.parametrize("epoch", [0, 1, 7])
 def test_every_sample_comes_once_over_ranks_and_workers(monkeypatch, batch_size, ranks, workers, epoch):
     """And each rank gets its items in the same order with any number of workers, a loader's turns supposed."""
@@ -177,12 +204,8 @@ def test_every_sample_comes_once_over_ranks_and_workers(monkeypatch, batch_size,
         in_worker(monkeypatch, 0, 0)
         alone = list(data)
         assert len(alone) == len(data) == items // ranks
-        turns = []
-        for worker in range(workers):
-            in_worker(monkeypatch, worker, workers)
-            turns.append(list(data))
-        in_turns = [turn[k] for k in range(len(turns[0])) for turn in turns if k < len(turn)]
-        assert len(in_turns) == len(alone) and all(map(equal, in_turns, alone))
+        turns = list(in_turns(monkeypatch, data, workers))
+        assert len(turns) == len(alone) and all(map(equal, turns, alone))
         seen += [number[sample] for sample in samples_of(alone, batch_size)]
     assert sorted(seen) == list(range(items * size))
 
@@ -235,24 +258,127 @@ def test_a_run_goes_on_where_it_was_cut(batch_size, taken):
         assert len(list(other)) == 12
 
 
-def test_other_ranks_share_the_rest():
-    two = [EndlessDataset(independent(LARGE), 3, items_per_epoch=12, rank=k, world_size=2) for k in (0, 1)]
+def test_other_ranks_share_the_rest(refuses):
+    settings = {"items_per_epoch": 12}
+    two = [EndlessDataset(independent(LARGE), 3, **settings, rank=k, world_size=2) for k in (0, 1)]
     before = [item for data in two for item in islice(data, 2)]
     assert two[0].state_dict() == two[1].state_dict() == two[0].state_dict(taken=2)
-    three = [
-        EndlessDataset(independent(LARGE), 3, items_per_epoch=12, rank=k, world_size=3) for k in range(3)
-    ]
-    for data in three:
+    four = [EndlessDataset(independent(LARGE), 3, **settings, rank=k, world_size=4) for k in range(4)]
+    for data in four:
         data.load_state_dict(two[0].state_dict())
-    after = [item for data in three for item in data]
+    after = [item for data in four for item in data]
     whole = samples_of(EndlessDataset(independent(LARGE), 3, items_per_epoch=12), 3)
     assert len(set(whole)) == 36 and sorted(samples_of(before + after, 3)) == sorted(whole)
+    three = EndlessDataset(independent(LARGE), 3, **settings, rank=0, world_size=3)
+    with refuses("item", "4", "Use a number of ranks that divides 8, or begin the next epoch: set_epoch(1)"):
+        three.load_state_dict(two[0].state_dict())
 
 
-def test_a_copy_goes_on_as_well():
+@settings(max_examples=25)
+@given(
+    sizes=st.tuples(st.sampled_from([None, 1, 3]), st.integers(1, 3), st.integers(1, 4)),
+    workers=st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3)),
+    cut=st.integers(0, 4),
+    epoch=st.integers(0, 3),
+    copied=st.sampled_from([lambda data: data, copy.copy, copy.deepcopy, pickle_copy]),
+)
+def test_resumed_runs_neither_lose_nor_repeat(sizes, workers, cut, epoch, copied):
+    """Cut anywhere, with other workers before and after, copied or not: the order is that without workers."""
+    batch_size, world_size, turns = sizes
+    if batch_size is None:
+        workers = [min(one, 1) for one in workers]
+    of = {"items_per_epoch": turns * world_size, "world_size": world_size}
+    with pytest.MonkeyPatch.context() as patch:
+        for rank in range(world_size):
+            make = partial(EndlessDataset, independent(LARGE), batch_size, "integer", **of, rank=rank)
+            plain = make()
+            expected = []
+            for number in (epoch, epoch + 1):
+                plain.set_epoch(number)
+                expected += list(plain)
+            data = copied(make())
+            data.set_epoch(epoch)
+            taken = min(cut, turns)
+            seen = list(islice(in_turns(patch, data, workers[0]), taken))
+            other = copied(make())
+            other.load_state_dict(json.loads(json.dumps(data.state_dict(taken=taken))))
+            other = copied(other)
+            for number, count in ((epoch, workers[1]), (epoch + 1, workers[2])):
+                other.set_epoch(number)
+                seen += list(in_turns(patch, other, count))
+            assert len(seen) == len(expected) and all(map(equal, seen, expected))
+
+
+@pytest.mark.parametrize("workers", [0, 1, 3])
+def test_after_a_resumed_epoch_the_next_one_is_named(monkeypatch, refuses, workers):
+    """Another iteration would be as short as the rest that was resumed, again and again."""
     data = EndlessDataset(independent(), 4, items_per_epoch=6)
     data.load_state_dict(data.state_dict(taken=4))
-    assert all(map(equal, pickle.loads(pickle.dumps(data)), list(data))) and len(list(data)) == 2
+    for taken in (1, 2):  # a look at one batch, then all
+        assert len(list(islice(in_turns(monkeypatch, data, workers), taken))) == taken
+    assert len(list(in_turns(monkeypatch, data, workers))) == 2
+    with refuses("epoch", "0", "Call set_epoch(1) for the next epoch, or set_epoch(0) for all of this one"):
+        next(in_turns(monkeypatch, data, workers))
+    in_worker(monkeypatch, 0, 0)
+    for epoch in (0, 1):
+        data.set_epoch(epoch)
+        for _ in range(2):  # whole epochs may be repeated
+            assert len(list(in_turns(monkeypatch, data, workers))) == 6
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle_copy])
+def test_copies_have_their_own_place(copied):
+    data = EndlessDataset(independent(LARGE), 4, items_per_epoch=6)
+    data.load_state_dict(data.state_dict(taken=4))
+    other = copied(data)
+    assert all(map(equal, other, list(data)))
+    assert other._place.is_shared() and data._place.is_shared()
+    other.set_epoch(1)
+    data.set_epoch(2)
+    first, second = list(other), list(data)
+    other.set_epoch(2)
+    assert all(map(equal, other, second)) and not any(map(equal, first, second))
+
+
+def test_what_was_not_seen_is_not_guessed(monkeypatch, refuses):
+    """A look at one batch says nothing of how far the workers, or another iteration, came."""
+    fix = "Give the number of items taken from the loader"
+
+    def made():
+        return EndlessDataset(independent(), 4, items_per_epoch=6)
+
+    looked = made()
+    next(iter(looked))
+    assert looked.state_dict()["item"] == 1
+    list(islice(in_turns(monkeypatch, looked, 2), 3))
+    with refuses("taken", "None", fix):
+        looked.state_dict()
+    assert looked.state_dict(taken=3)["item"] == 3
+
+    twice = made()
+    training = iter(twice)
+    next(training), next(training), next(iter(twice))
+    with refuses("taken", "None", fix):
+        twice.state_dict()
+    twice.set_epoch(1)
+    next(training)  # of the epoch before
+    with refuses("taken", "None", fix):
+        twice.state_dict()
+    assert len(list(twice)) == 6 and twice.state_dict()["item"] == 6
+    next(iter(twice))
+    assert twice.state_dict()["item"] == 1
+
+    with refuses("taken", "None", fix):
+        copy.deepcopy(twice).state_dict()
+    with refuses("taken", "7", "Use taken <= 6"):
+        twice.state_dict(taken=7)
+
+
+def test_single_samples_of_several_workers(monkeypatch, refuses):
+    """Each worker would make batches of its own samples: another order, and no count of samples says where it is."""
+    fix = "Use EndlessDataset(..., batch_size=B) and DataLoader(data, batch_size=None), or num_workers=1"
+    with refuses("batch_size", "None", fix):
+        next(in_turns(monkeypatch, EndlessDataset(independent()), 2))
 
 
 def test_states_that_do_not_fit(refuses, monkeypatch):
@@ -268,9 +394,15 @@ def test_states_that_do_not_fit(refuses, monkeypatch):
     ):
         with refuses("state", repr(state)[:197], "Make the data set with the arguments it had"):
             other.load_state_dict(state)
+    for bad in (None, {}, {"epoch": 0, "item": 0}):
+        with refuses("state", repr(bad), "Give what state_dict() returned"):
+            data.load_state_dict(bad)
+    for part, value, fix in (("epoch", -1, "Use epoch >= 0"), ("item", 2**40, "Use item <= 4294967296")):
+        with refuses(part, str(value), fix):
+            data.load_state_dict(state | {part: value})
     in_worker(monkeypatch, 1, 2)
     fix = "Call it in the main process, with the number of items taken from the loader"
-    for call in (data.state_dict, lambda: data.load_state_dict(state)):
+    for call in (data.state_dict, lambda: data.load_state_dict(state), lambda: data.set_epoch(1)):
         with refuses("worker", "1", fix):
             call()
 
@@ -364,13 +496,22 @@ def test_ranks_are_those_of_torch_distributed(monkeypatch, refuses):
     monkeypatch.setattr(torch.distributed, "get_rank", lambda: 3)
     monkeypatch.setattr(torch.distributed, "get_world_size", lambda: 4)
     assert rank_and_world(None, None) == (3, 4)
-    sampler = BalancedBatchSampler([0, 1])
-    assert (sampler.rank, sampler.world_size) == (3, 4)
+    sampler, data = BalancedBatchSampler([0, 1] * 20), EndlessDataset(independent(), 2)
+    assert (sampler.rank, sampler.world_size) == (3, 4) and (data.rank, data.world_size) == (3, 4)
+    next(iter(sampler)), next(iter(data))
+    told = EndlessDataset(independent(), 2, rank=0, world_size=2)
+    monkeypatch.setattr(torch.distributed, "get_rank", lambda: 1)  # sent to another process
+    fix = "Make it in each process after torch.distributed.init_process_group, or give rank and world_size"
+    for made in (sampler, data, pickle.loads(pickle.dumps(data))):
+        with refuses("rank", "3", fix):
+            next(iter(made))
+    next(iter(told))
 
 
 def test_bad_arguments(refuses):
     kept = Dataset.draw(Stream(GRAMMAR, 0), 10)
     stream = independent()
+    rows = "Give row numbers, and DataLoader(..., batch_size=None) where its sampler gives batches"
     for make, argument, value, fix in (
         (lambda: TorchDataset([1]), "source", "[1]", "Give a srhm.Dataset or a srhm.Stream"),
         (lambda: TorchDataset(stream), "count", "None", "Give a number"),
@@ -392,8 +533,9 @@ def test_bad_arguments(refuses):
             "Use 'positions_first', or another encoding",
         ),
         (lambda: TorchDataset(kept, device="gpu"), "device", "'gpu'", "Use None, 'cpu' or 'cuda'"),
-        (lambda: TorchDataset(kept)[1.5], "index", "1.5", "Give row numbers"),
-        (lambda: TorchDataset(kept)[[0.5]], "index", "[0.5]", "Give row numbers"),
+        (lambda: TorchDataset(kept)[1.5], "index", "1.5", rows),
+        (lambda: TorchDataset(kept)[[0.5]], "index", "[0.5]", rows),
+        (lambda: TorchDataset(kept).__getitems__([[0, 1], [2]]), "index", "[[0, 1], [2]]", rows),
         (lambda: EndlessDataset(kept), "stream", repr(kept)[:190], "Give a srhm.Stream"),
         (
             lambda: EndlessDataset(Stream(GRAMMAR, 0)),

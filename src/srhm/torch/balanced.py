@@ -8,7 +8,7 @@ import torch
 
 from ..errors import ArgumentError, check_integer
 from ..randomness import Key, role_key, threefry2x32
-from .ranks import rank_and_world
+from .ranks import check_ranks, rank_and_world
 
 
 class BalancedBatchSampler(torch.utils.data.Sampler[list[int]]):
@@ -27,8 +27,8 @@ class BalancedBatchSampler(torch.utils.data.Sampler[list[int]]):
     seed
         The order seed, any integer from 0 to 2^64 - 1.
     rank, world_size
-        Whole batches go to the ranks in turn. Unless given, those of `torch.distributed` when the sampler is
-        made, if it is initialised, else 0 and 1.
+        Whole batches go to the ranks in turn. Default: those of `torch.distributed` when the sampler is made, if
+        it is initialised, else 0 and 1.
     equal_ranks
         Leave out the batches at the end of an epoch that not every rank would get, for training that waits for
         all ranks at each step. By default no point is left out, and a rank may have one batch more.
@@ -61,6 +61,7 @@ class BalancedBatchSampler(torch.utils.data.Sampler[list[int]]):
             raise ArgumentError("labels", labels, problem, "Give integers from 0 on, [sample]")
         self.batch_per_class = check_integer("batch_per_class", batch_per_class, least=1)
         self.rank, self.world_size = rank_and_world(rank, world_size)
+        self._ranks_given = rank is not None
         self.equal_ranks = equal_ranks
         self.seed, self.epoch = seed, 0
         role_key(seed, "order")  # checks the seed
@@ -90,7 +91,15 @@ class BalancedBatchSampler(torch.utils.data.Sampler[list[int]]):
         return len(range(self.rank, self._shared, self.world_size))
 
     def __iter__(self) -> Iterator[list[int]]:
-        """Yield the batches of an epoch, lists of sample numbers, class after class within a batch."""
+        """Yield the batches of an epoch, lists of sample numbers, class after class within a batch.
+
+        Raises
+        ------
+        ArgumentError
+            If the ranks are no longer those that this was made with.
+        """
+        if not self._ranks_given:
+            check_ranks(self.rank, self.world_size)
         epoch, self.epoch = self.epoch, self.epoch + 1
         batches = self.batches(epoch)
         for number in range(self.rank, self._shared, self.world_size):

@@ -1,6 +1,7 @@
 """Endless data: every sample is seen once, whatever the number of workers and ranks."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from ..errors import ArgumentError, check_integer
 from ..stream import Stream
 from .finite import derivations
 from .form import Form, Layout, split_samples
-from .ranks import rank_and_world
+from .ranks import check_ranks, rank_and_world
 
 ENDLESS = 2**32
 """Items of an epoch that has no end."""
@@ -20,28 +21,47 @@ ENDLESS = 2**32
 _DERIVED, _WRITTEN = 4096, 256
 """Samples that are derived together, and single samples that are written densely together."""
 
+_STATE = {"epoch", "item", "of"}
+
+_EPOCH, _FIRST, _VERSION, _WORKED, _ENDED = range(5)
+"""What a place holds: the epoch; the item that an iteration begins with; how often the place was set; the version at
+which workers last iterated, and that at which an iteration last came to its end."""
+
+
+@dataclass
+class _Seen:
+    """What was seen in this process of the iterations from one place."""
+
+    item: int | None = None
+    """The item after the last one that was given out, of all ranks together."""
+    iterating: bool = False
+    """Whether an iteration began and has not come to its end."""
+    unclear: bool = False
+    """Whether another one began meanwhile, so that nobody knows which counts."""
+
 
 class EndlessDataset(torch.utils.data.IterableDataset):
     """Fresh samples of an independent stream, in batches or one by one.
 
     An *item* is a batch, or a single sample. Item g of epoch e holds the samples of the stream from
     `(e * items_per_epoch + g) * batch_size` on. Ranks take turns, and so do the workers of a rank: they get every
-    item once, and a rank gets its own in the same order with any number of workers.
+    item once, and a rank gets its own in the same order with any number of workers. Several workers need items that
+    are batches: of single samples, each worker would make batches of its own.
 
     Parameters
     ----------
     stream
         A stream of independent draws.
     batch_size
-        Samples of an item that is a batch; to be used with ``DataLoader(data, batch_size=None)``. Single samples
-        unless given. Where n_c divides it, every batch has as many samples of each class.
+        Samples of an item that is a batch, to be used with ``DataLoader(data, batch_size=None)``; default: items
+        are single samples. Where n_c divides it, every batch has as many samples of each class.
     encoding, layout, latents, device
         See :class:`~srhm.torch.Form`.
     items_per_epoch
-        Items of an epoch, over all ranks, a multiple of their number; 2^32, which is no end, unless given.
+        Items of an epoch, over all ranks, a multiple of their number; default: 2^32, which is no end.
     rank, world_size
-        Number of this process and of all processes; unless given, those of `torch.distributed` when the data
-        set is made, if it is initialised, else 0 and 1.
+        Number of this process and of all processes; default: those of `torch.distributed` when the data set is
+        made, if it is initialised, else 0 and 1.
 
     Raises
     ------
@@ -81,6 +101,7 @@ class EndlessDataset(torch.utils.data.IterableDataset):
         self.stream = stream
         self.batch_size = None if batch_size is None else check_integer("batch_size", batch_size, least=1)
         self.rank, self.world_size = rank_and_world(rank, world_size)
+        self._ranks_given = rank is not None
         self.items_per_epoch = items_per_epoch
         if items_per_epoch is not None:
             self.items_per_epoch = check_integer("items_per_epoch", items_per_epoch, least=1, most=ENDLESS)
@@ -88,23 +109,33 @@ class EndlessDataset(torch.utils.data.IterableDataset):
                 problem = f"gives the {self.world_size} ranks different numbers of items"
                 fix = f"Use a multiple of {self.world_size}"
                 raise ArgumentError("items_per_epoch", items_per_epoch, problem, fix)
-        self._place = torch.zeros(
-            2, dtype=torch.int64
-        ).share_memory_()  # epoch, first item; workers see changes
-        self._next: int | None = None  # of all ranks together, once this copy was iterated
-        self.set_epoch(0)
+        self._place = torch.zeros(5, dtype=torch.int64)
+        self._share()
+        self._go_to(0, 0)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Make a copy, which goes on from the place of the original, and from then on has its own."""
+        self.__dict__.update(state)
+        self._share()
+
+    def __copy__(self) -> "EndlessDataset":
+        copy = object.__new__(type(self))
+        copy.__setstate__(self.__dict__ | {"_place": self._place.clone()})
+        return copy
 
     def set_epoch(self, epoch: int) -> None:
-        """Go to an epoch, to its first item if it is another one; workers that persist go with it.
+        """Go to the first item of an epoch; workers that persist go with it.
+
+        Where a state of this epoch was loaded, the next iteration still goes on from there.
 
         Raises
         ------
         ArgumentError
-            If the epoch is below 0 or beyond the stream.
+            If the epoch is below 0 or beyond the stream, or this is a worker.
         """
-        most = self.stream.length // (self._items * (self.batch_size or 1)) - 1
-        epoch = check_integer("epoch", epoch, least=0, most=min(most, 2**62))
-        if epoch != int(self._place[0]):
+        _check_main_process()
+        epoch = self._checked_epoch(epoch)
+        if epoch != int(self._place[_EPOCH]) or self._ended:
             self._go_to(epoch, 0)
 
     def state_dict(self, taken: int | None = None) -> dict[str, Any]:
@@ -113,57 +144,105 @@ class EndlessDataset(torch.utils.data.IterableDataset):
         Parameters
         ----------
         taken
-            How many items this rank has taken from the loader since its epoch or the loaded state began. Needed
-            where workers iterate, as this copy of the data set does not see how far theirs were used.
+            How many items this rank has taken from the loader since its iteration began: batches, or samples where
+            the items are single samples. Needed where workers iterate, as this copy of the data set does not see
+            how far theirs were used.
 
         Raises
         ------
         ArgumentError
-            If `taken` is not given and this copy has not been iterated, or this is a worker.
+            If `taken` is not given and this copy does not know it: it has not been iterated, or workers have been
+            at work, or an iteration began before another one had ended; if an epoch has fewer items; or if this is
+            a worker.
         """
         _check_main_process()
-        epoch, first = self._place.tolist()
+        epoch, first = self._place[: _FIRST + 1].tolist()
         if taken is not None:
-            first += check_integer("taken", taken, least=0) * self.world_size
-        elif self._next is None:
+            most = (self._items - first) // self.world_size
+            first += check_integer("taken", taken, least=0, most=most) * self.world_size
+        elif self._place[_WORKED] == self._place[_VERSION] or self._seen.item is None:
             problem = "is unknown: this copy of the data set was not iterated, at most those of workers were"
             raise ArgumentError("taken", None, problem, "Give the number of items taken from the loader")
+        elif self._seen.unclear:
+            problem = "is unknown: an iteration began before another one had ended, and either may count"
+            raise ArgumentError("taken", None, problem, "Give the number of items taken from the loader")
         else:
-            first = self._next
+            first = self._seen.item
         return {"epoch": epoch, "item": first, "of": self._identity}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where a state was taken; another number of ranks or workers may share the rest.
 
+        Iterations begin there until one has come to its end; then :meth:`set_epoch` says which epoch is next.
+
         Raises
         ------
         ArgumentError
-            If the state is of another stream, batch or epoch length, or this is a worker.
+            If this is no state, or it is of another stream, batch or epoch length, or the ranks cannot share the
+            rest of its epoch evenly, or this is a worker.
         """
         _check_main_process()
+        if not isinstance(state, dict) or set(state) != _STATE:
+            raise ArgumentError("state", state, "is not a state", "Give what state_dict() returned")
         if state["of"] != self._identity:
             problem = f"is a state of other data than {self._identity}"
             raise ArgumentError("state", state, problem, "Make the data set with the arguments it had")
-        self._go_to(state["epoch"], state["item"])
+        epoch = self._checked_epoch(state["epoch"])
+        item = check_integer("item", state["item"], least=0, most=self._items)
+        left = self._items - item
+        if self.items_per_epoch and left % self.world_size:
+            problem = f"leaves {left} items of the epoch, which {self.world_size} ranks cannot share evenly"
+            fix = (
+                f"Use a number of ranks that divides {left}, or begin the next epoch: set_epoch({epoch + 1})"
+            )
+            raise ArgumentError("item", item, problem, fix)
+        self._go_to(epoch, item)
 
     def __len__(self) -> int:
         """Items of an epoch of this rank, from its first to its last."""
         if self.items_per_epoch is None:
-            raise TypeError("an EndlessDataset has no length unless items_per_epoch is given")
+            raise TypeError("an EndlessDataset has no length without items_per_epoch")
         return self.items_per_epoch // self.world_size
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
-        """Yield the items of this rank and worker, from the first of the epoch or the loaded one on."""
+        """Yield the items of this rank and worker, from the first of the epoch or the loaded one on.
+
+        Raises
+        ------
+        ArgumentError
+            If several workers are to give single samples, a loaded state was followed to the end of its epoch
+            already, the ranks are no longer those that this was made with, or workers cannot reach the device.
+        """
         self.form.check_process()
+        if not self._ranks_given:
+            check_ranks(self.rank, self.world_size)
         info = get_worker_info()
         worker, workers = (0, 1) if info is None else (info.id, info.num_workers)
-        epoch, first = self._place.tolist()
+        if workers > 1 and self.batch_size is None:
+            problem = (
+                f"makes single samples, of which each of {workers} workers would make batches of its own"
+            )
+            fix = "Use EndlessDataset(..., batch_size=B) and DataLoader(data, batch_size=None), or num_workers=1"
+            raise ArgumentError("batch_size", None, problem, fix)
+        epoch, first, version, *_ = self._place.tolist()
+        if worker == 0 and first and self._ended:
+            problem = f"was iterated to its end already, from item {first} on, where its state was loaded"
+            fix = f"Call set_epoch({epoch + 1}) for the next epoch, or set_epoch({epoch}) for all of this one"
+            raise ArgumentError("epoch", epoch, problem, fix)
+        seen = self._seen  # what is seen of this place only: another may be set meanwhile
+        if info is not None:
+            self._place[_WORKED] = version
+        seen.unclear = seen.unclear or seen.iterating
+        seen.iterating = True
         stride = self.world_size * workers
         begin = first + self.rank + self.world_size * worker
         contents = self._contents(epoch, range(begin, self._items, stride))
         for item, content in zip(range(begin, self._items, stride), contents, strict=True):
-            self._next = item - self.rank + stride
+            seen.item = item - self.rank + stride
             yield content
+        seen.iterating = False
+        if worker == 0:  # the others may not have begun yet
+            self._place[_ENDED] = version
 
     @property
     def _items(self) -> int:
@@ -181,9 +260,23 @@ class EndlessDataset(torch.utils.data.IterableDataset):
             "items_per_epoch": self.items_per_epoch,
         }
 
+    @property
+    def _ended(self) -> bool:
+        return bool(self._place[_ENDED] == self._place[_VERSION])
+
+    def _share(self) -> None:
+        """Let workers see changes of the place; begin to watch this copy."""
+        self._place.share_memory_()
+        self._seen = _Seen()
+
     def _go_to(self, epoch: int, item: int) -> None:
-        self._place[0], self._place[1] = epoch, item
-        self._next = None
+        self._place[_EPOCH], self._place[_FIRST] = epoch, item
+        self._place[_VERSION] += 1
+        self._seen = _Seen()
+
+    def _checked_epoch(self, epoch: int) -> int:
+        most = self.stream.length // (self._items * (self.batch_size or 1)) - 1
+        return check_integer("epoch", epoch, least=0, most=min(most, 2**62))
 
     def _contents(self, epoch: int, items: range) -> Iterator[tuple[Any, ...]]:
         """Yield the contents of some items, derived several at a time."""

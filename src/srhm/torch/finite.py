@@ -128,11 +128,15 @@ class TorchDataset(torch.utils.data.Dataset):
         return split_samples(self._batch(self._rows(indices)))
 
     def _rows(self, indices: Any) -> np.ndarray:
-        rows = np.asarray(indices)
-        if not rows.size:
+        try:
+            rows = np.asarray(indices)
+        except ValueError:  # batches of different sizes
+            rows = np.empty((0, 0))
+        if rows.ndim == 1 and not rows.size:
             rows = rows.astype(np.int64)
         if rows.ndim != 1 or rows.dtype.kind not in "iu":
-            raise ArgumentError("index", indices, "is not an integer or a list of them", "Give row numbers")
+            fix = "Give row numbers, and DataLoader(..., batch_size=None) where its sampler gives batches"
+            raise ArgumentError("index", indices, "is not an integer or a list of them", fix)
         rows = rows.astype(np.int64)
         outside = (rows < -self.count) | (rows >= self.count)
         if outside.any():

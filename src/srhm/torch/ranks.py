@@ -33,3 +33,24 @@ def rank_and_world(rank: int | None, world_size: int | None) -> tuple[int, int]:
             "Call torch.distributed.init_process_group before, or give rank and world_size",
         )
     return 0, 1
+
+
+def check_ranks(rank: int, world_size: int) -> None:
+    """Check what :func:`rank_and_world` found against what `torch.distributed` says now.
+
+    Raises
+    ------
+    ArgumentError
+        If this process is another one: every process would silently take the same samples.
+    """
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return
+    now = torch.distributed.get_rank(), torch.distributed.get_world_size()
+    if now != (rank, world_size):
+        problem = (
+            f"of {world_size} was right where this was made, but this process is rank {now[0]} of {now[1]}"
+        )
+        fix = (
+            "Make it in each process after torch.distributed.init_process_group, or give rank and world_size"
+        )
+        raise ArgumentError("rank", rank, problem, fix)
