@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from layer_maps import of_any_shape
 from srhm import Grammar, Params, expand, parse, split
 from srhm.clusters import adjusted_rand_index, clusters
 from srhm.layers import activations
@@ -31,7 +32,7 @@ def onehot(values, size=3):
 
 
 def measure(layers, dataset, **options):
-    return clusters(layers, dataset, encoding="onehot", **options)
+    return clusters(of_any_shape(layers), dataset, encoding="onehot", **options)
 
 
 # Known answers
@@ -46,7 +47,7 @@ def holds(dataset, level, node=slice(None)):
 def test_a_layer_of_the_parents_groups_the_tuples_below_them(level):
     dataset = test_set(DEEP)
     found = measure(holds(dataset, level + 1), dataset)
-    assert found.layers == ("output",) and found.contexts == 8
+    assert found.layers == ("layer",) and found.contexts == 8
     assert found.ari[0, level - 1] == 1 and found.error[0, level - 1] == 0
     assert found.ari[0, level] < 0.5
 
@@ -147,10 +148,10 @@ def test_rotations_shifts_and_units_do_not_matter():
         return np.asarray(layers(x)["layer_1"], np.float64).reshape(len(x), -1)
 
     turn = np.linalg.qr(np.random.default_rng(2).normal(size=(32, 32)))[0]
-    plain = clusters(first, dataset)
+    plain = clusters(of_any_shape(first), dataset)
     assert (abs(plain.ari) > 0.001).all()
     for changed in (lambda x: first(x) @ turn, lambda x: -1e-3 * first(x) + 5):
-        np.testing.assert_array_equal(clusters(changed, dataset).ari, plain.ari)
+        np.testing.assert_array_equal(clusters(of_any_shape(changed), dataset).ari, plain.ari)
 
 
 def test_a_network_is_measured_as_the_map_that_it_is():

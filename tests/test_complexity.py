@@ -251,18 +251,55 @@ def test_the_search_says_open_until_it_is_done():
 
 
 @pytest.mark.parametrize("failed", [None, math.nan, math.inf, -math.inf])
-def test_runs_that_all_fail_count_as_not_learned(failed):
+def test_runs_that_all_diverge_measure_nothing(failed):
+    """They do not count as above the threshold, of which nothing was measured."""
     search = Search(100, smallest=10, largest=900)
-    drive(search, lambda P: {"error": failed})
-    assert search.crossing().status == "above" and search.crossing().P_low == 900
+    asks = drive(search, lambda P: {"error": failed})
+    found = search.crossing()
+    assert (found.status, found.P_star, found.P_low, found.diverged) == ("diverged", None, 900, len(asks))
 
 
-def test_failed_runs_up_to_P_star_give_the_middle_of_the_bracket():
+def test_a_search_that_ends_at_runs_that_diverged_has_no_P_star():
+    """Between a run that diverged and one that learned nothing says where the error falls to its threshold."""
     search = Search(1000, smallest=10)
     drive(search, lambda P: {"error": None if P < 2500 else 0.03})
     found = search.crossing()
-    assert is_closed(found) and found.P_low < 2500 <= found.P_high and not found.interpolated
-    assert found.P_star == pytest.approx(math.sqrt(found.P_low * found.P_high))
+    assert is_closed(found) and found.P_low < 2500 <= found.P_high
+    assert (found.status, found.P_star) == ("diverged", None) and found.diverged > 1
+
+
+def test_the_largest_P_decides_whether_it_was_measured_to_be_above():
+    search = Search(100, smallest=10, largest=900)
+    asks = drive(search, lambda P: {"error": 0.5 if P == 900 else math.nan})
+    assert (search.crossing().status, search.crossing().diverged) == ("above", len(asks) - 1)
+
+
+def test_a_seed_that_diverged_leaves_no_number_and_no_bound():
+    found = pstar(
+        lambda P, seed: {"error": math.nan if seed == 2 else 250 / P}, start=500, smallest=10, largest=9000
+    )["error"]
+    assert (found.status, found.P_star, found.interval) == ("diverged", None, None)
+    assert found.interval_kind == "none: training diverged in 1 of 3 seeds" and found.diverged > 0
+    above = Crossing("error", 0.1, "above", None, 900, None, 3)
+    assert combine([above, found.crossings[2]]).status == "diverged"
+
+
+def test_results_are_shown_in_a_line():
+    found = pstar(lambda P, seed: {"error": (90 + 10 * seed) / P}, start=500, smallest=10)["error"]
+    low, high = found.interval
+    assert repr(found) == (
+        f"SampleComplexity(error = 0.1: P* = {found.P_star:,.0f} [{low:,.0f}, {high:,.0f}], "
+        f"90% t-interval over 3 seeds, {found.runs} runs)"
+    )
+    crossing = Crossing("S_21", 0.3, "diverged", None, 9000, None, 4, diverged=2)
+    assert repr(crossing) == (
+        "Crossing(S_21 = 0.3: diverged, P_low = 9,000, P_high = none, 4 runs, 2 of them diverged)"
+    )
+    kind = "none: training diverged in 1 of 1 seeds"
+    assert (
+        repr(combine([crossing]))
+        == f"SampleComplexity(S_21 = 0.3: diverged, {kind}, 4 runs, 2 of them diverged)"
+    )
 
 
 @pytest.mark.parametrize("start", [1000, 4000, 16_000])
@@ -418,7 +455,9 @@ def test_the_published_rule_takes_nothing_out_of_tolerance():
 
 def test_the_published_rule_skips_failed_runs():
     assert nearest_grid(grid([(100, None), (150, 0.15), (225, math.nan)])).P_star == 150
-    assert nearest_grid(grid([(100, None), (150, None)])).status == "above"
+    assert nearest_grid(grid([(100, None), (150, None)])).status == "diverged"
+    assert nearest_grid(grid([(100, 0.9), (150, None)])).status == "diverged"
+    assert nearest_grid(grid([(100, None), (150, 0.9)])).status == "above"
 
 
 # Bad arguments

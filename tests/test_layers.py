@@ -95,7 +95,7 @@ class Twice(nn.Module):
     def forward(self, x):
         x = self.embed(x + 1 if self.tokens else x)
         x = x + self.attend(self.relu(x), x, x)[0]
-        return self.relu(x).mean(1)
+        return self.relu(x).mean(1)[:, :3]
 
 
 def test_parts_called_twice_and_parts_that_return_several():

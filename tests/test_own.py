@@ -190,10 +190,32 @@ def test_names_of_functions(refuses, tmp_path, monkeypatch):
             pstar(name, **ASKED)
 
 
+def scores(dataset, seed):
+    return lambda x: x[:, :4]
+
+
+def test_training_that_diverged_is_no_measurement():
+    """At P below 600 its outputs are not numbers; nothing is said of where its error crosses 10%."""
+
+    def train(dataset, seed):
+        value = math.nan if len(dataset) < 600 else 0.0
+        return lambda x: value + np.eye(4)[knows_all_but(dataset, seed, 0.0)(x)]
+
+    found = pstar(train, **(ASKED | {"start": 100}), seeds=1, thresholds={"error": 0.1, "S_11": 0.5})
+    for one in found.values():
+        assert (one.status, one.P_star, one.interval) == ("diverged", None, None) and one.diverged > 1
+        assert one.crossings[0].P_high is not None and "diverged" in repr(one)
+
+
 def test_bad_arguments(unchecked, tmp_path):
     for argument, value, fix, changed in (
         ("thresholds", "'accuracy'", "Use error, S_kl or D_kl, as in S_21", {"thresholds": {"accuracy": 0.9}}),
-        ("thresholds", "'S_99'", "Use some of ", {"thresholds": {"S_99": 0.9}}),
+        ("thresholds", "'S_99'", "Use some of ", {"thresholds": {"S_99": 0.9}, "train": scores}),
+        ("layers", "(250,)", "Return one score a class, (250, 4)", {"thresholds": {"S_21": 0.9}}),
+        ("predict", "(400, 1)", "(400, 4), or class numbers", {"train": lambda *_: lambda x: x[:, :1]}),
+        ("params", "{'v': 4}", "Give a Params", {"params": {"v": 4}}),
+        ("train", "3", "Give a function", {"train": 3}),
+        ("train", "Params(", "Give a function", {"train": PARAMS}),
         ("seeds", "0", "Use seeds >= 1", {"seeds": 0}),
         ("workers", "0", "Use workers >= 1", {"workers": 0}),
         ("largest", "16384", "Use largest <= 15984", {"largest": 16384}),
@@ -205,7 +227,7 @@ def test_bad_arguments(unchecked, tmp_path):
         ("options", "{'a': <o", "Give numbers, texts", {"options": {"a": object()}, "results": tmp_path / "r"}),
     ):  # fmt: skip
         with pytest.raises(ValueError) as caught:
-            pstar(knows_all_but, **(ASKED | changed))
+            pstar(**({"train": knows_all_but} | ASKED | changed))
         assert caught.value.argument == argument, caught.value
         assert str(caught.value).startswith(f"{argument} = {value}") and fix in str(caught.value), (
             caught.value

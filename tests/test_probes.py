@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import srhm.probes
+from layer_maps import of_any_shape
 from srhm import Dataset, Grammar, Params, enumerate_all, expand, parse, split
 from srhm.layers import activations
 from srhm.nets import build
@@ -37,7 +38,7 @@ def looks_at(dataset, what):
 
 
 def measure(layers, dataset, **options):
-    return probes(layers, dataset, encoding="onehot", **options)
+    return probes(of_any_shape(layers), dataset, encoding="onehot", **options)
 
 
 def within(accuracy, chance, inputs):
@@ -55,7 +56,7 @@ def test_the_input_holds_features_rules_and_placements_of_level_1(params):
     Of tuples and placements there are 16 and 4 a node, which 300 inputs do not fit without a fault.
     """
     found = measure(lambda x: x, test_set(params))
-    assert found.layers == ("output",) and found.inputs == 600
+    assert found.layers == ("layer",) and found.inputs == 600
     assert found.feature.accuracy[0, 0] == 1 and found.rule.accuracy[0, 0] > 0.85
     assert found.feature.error[0, 0] == 0 and found.feature.corrected[0, 0] == 1
     assert (found.feature.accuracy[0, 1:] < 0.9).all()  # parents are no linear function of their tuples
@@ -229,16 +230,16 @@ def test_rotations_shifts_and_units_do_not_matter(net, monkeypatch):
         return np.asarray(layers(x)["layer_1"], np.float64).reshape(len(x), -1)
 
     turn = np.linalg.qr(rng.normal(size=(32, 32)))[0]
-    plain = probes(first, dataset)
+    plain = probes(of_any_shape(first), dataset)
     assert 0.2 < plain.rule.accuracy[0, 1] < 0.9  # neither all nor nothing
     for changed in (
         lambda x: first(x) @ turn,
         lambda x: 1e-3 * first(x) + 5,
         lambda x: np.concatenate([first(x), np.ones((len(x), 9))], axis=1),
     ):
-        same(probes(changed, dataset), plain)
+        same(probes(of_any_shape(changed), dataset), plain)
     monkeypatch.setattr(srhm.probes, "_COLUMNS", 7)
-    same(probes(first, dataset), plain)
+    same(probes(of_any_shape(first), dataset), plain)
 
 
 def test_a_network_is_measured_as_the_map_that_it_is(net):

@@ -8,7 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from layer_maps import of_any_shape
 from srhm import (
+    ArgumentError,
     Dataset,
     Derivation,
     Grammar,
@@ -22,8 +24,10 @@ from srhm import (
     shift,
     split,
 )
+from srhm.clusters import clusters
 from srhm.layers import activations
 from srhm.nets import build
+from srhm.probes import probes
 from srhm.representation import Sensitivities, sensitivities
 from srhm.representation import test_error as error_of
 
@@ -47,7 +51,7 @@ def onehot(values, size):
 
 
 def measure(layers, dataset, **options):
-    return sensitivities(layers, dataset, encoding="onehot", **options)
+    return sensitivities(of_any_shape(layers), dataset, encoding="onehot", **options)
 
 
 def looks_at(dataset, what):
@@ -261,7 +265,7 @@ def test_layers_of_a_mapping_keep_their_order():
     assert found.S.shape == found.S_error.shape == found.D.shape == found.D_error.shape == (3, 2)
     for k, one in enumerate((lambda x: x, lambda x: x[:, :3], lambda x: x.sum(axis=1))):
         alone = measure(one, dataset, inputs=50)
-        assert alone.layers == ("output",)
+        assert alone.layers == ("layer",)
         np.testing.assert_allclose(found.S[k], alone.S[0], rtol=1e-12)
 
 
@@ -357,7 +361,7 @@ def test_encoding_and_type_of_the_inputs():
     for encoding, channels in shapes.items():
         seen = []
         sensitivities(
-            lambda x, seen=seen: seen.append(x) or x,
+            lambda x, seen=seen: {"input": seen.append(x) or x},
             dataset,
             inputs=10,
             batch=4,
@@ -443,11 +447,84 @@ def test_error_of_a_network(net):
     assert error_of(net, dataset, batch=len(dataset)) == (outputs.argmax(axis=1) != dataset.labels).mean()
 
 
-def test_predictors_of_another_shape(refuses):
+def scores(x, columns, kind=np.float64):
+    return np.zeros((len(x), columns), kind)
+
+
+@pytest.mark.parametrize(
+    ("predict", "value", "fix"),
+    [
+        (lambda x: x, "(400, 16, 3)", "(400, 3), or class numbers [sample]"),
+        (lambda x: 1, "()", "(400, 3), or class numbers [sample]"),
+        (lambda x: scores(x, 1), "(400, 1)", "(400, 3), or class numbers [sample]"),
+        (lambda x: scores(x, 7), "(400, 7)", "(400, 3), or class numbers [sample]"),
+        (lambda x: scores(x[1:], 3), "(399, 3)", "(400, 3), or class numbers [sample]"),
+        (lambda x: scores(x, 3, complex), "'complex128'", "Return real numbers"),
+        (lambda x: np.zeros(3), "(3,)", "Return one class number an input"),
+        (lambda x: 1 + np.arange(len(x)) % 3, "3", "0 to 2, or one score a class, (400, 3)"),
+        (lambda x: np.arange(len(x)) % 3 - 1, "-1", "0 to 2, or one score a class, (400, 3)"),
+        (lambda x: np.full(len(x), 0.5), "0.5", "0 to 2, or one score a class, (400, 3)"),
+        (lambda x: np.full(len(x), "a"), "'<U1'", "Return real numbers"),
+        (lambda x: np.ones(len(x), bool), "'bool'", "Return integers from 0 to 2"),
+        (lambda x: [None] * len(x), "'object'", "Return real numbers"),
+        (lambda x: [[1, 2], [3]], "'list'", "Return an array of numbers"),
+    ],
+)
+def test_what_cannot_be_classes_or_their_scores(predict, value, fix):
     dataset = test_set()
-    for predict in (lambda x: x, lambda x: 1, lambda x: np.zeros(3)):
-        with refuses("predict", "(", "Return one row an input"):
-            error_of(predict, dataset)
+    with pytest.raises(ArgumentError) as caught:
+        error_of(predict, dataset)
+    message = str(caught.value)
+    assert message.startswith(f"predict = {value} ") and message.endswith(f"{fix}."), message
+    shape = np.shape(predict(dataset.encode())) if value != "'list'" else ()
+    if len(shape) > 1 and value != "'complex128'":
+        assert "400 inputs of n_c = 3 classes" in message
+
+
+@pytest.mark.parametrize("measured", [sensitivities, probes, clusters])
+def test_an_output_is_the_scores_of_the_classes(refuses, measured):
+    dataset = test_set(size=20)
+    for columns in (1, 7):
+        x = dataset.encode("integer")
+        count = len(x) if measured is not clusters else 6  # two tuples of each of three parents
+        fix = f'({count}, 3), or give what is not the output another name, as in {{"features": ...}}'
+        for layers in (
+            lambda x, n=columns: scores(x, n),
+            lambda x, n=columns: [np.asarray(x), scores(x, n)],
+            lambda x, n=columns: {"output": scores(x, n), "layer": np.asarray(x)},
+        ):
+            with refuses("layers", f"({count}, {columns})", f"Return one score a class, {fix}"):
+                measured(layers, dataset)
+    assert measured(lambda x: {"features": scores(x, 7)}, dataset).layers == ("features",)
+    with refuses("layers", f"({count},)", f"Return one score a class, {fix}"):
+        measured(lambda x: np.zeros(len(x), int), dataset)  # class numbers have no distances
+
+
+def test_a_network_of_another_number_of_classes(refuses):
+    dataset, fix = test_set(), "Return one score a class, (400, 3)"
+    other = build("cnn", Params(n_c=2, v=3, m=1, s=2, s0=1, L=2), 4)
+    with refuses("predict", "(400, 2)", f"{fix}, or class numbers [sample]"):
+        error_of(other, dataset)
+    with refuses("network", "(400, 2)", fix):
+        sensitivities(other, dataset)
+
+
+def test_a_network_that_diverged_has_no_error():
+    """One that is nan anywhere is not taken for one that guesses."""
+    dataset = test_set()
+    broken = np.zeros((400, 3))
+    broken[399, 2] = np.nan
+    for predict in (lambda x: broken, lambda x: np.full(len(x), np.nan), lambda x: [np.nan] * len(x)):
+        assert np.isnan(error_of(predict, dataset))
+    assert error_of(lambda x: np.full((len(x), 3), [0, -np.inf, -1]), dataset) == 1 - np.mean(
+        dataset.labels == 0
+    )
+    found = sensitivities(lambda x: broken[: len(x)], dataset, batch=400)
+    assert np.isnan(found.S).all()
+
+
+def test_the_size_of_a_batch_of_predictions(refuses):
+    dataset = test_set()
     with refuses("batch", "0", "Use batch >= 1"):
         error_of(lambda x: np.zeros(len(x)), dataset, batch=0)
 

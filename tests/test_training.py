@@ -767,6 +767,48 @@ def test_numbers_that_are_not_positive(sets, net, refuses, argument, value):
         run(sets, net, **{argument: value})
 
 
+class _Outputs(eqx.Module):
+    """A linear network of any number of outputs."""
+
+    weights: jax.Array
+
+    def __call__(self, x):
+        return x.reshape(len(x), -1) @ self.weights
+
+
+@pytest.mark.parametrize("outputs", [1, 7])
+def test_outputs_that_are_not_the_scores_of_the_classes(sets, refuses, outputs):
+    """With one output the loss would be zero, and a run at once converged."""
+    net = _Outputs(jnp.zeros((64, outputs), jnp.float32))
+    fix = "Return one score a class, ({}, 4)".format
+    with refuses("net", f"(16, {outputs})", fix(16)):
+        train(net, sets.train, sets.test, rate=RATE, width=WIDTH)
+    with refuses("net", f"(100, {outputs})", fix(100)):
+        TestSet(sets.test, "whitened").error(net)
+    right = _Outputs(jnp.zeros((64, 4), jnp.float32))
+    assert TestSet(sets.test, "whitened").error(right) == np.mean(sets.test.labels != 0)
+    assert np.isnan(TestSet(sets.test, "whitened").error(_Outputs(right.weights * jnp.nan)))
+
+
+def test_a_common_network_of_another_number_of_classes(sets, refuses):
+    other = build("resnet18", Params(n_c=3, v=4, m=4, s=2, s0=1, L=2), 8)
+    with refuses("net", "(16, 3)", "Return one score a class, (16, 4)"):
+        train(other, sets.train, sets.test, rate=RATE, width=WIDTH)
+
+
+def test_what_is_no_network_and_no_data(sets, net, refuses):
+    options = {"rate": RATE, "width": WIDTH}
+    for other in (sets.train.features, lambda x: x, sets.train, eqx.nn.Lambda(jax.nn.relu)):
+        with refuses("net", repr(other)[:5], "Give one of srhm.nets.build, or an Equinox module"):
+            train(other, sets.train, sets.test, **options)
+    with refuses("train_set", "array", "Give a Dataset"):
+        train(net, sets.train.encode(), sets.train.labels, **options)
+    with refuses("test_set", "Split", "Give a Dataset"):
+        train(net, sets.train, sets, **options)
+    with refuses("protocol", "{'momentum': 0.5}", "Give a Protocol"):
+        train(net, sets.train, sets.test, protocol={"momentum": 0.5}, **options)
+
+
 def test_sets_of_two_grammars(sets, net, refuses):
     """The same numbers but other rules: a test error of such a pair means nothing."""
     other = split(Grammar(PARAMS, seed=1), 45, 100, seed=1)

@@ -10,7 +10,7 @@ from jaxtyping import Float, Integer
 from .dataset import Dataset
 from .derivation import Derivation, expand
 from .encoding import Encoding, encode
-from .errors import ArgumentError, check_integer
+from .errors import ArgumentError, check_instance, check_integer
 from .grammar import Grammar
 from .layers import Table, layers_of, see, tabulate
 
@@ -85,8 +85,10 @@ def clusters(
     Raises
     ------
     ArgumentError
-        If there are fewer than 2 contexts or synonyms, or the map does not return one row for each input.
+        If there are fewer than 2 contexts or synonyms, or the map does not return one row for each input, or the
+        output is not one score for each class.
     """
+    check_instance(Dataset, dataset=dataset)
     synonyms = check_integer("synonyms", synonyms, least=2)
     contexts = min(check_integer("contexts", contexts, least=LEAST_CONTEXTS), len(dataset))
     if contexts < LEAST_CONTEXTS:
@@ -100,7 +102,7 @@ def clusters(
         for number in range(contexts):
             node = number % params.nodes_at(level)
             leaves = _substitutions(grammar, dataset.derivation(number, 1), level, node, tuples)
-            for name, values in see(look, encode(params, *leaves, encoding, dtype)).items():
+            for name, values in see(look, encode(params, *leaves, encoding, dtype), params).items():
                 of_level = found.setdefault(name, [[] for _ in range(params.L)])[level - 1]
                 of_level.append(_agreement(values.astype(np.float64), parents, params.parents_at(level)))
     ari = np.array(list(found.values()))  # [layer, level, context]

@@ -14,11 +14,11 @@ from typing import Literal, SupportsFloat, SupportsIndex
 import numpy as np
 from scipy.special import stdtrit
 
-from .errors import ArgumentError, check_integer, check_number
+from .errors import ArgumentError, check_instance, check_integer, check_number
 
 Metrics = Mapping[str, SupportsFloat | None]
-Status = Literal["bracketed", "above", "below", "open"]
-Result = tuple[int, float]  # P and the metric there, nan for a run that has no value
+Status = Literal["bracketed", "above", "below", "diverged", "open"]
+Result = tuple[int, float]  # P and the metric there, nan for a run that diverged
 
 _ERROR_10 = MappingProxyType({"error": 0.10})  # the threshold of the paper
 _BUDGET = 8  # runs for one threshold when the start is within a factor 10 of P*
@@ -37,17 +37,25 @@ class Crossing:
     """Value of the metric that defines P*."""
     status: Status
     """``bracketed``: P* lies between two neighbours. ``above``: not learned at the largest P allowed.
-    ``below``: learned at the smallest P allowed already. ``open``: runs are missing."""
+    ``below``: learned at the smallest P allowed already. ``diverged``: the run that would decide has no value, its
+    training diverged. ``open``: runs are missing."""
     P_star: float | None
     """Training points at the crossing, the metric interpolated linearly in ln P; None unless bracketed."""
     P_low: int | None
-    """Largest P before the crossing: the metric is above its threshold there, or the run failed."""
+    """Largest P before the crossing: the metric is above its threshold there, or the run diverged."""
     P_high: int | None
     """Smallest P past the crossing: the metric is at or below its threshold there."""
     runs: int
     """Results told, those made for other quantities included."""
     interpolated: bool = False
-    """Whether ``P_star`` was interpolated; otherwise it is the middle of a bracket or a grid point."""
+    """Whether ``P_star`` was interpolated; otherwise it is a grid point."""
+    diverged: int = 0
+    """Those of the results within the bounds of P that have no value of this metric: their training diverged."""
+
+    def __repr__(self) -> str:
+        found = self.status if self.P_star is None else f"P* = {_in_points(self.P_star)}"
+        between = f"P_low = {_in_points(self.P_low)}, P_high = {_in_points(self.P_high)}"
+        return f"Crossing({self.quantity} = {self.threshold:g}: {found}, {between}, {_of_runs(self)})"
 
 
 @dataclass(frozen=True)
@@ -58,9 +66,10 @@ class SampleComplexity:
     """Name of the metric."""
     threshold: float
     """Value of the metric that defines P*."""
-    status: Literal["bracketed", "above", "below", "mixed", "open"]
-    """``bracketed``: every seed is. ``open``: a seed's search is not finished. ``above``, ``below``: a seed
-    crosses beyond the P allowed on that side; ``mixed``: seeds do so on both sides."""
+    status: Literal["bracketed", "above", "below", "mixed", "diverged", "open"]
+    """``bracketed``: every seed is. ``open``: a seed's search is not finished. ``diverged``: the runs that would
+    decide diverged in a seed's search. ``above``, ``below``: a seed crosses beyond the P allowed on that side;
+    ``mixed``: seeds do so on both sides."""
     P_star: float | None
     """Geometric mean of the seeds' P*, in training points; None unless ``bracketed``."""
     interval: tuple[float | None, float | None] | None
@@ -83,6 +92,26 @@ class SampleComplexity:
         found = tuple(one.P_star for one in self.crossings if one.P_star is not None)
         return found if len(found) == len(self.crossings) else ()
 
+    @property
+    def diverged(self) -> int:
+        """Runs of all seeds whose training diverged."""
+        return sum(one.diverged for one in self.crossings)
+
+    def __repr__(self) -> str:
+        found = self.status if self.P_star is None else f"P* = {_in_points(self.P_star)}"
+        if self.interval is not None:
+            found += " [{}, {}]".format(*map(_in_points, self.interval))
+        of = f"{self.interval_kind}, {_of_runs(self)}"
+        return f"SampleComplexity({self.quantity} = {self.threshold:g}: {found}, {of})"
+
+
+def _in_points(P: float | None) -> str:
+    return "none" if P is None else f"{P:,.0f}"
+
+
+def _of_runs(found: Crossing | SampleComplexity) -> str:
+    return f"{found.runs} runs" + (f", {found.diverged} of them diverged" if found.diverged else "")
+
 
 class Search:
     """One seed's search by ask and tell: ``ask()`` gives the next P to run, ``tell(P, metrics)`` its result.
@@ -94,17 +123,17 @@ class Search:
     threshold) lead to two runs that straddle the threshold. Between them the square root of the metric, close
     to straight across a factor 4 in P, predicts the crossing; runs are placed about it so that they close the
     bracket if the prediction holds, and so that bisection can still finish within 8 runs if it fails (first
-    quantity, start within a factor 10 of P*, within = 10%, no failed runs). Closed means that
+    quantity, start within a factor 10 of P*, within = 10%, no run diverged). Closed means that
     P_high <= (1 + within) P_low or P_high = P_low + 1.
 
     Results on the wrong side of each other, which noise brings in through runs made for another quantity, are
     settled by the cut of the sorted results that puts the fewest on its wrong side; among equals, the least
     sum of their distances to the threshold decides.
 
-    A failed run (None, nan, ±inf) counts as above the threshold unless a smaller P was learned, and is never
-    interpolated with. It may have failed by accident past P*: when the bracket closes on it, the search looks
-    below it too. P* is interpolated between the nearest results with values if they are within (1 + within)²,
-    else, every run just below P_high having failed, it is the middle of the last of them and P_high.
+    Where to go from a run that diverged (None, nan, ±inf) the search decides as if it were above the threshold,
+    unless a smaller P was learned. It may have diverged by accident past P*: when the bracket closes on it, the
+    search looks below it too. P* is interpolated between the nearest results with values if they are within
+    (1 + within)². Else, and where the largest P diverged, no P* was measured: the status is ``diverged``.
 
     Parameters
     ----------
@@ -183,18 +212,22 @@ class Search:
             raise ArgumentError("quantity", quantity, "has no threshold in this search", fix)
         threshold, runs = self.thresholds[quantity], len(self._told)
         left, right = self._sides(quantity)
-        if self._next(quantity) is not None or not (left and right):
-            status = "open" if self._next(quantity) is not None else "above" if left else "below"
-            ends = (left[-1][0] if left else None, right[0][0] if right else None)
-            return Crossing(quantity, threshold, status, None, *ends, runs)
-        low, high = left[-1], right[0]
+        diverged = sum(math.isnan(value) for _, value in (*left, *right))
         valued = [result for result in left if not math.isnan(result[1])]
-        if valued and high[0] <= self._up(self._up(valued[-1][0])):
-            low = valued[-1]
-        interpolated = not math.isnan(low[1])
-        part = (low[1] - threshold) / (low[1] - high[1]) if interpolated else 0.5
-        P_star = low[0] * (high[0] / low[0]) ** part
-        return Crossing(quantity, threshold, "bracketed", P_star, low[0], high[0], runs, interpolated)
+        if self._next(quantity) is None and valued and right:
+            low, high = valued[-1], right[0]
+            if high[0] <= self._up(self._up(low[0])):
+                part = (low[1] - threshold) / (low[1] - high[1])
+                P_star, ends = low[0] * (high[0] / low[0]) ** part, (low[0], high[0])
+                return Crossing(quantity, threshold, "bracketed", P_star, *ends, runs, True, diverged)
+        if self._next(quantity) is not None:
+            status = "open"
+        elif right and not left:
+            status = "below"
+        else:
+            status = "diverged" if right or math.isnan(left[-1][1]) else "above"
+        ends = (left[-1][0] if left else None, right[0][0] if right else None)
+        return Crossing(quantity, threshold, status, None, *ends, runs, diverged=diverged)
 
     def _up(self, P: int) -> int:
         """The largest P_high that is close enough to P_low = P."""
@@ -213,8 +246,8 @@ class Search:
         for cut in range(len(results) + 1):
             wrong = [threshold - y for _, y in results[:cut] if y <= threshold]
             wrong += [y - threshold for _, y in results[cut:] if y > threshold]
-            failed = sum(math.isnan(y) for _, y in results[cut:])
-            costs.append((len(wrong), failed, math.fsum(wrong)))
+            diverged = sum(math.isnan(y) for _, y in results[cut:])
+            costs.append((len(wrong), diverged, math.fsum(wrong)))
         cut = costs.index(min(costs))
         return results[:cut], results[cut:]
 
@@ -225,9 +258,9 @@ class Search:
             return self._step(quantity, *(left[-1:] or right[:1]), up=bool(left))
         low, high = left[-1], right[0]
         if high[0] <= self._up(low[0]) and math.isnan(low[1]):
-            # Closed on a failed run: the gap left lies between the last value and the first failure after it.
+            # Closed on a run that diverged: the gap left lies between the last value and the first such run after it.
             last = max((i for i, (_, y) in enumerate(left) if not math.isnan(y)), default=None)
-            if last is None:  # one failure with nothing below it is not believed, two are
+            if last is None:  # one with nothing below it is not believed, two are
                 return self._step(quantity, low, up=False) if len(left) == 1 else None
             low, high = left[last], left[last + 1]
         return None if high[0] <= self._up(low[0]) else self._inside(quantity, low, high)
@@ -281,7 +314,8 @@ def combine(crossings: Iterable[Crossing], level: SupportsFloat = 0.90) -> Sampl
 
     One seed gives its bracket. If a seed never crossed there is no P*: leaving it out would favour the seeds
     that learn early. The interval then bounds the geometric mean over these seeds, to which such a seed gives
-    the largest P tried (``above``, a lower bound) or the smallest (``below``, an upper bound).
+    the largest P tried (``above``, a lower bound) or the smallest (``below``, an upper bound). A seed whose search
+    ended at runs that diverged bounds nothing.
 
     Parameters
     ----------
@@ -290,7 +324,10 @@ def combine(crossings: Iterable[Crossing], level: SupportsFloat = 0.90) -> Sampl
     level
         Confidence level, between 0 and 1.
     """
-    found, level = tuple(crossings), check_number("level", level, above=0.0, below=1.0)
+    found = (crossings,) if isinstance(crossings, Crossing) else tuple(crossings)
+    for number, crossing in enumerate(found):
+        check_instance(Crossing, **{f"crossings[{number}]": crossing})
+    level = check_number("level", level, above=0.0, below=1.0)
     kinds = {(crossing.quantity, crossing.threshold) for crossing in found}
     if len(kinds) != 1:
         fix = "Give the crossings of one quantity at one threshold, at least one"
@@ -300,6 +337,8 @@ def combine(crossings: Iterable[Crossing], level: SupportsFloat = 0.90) -> Sampl
     status, P_star, interval, spread = "bracketed", None, None, None
     if "open" in statuses:
         status, kind = "open", "none: the search of a seed is not finished"
+    elif "diverged" in statuses:
+        status, kind = "diverged", f"none: training diverged in {statuses.count('diverged')} of {N} seeds"
     elif "above" in statuses and "below" in statuses:
         status, kind = "mixed", "none: seeds lie above the largest and below the smallest P tried"
     else:
@@ -339,7 +378,7 @@ def pstar(
     Parameters
     ----------
     measure
-        ``measure(P, seed)`` trains on P points and returns its metrics by name (None: the run failed).
+        ``measure(P, seed)`` trains on P points and returns its metrics by name (None or nan: the run diverged).
     seeds
         Distinct integers >= 0, one for each replicate.
     start, thresholds, smallest, largest, within
@@ -372,7 +411,8 @@ def nearest_grid(
 
     ``P_low`` and ``P_high`` are then its neighbours in the grid, which are the uncertainty of this rule and
     need not straddle the threshold. Out of tolerance there is no P*: the status is ``above`` or ``below``
-    if the whole grid lies there, else ``open``, the grid being too coarse.
+    if the whole grid lies there, ``diverged`` if the run at its largest P diverged and no other is at or below the
+    threshold, else ``open``, the grid being too coarse.
 
     Parameters
     ----------
@@ -404,16 +444,17 @@ def nearest_grid(
         status, P_star = "bracketed", float(grid[i][0])
         P_low, P_high = (grid[j][0] if 0 <= j < len(grid) else None for j in (i - 1, i + 1))
     elif not np.any(values <= threshold):
-        status, P_low = "above", grid[-1][0]
+        status, P_low = "diverged" if np.isnan(values[-1]) else "above", grid[-1][0]
     elif not np.any(values > threshold):
         status, P_high = "below", grid[0][0]
-    return Crossing(quantity, threshold, status, P_star, P_low, P_high, len(grid))
+    diverged = int(np.isnan(values).sum())
+    return Crossing(quantity, threshold, status, P_star, P_low, P_high, len(grid), diverged=diverged)
 
 
 def _value(metrics: Metrics, quantity: str) -> float:
-    """The value of a quantity, nan for a failed run; a quantity that is left out is an error."""
+    """The value of a quantity, nan for a run that diverged; a quantity that is left out is an error."""
     if quantity not in metrics:
-        raise ArgumentError("metrics", dict(metrics), f"lacks {quantity!r}", "Give None where a run failed")
+        raise ArgumentError("metrics", dict(metrics), f"lacks {quantity!r}", "Give None where a run diverged")
     value = metrics[quantity]
     try:
         number = math.nan if value is None else float(value)

@@ -70,6 +70,28 @@ class MissingExtraError(SrhmError, ImportError):
         return type(self), self._arguments
 
 
+def check_instance(kind: type, **arguments: Any) -> None:
+    """Raise an :class:`ArgumentError` that names the first argument that is not of a kind.
+
+    Examples
+    --------
+    >>> check_instance(int, seed="7")
+    Traceback (most recent call last):
+      ...
+    srhm.errors.ArgumentError: seed = '7' is a str, not an int. Give an int.
+    """
+    for argument, value in arguments.items():
+        if not isinstance(value, kind):
+            given, wanted = _with_article(type(value)), _with_article(kind)
+            raise ArgumentError(argument, value, f"is {given}, not {wanted}", f"Give {wanted}")
+
+
+def _with_article(kind: type) -> str:
+    module, name = kind.__module__.split(".")[0], kind.__qualname__
+    article = "an" if name[0] in "AEIOaeio" else "a"
+    return f"{article} {name}" if module in ("builtins", "srhm") else f"{article} {module}.{name}"
+
+
 def check_integer(argument: str, value: Any, *, least: int | None = None, most: int | None = None) -> int:
     """Return ``value`` as an ``int``, or raise an :class:`ArgumentError` that says what is expected.
 

@@ -10,15 +10,17 @@ from typing import Any
 
 import equinox as eqx
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Integer, Shaped
 
 from .errors import ArgumentError
-from .nets import Network, StatefulNetwork
+from .nets import Network, StatefulNetwork, check_scores
+from .params import Params
 
 Layers = Callable[[Any], Any]
 """A map from dense inputs [sample, position, channel] ([sample, position] for integers) to its activations: an
-array [sample, ...], or a list or a mapping of such arrays, layer after layer from the input to the output. In a
-mapping the output is the layer called ``"output"``, wherever it stands: what ``jax.jit`` returns is sorted by name."""
+array [sample, ...], or a list or a mapping of such arrays, layer after layer from the input to the output, one score
+for each class [sample, class_]. In a mapping the output is the layer called ``"output"``, wherever it stands: what
+``jax.jit`` returns is sorted by name; a mapping without it holds layers alone, of any shape."""
 
 Table = dict[str, dict[str, float]]
 """What was measured of each layer, by the name of the layer and that of the quantity."""
@@ -34,8 +36,8 @@ def layers_of(network: Any) -> Layers:
         - A PyTorch module: the output of every part of it that has no parts of its own, by name, then its own
           output; inputs are [sample, channel, position], as convolutions take them. For other layers or another
           layout see :class:`srhm.torch.ModuleLayers`.
-        - A fitted scikit-learn estimator: its decision function, or else its class probabilities, or else its
-          prediction as 0 and 1 for each class, of inputs [sample, position x channel].
+        - A fitted scikit-learn estimator: its decision function (of two classes d: -d and d), or else its class
+          probabilities, or else its prediction as 0 and 1 for each class, of inputs [sample, position x channel].
         - Any other function: itself.
 
     Raises
@@ -99,16 +101,26 @@ def activations(net: Any) -> Layers:
     return lambda x: dict(compiled(net, x))
 
 
-def see(layers: Layers, x: Any) -> dict[str, Shaped[np.ndarray, "sample unit"]]:
+def see(layers: Layers, x: Any, params: Params | None = None) -> dict[str, Shaped[np.ndarray, "sample unit"]]:
     """Return what the layers are for a batch of inputs, each flat, in the type that it has.
 
     Layers of a list are called ``"layer_1"`` and so on, the last one ``"output"``, as is a single array; of a mapping
     the layer ``"output"`` comes last.
 
+    Parameters
+    ----------
+    layers
+        The map.
+    x
+        The inputs.
+    params
+        The model, of whose classes the output should be the scores; by default it may have any shape.
+
     Raises
     ------
     ArgumentError
-        If the map does not return one row for each input, or no layer at all.
+        If the map does not return one row of real numbers for each input, or no layer at all, or the output is not
+        one score for each class.
     """
     seen = layers(x)
     if not isinstance(seen, Mapping):
@@ -123,7 +135,7 @@ def see(layers: Layers, x: Any) -> dict[str, Shaped[np.ndarray, "sample unit"]]:
         raise ArgumentError("layers", seen, "holds no layer", "Return one array at least")
     flat = {}
     for name, values in seen.items():
-        array = np.asarray(values)
+        array = as_array("layers", values)
         if array.ndim == 0 or len(array) != len(x):
             raise ArgumentError(
                 "layers",
@@ -131,8 +143,67 @@ def see(layers: Layers, x: Any) -> dict[str, Shaped[np.ndarray, "sample unit"]]:
                 f"is the shape of {name} for {len(x)} inputs",
                 "Return one row an input",
             )
+        if name == "output" and params is not None:
+            check_scores("layers", array, len(x), params, _NOT_SCORES)
         flat[name] = array.reshape(len(x), -1)
     return flat
+
+
+_NOT_SCORES = ', or give what is not the output another name, as in {"features": ...}'
+
+
+def judge(answer: Any, count: int, params: Params) -> Integer[np.ndarray, " sample"] | None:
+    """Return the classes that a network's answer means; None if a number of it is nan: the network diverged.
+
+    Parameters
+    ----------
+    answer
+        Scores [sample, class_], the largest of which counts, or class numbers [sample].
+    count
+        Number of inputs.
+    params
+        The numbers of the model.
+
+    Raises
+    ------
+    ArgumentError
+        If it is neither: another shape, numbers that are not classes, or no numbers.
+    """
+    array, n_c = as_array("predict", answer), params.n_c
+    if array.ndim != 1:
+        check_scores("predict", array, count, params, ", or class numbers [sample]")
+        return None if np.isnan(array).any() else array.argmax(axis=1)
+    if len(array) != count:
+        problem = f"is the shape returned for {count} inputs of n_c = {n_c} classes"
+        raise ArgumentError("predict", array.shape, problem, "Return one class number an input")
+    if array.dtype.kind == "f" and np.isnan(array).any():
+        return None
+    if array.dtype.kind not in "iuf":
+        problem = f"is the type of the {count} class numbers returned"
+        raise ArgumentError("predict", str(array.dtype), problem, f"Return integers from 0 to {n_c - 1}")
+    wrong = (array < 0) | (array >= n_c) | (array != np.floor(array))
+    if wrong.any():
+        problem = f"is among the class numbers returned for {count} inputs of n_c = {n_c} classes"
+        fix = f"Return integers from 0 to {n_c - 1}, or one score a class, {(count, n_c)}"
+        raise ArgumentError("predict", array[wrong][0].item(), problem, fix)
+    return array.astype(np.int64)
+
+
+def as_array(argument: str, values: Any) -> np.ndarray:
+    """Return what a network returned as an array of numbers, or raise an :class:`~srhm.ArgumentError`."""
+    try:
+        array = np.asarray(values)
+    except (
+        TypeError,
+        ValueError,
+        RuntimeError,
+    ) as error:  # rows of different lengths, a tensor with gradients
+        problem = f"is returned, which NumPy cannot read ({error})"
+        raise ArgumentError(argument, type(values).__name__, problem, "Return an array of numbers") from error
+    if array.dtype.kind in "OSUMmc":
+        problem = f"is the type of an array of shape {array.shape} returned"
+        raise ArgumentError(argument, str(array.dtype), problem, "Return real numbers")
+    return array
 
 
 def tabulate(layers: Sequence[str], **measured: tuple[np.ndarray, np.ndarray] | None) -> Table:
@@ -178,7 +249,8 @@ def _output(layers: Mapping[str, Any]) -> Any:
 def _decision(estimator: Any, x: Any) -> Any:
     for method in ("decision_function", "predict_proba"):
         if hasattr(estimator, method):
-            return getattr(estimator, method)(x)
+            found = np.asarray(getattr(estimator, method)(x))
+            return np.stack([-found, found], axis=1) if found.ndim == 1 else found
     if hasattr(estimator, "classes_"):  # as a vote of the majority has
         return (estimator.predict(x)[:, None] == estimator.classes_).astype(np.float64)
     name = type(estimator).__name__

@@ -13,7 +13,7 @@ from jaxtyping import Float, Integer
 from .dataset import Dataset
 from .derivation import expand
 from .encoding import Encoding, encode
-from .errors import ArgumentError, check_integer
+from .errors import ArgumentError, check_instance, check_integer
 from .grammar import Grammar
 from .layers import Layers, Table, layers_of, see, tabulate
 from .representation import Progress
@@ -138,8 +138,10 @@ def probes(
     Raises
     ------
     ArgumentError
-        If there are fewer than 4 inputs, or the map does not return one row for each input.
+        If there are fewer than 4 inputs, or the map does not return one row for each input, or the output is not
+        one score for each class.
     """
+    check_instance(Dataset, dataset=dataset)
     batch = check_integer("batch", batch, least=1)
     inputs = min(check_integer("inputs", inputs, least=LEAST_INPUTS), len(dataset))
     if inputs < LEAST_INPUTS:
@@ -247,7 +249,7 @@ def _activations(
         rows = slice(first, min(first + batch, count))
         part = dataset[rows]
         x = encode(dataset.params, part.features, part.positions, encoding, dtype)
-        for name, values in see(layers, x).items():
+        for name, values in see(layers, x, dataset.params).items():
             if first == 0:
                 kept[name] = np.empty((count, values.shape[1]), values.dtype)
             kept[name][rows] = values

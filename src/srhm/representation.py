@@ -4,19 +4,21 @@ Everything here takes any network: one of ours, a PyTorch module, a scikit-learn
 see :func:`srhm.layers.layers_of`.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import jax
 import numpy as np
 from jaxtyping import Float
 
 from .dataset import Dataset
 from .derivation import Derivation, exchange_synonyms, expand, shift
 from .encoding import Encoding, encode
-from .errors import ArgumentError, check_integer
-from .layers import Layers, Table, layers_of, predictor_of, see, tabulate
-from .nets import Network, sees_patches
+from .errors import ArgumentError, check_instance, check_integer
+from .layers import Layers, Table, judge, layers_of, predictor_of, see, tabulate
+from .nets import Network, check_scores, sees_patches
 from .nets.distances import tree_distances
 from .nets.forest import plant
 
@@ -109,8 +111,10 @@ def sensitivities(
     Raises
     ------
     ArgumentError
-        If there are fewer than 3 inputs, or the map does not return one row for each input.
+        If there are fewer than 3 inputs, or the map does not return one row for each input, or the output is not
+        one score for each class.
     """
+    check_instance(Dataset, dataset=dataset)
     batch = check_integer("batch", batch, least=1)
     inputs = min(check_integer("inputs", inputs, least=3), len(dataset))
     if inputs < 3:
@@ -127,6 +131,8 @@ def sensitivities(
         for letter, transformed in transformations.items()
     }
     if isinstance(network, Network) and sees_patches(network):
+        scores = jax.ShapeDtypeStruct((inputs, network.readout.shape[1]), network.readout.dtype)
+        check_scores("network", scores, inputs, params)
         squares = _of_trees(network, dataset, encoding, original, forms)
     else:
         eye = _Eye(layers_of(network), dataset, encoding, dtype, batch, progress)
@@ -232,7 +238,10 @@ class _Eye:
         x = encode(
             self.dataset.params, tree.features[0][rows], tree.positions[0][rows], self.encoding, self.dtype
         )
-        seen = {name: values.astype(np.float64) for name, values in see(self.layers, x).items()}
+        seen = {
+            name: values.astype(np.float64)
+            for name, values in see(self.layers, x, self.dataset.params).items()
+        }
         self.count += len(x)
         if self.progress is not None:
             self.progress(self.count, self.total)
@@ -262,13 +271,14 @@ def test_error(
     dtype: Any = None,
     batch: int = 1000,
 ) -> float:
-    """Return the fraction of a set that a predictor puts in the wrong class.
+    """Return the fraction of a set that a predictor puts in the wrong class; nan if it diverged.
 
     Parameters
     ----------
     predict
         A map from dense inputs [sample, position, channel] to outputs [sample, class_], of which the largest
-        counts, or to class numbers [sample]; or any network that :func:`srhm.layers.predictor_of` takes.
+        counts, or to class numbers [sample], from 0 to n_c - 1; or any network that
+        :func:`srhm.layers.predictor_of` takes. It diverged if an output is nan.
     dataset
         The test set.
     encoding, dtype
@@ -279,19 +289,15 @@ def test_error(
     Raises
     ------
     ArgumentError
-        If the predictor returns another number of rows.
+        If the predictor returns neither n_c outputs nor a class number for each input.
     """
+    check_instance(Dataset, dataset=dataset)
     wrong, answers = 0, predictor_of(predict)
     for part in dataset.batches(check_integer("batch", batch, least=1)):
-        answer = np.asarray(answers(encode(dataset.params, part.features, part.positions, encoding, dtype)))
-        if answer.ndim not in (1, 2) or len(answer) != len(part):
-            raise ArgumentError(
-                "predict",
-                answer.shape,
-                f"is the shape returned for {len(part)} inputs",
-                "Return one row an input",
-            )
-        classes = answer.argmax(axis=1) if answer.ndim == 2 else answer
+        x = encode(dataset.params, part.features, part.positions, encoding, dtype)
+        classes = judge(answers(x), len(part), dataset.params)
+        if classes is None:
+            return math.nan
         wrong += int((classes != part.labels).sum())
     return wrong / len(dataset)
 

@@ -14,7 +14,7 @@ from typing import Any, SupportsFloat
 from ..complexity import SampleComplexity, Search, combine
 from ..dataset import split
 from ..encoding import Encoding, check_encoding
-from ..errors import ArgumentError, SrhmError, check_integer
+from ..errors import ArgumentError, SrhmError, check_instance, check_integer
 from ..grammar import Grammar
 from ..params import Params
 from ..protocol import Protocol
@@ -62,6 +62,7 @@ class Measurement:
     """Draw every point independently, as the published code does."""
 
     def __post_init__(self) -> None:
+        check_instance(Params, params=self.params)
         points = default_test_points(self.params) if self.P_test is None else self.P_test
         object.__setattr__(self, "P_test", check_integer("P_test", points, least=1))
         object.__setattr__(self, "quantities", tuple(self.quantities))
@@ -187,7 +188,8 @@ def pstar(
     Returns
     -------
     dict
-        P* and its interval for every quantity.
+        P* and its interval for every quantity. The status is ``"diverged"`` where the runs that would decide gave
+        outputs that are not numbers.
 
     Raises
     ------
@@ -207,6 +209,9 @@ def pstar(
     >>> pstar(train, params, start=8, seeds=2, P_test=4)["error"].status
     'above'
     """
+    if not (callable(train) or isinstance(train, str)):
+        fix = "Give a function of a data set and a seed, or its name, 'module:function'"
+        raise ArgumentError("train", train, "cannot be called", fix)
     limits = {"error": 0.10} if thresholds is None else dict(thresholds)
     measure = Measurement(params, tuple(limits), P_test, encoding, dict(options or {}), tuple(fix), repeats)
     count = check_integer("seeds", seeds, least=1, most=1000)

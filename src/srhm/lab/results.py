@@ -127,7 +127,11 @@ def pstar_text(content: dict[str, Any]) -> str:
 
 
 def _unbounded(found: dict[str, Any]) -> str:
-    words = {"above": "above the largest P tried", "below": "below the smallest P tried"}
+    words = {
+        "above": "above the largest P tried",
+        "below": "below the smallest P tried",
+        "diverged": "not found: the training diverged",
+    }
     return words.get(found["status"], f"not found ({found['status']})")
 
 

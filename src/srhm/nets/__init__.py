@@ -16,7 +16,7 @@ from .common import BASE_WIDTH, COMMON, CommonName, CommonNetwork, Variant, chec
 from .draws import Init
 from .fcn import FullConnection, fcn
 from .lcn import LocalConnection, lcn
-from .network import Network, outputs
+from .network import Network, check_scores, check_trainable, outputs
 from .patch_layer import PatchLayer, sees_patches
 from .stateful import StatefulNetwork
 
@@ -221,6 +221,8 @@ __all__ = [
     "build",
     "check_fit",
     "check_options",
+    "check_scores",
+    "check_trainable",
     "cnn",
     "default_width",
     "fcn",

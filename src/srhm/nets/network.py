@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..encoding import Encoding, encode
+from ..errors import ArgumentError
 from ..params import Params
 from .active import Active, Leaves
 from .forest import Forest
@@ -94,8 +95,51 @@ def outputs(net: Any, leaves: Leaves) -> Float[Array, "sample class_"]:
 
     One of our networks is computed at its informative nodes; any other map is shown the dense inputs, in the
     type of its weights.
+
+    Raises
+    ------
+    ArgumentError
+        If the outputs are not one score for each class.
     """
-    return net.on_leaves(leaves) if isinstance(net, Network) else net(dense(net, leaves))
+    found = net.on_leaves(leaves) if isinstance(net, Network) else net(dense(net, leaves))
+    check_scores("net", found, len(leaves.features), leaves.params)
+    return found
+
+
+def check_trainable(net: Any) -> None:
+    """Raise an :class:`~srhm.ArgumentError` if it is no map with weights that training can move."""
+    if not callable(net) or not jax.tree.leaves(eqx.filter(net, eqx.is_inexact_array)):
+        problem = "is not a network whose weights JAX knows"
+        raise ArgumentError("net", net, problem, "Give one of srhm.nets.build, or an Equinox module")
+
+
+def check_scores(argument: str, output: Any, count: int, params: Params, fix: str = "") -> None:
+    """Raise an :class:`~srhm.ArgumentError` if outputs are not one real number for each input and class.
+
+    Parameters
+    ----------
+    argument
+        What the caller calls the network.
+    output
+        What it returned, an array of NumPy or JAX, or what JAX has for one while it compiles.
+    count
+        Number of inputs.
+    params
+        The numbers of the model.
+    fix
+        What else can be done.
+    """
+    shape, wanted = getattr(output, "shape", None), (count, params.n_c)
+    if shape is None:
+        problem = f"returns a {type(output).__name__}, not an array"
+        raise ArgumentError(argument, output, problem, f"Return one score a class, {wanted}{fix}")
+    if shape != wanted:
+        problem = f"is the shape of the output for {count} inputs of n_c = {params.n_c} classes"
+        raise ArgumentError(argument, shape, problem, f"Return one score a class, {wanted}{fix}")
+    if not (jnp.issubdtype(output.dtype, jnp.floating) or output.dtype.kind in "biu"):
+        raise ArgumentError(
+            argument, str(output.dtype), "is the type of the output", f"Return real numbers{fix}"
+        )
 
 
 def dense(net: Any, leaves: Leaves) -> Float[Array, "sample position channel"]:

@@ -10,7 +10,8 @@ import numpy as np
 
 from ..dataset import Dataset
 from ..encoding import Encoding
-from ..nets import Leaves, Network, outputs
+from ..errors import check_instance
+from ..nets import Leaves, Network, check_scores, outputs
 from ..nets.forest import Forest, plant
 from ..params import Params
 
@@ -38,8 +39,9 @@ def wrong_trees(
     net: Network, forest: Forest, labels: Any, *, params: Params, encoding: Encoding
 ) -> tuple[Any, Any]:
     """Count as :func:`wrong_answers` does, computing every distinct sub-tree once."""
-    output = net.on_forest(params, encoding, forest)[1]
-    return _judged(jnp.take(output, forest.roots, axis=0), labels)
+    output = jnp.take(net.on_forest(params, encoding, forest)[1], forest.roots, axis=0)
+    check_scores("net", output, len(labels), params)
+    return _judged(output, labels)
 
 
 def _judged(output: Any, labels: Any) -> tuple[Any, Any]:
@@ -68,6 +70,7 @@ class TestSet:
     def __init__(
         self, dataset: Dataset, encoding: Encoding, *, shared: bool = False, batch: int | None = None
     ) -> None:
+        check_instance(Dataset, dataset=dataset)
         self.encoding: Encoding = encoding
         self.params, self.size = dataset.params, len(dataset)
         self._parts: list[tuple[Any, ...]] = []
@@ -79,7 +82,13 @@ class TestSet:
             self._parts.append((forest, jnp.asarray(part.labels, jnp.int32)))
 
     def error(self, net: Any) -> float:
-        """Return the fraction of points on the wrong class; nan if an output is not a number."""
+        """Return the fraction of points on the wrong class; nan if an output is not a number.
+
+        Raises
+        ------
+        ArgumentError
+            If the network has not one output for each class.
+        """
         wrong = 0
         for part in self._parts:
             count = wrong_trees if isinstance(part[0], Forest) else wrong_answers

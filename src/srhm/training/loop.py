@@ -14,7 +14,7 @@ import optax
 from jaxtyping import Array, Bool, Float, Int
 
 from ..encoding import Encoding
-from ..nets import StatefulNetwork, outputs
+from ..nets import StatefulNetwork, check_scores, outputs
 from ..nets.active import Leaves
 from ..nets.network import dense
 from ..params import Params
@@ -98,6 +98,7 @@ def batch_gradient(
 
     def loss_and_arrays(net: StatefulNetwork) -> tuple[Any, Any]:
         output, seen = net.training(dense(net, leaves), valid, key)
+        check_scores("net", output, len(labels), leaves.params)
         return _mean_loss(output, labels, valid), eqx.filter(seen, eqx.is_array)
 
     (loss, arrays), gradient = eqx.filter_value_and_grad(loss_and_arrays, has_aux=True)(net)

@@ -13,8 +13,8 @@ from jaxtyping import Array, Float, UInt32
 from ..dataset import Dataset
 from ..derivation import expand
 from ..encoding import Encoding
-from ..errors import ArgumentError, check_integer, check_number
-from ..nets import Leaves, sees_patches
+from ..errors import ArgumentError, check_instance, check_integer, check_number
+from ..nets import Leaves, check_trainable, sees_patches
 from ..randomness import Key, role_key, threefry2x32
 from ..stream import Stream
 from .evaluation import TestSet
@@ -117,6 +117,9 @@ def train_online(
     ArgumentError
         If an argument is out of range, or the points reach beyond the stream or into the test set.
     """
+    check_trainable(net)
+    check_instance(Stream, stream=stream)
+    check_instance(Dataset, test_set=test_set)
     batch = check_integer("batch_per_class", batch_per_class, least=1) * stream.params.n_c
     _check_points(stream, test_set, check_integer("points", points, least=batch, most=2**32))
     for name, value in (("rate", rate), ("width", width)):

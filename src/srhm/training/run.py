@@ -16,8 +16,8 @@ import numpy as np
 from ..checkpoint import Checkpoint
 from ..dataset import Dataset
 from ..encoding import Encoding
-from ..errors import ArgumentError, check_number
-from ..nets import sees_patches
+from ..errors import ArgumentError, check_instance, check_number
+from ..nets import check_trainable, sees_patches
 from ..protocol import MAX_EPOCHS, Protocol
 from ..randomness import STREAM_VERSION
 from .evaluation import TestSet
@@ -117,7 +117,8 @@ def train(
     Raises
     ------
     ArgumentError
-        If the sets are of different grammars, a rate is not positive, or the checkpoint is another run's.
+        If an argument is of another type, the sets are of different grammars, a rate is not positive, the network
+        has not one output for each class, or the checkpoint is another run's.
     """
     task = Task(
         net, train_set, test_set, rate, width, stop_loss, protocol or Protocol(), order_seed, encoding, record
@@ -132,7 +133,7 @@ class Task:
     Raises
     ------
     ArgumentError
-        If the sets are of different grammars, or a rate is not positive.
+        If an argument is of another type, the sets are of different grammars, or a rate is not positive.
     """
 
     net: Any
@@ -157,6 +158,9 @@ class Task:
     """Keep the loss and the test error at log-spaced steps."""
 
     def __post_init__(self) -> None:
+        check_trainable(self.net)
+        check_instance(Dataset, train_set=self.train_set, test_set=self.test_set)
+        check_instance(Protocol, protocol=self.protocol)
         grammar, other = self.train_set.stream.grammar, self.test_set.stream.grammar
         if other != grammar:
             raise ArgumentError("test_set", other, "is of another grammar", f"Use {grammar}")
