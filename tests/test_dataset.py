@@ -585,6 +585,22 @@ def test_bad_parts_of_data_sets(refuses):
         data.encode("white")
 
 
+def test_data_sets_of_another_stream_are_refused(refuses):
+    own = Params(n_c=4, v=4, m=2, s=2, s0=1, L=2)
+    data = Dataset.draw(Stream(Grammar(own), 0, "independent"), 300)
+    leaves = "Give leaves together with the params of their model"
+    for other, argument, value, fix in (
+        (replace(own, v=3), "features", 3, leaves),
+        (replace(own, s0=0), "positions", 15, leaves),
+        (replace(own, L=3), "features", "'uint8 of shape (300, 4)'", leaves),
+        (replace(own, n_c=3), "labels", 3, "Give labels of the stream's model"),
+    ):
+        with refuses(argument, value, fix):
+            replace(data, stream=Stream(Grammar(other), 0, "independent"))
+    with refuses("labels", "'uint8 of shape (299,)'", "Give labels of the stream's model"):
+        replace(data, labels=data.labels[1:])
+
+
 def test_bad_splits(refuses):
     params = ORACLES[0]
     grammar = Grammar(params)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import oracles
 from oracles import ORACLES, equal, name_of
 from srhm import (
+    ArgumentError,
     Derivation,
     Grammar,
     Params,
@@ -37,6 +38,80 @@ BOTH = [
 
 def draw(params, count, seed=0, rule="independent"):
     return Stream(Grammar(params, seed), seed, rule).take(0, count)
+
+
+# Derivations of other models.
+
+OWN = Params(n_c=4, v=4, m=3, s=2, s0=1, L=2)
+OTHERS = {
+    "L": replace(OWN, L=3),
+    "s": replace(OWN, s=3),
+    "m": replace(OWN, m=4),
+    "s0": replace(OWN, s0=2),
+    "sparsity": replace(OWN, sparsity="B"),
+    "n_c": replace(OWN, n_c=5),
+}
+USES = {
+    "expand": lambda derivation: expand(Grammar(OWN), derivation),
+    "exchange_synonyms": lambda derivation: exchange_synonyms(OWN, derivation, 1),
+    "shift": lambda derivation: shift(OWN, derivation, 1),
+    "rank": lambda derivation: rank(OWN, derivation),
+}
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("other", OTHERS)
+def test_a_derivation_of_another_model_is_refused(use, other, unchecked):
+    foreign = draw(OTHERS[other], 200)
+    part = {"n_c": "label", "s0": "placements", "sparsity": "placements"}.get(other, "rules")
+    for form in (foreign, jax.tree.map(jnp.asarray, foreign)):
+        with pytest.raises(ArgumentError, match=rf"^derivation\.{part}.* = .*Give the derivation together"):
+            USES[use](form)
+    USES[use](draw(OWN, 200))
+
+
+@pytest.mark.parametrize("use", USES)
+def test_what_is_no_derivation_is_refused(use, unchecked):
+    good = draw(OWN, 5)
+    half = good._replace(rules=tuple(level.astype(np.float64) for level in good.rules))
+    short = good._replace(placements=tuple(level[:3] for level in good.placements))
+    listed = good._replace(label=good.label.tolist())
+    for wrong, name in (
+        (expand(Grammar(OWN), good), "derivation"),
+        (half, r"derivation\.rules\[0\]"),
+        (short, r"derivation\.placements\[0\]"),
+        (listed, r"derivation\.label"),
+    ):
+        with pytest.raises(ArgumentError, match=f"^{name} = "):
+            USES[use](wrong)
+
+
+def test_compiled_functions_check_shapes():
+    """Values are not known there."""
+    grammar = Grammar(OWN)
+    tree = jax.jit(lambda derivation: expand(grammar, derivation))
+    derivation = draw(OWN, 5)
+    assert equal(tree(derivation).features[0], expand(grammar, derivation).features[0])
+    with pytest.raises(ArgumentError, match=r"^derivation\.rules = 3 levels do not fit L = 2"):
+        tree(draw(replace(OWN, L=3), 5))
+
+
+def test_places_of_another_model_are_refused(refuses):
+    fix = "Give placements of this model"
+    for number in (-1, 4):
+        with refuses("placement", number, fix):
+            child_offsets(OWN, np.array([0, number]))
+    fix = "Give places of this model, as child_offsets returns them"
+    wide, ordered = replace(OWN, s0=2), replace(OWN, sparsity="B")
+    for params, offsets, value in (
+        (OWN, child_offsets(wide, np.arange(9)), 5),
+        (OWN, np.array([[0, 2], [2, 3]]), [2, 3]),
+        (ordered, np.array([[0, 1], [1, 1]]), [1, 1]),
+        (ordered, np.array([[3, 1]]), [3, 1]),
+        (OWN, np.array([[0, 2, 3]]), "'int64 of shape (1, 3)'"),
+    ):
+        with refuses("offsets", value, fix):
+            placement_of(params, offsets)
 
 
 # Expansion.

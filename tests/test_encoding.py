@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +10,7 @@ import oracles
 from oracles import ORACLES, equal, name_of
 from srhm import Grammar, Params, Stream, channels, encode, enumerate_all, expand
 from srhm.encoding import ENCODINGS, check_encoding, encode_symbols
+from srhm.inference import Channel
 from strategies import any_params
 
 DENSE = ("whitened", "onehot", "onehot_blank")
@@ -166,3 +169,33 @@ def test_symbols_that_are_none_are_refused(refuses):
     with refuses("encoding", "'integer'", "Use a dense one for a network"):
         encode_symbols(params, np.array([[0, 1, -1, -1]]), "integer")
     assert encode_symbols(params, np.zeros((0, 4), int)).shape == (0, 4, 2)
+
+
+def test_leaves_of_another_model_are_refused(refuses):
+    fix = "Give leaves together with the params of their model"
+    own = Params(n_c=4, v=4, m=3, s=2, s0=1, L=2)
+    for other, argument, value in (
+        (replace(own, v=5), "features", 4),
+        (replace(own, s0=2), "positions", 35),
+        (replace(own, L=3), "features", "'int32 of shape (300, 8)'"),
+        (replace(own, s=3), "features", "'int32 of shape (300, 9)'"),
+    ):
+        tree = expand(Grammar(other), Stream(Grammar(other), 0, "independent").take(0, 300))
+        for form in (np.asarray, jnp.asarray):
+            with refuses(argument, value, fix):
+                encode(own, form(tree.features[0]), form(tree.positions[0]))
+    tree = expand(Grammar(own), Stream(Grammar(own), 0, "independent").take(0, 300))
+    with refuses("positions", -1, fix):
+        encode(own, tree.features[0], tree.positions[0] - 1)
+    with refuses("positions", "'int32 of shape (299, 4)'", fix):
+        encode(own, tree.features[0], tree.positions[0][1:])
+
+
+def test_symbols_of_another_model_are_refused(refuses):
+    own = Params(n_c=2, v=2, m=1, s=2, s0=1, L=1)
+    with refuses("symbols", "(1, 6)", "Give [sample, 4] integers"):
+        encode_symbols(own, np.zeros((1, 6), int))
+    with refuses("received", 2, "Use -2 to 1"):
+        Channel().evidence(own, jnp.array([[0, 1, 2, -1]]))
+    compiled = jax.jit(lambda symbols: encode_symbols(own, symbols, "onehot"))
+    assert compiled(np.array([[1, -1, -1, 0]], np.int32)).shape == (1, 4, 2)

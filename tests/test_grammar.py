@@ -1,5 +1,8 @@
+import copy
 import json
+import pickle
 import tracemalloc
+from dataclasses import FrozenInstanceError
 from itertools import permutations, product
 
 import numpy as np
@@ -8,7 +11,7 @@ from hypothesis import given
 
 import oracles
 import srhm.grammar as room
-from srhm import Grammar, Params
+from srhm import Grammar, Params, Stream
 from srhm.grammar import _draw_until_distinct, _shuffle_all_tuples
 from srhm.randomness import STREAM_VERSION, fold, role_key
 from strategies import any_params
@@ -149,6 +152,31 @@ def test_rules_are_read_only():
     given[0][0, 0, 0] = 1  # those that were given still belong to who gave them
 
 
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, lambda given: pickle.loads(pickle.dumps(given))]
+)
+def test_copies_are_read_only_and_equal(copied):
+    grammar = Grammar(MODEL, 3)
+    assert grammar.digest and grammar.parents_of(1, grammar.rules[0])  # both are kept once they are known
+    stream = copied(Stream(grammar, 0))
+    for again in (copied(grammar), stream.grammar):
+        assert again == grammar and hash(again) == hash(grammar) and again.seed == 3
+        for level_rules in again.rules:
+            with pytest.raises(ValueError, match="read-only"):
+                level_rules[0, 0, 0] = 1
+    with pytest.raises(FrozenInstanceError):
+        stream.seed = 1
+    with pytest.raises(FrozenInstanceError):
+        copied(MODEL).v = 9
+
+
+def test_the_digest_of_a_copy_is_that_of_its_rules():
+    """Nothing that was found for other rules is taken over from a pickle."""
+    again = Grammar.__new__(Grammar)
+    again.__setstate__(vars(Grammar(MODEL, 4)) | {"digest": Grammar(MODEL, 3).digest})
+    assert again == Grammar(MODEL, 4)
+
+
 def test_seeds(refuses):
     assert Grammar(MODEL, np.uint64(2**64 - 1)).seed == 2**64 - 1
     for seed in (-1, 2**64):
@@ -180,19 +208,39 @@ def changed(change):
     [
         ("rules", [], "Give 2 levels"),
         ("rules", Grammar(MODEL).rules * 2, "Give 2 levels"),
-        ("rules[0]", Grammar(MODEL).rules[::-1], "Give [parent, m, s]"),
-        ("rules[1]", changed(lambda rules: rules[1].pop()), "Give [parent, m, s]"),
-        ("rules[1]", changed(lambda rules: rules[1][2][1].pop()), "Give [parent, m, s]"),
-        ("rules[0]", [level.astype(float) for level in Grammar(MODEL).rules], "Give [parent, m, s]"),
-        ("rules[0]", [level.astype(bool) for level in Grammar(MODEL).rules], "Give [parent, m, s]"),
-        ("rules[0]", [None, None], "Give [parent, m, s]"),
-        ("rules[0]", ["ab", "cd"], "Give [parent, m, s]"),
+        (
+            "rules[0]",
+            Grammar(MODEL).rules[::-1],
+            "Give [parent, m, s], level 1 (the input) first and the classes last",
+        ),
+        (
+            "rules[1]",
+            changed(lambda rules: rules[1].pop()),
+            "Give [parent, m, s], level 1 (the input) first and the classes last",
+        ),
+        (
+            "rules[1]",
+            changed(lambda rules: rules[1][2][1].pop()),
+            "Give [parent, m, s], level 1 (the input) first and the classes last",
+        ),
+        (
+            "rules[0]",
+            [level.astype(float) for level in Grammar(MODEL).rules],
+            "Give [parent, m, s], level 1 (the input) first and the classes last",
+        ),
+        (
+            "rules[0]",
+            [level.astype(bool) for level in Grammar(MODEL).rules],
+            "Give [parent, m, s], level 1 (the input) first and the classes last",
+        ),
+        ("rules[0]", [None, None], "Give [parent, m, s], level 1 (the input) first and the classes last"),
+        ("rules[0]", ["ab", "cd"], "Give [parent, m, s], level 1 (the input) first and the classes last"),
         ("rules[0]", [level + 1 for level in Grammar(MODEL).rules], "Number the features 0 to 3"),
         ("rules[0]", [level - 1 for level in Grammar(MODEL).rules], "Number the features 0 to 3"),
         (
             "rules[0]",
             changed(lambda rules: rules[0][3][1].__setitem__(0, 2**80)),
-            "Give [parent, m, s]",
+            "Give [parent, m, s], level 1 (the input) first and the classes last",
         ),
         (
             "rules[0]",
@@ -209,6 +257,25 @@ def changed(change):
 def test_bad_rules(refuses, argument, rules, fix):
     with refuses(argument, "", fix):
         Grammar.from_rules(MODEL, rules)
+
+
+def test_rules_whose_order_is_not_known_are_refused(refuses):
+    """Where n_c = v rules are as good upside down; the code in circulation holds a mapping, classes first."""
+    square = Params(n_c=4, v=4, m=2, s=2, s0=1, L=2)
+    low, top = Grammar(square).rules
+    fix = (
+        "Give a list, the rules of level 1 (the input) first and those of the classes last; "
+        "srhm.migration.grammar_of_layers takes layers that are numbered from the classes on"
+    )
+    for keys in ((0, 1), (1, 2)):
+        with refuses("rules", f"'dict with the keys {list(keys)}'", fix):
+            Grammar.from_rules(square, dict(zip(keys, (top, low), strict=True)))
+    with refuses("rules", "'generator'", fix):
+        Grammar.from_rules(square, (level for level in (low, top)))
+    assert Grammar.from_rules(square, np.stack([low, top])) == Grammar(square)
+    low, top = Grammar(MODEL).rules
+    with refuses("rules[0]", "", "Give [parent, m, s], level 1 (the input) first and the classes last"):
+        Grammar.from_rules(MODEL, [top, low])
 
 
 @given(any_params())
@@ -280,9 +347,17 @@ FIX = "Give the text of to_json, unchanged"
         ("rules", {"params": {"n_c": 3, "v": 4, "m": 2, "s": 2, "s0": 1, "L": 3}}, "Give 3 levels"),
         ("rules", {"rules": []}, "Give 2 levels"),
         ("rules", {"rules": "abc"}, "Give 2 levels"),
-        ("rules[0]", {"rules": "ab"}, "Give [parent, m, s]"),
-        ("rules[0]", {"rules": {"0": [], "1": []}}, "Give [parent, m, s]"),
-        ("rules[0]", {"rules": [5, 5]}, "Give [parent, m, s]"),
+        ("rules[0]", {"rules": "ab"}, "Give [parent, m, s], level 1 (the input) first and the classes last"),
+        (
+            "rules[0]",
+            {"rules": {"0": [], "1": []}},
+            "Give [parent, m, s], level 1 (the input) first and the classes last",
+        ),
+        (
+            "rules[0]",
+            {"rules": [5, 5]},
+            "Give [parent, m, s], level 1 (the input) first and the classes last",
+        ),
         ("digest", {"digest": "0" * 64}, FIX),
         ("digest", {"digest": None}, FIX),
         ("digest", {"rules": [level.tolist() for level in Grammar(MODEL, 1).rules]}, FIX),

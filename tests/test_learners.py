@@ -343,6 +343,18 @@ def test_P_star_is_measured():
         distinct(params.P_max, 0)
 
 
+def test_data_of_another_model_are_refused(refuses):
+    own, other = (Params(n_c=4, v=4, m=4, s=2, s0=1, L=2, sparsity=kind) for kind in "AB")
+    learned = LayerwiseLearner().fit(split(Grammar(own), 200, 1).train)
+    data = split(Grammar(other), 200, 1).train
+    with refuses("data", other, f"Give data of {own}, which it learned from"):
+        learned.error(data)
+    with refuses(
+        "features", "'uint8 of shape (200, 8)'", "Give leaves together with the params of their model"
+    ):
+        learned.predict(split(Grammar(replace(own, L=3)), 200, 1).train[:])
+
+
 def test_bad_arguments_are_named(refuses):
     with refuses("sweeps", 0, "Use sweeps >= 1"):
         LayerwiseLearner(sweeps=0)

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from srhm import (
     ArgumentError,
+    Dataset,
     Grammar,
     MissingExtraError,
     Params,
+    Stream,
     enumerate_all,
     expand,
     migration,
@@ -176,8 +178,67 @@ def test_names_that_are_refused_say_what_to_use(name):
             place = getattr(place, part)
 
 
+RHM = {"v": 5, "n": 3, "m": 4, "s": 2, "L": 2, "num_data": 40}
+
+
+def test_the_names_of_the_third_code():
+    """Those of its class RHM: independent draws, no test set; what is off asks for nothing."""
+    sets = rhm(**RHM, seed_rules=1, seed_samples=2, prior=None, probs=None, transform=None)
+    grammar = Grammar(Params(n_c=3, v=5, m=4, s=2, s0=0, L=2), 1)
+    assert sets.grammar == grammar and sets.test is None
+    ours = Dataset.draw(Stream(grammar, 2, "independent"), 40)
+    assert np.array_equal(symbols(sets.train.features), ours.encode("integer"))
+    assert len(rhm(**RHM | {"num_data": 5000}).train) == 5000 > grammar.params.P_max
+    pairs = rhm(**RHM, transform=lambda x, y: (x, -y), input_format="long").train
+    assert pairs[0][1] == -pairs.labels[0] and pairs.features.min() >= 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "argument", "value", "fix"),
+    [
+        ({"v": None}, "v", "None", "Give v as an int"),
+        ({"n": 1}, "n", "1", "Use n >= 2"),
+        ({"m": 9, "n": 5}, "m", "9", "Use m <= 5"),
+        ({"L": 0}, "L", "0", "Use L >= 1"),
+        ({"num_data": None}, "num_data", "None", "Give num_data as an int"),
+        ({"seed_samples": -1}, "seed_samples", "-1", "Use seed_samples >= 0"),
+        ({"probs": [0.5]}, "probs", "[0.5]", "Leave it out: every rule is as likely as another here"),
+        ({"prior": [0.5]}, "prior", "[0.5]", "Leave it out: every class is as likely as another here"),
+        ({"num_layers": 2}, "num_layers", "2", "Use L in place of num_layers"),
+        ({"seed_sample": 2}, "seed_sample", "2", "Use seed_samples in place of seed_sample"),
+        ({"test_size": 2}, "test_size", "2", "Leave out v or test_size"),
+        ({"num_dat": 2}, "num_dat", "2", "Use num_data, or see the names in the description of srhm.rhm"),
+    ],
+)
+def test_bad_arguments_of_the_third_code(refuses, arguments, argument, value, fix):
+    with refuses(argument, value, fix):
+        rhm(**RHM | arguments)
+
+
+def test_what_is_turned_off_asks_for_nothing():
+    plain = rhm(num_synonyms=2)
+    for name in migration._REFUSED:
+        for off in (None, False, 0) if name in migration._OFF else (None,):
+            assert torch.equal(rhm(num_synonyms=2, **{name: off}).train.features, plain.train.features)
+
+
+def test_layers_of_rules(refuses):
+    """Numbered from the classes on, whether n_c = v or not."""
+    for params in (Params(4, 4, 2, 2, 0, 3), Params(3, 5, 4, 2, 1, 3)):
+        grammar = Grammar(params, 1)
+        tensors = {number: torch.from_numpy(grammar.rules[2 - number].copy()) for number in range(3)}
+        assert migration.grammar_of_layers(params, tensors) == grammar
+        assert migration.grammar_of_layers(params, [tensors[number] for number in range(3)]) == grammar
+    by_level = {level: grammar.rules[level - 1] for level in (1, 2, 3)}
+    with refuses("layers", "[1, 2, 3]", "Give the layers 0, of the classes, to 2"):
+        migration.grammar_of_layers(params, by_level)
+    fix = "Give a mapping with the keys 0 to L - 1, or a list, the classes' layer first"
+    with refuses("layers", "'Grammar'", fix):
+        migration.grammar_of_layers(params, grammar)
+
+
 def test_the_page_has_every_name():
-    for name in {**migration._FIRST, **migration._SECOND, **migration._REFUSED}:
+    for name in {**migration._FIRST, **migration._SECOND, **migration._THIRD, **migration._REFUSED}:
         assert f"`{name}`" in PAGE, f"docs/migration.md does not tell of {name}"
 
 

@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Integer, Num, Shaped
 
 from .derivation import Derivation, expand
-from .encoding import Encoding, encode
-from .errors import ArgumentError, check_integer
+from .encoding import Encoding, check_leaves, encode
+from .errors import ArgumentError, check_array, check_integer
 from .grammar import Grammar
 from .params import Params
 from .stream import PERMUTATION_LIMIT, Origin, SplitRule, Stream
@@ -45,6 +45,11 @@ class Dataset:
         The informative leaves, [sample, s^L], in the smallest unsigned integers that hold them.
     labels
         The classes [sample].
+
+    Raises
+    ------
+    ArgumentError
+        If the arrays are not of the stream's model: their shapes, or a number in them.
     """
 
     stream: Stream
@@ -52,6 +57,11 @@ class Dataset:
     features: Integer[np.ndarray, "sample leaf"]
     positions: Integer[np.ndarray, "sample leaf"]
     labels: Integer[np.ndarray, " sample"]
+
+    def __post_init__(self) -> None:
+        check_leaves(self.params, self.features, self.positions)
+        fix = "Give labels of the stream's model"
+        check_array("labels", self.labels, (len(self.features),), most=self.params.n_c - 1, fix=fix)
 
     @classmethod
     def draw(cls, stream: Stream, count: int, start: int = 0, backend: Backend = "numpy") -> "Dataset":

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Integer, Shaped
 
-from .errors import ArgumentError, check_integer
+from .errors import ArgumentError, check_array, check_integer, known
 from .grammar import Grammar
 from .params import Params
 from .randomness import below, fold, role_key, threefry2x32
@@ -66,8 +66,15 @@ def expand(grammar: Grammar, derivation: Derivation) -> Tree:
         The production rules.
     derivation
         A batch of derivations, of NumPy or JAX arrays.
+
+    Raises
+    ------
+    ArgumentError
+        If the derivations are not of this model: the number of levels or nodes, or a choice (but inside a
+        compiled function, where choices are not known), does not fit.
     """
     params = grammar.params
+    _check(params, derivation)
     xp = derivation.label.__array_namespace__()
     # Samples are the last, contiguous axis in here: one operation does a node of all of them.
     symbols = derivation.label[None, :].astype(np.int32)
@@ -87,12 +94,35 @@ def expand(grammar: Grammar, derivation: Derivation) -> Tree:
     return Tree(derivation.label, tuple(features[::-1]), tuple(positions[::-1]))
 
 
+def _check(params: Params, derivation: Derivation) -> None:
+    """Raise an error unless derivations can be of this model."""
+    fix = "Give the derivation together with the params, or the grammar, that it was drawn from"
+    if not isinstance(derivation, Derivation):
+        raise ArgumentError("derivation", type(derivation).__name__, "is not a srhm.Derivation", fix)
+    check_array("derivation.label", derivation.label, (None,), most=params.n_c - 1, fix=fix)
+    for part, bound in (("rules", params.m), ("placements", params.placements)):
+        choices = getattr(derivation, part)
+        if len(choices) != params.L:
+            problem = f"levels do not fit L = {params.L}"
+            raise ArgumentError(f"derivation.{part}", len(choices), problem, fix)
+        for level, of_level in enumerate(choices, start=1):
+            shape = len(derivation.label), params.nodes_at(level)
+            check_array(f"derivation.{part}[{level - 1}]", of_level, shape, most=bound - 1, fix=fix)
+
+
 def child_offsets(params: Params, placement: Integer[Any, "*shape"]) -> Integer[Any, "*shape s"]:
     """Return the places in its patch that a node's s children take, for each placement number.
 
     Sparsity A: the digits of the number in base s0+1, one for each sub-patch. Sparsity B: the number-th
     choice of s places out of p in lexicographic order (the combinatorial number system).
+
+    Raises
+    ------
+    ArgumentError
+        If a placement is not from 0 to ``params.placements - 1`` (not looked at inside a compiled function).
     """
+    fix = "Give placements of this model"
+    check_array("placement", placement, (None,) * np.ndim(placement), most=params.placements - 1, fix=fix)
     return placement.__array_namespace__().stack(_offsets(params, placement), axis=-1)
 
 
@@ -119,7 +149,15 @@ def _offsets(params: Params, placement: Any) -> list[Any]:
 
 
 def placement_of(params: Params, offsets: Integer[Any, "*shape s"]) -> Integer[Any, "*shape"]:
-    """Return the placement number of children at given places: the inverse of :func:`child_offsets`."""
+    """Return the placement number of children at given places: the inverse of :func:`child_offsets`.
+
+    Raises
+    ------
+    ArgumentError
+        If there are not s places, from 0 to p - 1, for each node; or (not looked at inside a compiled function)
+        they are no placement: a child outside its own sub-patch, for sparsity B not to the right of the one before.
+    """
+    _check_offsets(params, offsets)
     xp = offsets.__array_namespace__()
     offsets = offsets.astype(np.int32)
     number = xp.zeros_like(offsets[..., 0])
@@ -131,6 +169,25 @@ def placement_of(params: Params, offsets: Integer[Any, "*shape s"]) -> Integer[A
             counts = xp.asarray(_binomials(params.patch, params.s - child))
             number = number + xp.take(counts, np.int32(params.patch - 1) - offsets[..., child], axis=0)
     return number if params.sparsity == "A" else np.int32(params.placements - 1) - number
+
+
+def _check_offsets(params: Params, offsets: Any) -> None:
+    """Raise an error unless children can stand at these places of their patch."""
+    fix = "Give places of this model, as child_offsets returns them"
+    shape = (*[None] * (np.ndim(offsets) - 1), params.s)
+    check_array("offsets", offsets, shape, most=params.patch - 1, fix=fix)
+    values = known(offsets)
+    if values is None:
+        return
+    if params.sparsity == "A":
+        wrong = values // (params.s0 + 1) != np.arange(params.s)
+        problem = "has a child outside its own sub-patch"
+    else:
+        wrong = values[..., 1:] <= values[..., :-1]
+        problem = "has children that are not in order, each at a place of its own"
+    if wrong.any():
+        row = values.reshape(-1, params.s)[int(np.argmax(wrong.any(axis=-1)))]
+        raise ArgumentError("offsets", row.tolist(), problem, fix)
 
 
 @lru_cache(maxsize=256)
@@ -163,7 +220,8 @@ def exchange_synonyms(
     Raises
     ------
     ArgumentError
-        If the level is not between 1 and L, or the seed is no integer from 0 to 2^64 - 1.
+        If the level is not between 1 and L, the seed is no integer from 0 to 2^64 - 1, or the derivations are not
+        of this model, as for :func:`expand`.
     """
     return _redraw(params, derivation, level, seed, "rules", params.m, cumulative)
 
@@ -196,6 +254,7 @@ def _redraw(
     params: Params, derivation: Derivation, level: int, seed: int, part: str, bound: int, cumulative: bool
 ) -> Derivation:
     level = check_integer("level", level, least=1, most=params.L)
+    _check(params, derivation)
     key = fold(role_key(seed, "transformation"), _PART[part])
     xp = derivation.label.__array_namespace__()
     row = xp.arange(derivation.label.shape[0], dtype=np.uint32)[:, None]
@@ -245,7 +304,13 @@ def rank(params: Params, derivation: Derivation) -> np.ndarray:
     -------
     array [sample]
         64-bit integers where P_max is below 2^63, Python integers (dtype object) above.
+
+    Raises
+    ------
+    ArgumentError
+        If the derivations are not of this model, as for :func:`expand`.
     """
+    _check(params, derivation)
     dtype = _rank_type(params)
     number = np.asarray(derivation.label).astype(dtype)
     for level in range(params.L, 0, -1):

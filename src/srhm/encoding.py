@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Integer, Num
 
-from .errors import ArgumentError
+from .errors import ArgumentError, check_array, known
 from .params import Params
 
 Encoding = Literal["whitened", "onehot", "onehot_blank", "integer"]
@@ -45,6 +45,17 @@ def check_encoding(encoding: str) -> None:
         raise ArgumentError("encoding", encoding, "is not an encoding", f"Use one of {', '.join(ENCODINGS)}")
 
 
+def check_leaves(params: Params, features: Any, positions: Any) -> None:
+    """Raise an :class:`~srhm.ArgumentError` unless informative leaves [sample, s^L] can be of a model.
+
+    Values are not looked at inside a compiled function.
+    """
+    fix = "Give leaves together with the params of their model"
+    check_array("features", features, (None, params.num_leaves), most=params.v - 1, fix=fix)
+    shape = len(features), params.num_leaves
+    check_array("positions", positions, shape, most=params.d - 1, fix=fix)
+
+
 def encode(
     params: Params,
     features: Integer[Any, "sample leaf"],
@@ -73,7 +84,9 @@ def encode(
     Raises
     ------
     ArgumentError
-        If the encoding is unknown, or the type cannot hold its values.
+        If the encoding is unknown, the type cannot hold its values, or the leaves are not of this model: another
+        number of them, a feature that is not below v or a position that is not below d (values are not looked at
+        inside a compiled function).
 
     Examples
     --------
@@ -89,6 +102,7 @@ def encode(
     """
     check_encoding(encoding)
     dtype = _checked_type(params, encoding, dtype)
+    check_leaves(params, features, positions)
     grid = _grid(params, features, positions)
     if encoding == "integer":
         return grid.astype(dtype)
@@ -118,7 +132,8 @@ def encode_symbols(
     Raises
     ------
     ArgumentError
-        If the encoding is unknown or has no channels, the type cannot hold its values, or a symbol is not below v.
+        If the encoding is unknown or has no channels, the type cannot hold its values, there are not d symbols a
+        sample, or one is not below v (symbols are not looked at inside a compiled function).
 
     Examples
     --------
@@ -130,8 +145,12 @@ def encode_symbols(
            [1., 0.]], dtype=float32)
     """
     code, dtype = codes(params, encoding), _checked_type(params, encoding, dtype)
-    if symbols.size and int(symbols.max()) >= params.v:
-        raise ArgumentError("symbols", int(symbols.max()), "is no feature", f"Use 0 to {params.v - 1}")
+    values = known(symbols)
+    if values is not None and values.size and int(values.max()) >= params.v:
+        raise ArgumentError("symbols", int(values.max()), "is no feature", f"Use 0 to {params.v - 1}")
+    if symbols.ndim != 2 or symbols.shape[1] != params.d:
+        fix = f"Give [sample, {params.d}] integers"
+        raise ArgumentError("symbols", symbols.shape, "is not the shape of inputs of this model", fix)
     xp = symbols.__array_namespace__()
     return _looked_up(xp.asarray(code.astype(dtype)), symbols, params)
 

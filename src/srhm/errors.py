@@ -4,6 +4,8 @@ import math
 import re
 from typing import Any, SupportsFloat
 
+import numpy as np
+
 
 class SrhmError(Exception):
     """Base class of every error that the package raises on purpose."""
@@ -123,3 +125,56 @@ def check_number(
     limits = [f"> {above:g}"] * (above > -math.inf) + [f"< {below:g}"] * (below < math.inf)
     wanted = " ".join(["a finite number", " and ".join(limits)]).strip()
     raise ArgumentError(argument, value, f"is not {wanted}", f"Give {argument} as {wanted}")
+
+
+def check_array(
+    argument: str, array: Any, shape: tuple[int | None, ...], *, least: int = 0, most: int, fix: str
+) -> None:
+    """Raise an :class:`ArgumentError` unless an array of NumPy or JAX holds integers of a shape and a range.
+
+    The values of a JAX array inside a compiled function are not known, and not looked at.
+
+    Parameters
+    ----------
+    argument
+        Name of the argument.
+    array
+        What was received.
+    shape
+        The length of every axis, None for any.
+    least, most
+        The range of the integers, ends included.
+    fix
+        What to do instead, as for :class:`ArgumentError`.
+
+    Examples
+    --------
+    >>> check_array("labels", np.array([0, 3]), (None,), most=2, fix="Give labels of this model")
+    Traceback (most recent call last):
+      ...
+    srhm.errors.ArgumentError: labels = 3 lies outside 0 to 2. Give labels of this model.
+    """
+    found = getattr(array, "shape", None)
+    is_integer = hasattr(array, "__array_namespace__") and np.dtype(array.dtype).kind in "iu"
+    fits = found is not None and len(found) == len(shape)
+    fits = fits and all(axis in (None, size) for axis, size in zip(shape, found, strict=True))
+    if not is_integer or not fits:
+        axes = ", ".join("any" if axis is None else str(axis) for axis in shape)
+        received = type(array).__name__ if found is None else f"{array.dtype} of shape {tuple(found)}"
+        raise ArgumentError(argument, received, f"is not an array of integers of shape ({axes})", fix)
+    values = known(array)
+    if values is None or not values.size:
+        return
+    for value in (int(values.min()), int(values.max())):
+        if not least <= value <= most:
+            raise ArgumentError(argument, value, f"lies outside {least} to {most}", fix)
+
+
+def known(array: Any) -> np.ndarray | None:
+    """Return the values of an array of NumPy or JAX, None of one inside a compiled function."""
+    if not isinstance(array, np.ndarray):
+        from jax.core import Tracer
+
+        if isinstance(array, Tracer):
+            return None
+    return np.asarray(array)

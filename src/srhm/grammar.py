@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -73,13 +73,25 @@ class Grammar:
         params
             The numbers of the model.
         rules
-            For each level, from level 1 to L, integers of shape [parent, m, s].
+            A list or tuple with an entry for each level, level 1 (the input) first and the classes' rules last:
+            integers of shape [parent, m, s]. Where n_c = v the shapes do not tell which end is which. The code in
+            circulation numbers its layers from the classes on: :func:`srhm.migration.grammar_of_layers` reads those.
 
         Raises
         ------
         ArgumentError
-            If a level is missing, has another shape, holds a number outside 0..v-1, or lists a tuple twice.
+            If `rules` is a mapping, whose keys may count from either end; or a level is missing, has another shape,
+            holds a number outside 0..v-1, or lists a tuple twice.
         """
+        if not isinstance(rules, Sequence | np.ndarray) or isinstance(rules, str | bytes):
+            keys = f" with the keys {list(rules)}" if isinstance(rules, Mapping) else ""
+            raise ArgumentError(
+                "rules",
+                f"{type(rules).__name__}{keys}",
+                "does not say which level comes first",
+                "Give a list, the rules of level 1 (the input) first and those of the classes last; "
+                "srhm.migration.grammar_of_layers takes layers that are numbered from the classes on",
+            )
         if len(rules) != params.L:
             raise ArgumentError("rules", len(rules), "levels do not fit the model", f"Give {params.L} levels")
         grammar = cls.__new__(cls)
@@ -146,6 +158,15 @@ class Grammar:
         for level_rules in self.rules:
             sha.update(level_rules.astype("<i8").tobytes())
         return sha.hexdigest()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy or a pickled grammar is made of; all else follows from it."""
+        return {name: self.__dict__[name] for name in ("params", "seed", "rules")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Make a copy, or a grammar out of a pickle, whose arrays NumPy has made writeable."""
+        self.params, self.seed, self.rules = state["params"], state["seed"], state["rules"]
+        _freeze(self.rules)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Grammar) and self.digest == other.digest
@@ -273,9 +294,8 @@ def _checked_level(params: Params, level: int, given: Any) -> np.ndarray:
     except ValueError:
         rules = np.empty(0)
     if rules.shape != shape or rules.dtype.kind not in "iu":
-        raise ArgumentError(
-            name, given, f"is not an integer array of shape {shape} (level {level})", "Give [parent, m, s]"
-        )
+        fix = "Give [parent, m, s], level 1 (the input) first and the classes last"
+        raise ArgumentError(name, given, f"is not an integer array of shape {shape} (level {level})", fix)
     if rules.min() < 0 or rules.max() >= params.v:
         raise ArgumentError(
             name,

@@ -1,10 +1,11 @@
 """The Random Hierarchy Model by the names of the code in circulation (docs, migration.md).
 
-Two generations of that code go around, both with a class `RandomHierarchyModel`: that of Cagnetta, Petrini,
-Tomasini, Favero and Wyart (2023), whose synonyms are `m`, and a later one, whose synonyms are `num_synonyms`.
+Three generations of that code go around. Two have a class `RandomHierarchyModel`: that of Cagnetta, Petrini,
+Tomasini, Favero and Wyart (2023), whose synonyms are `m`, and a later one, whose synonyms are `num_synonyms`. The third
+has a class `RHM` (2025), whose features and classes are `v` and `n`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -21,14 +22,8 @@ from .stream import PERMUTATION_LIMIT, Stream
 LARGEST_WHOLE = 10**7
 """The largest P_max of which all data are made where no number is asked for."""
 
-_SHARED = {
-    "num_features": 8,
-    "num_classes": 2,
-    "num_layers": 2,
-    "input_format": "onehot",
-    "whitening": 0,
-    "transform": None,
-}
+_FORM = {"input_format": "onehot", "whitening": 0, "transform": None}
+_SHARED = _FORM | {"num_features": 8, "num_classes": 2, "num_layers": 2}
 _FIRST = _SHARED | {
     "m": 2,
     "s": 2,
@@ -47,14 +42,30 @@ _SECOND = _SHARED | {
     "test_size": 0,
     "replacement": False,
 }
+_THIRD = _FORM | {
+    "v": None,
+    "n": None,
+    "m": None,
+    "s": None,
+    "L": None,
+    "seed_rules": 0,
+    "seed_samples": 1,
+    "num_data": None,
+}
+"""None stands for what has to be given."""
+
+_GENERATIONS: tuple[dict[str, Any], ...] = (_FIRST, _SECOND, _THIRD)
 _EQUIVALENT = (
-    ("m", "num_synonyms"),
-    ("s", "tuple_size"),
-    ("seed", "seed_rules"),
-    ("seed_traintest_split", "seed_sample"),
-    ("max_dataset_size", "train_size + test_size"),
-    ("testsize", "test_size"),
-    ("unique_datapoints", "replacement"),
+    ("num_features", "num_features", "v"),
+    ("num_classes", "num_classes", "n"),
+    ("num_layers", "num_layers", "L"),
+    ("m", "num_synonyms", "m"),
+    ("s", "tuple_size", "s"),
+    ("seed", "seed_rules", "seed_rules"),
+    ("seed_traintest_split", "seed_sample", "seed_samples"),
+    ("testsize", "test_size", ""),
+    ("max_dataset_size", "train_size + test_size", "num_data"),
+    ("unique_datapoints", "replacement", ""),
 )
 _REFUSED = {
     "train": "Leave it out: rhm returns both sets, as .train and .test",
@@ -67,14 +78,27 @@ _REFUSED = {
     "memory_constraint": "Leave it out: only the samples asked for are made",
     "bonus": "Use srhm.exchange_synonyms for data with other synonyms, srhm.inference.Channel for noisy ones",
     "probability": "Leave it out: every rule is as likely as another here",
+    "probs": "Leave it out: every rule is as likely as another here",
+    "prior": "Leave it out: every class is as likely as another here",
     "unique": "Leave it out: data do not repeat unless replacement=True",
-    "upload_rules_from_path": "Use srhm.Grammar.from_rules and srhm.split",
+    "upload_rules_from_path": "Use srhm.migration.grammar_of_layers and srhm.split",
     "background_noise": "Use srhm.inference.Channel, or the argument transform",
     "s0": "Use srhm.Params, srhm.Grammar and srhm.split for the Sparse Random Hierarchy Model",
     "sparsity_type": "Use srhm.Params, srhm.Grammar and srhm.split for the Sparse Random Hierarchy Model",
     "apply_diffeo": "Use srhm.shift, which re-draws positions",
     "seed_p": "Use srhm.shift and its seed, which re-draws positions",
 }
+_OFF = (
+    "bonus",
+    "probability",
+    "probs",
+    "prior",
+    "upload_rules_from_path",
+    "background_noise",
+    "s0",
+    "apply_diffeo",
+)
+"""Refused names that ask for nothing where they are False or 0."""
 _FORMATS = ("onehot", "long", "decimal")
 
 
@@ -138,7 +162,7 @@ class RhmSets:
 def rhm(**arguments: Any) -> RhmSets:
     """Draw a Random Hierarchy Model (s0 = 0) and its sets, by the argument names of the code in circulation.
 
-    Names and defaults are those of one of the two generations of that code, never of both at once. Rules and
+    Names and defaults are those of one of the three generations of that code, never of two at once. Rules and
     samples have the same laws as there but for the balance of the classes; the same seed gives others.
 
     Parameters
@@ -152,11 +176,15 @@ def rhm(**arguments: Any) -> RhmSets:
           them, at most 20,000; `unique_datapoints`, 1, or 0 for draws with repeats.
         - later: `train_size`, P, -1 for all data but the test set; `test_size`, 0; `replacement`, False, or True
           for draws with repeats.
+        - `RHM` (2025): `v`, `n` (classes), `m`, `s`, `L` and `num_data`, P, which have no defaults; `seed_rules`, 0;
+          `seed_samples`, 1. Data are drawn with repeats, and there is no test set.
         - `input_format`, ``"onehot"``, ``"long"`` (1 to v) or ``"decimal"`` (one channel, -2 + 2/v to 0).
         - `whitening`, 0 or 1, for ``"onehot"``. With 2023's names a feature is 1 on its channel and
-          -(v - 1)^(-1/2) on the others (``"whitened"`` of :data:`srhm.Encoding`); with the later ones
+          -(v - 1)^(-1/2) on the others (``"whitened"`` of :data:`srhm.Encoding`); with the others
           (1 - 1/v)^(1/2) and -(v (v - 1))^(-1/2).
         - `transform`, a function of (input, label).
+        - What has no counterpart here, such as `bonus`, `prior` or `probs`, as None (or False), which asks for
+          nothing.
 
     Returns
     -------
@@ -166,7 +194,7 @@ def rhm(**arguments: Any) -> RhmSets:
     Raises
     ------
     ArgumentError
-        If a name belongs to neither generation, names of both are mixed, or a value is not supported: the
+        If a name belongs to no generation, names of two are mixed, or a value is not supported: the
         message says what to use instead.
     MissingExtraError
         If PyTorch is not installed.
@@ -184,6 +212,7 @@ def rhm(**arguments: Any) -> RhmSets:
         if error.name != "torch":
             raise
         raise MissingExtraError("torch", "torch") from None
+    arguments = {name: value for name, value in arguments.items() if not _asks_for_nothing(name, value)}
     defaults = _generation(arguments)
     values = defaults | arguments
     grammar = _grammar(values)
@@ -202,49 +231,101 @@ def rhm(**arguments: Any) -> RhmSets:
     return RhmSets(grammar, train, dense(data[1]))
 
 
+def grammar_of_layers(params: Params, layers: Any) -> Grammar:
+    """Build a grammar from rules as the code in circulation holds them: layer 0 is that of the classes.
+
+    Parameters
+    ----------
+    params
+        The numbers of the model.
+    layers
+        Integers [parent, m, s] for each layer, in a mapping with the keys 0 to L - 1 (``.rules`` of a model, or what
+        its `sample_rules` returns) or in a list, the classes' first; arrays, or tensors in main memory.
+
+    Raises
+    ------
+    ArgumentError
+        If the layers are others than 0 to L - 1, or as for :meth:`srhm.Grammar.from_rules`.
+
+    Examples
+    --------
+    >>> grammar = Grammar(Params(n_c=4, v=4, m=2, s=2, s0=0, L=2), seed=0)
+    >>> theirs = {0: grammar.rules[1], 1: grammar.rules[0]}
+    >>> grammar_of_layers(grammar.params, theirs) == grammar
+    True
+    """
+    if isinstance(layers, Mapping):
+        if set(layers) != set(range(params.L)):
+            fix = f"Give the layers 0, of the classes, to {params.L - 1}"
+            raise ArgumentError("layers", list(layers), f"are not the layers of L = {params.L} levels", fix)
+        layers = [layers[number] for number in range(params.L)]
+    if not isinstance(layers, Sequence) or isinstance(layers, str | bytes):
+        fix = "Give a mapping with the keys 0 to L - 1, or a list, the classes' layer first"
+        raise ArgumentError("layers", type(layers).__name__, "are no layers", fix)
+    return Grammar.from_rules(params, layers[::-1])
+
+
+def _asks_for_nothing(name: str, value: Any) -> bool:
+    """Whether an argument without a counterpart here has the value that turns it off."""
+    is_off = isinstance(value, bool | int | float) and not value
+    return name in _REFUSED and (value is None or (is_off and name in _OFF))
+
+
 def _generation(arguments: dict[str, Any]) -> dict[str, Any]:
     """Return the defaults of the generation that the names belong to."""
     for name, value in arguments.items():
         if name in _REFUSED:
             raise ArgumentError(name, value, "is not supported", _REFUSED[name])
-        if name not in _FIRST and name not in _SECOND:
-            near = get_close_matches(name, [*_FIRST, *_SECOND], 1, 0.5)
+        if not any(name in names for names in _GENERATIONS):
+            near = get_close_matches(name, [*_FIRST, *_SECOND, *_THIRD], 1, 0.5)
             fix = f"Use {near[0]}, or see" if near else "See"
             raise ArgumentError(
                 name, value, "is no argument of rhm", f"{fix} the names in the description of srhm.rhm"
             )
-    first = [name for name in arguments if name in _FIRST and name not in _SHARED]
-    second = [name for name in arguments if name in _SECOND and name not in _SHARED]
-    if first and second:
-        other = next((old for old, new in _EQUIVALENT if second[0] in new.split(" + ")), None)
-        raise ArgumentError(
-            second[0],
-            arguments[second[0]],
-            f"and {first[0]} are names of two different codes",
-            f"Use {other} in place of {second[0]}" if other else f"Leave out {first[0]} or {second[0]}",
-        )
-    if not first and not second and arguments.get("whitening"):
+    whole = [names for names in (_SECOND, _FIRST, _THIRD) if set(arguments) <= set(names)]
+    if not whole:
+        raise _mixed(arguments)
+    if _FIRST in whole and _SECOND in whole and arguments.get("whitening"):
         raise ArgumentError(
             "whitening",
             arguments["whitening"],
             "has two meanings in the two codes",
             "Give the number of synonyms too, as m (2023) or as num_synonyms (later)",
         )
-    return _FIRST if first else _SECOND
+    return whole[0]
 
 
-def _named(values: dict[str, Any], first: str, second: str) -> tuple[str, Any]:
-    """Return the name and the value of one argument, by whichever of its two names these arguments have."""
-    name = first if first in values else second
+def _mixed(arguments: dict[str, Any]) -> ArgumentError:
+    """The error of names that are not all of one generation: it names one that the nearest does not have."""
+    nearest = max(
+        range(len(_GENERATIONS)), key=lambda number: len(set(arguments) & set(_GENERATIONS[number]))
+    )
+    stranger = next(name for name in arguments if name not in _GENERATIONS[nearest])
+    others = [names for names in _GENERATIONS if stranger in names]
+    own = [name for name in arguments if name in _GENERATIONS[nearest]]
+    own.sort(key=lambda name: any(name in names for names in others))  # first what the stranger's do not have
+    rows = (row for row in _EQUIVALENT if any(stranger in name.split(" + ") for name in row))
+    other = next((row[nearest] for row in rows), "")
+    return ArgumentError(
+        stranger,
+        arguments[stranger],
+        f"and {own[0]} are names of two different codes",
+        f"Use {other} in place of {stranger}" if other else f"Leave out {own[0]} or {stranger}",
+    )
+
+
+def _named(values: dict[str, Any], *names: str) -> tuple[str, Any]:
+    """Return the name and the value of one argument, by whichever of its names these arguments have."""
+    name = next(name for name in names if name in values)
     return name, values[name]
 
 
 def _grammar(values: dict[str, Any]) -> Grammar:
     """Draw the rules; errors name the arguments as the caller wrote them."""
     names = {
-        "v": "num_features",
-        "n_c": "num_classes",
-        "L": "num_layers",
+        "v": _named(values, "num_features", "v")[0],
+        "n_c": _named(values, "num_classes", "n")[0],
+        "L": _named(values, "num_layers", "L")[0],
         "m": _named(values, "m", "num_synonyms")[0],
         "s": _named(values, "s", "tuple_size")[0],
     }
@@ -274,10 +355,13 @@ def _check_form(values: dict[str, Any]) -> None:
 def _sets(grammar: Grammar, values: dict[str, Any]) -> tuple[Dataset, Dataset | None]:
     """Draw the samples."""
     P_max = grammar.params.P_max
+    name, seed = _named(values, "seed_traintest_split", "seed_sample", "seed_samples")
+    seed = check_integer(name, seed, least=0, most=2**64 - 1)
+    if "num_data" in values:
+        P = check_integer("num_data", values["num_data"], least=1, most=2**31 - 1)
+        return Dataset.draw(Stream(grammar, seed, "independent"), P), None
     repeats = bool(values["replacement"]) if "replacement" in values else not values["unique_datapoints"]
     repeats = repeats or P_max > PERMUTATION_LIMIT
-    name, seed = _named(values, "seed_traintest_split", "seed_sample")
-    seed = check_integer(name, seed, least=0, most=2**64 - 1)
     P, P_test = _sizes(P_max, values, repeats)
     if not P_test:
         return Dataset.draw(Stream(grammar, seed, "independent" if repeats else "permutation"), P), None
@@ -316,7 +400,7 @@ def _written(data: Dataset, values: dict[str, Any]) -> np.ndarray:
         symbols = data.encode("integer").astype(np.int64) + 1
         return symbols if kind == "long" else (2 * (symbols / v - 1)).astype(np.float32)[:, None, :]
     whitened = values["whitening"]
-    plain = not whitened or "num_synonyms" in values
+    plain = not whitened or "max_dataset_size" not in values
     dense = encode(data.params, data.features, data.positions, "onehot" if plain else "whitened")
     if whitened and plain:
         dense = ((dense - 1 / v) * (1 - 1 / v) ** -0.5).astype(np.float32)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Bool, Float, Integer, UInt32
 
-from ..errors import ArgumentError, check_integer
+from ..errors import ArgumentError, check_integer, known
 from ..params import Params
 from ..randomness import Key, add_wide, below, fold, role_key, threefry2x32
 
@@ -166,7 +166,7 @@ def _happens(words: UInt32[Any, "..."], probability: float) -> Bool[Any, "..."]:
 
 
 def _checked(params: Params, symbols: Any, name: str, least: int) -> Integer[Any, "sample position"]:
-    """Return symbols in 32 bits; the values of NumPy arrays are looked at."""
+    """Return symbols in 32 bits; they are not looked at inside a compiled function."""
     symbols = symbols if hasattr(symbols, "__array_namespace__") else np.asarray(symbols)
     if symbols.ndim != 2 or symbols.shape[1] != params.d or np.dtype(symbols.dtype).kind not in "iu":
         raise ArgumentError(
@@ -175,8 +175,9 @@ def _checked(params: Params, symbols: Any, name: str, least: int) -> Integer[Any
             "is not an array of integers for each position",
             f"Give [sample, {params.d}] integers",
         )
-    if isinstance(symbols, np.ndarray):
-        wrong = symbols[(symbols < least) | (symbols >= params.v)]
+    values = known(symbols)
+    if values is not None:
+        wrong = values[(values < least) | (values >= params.v)]
         if wrong.size:
             raise ArgumentError(name, int(wrong[0]), "is no symbol", f"Use {least} to {params.v - 1}")
     return symbols.astype(np.int32)

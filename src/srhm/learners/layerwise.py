@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Integer, Shaped
 
 from ..dataset import Batch, Dataset
+from ..encoding import check_leaves
 from ..errors import ArgumentError, check_integer
 from ..params import Params
 from .seeing import Seen, features_seen, patches_seen
@@ -110,7 +111,16 @@ class LayerwisePredictor:
 
         Groups of different places have nothing to do with each other unless the statistics are shared. -1
         stands for a patch that was not seen in training or has such a part. The groups of level L are classes.
+
+        Raises
+        ------
+        ArgumentError
+            If the data are of another model than those that were learned from.
         """
+        if isinstance(data, Dataset) and data.params != self.params:
+            fix = f"Give data of {self.params}, which it learned from"
+            raise ArgumentError("data", data.params, "is another model", fix)
+        check_leaves(self.params, data.features, data.positions)
         stages = iter(self.stages)
         features, positions = np.asarray(data.features), np.asarray(data.positions)
         return _climb(

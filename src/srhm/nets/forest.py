@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Array, Int, Integer
 
+from ..encoding import check_leaves
 from ..params import Params
 
 
@@ -40,7 +41,14 @@ def plant(
     features: Integer[np.ndarray, "sample leaf"],
     positions: Integer[np.ndarray, "sample leaf"],
 ) -> Forest:
-    """Find the distinct sub-trees of data given by their leaves."""
+    """Find the distinct sub-trees of data given by their leaves.
+
+    Raises
+    ------
+    ArgumentError
+        If the leaves are not of this model.
+    """
+    check_leaves(params, features, positions)
     s, samples = params.s, len(features)
     # A sub-tree is numbered among its like; a leaf by its position and feature, so that place is part of it.
     number = positions.astype(np.int64) * params.v + features
