@@ -239,7 +239,7 @@ def test_a_killed_driver_leaves_its_runs_to_the_next(capsys: pytest.CaptureFixtu
         (["run", "none.toml"], "grid = 'none.toml' cannot be read"),
         (["run", "GRID.toml", "--shard", "4/3"], "shard = 4 is above 3"),
         (["run", "GRID.toml", "--shard", "one"], "shard = 'one' is not of the form i/n"),
-        (["run", "GRID.toml", "--on", "moon"], "on = 'moon' is no place for runs"),
+        (["run", "GRID.toml", "--on", "moon"], "on = 'moon' is not a place for runs"),
         (["run", "GRID.toml", "--limit", "0"], "limit = 0.0 is not a finite number > 0"),
         (["run", "GRID.toml", "--retries", "-1"], "retries = -1 is below 0"),
         (["run", "GRID.toml", "--store", "GRID.toml"], "is not a store of srhm runs"),

@@ -510,7 +510,7 @@ def test_bad_results_are_named():
             search.tell(P, metrics)
         assert caught.value.argument == argument
     assert search.points == ()
-    with pytest.raises(ArgumentError, match=r"has no threshold in this search\. Use one of: error"):
+    with pytest.raises(ArgumentError, match=r"has no threshold in this search\. Use 'error'"):
         search.crossing("S_21")
     with pytest.raises(ArgumentError, match="lacks 'error'"):
         pstar(lambda P, seed: {"loss": 0.1}, start=100, smallest=10)

@@ -581,7 +581,9 @@ def test_bad_parts_of_data_sets(refuses):
         next(data.batches(0))
     with pytest.raises(TypeError, match="not iterable"):
         iter(data)
-    with refuses("encoding", "'white'", "Use one of whitened, onehot, onehot_blank, integer"):
+    with refuses(
+        "encoding", "'white'", "Did you mean 'whitened'? Use one of whitened, onehot, onehot_blank, integer"
+    ):
         data.encode("white")
 
 

@@ -129,13 +129,15 @@ def test_number_of_channels(refuses):
 def test_unknown_encodings(refuses):
     params = ORACLES[0]
     features, positions = leaves(params, 1)
-    for encoding in ("white", None, 1, "Onehot"):
+    for encoding, near in (("white", "whitened"), (None, None), (1, None), ("Onehot", "onehot")):
+        fix = "Use one of whitened, onehot, onehot_blank, integer"
+        fix = fix if near is None else f"Did you mean {near!r}? {fix}"
         for function in (
             lambda encoding: encode(params, features, positions, encoding),
             lambda encoding: channels(params, encoding),
             check_encoding,
         ):
-            with refuses("encoding", repr(encoding), "Use one of whitened, onehot, onehot_blank, integer"):
+            with refuses("encoding", repr(encoding), fix):
                 function(encoding)
     for encoding in ENCODINGS:
         check_encoding(encoding)

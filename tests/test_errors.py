@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from srhm import ArgumentError, MissingExtraError, SrhmError
-from srhm.errors import check_integer, check_number
+from srhm.errors import check_choice, check_integer, check_number, nearest
 
 
 def test_message_names_argument_value_and_fix():
@@ -88,3 +88,33 @@ def test_errors_in_other_names():
     assert str(renamed) == text + "Use num_synonyms <= 4, or a smaller num_features."
     assert (renamed.argument, renamed.value) == ("num_synonyms", 7)
     assert str(error.renamed({"x": "y"})) == str(error)
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("trian", "train"),
+        ("learning-rate", "learning_rate"),
+        ("Seed", "seeds"),
+        ("export", "export"),
+        ("x", None),
+        ("18", None),
+    ],
+)
+def test_the_nearest_name_is_found(name, near):
+    assert nearest(name, ["train", "learning_rate", "seeds", "export", "export-data", "8"]) == near
+
+
+@pytest.mark.parametrize(
+    ("value", "choices", "fix"),
+    [
+        ("fixd", ("reformed", "fixed"), "Did you mean 'fixed'? Use 'reformed' or 'fixed'"),
+        ("x", ("only",), "Use 'only'"),
+        (["a"], ("a", "b"), "Use 'a' or 'b'"),
+        (None, ("r", "s", "t", "u", "v"), "Use one of r, s, t, u, v"),
+    ],
+)
+def test_unknown_names_are_refused_with_the_nearest_one(refuses, value, choices, fix):
+    with refuses("word", repr(value), fix):
+        check_choice("word", value, choices, "is not known")
+    check_choice("word", choices[0], choices, "is not known")

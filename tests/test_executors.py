@@ -217,7 +217,7 @@ def test_the_place_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"on": "moon"}, "on = 'moon' is no place for runs"),
+        ({"on": "moon"}, "on = 'moon' is not a place for runs"),
         ({"workers": 0}, "workers = 0 is below 1"),
         ({"workers": 1.5}, "workers = 1.5 is not an integer"),
     ],

@@ -242,7 +242,7 @@ BAD = [
     ({"steps": "p1", "m": "1"}, None, "cannot change anything: with m = 1 there are no synonyms. Leave it out."),
     ({"steps": "t1", "s0": "0"}, None, "cannot change anything: with s0 = 0 there are no blanks. Leave it out."),
     ({"steps": "-".join(["p1"] * 41)}, None, "steps = 41 are more than 40. Begin with another datum."),
-    ({"nonsense": HOSTILE}, None, "is not known here. Use v, n_c, m, s, s0, L, sparsity, seed, sample or steps."),
+    ({"nonsense": HOSTILE}, None, "is not known here. Use one of v, n_c, m, s, s0, L, sparsity, seed, sample, steps."),
     ({"next": HOSTILE}, None, "is nothing to go on to. Use 'datum' or 'rules'."),
     ({"v": "1000"}, "m", "Use a smaller m, v or L."),
     ({"v": "100000"}, "m", "2^31 or more. Use a smaller m."),

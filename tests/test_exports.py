@@ -449,7 +449,7 @@ def test_shards_have_a_usual_size():
 @pytest.mark.parametrize(
     ("arguments", "argument", "value", "fix"),
     [
-        ({"format": "csv"}, "format", "'csv'", "Use one of parquet, numpy, hugging_face"),
+        ({"format": "csv"}, "format", "'csv'", "Use 'parquet', 'numpy' or 'hugging_face'"),
         ({"parts": {}}, "parts", "{}", "Give a dictionary such as {'train': Part(stream, 1000)}"),
         (
             {"parts": {"Train/1": Part(STREAM, 9)}},
@@ -602,7 +602,10 @@ def test_the_command_writes_an_instance(tmp_path, capsys):
         (["--P", "90000"], "P = 90000 and P_test = 10000 exceed the P_max = 82944"),
         (["--P-test", "0"], "P_test = 0 is below 1"),
         (["--format", "csv"], "csv"),
-        (["--instance", "srhm-L2-v4"], "instance = 'srhm-L2-v4' is no instance. Use 'srhm-L2-v4-s01-A'"),
+        (
+            ["--instance", "srhm-L2-v4"],
+            "instance = 'srhm-L2-v4' is not an instance. Did you mean 'srhm-L2-v4-s01-A'?",
+        ),
         (["--instance", "srhm-L2-v4-s01-A", "--v", "4"], "Leave out the numbers of a model, or --instance"),
         (["--instance", "srhm-L2-v4-s01-A", "--P-test", "9"], "P_test = 9 is fixed by the instance"),
         (["--instance", "srhm-L2-v4-s01-A", "--repeats"], "repeats = True is fixed by the instance"),

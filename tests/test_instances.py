@@ -161,10 +161,10 @@ def test_sets_are_those_of_runs(name):
 @pytest.mark.parametrize(
     ("name", "fix"),
     [
-        ("srhm-L2-v6-s02-A", "Use 'srhm-L2-v6-s01-A', 'srhm-L2-v10-s02-A' or 'srhm-L3-v6-s01-A'"),
-        ("SRHM-L2", "Use " + ", ".join(map(repr, NAMES[:-1])) + f" or {NAMES[-1]!r}"),
-        (None, "Use " + ", ".join(map(repr, NAMES[:-1])) + f" or {NAMES[-1]!r}"),
-        (["srhm-L2-v6-s01-A"], "Use 'srhm-L2-v6-s01-A', 'srhm-L3-v6-s01-A' or 'srhm-L2-v4-s01-A'"),
+        ("srhm-L2-v6-s02-A", f"Did you mean 'srhm-L2-v6-s01-A'? Use one of {', '.join(NAMES)}"),
+        ("SRHM-L2", f"Did you mean 'srhm-L2-v6-s01-A'? Use one of {', '.join(NAMES)}"),
+        (None, f"Use one of {', '.join(NAMES)}"),
+        (["srhm-L2-v6-s01-A"], f"Use one of {', '.join(NAMES)}"),
     ],
 )
 def test_unknown_names(refuses, name, fix):

@@ -324,7 +324,7 @@ def test_what_is_no_network(refuses):
     with refuses("module", "<function", "Give a torch.nn.Module"):
         ModuleLayers(lambda x: x)
     net = Twice()
-    with refuses("names", "'conv'", "Use some of embed, attend, attend.out_proj, relu, unused"):
+    with refuses("names", "'conv'", "Use one of embed, attend, attend.out_proj, relu, unused"):
         ModuleLayers(net, ["conv"])
     with refuses("layout", "'NCL'", "Use one of positions_first, channels_first"):
         ModuleLayers(net, [], layout="NCL")

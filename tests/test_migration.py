@@ -127,7 +127,7 @@ def test_sets_serve_loaders_and_transforms():
             {"num_feature": 8},
             "num_feature",
             "8",
-            "Use num_features, or see the names in the description of srhm.rhm",
+            "Did you mean 'num_features'? See the names in the description of srhm.rhm",
         ),
         ({"zzz": 8}, "zzz", "8", "See the names in the description of srhm.rhm"),
         ({"m": 40}, "m", "40", "Use m <= 32"),
@@ -207,7 +207,12 @@ def test_the_names_of_the_third_code():
         ({"num_layers": 2}, "num_layers", "2", "Use L in place of num_layers"),
         ({"seed_sample": 2}, "seed_sample", "2", "Use seed_samples in place of seed_sample"),
         ({"test_size": 2}, "test_size", "2", "Leave out v or test_size"),
-        ({"num_dat": 2}, "num_dat", "2", "Use num_data, or see the names in the description of srhm.rhm"),
+        (
+            {"num_dat": 2},
+            "num_dat",
+            "2",
+            "Did you mean 'num_data'? See the names in the description of srhm.rhm",
+        ),
     ],
 )
 def test_bad_arguments_of_the_third_code(refuses, arguments, argument, value, fix):

@@ -159,7 +159,7 @@ def test_networks_are_refused_where_they_cannot_be_told_apart(refuses):
             drawn(network_schemes, **{**MODELS[0], **change})
     with refuses("grammar", "Params(", "Use a model with 10 at most"):
         drawn(network_schemes, n_c=11, v=11, m=2, s=2, s0=1, L=1)
-    with refuses("nets", ("VGG11",), "Use some of LCN, CNN, FCN"):
+    with refuses("nets", "'VGG11'", "Use 'LCN', 'CNN' or 'FCN'"):
         drawn(lambda *given: network_schemes(*given, nets=("VGG11",)), **MODELS[0])
-    with refuses("nets", (), "Use some of LCN, CNN, FCN"):
+    with refuses("nets", (), "Use 'LCN', 'CNN' or 'FCN'"):
         drawn(lambda *given: network_schemes(*given, nets=()), **MODELS[0])

@@ -210,7 +210,7 @@ def test_training_that_diverged_is_no_measurement():
 def test_bad_arguments(unchecked, tmp_path):
     for argument, value, fix, changed in (
         ("thresholds", "'accuracy'", "Use error, S_kl or D_kl, as in S_21", {"thresholds": {"accuracy": 0.9}}),
-        ("thresholds", "'S_99'", "Use some of ", {"thresholds": {"S_99": 0.9}, "train": scores}),
+        ("thresholds", "'S_99'", "Use one of D_11, D_12, S_11, ", {"thresholds": {"S_99": 0.9}, "train": scores}),
         ("layers", "(250,)", "Return one score a class, (250, 4)", {"thresholds": {"S_21": 0.9}}),
         ("predict", "(400, 1)", "(400, 4), or class numbers", {"train": lambda *_: lambda x: x[:, :1]}),
         ("params", "{'v': 4}", "Give a Params", {"params": {"v": 4}}),
@@ -221,8 +221,8 @@ def test_bad_arguments(unchecked, tmp_path):
         ("largest", "16384", "Use largest <= 15984", {"largest": 16384}),
         ("P_test", "0", "Use P_test >= 1", {"P_test": 0}),
         ("encoding", "'dense'", "Use one of ", {"encoding": "dense"}),
-        ("fix", "'rules'", "Use some of ", {"fix": ["rules"]}),
-        ("on", "'moon'", "Use local, ", {"on": "moon"}),
+        ("fix", "'rules'", "Use one of ", {"fix": ["rules"]}),
+        ("on", "'moon'", "Use one of local, ", {"on": "moon"}),
         ("options", "{'a': <o", "Give numbers, texts and lists", {"options": {"a": object()}, "workers": 2}),
         ("options", "{'a': <o", "Give numbers, texts", {"options": {"a": object()}, "results": tmp_path / "r"}),
     ):  # fmt: skip

@@ -198,5 +198,5 @@ def test_bad_seeds_and_roles(refuses):
     for seed in (0.0, "0", None, True):
         with refuses("seed", repr(seed), "Give seed as an int"):
             role_key(seed, "samples")
-    with refuses("role", "'sample'", f"Use one of {', '.join(_ROLES)}"):
+    with refuses("role", "'sample'", f"Did you mean 'samples'? Use one of {', '.join(_ROLES)}"):
         role_key(0, "sample")

@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any
@@ -13,7 +12,7 @@ import numpy as np
 from jaxtyping import Integer
 
 from .dataset import Dataset
-from .errors import ArgumentError, SrhmError, check_integer
+from .errors import ArgumentError, SrhmError, check_integer, name_fix
 from .grammar import Grammar
 from .params import Params
 from .randomness import STREAM_VERSION
@@ -197,7 +196,7 @@ def load(name: str, *, check: bool = False) -> Instance:
     Raises
     ------
     ArgumentError
-        If there is no instance of that name; the message lists the near ones.
+        If there is no instance of that name; the message names the nearest.
     SrhmError
         If this version of `srhm` has other random streams than the instance, or draws other data.
 
@@ -208,14 +207,12 @@ def load(name: str, *, check: bool = False) -> Instance:
     >>> load("srhm-L2-v4-s01")
     Traceback (most recent call last):
       ...
-    srhm.errors.ArgumentError: name = 'srhm-L2-v4-s01' is no instance. Use 'srhm-L2-v4-s01-A', 'srhm-L3-v4-s01-A' or \
-'srhm-L2-v6-s01-A'.
+    srhm.errors.ArgumentError: name = 'srhm-L2-v4-s01' is not an instance. Did you mean 'srhm-L2-v4-s01-A'? Use one of \
+srhm-L2-v4-s01-A, srhm-L2-v6-s01-A, ...
     """
     known = _known()
     if not isinstance(name, str) or name not in known:
-        near = get_close_matches(str(name), known, 3, 0.6) or list(known)
-        fix = " or ".join(filter(None, [", ".join(map(repr, near[:-1])), repr(near[-1])]))
-        raise ArgumentError("name", name, "is no instance", f"Use {fix}")
+        raise ArgumentError("name", name, "is not an instance", name_fix(name, known))
     instance = known[name]
     if instance.stream_version != STREAM_VERSION:
         raise SrhmError(

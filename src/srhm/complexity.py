@@ -14,7 +14,7 @@ from typing import Literal, SupportsFloat, SupportsIndex
 import numpy as np
 from scipy.special import stdtrit
 
-from .errors import ArgumentError, check_instance, check_integer, check_number
+from .errors import ArgumentError, check_choice, check_instance, check_integer, check_number
 
 Metrics = Mapping[str, SupportsFloat | None]
 Status = Literal["bracketed", "above", "below", "diverged", "open"]
@@ -207,9 +207,7 @@ class Search:
 
     def crossing(self, quantity: str = "error") -> Crossing:
         """The crossing of one quantity, as far as the results told so far show it."""
-        if quantity not in self.thresholds:
-            fix = f"Use one of: {', '.join(self.thresholds)}"
-            raise ArgumentError("quantity", quantity, "has no threshold in this search", fix)
+        check_choice("quantity", quantity, self.thresholds, "has no threshold in this search")
         threshold, runs = self.thresholds[quantity], len(self._told)
         left, right = self._sides(quantity)
         diverged = sum(math.isnan(value) for _, value in (*left, *right))

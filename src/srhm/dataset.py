@@ -12,7 +12,7 @@ from jaxtyping import Integer, Num, Shaped
 
 from .derivation import Derivation, expand
 from .encoding import Encoding, check_leaves, encode
-from .errors import ArgumentError, check_array, check_integer
+from .errors import ArgumentError, check_array, check_choice, check_integer
 from .grammar import Grammar
 from .params import Params
 from .stream import PERMUTATION_LIMIT, Origin, SplitRule, Stream
@@ -83,8 +83,7 @@ class Dataset:
         ArgumentError
             If `count` is below 1, a sample lies outside the stream, or there is no such backend.
         """
-        if backend not in ("numpy", "jax"):
-            raise ArgumentError("backend", backend, "is not a backend", "Use 'numpy' or 'jax'")
+        check_choice("backend", backend, ("numpy", "jax"), "is not a backend")
         start, count = stream.checked_range(start, check_integer("count", count, least=1))
         params = stream.params
         leaves = count, params.num_leaves

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Integer, Num
 
-from .errors import ArgumentError, check_array, known
+from .errors import ArgumentError, check_array, check_choice, known
 from .params import Params
 
 Encoding = Literal["whitened", "onehot", "onehot_blank", "integer"]
@@ -41,8 +41,7 @@ def channels(params: Params, encoding: Encoding = "whitened") -> int:
 
 def check_encoding(encoding: str) -> None:
     """Raise an :class:`~srhm.ArgumentError` if there is no such encoding."""
-    if encoding not in ENCODINGS:
-        raise ArgumentError("encoding", encoding, "is not an encoding", f"Use one of {', '.join(ENCODINGS)}")
+    check_choice("encoding", encoding, ENCODINGS, "is not an encoding")
 
 
 def check_leaves(params: Params, features: Any, positions: Any) -> None:

@@ -2,6 +2,8 @@
 
 import math
 import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any, SupportsFloat
 
 import numpy as np
@@ -92,6 +94,50 @@ def _with_article(kind: type) -> str:
     module, name = kind.__module__.split(".")[0], kind.__qualname__
     article = "an" if name[0] in "AEIOaeio" else "a"
     return f"{article} {name}" if module in ("builtins", "srhm") else f"{article} {module}.{name}"
+
+
+def nearest(name: Any, known: Iterable[str]) -> str | None:
+    """Return the known name that a mistyped one resembles most, or None if it resembles none.
+
+    Upper and lower case, and ``-`` and ``_``, count as equal. A number is not taken for a mistyped name.
+
+    Examples
+    --------
+    >>> nearest("trian", ["train", "run"]), nearest("learning-rate", ["learning_rate"]), nearest("x", ["run"])
+    ('train', 'learning_rate', None)
+    """
+    plain = {_plain(one): one for one in known}
+    if not isinstance(name, str) or name.isdecimal():
+        return None
+    found = get_close_matches(_plain(name), plain, 1, 0.6)
+    return plain[found[0]] if found else None
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("-", "_")
+
+
+def name_fix(name: Any, known: Iterable[str]) -> str:
+    """Return the fix of an error for an unknown name: the nearest known name, if one is near, and all that there are.
+
+    Examples
+    --------
+    >>> name_fix("cm", ["cnn", "lcn"]), name_fix("fixd", ["reformed", "fixed"])
+    ("Use 'cnn' or 'lcn'", "Did you mean 'fixed'? Use 'reformed' or 'fixed'")
+    """
+    names, near = list(known), nearest(name, known)
+    if len(names) > 3:
+        use = f"Use one of {', '.join(names)}"
+    else:
+        use = f"Use {' or '.join(filter(None, [', '.join(map(repr, names[:-1])), repr(names[-1])]))}"
+    return use if near is None else f"Did you mean {near!r}? {use}"
+
+
+def check_choice(argument: str, value: Any, choices: Iterable[str], problem: str) -> None:
+    """Raise an :class:`ArgumentError` with this problem if the value is not one of some names."""
+    names = tuple(choices)
+    if not (isinstance(value, str) and value in names):
+        raise ArgumentError(argument, value, problem, name_fix(value, names))
 
 
 def check_integer(argument: str, value: Any, *, least: int | None = None, most: int | None = None) -> int:

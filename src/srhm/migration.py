@@ -7,14 +7,13 @@ has a class `RHM` (2025), whose features and classes are `v` and `n`.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 
 from .dataset import Dataset, split
 from .encoding import encode
-from .errors import ArgumentError, MissingExtraError, check_integer
+from .errors import ArgumentError, MissingExtraError, check_integer, name_fix, nearest
 from .grammar import Grammar
 from .params import Params
 from .stream import PERMUTATION_LIMIT, Stream
@@ -277,11 +276,10 @@ def _generation(arguments: dict[str, Any]) -> dict[str, Any]:
         if name in _REFUSED:
             raise ArgumentError(name, value, "is not supported", _REFUSED[name])
         if not any(name in names for names in _GENERATIONS):
-            near = get_close_matches(name, [*_FIRST, *_SECOND, *_THIRD], 1, 0.5)
-            fix = f"Use {near[0]}, or see" if near else "See"
-            raise ArgumentError(
-                name, value, "is no argument of rhm", f"{fix} the names in the description of srhm.rhm"
-            )
+            near = nearest(name, [*_FIRST, *_SECOND, *_THIRD])
+            fix = "See the names in the description of srhm.rhm"
+            fix = fix if near is None else f"Did you mean {near!r}? {fix}"
+            raise ArgumentError(name, value, "is not an argument of rhm", fix)
     whole = [names for names in (_SECOND, _FIRST, _THIRD) if set(arguments) <= set(names)]
     if not whole:
         raise _mixed(arguments)
@@ -340,7 +338,7 @@ def _grammar(values: dict[str, Any]) -> Grammar:
 def _check_form(values: dict[str, Any]) -> None:
     kind, whitening = values["input_format"], values["whitening"]
     if kind not in _FORMATS:
-        fix = f"Use one of {', '.join(_FORMATS)}; other forms can be made of .data of a set"
+        fix = f"{name_fix(kind, _FORMATS)}; other forms can be made of .data of a set"
         raise ArgumentError("input_format", kind, "is not supported", fix)
     if whitening not in (0, 1):
         raise ArgumentError("whitening", whitening, "is neither 0 nor 1", "Use 0 or 1")

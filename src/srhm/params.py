@@ -5,7 +5,7 @@ from functools import cached_property
 from math import comb
 from typing import Any, Literal
 
-from .errors import ArgumentError, check_integer
+from .errors import ArgumentError, check_choice, check_integer
 
 Sparsity = Literal["A", "B"]
 
@@ -76,8 +76,7 @@ class Params:
         self._check("m", 1, default=max(1, self.v**self.s // max(self.v, self.n_c)))
         self._check("s0", 0)
         self._check("L", 1)
-        if self.sparsity not in ("A", "B"):
-            raise ArgumentError("sparsity", self.sparsity, "is not a kind of sparsity", "Use 'A' or 'B'")
+        check_choice("sparsity", self.sparsity, ("A", "B"), "is not a kind of sparsity")
         self._check_tuples()
         self._check_sizes()
 

@@ -7,7 +7,7 @@ deviation between them is a field of its own (docs, networks.md and measurements
 from dataclasses import dataclass
 from typing import Literal
 
-from .errors import ArgumentError, check_integer, check_number
+from .errors import ArgumentError, check_choice, check_integer, check_number
 from .params import Params
 
 Batches = Literal["reformed", "fixed"]
@@ -61,10 +61,8 @@ class Protocol:
                 object.__setattr__(self, name, check_number(name, value, above=0.0))
         if not (isinstance(self.momentum, int | float) and 0 <= self.momentum < 1):
             raise ArgumentError("momentum", self.momentum, "is not in [0, 1)", "Use 0.9")
-        if self.batches not in ("reformed", "fixed"):
-            raise ArgumentError("batches", self.batches, "is not known", "Use 'reformed' or 'fixed'")
-        if self.report not in ("final", "best"):
-            raise ArgumentError("report", self.report, "is not known", "Use 'final' or 'best'")
+        check_choice("batches", self.batches, ("reformed", "fixed"), "is not known")
+        check_choice("report", self.report, ("final", "best"), "is not known")
         for name in ("repeats", "cumulative"):
             if not isinstance(getattr(self, name), bool):
                 raise ArgumentError(
@@ -133,8 +131,7 @@ def published_rate(net: str, params: Params) -> Rate:
     >>> published_rate("cnn", Params(n_c=6, v=6, m=6, s=2, s0=1, L=2))
     Rate(value=0.1, extended=False)
     """
-    if net not in _STOP_LOSS:
-        raise ArgumentError("net", net, "has no published rate", f"Use one of {', '.join(_STOP_LOSS)}")
+    check_choice("net", net, _STOP_LOSS, "has no published rate")
     if net in _COMMON_STOP_LOSS:
         return Rate(_COMMON_RATE, extended=False)
     if net == "cnn" and (params.v, params.s) == (4, 3) and params.s0 < 4:
@@ -169,8 +166,7 @@ def stop_loss(net: str, protocol: Protocol, *, shared: bool = False) -> float:
     ArgumentError
         If there is no such network.
     """
-    if net not in _STOP_LOSS:
-        raise ArgumentError("net", net, "has no published stop loss", f"Use one of {', '.join(_STOP_LOSS)}")
+    check_choice("net", net, _STOP_LOSS, "has no published stop loss")
     published = _STOP_LOSS["fcn" if net == "lcn" and shared else net]
     return published if protocol.stop_loss is None else protocol.stop_loss
 
@@ -183,7 +179,6 @@ def max_epochs(net: str, protocol: Protocol) -> int:
     ArgumentError
         If there is no such network.
     """
-    if net not in _STOP_LOSS:
-        raise ArgumentError("net", net, "has no published epochs", f"Use one of {', '.join(_STOP_LOSS)}")
+    check_choice("net", net, _STOP_LOSS, "has no published epochs")
     usual = _COMMON_MAX_EPOCHS if net in _COMMON_STOP_LOSS else MAX_EPOCHS
     return usual if protocol.max_epochs is None else protocol.max_epochs

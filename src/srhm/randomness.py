@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import UInt32
 
-from .errors import ArgumentError, check_integer
+from .errors import check_choice, check_integer
 
 STREAM_VERSION = 1
 """Version of every random stream of the package. It changes when the same seed would give other bits."""
@@ -94,8 +94,7 @@ def role_key(seed: int, role: str) -> Key:
         If the seed is not such an integer, or there is no such role.
     """
     low, high = split_words(check_integer("seed", seed, least=0, most=2**64 - 1))
-    if role not in _ROLES:
-        raise ArgumentError("role", role, "is not a role of a seed", f"Use one of {', '.join(_ROLES)}")
+    check_choice("role", role, _ROLES, "is not a role of a seed")
     return Key(*threefry2x32(Key(low, high), np.uint32(_ROLES[role]), np.uint32(STREAM_VERSION)))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Integer, UInt32
 
 from .derivation import Derivation, from_choices, from_digits, radices
-from .errors import ArgumentError, check_integer
+from .errors import ArgumentError, check_choice, check_integer
 from .grammar import Grammar
 from .params import Params
 from .permutation import KeyedPermutation, add_digits, limbs_of
@@ -82,10 +82,7 @@ class Stream:
     role: str = "samples"
 
     def __post_init__(self) -> None:
-        if self.rule not in ("permutation", "independent"):
-            raise ArgumentError(
-                "rule", self.rule, "is not a split rule", "Use 'permutation' or 'independent'"
-            )
+        check_choice("rule", self.rule, ("permutation", "independent"), "is not a split rule")
         if self.rule == "permutation" and self.params.P_max > PERMUTATION_LIMIT:
             raise ArgumentError(
                 "rule", self.rule, f"needs P_max <= 2^62, not {self.params.P_max}", "Use 'independent'"

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from ..encoding import Encoding, check_encoding
-from ..errors import ArgumentError, check_integer
+from ..errors import ArgumentError, check_choice, check_integer
 from ..grammar import Grammar
 from ..randomness import STREAM_VERSION
 from ..stream import Stream
@@ -106,9 +106,7 @@ class Plan:
     """Samples of a shard."""
 
     def __post_init__(self) -> None:
-        if self.format not in FORMATS:
-            fix = f"Use one of {', '.join(FORMATS)}"
-            raise ArgumentError("format", self.format, "is not a format of exports", fix)
+        check_choice("format", self.format, FORMATS, "is not a format of exports")
         _check_parts(self.parts)
         if self.encoding is not None:
             check_encoding(self.encoding)

@@ -14,7 +14,7 @@ from jaxtyping import Float, Integer
 from ..dataset import Backend
 from ..derivation import expand
 from ..encoding import encode
-from ..errors import ArgumentError, check_integer
+from ..errors import ArgumentError, check_choice, check_integer
 from ..grammar import Grammar
 from ..stream import Stream
 from .channel import Channel
@@ -84,8 +84,7 @@ def bayes_error(
     (0.43, '90% t-interval over 1000 inputs')
     """
     samples = check_integer("samples", samples, least=2)
-    if backend not in ("numpy", "jax"):
-        raise ArgumentError("backend", backend, "is not a backend", "Use 'numpy' or 'jax'")
+    check_choice("backend", backend, ("numpy", "jax"), "is not a backend")
     wrong = []
     for received, _ in _received(grammar, channel, samples, seed):
         evidence = channel.evidence(grammar.params, received)

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from ..encoding import Encoding
-from ..errors import ArgumentError
+from ..errors import ArgumentError, check_choice
 from ..nets import Bias, Init, NetName, Variant
 from ..params import Params, Sparsity
 from ..protocol import Batches, Protocol, Report
@@ -94,8 +94,7 @@ class Network:
 
     def spec(self, params: Params, P: int, seeds: Seeds) -> RunSpec:
         """Return the checked run."""
-        if self.protocol not in ("default", "published"):
-            raise ArgumentError("protocol", self.protocol, "is not known", "Use default or published")
+        check_choice("protocol", self.protocol, ("default", "published"), "is not known")
         base = Protocol.published(params) if self.protocol == "published" else Protocol()
         given = {name: getattr(self, name) for name in asdict(base) if getattr(self, name, None) is not None}
         protocol = Protocol(**(asdict(base) | given))

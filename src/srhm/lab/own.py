@@ -14,7 +14,7 @@ from typing import Any, SupportsFloat
 from ..complexity import SampleComplexity, Search, combine
 from ..dataset import split
 from ..encoding import Encoding, check_encoding
-from ..errors import ArgumentError, SrhmError, check_instance, check_integer
+from ..errors import ArgumentError, SrhmError, check_instance, check_integer, name_fix
 from ..grammar import Grammar
 from ..params import Params
 from ..protocol import Protocol
@@ -98,7 +98,7 @@ class Measurement:
             found |= sensitivities(network, sets.test, seed=seeds.samples, encoding=self.encoding).metrics()
         for name in self.quantities:
             if name not in found:
-                fix = f"Use some of {', '.join(sorted(key for key in found if not key.endswith('_error')))}"
+                fix = name_fix(name, sorted(key for key in found if not key.endswith("_error")))
                 raise ArgumentError("thresholds", name, "is not measured of this network", fix)
         return {name: found[name] for name in ("error", *self.quantities)}
 

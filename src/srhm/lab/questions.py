@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ..complexity import Crossing, SampleComplexity, Search, combine, nearest_grid
-from ..errors import ArgumentError, check_integer
+from ..errors import ArgumentError, check_choice, check_integer
 from ..nets import COMMON
 from ..theory import Prediction, predict
 from .failure import Failure
@@ -51,8 +51,7 @@ class Question:
     def __post_init__(self) -> None:
         check_integer("seeds", self.replicates, least=1, most=1000)
         Seeds.replicate(0, self.fix)
-        if self.rule not in ("bisection", "nearest_grid"):
-            raise ArgumentError("search", self.rule, "is not a rule", "Use 'bisection' or 'nearest_grid'")
+        check_choice("search", self.rule, ("bisection", "nearest_grid"), "is not a rule")
         self.search()  # checks the thresholds and the start
 
     @property

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from ..encoding import Encoding, check_encoding
-from ..errors import ArgumentError, check_integer
+from ..errors import ArgumentError, check_choice, check_integer
 from ..nets import Bias, Init, NetName, Variant, check_fit, check_options, default_width
 from ..params import Params
 from ..probes import LEAST_INPUTS
@@ -51,8 +51,7 @@ class Seeds:
             If `fix` names something else than grammar, samples, network or order.
         """
         for role in fix:
-            if role not in ROLES:
-                raise ArgumentError("fix", role, "is not a role of a seed", f"Use some of {', '.join(ROLES)}")
+            check_choice("fix", role, ROLES, "is not a role of a seed")
         return cls(**{role: 0 if role in fix else number for role in ROLES})
 
 

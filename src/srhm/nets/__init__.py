@@ -7,7 +7,7 @@ import jax
 
 from ..encoding import Encoding
 from ..encoding import channels as encoding_channels
-from ..errors import ArgumentError, check_integer
+from ..errors import ArgumentError, check_choice, check_integer
 from ..params import Params
 from ..randomness import role_key
 from .active import Active, Leaves
@@ -52,18 +52,14 @@ def check_options(
     ArgumentError
         If one of them is none of the options of :func:`build`.
     """
-    if name not in NAMES:
-        raise ArgumentError("net", name, "is not a network", f"Use one of {', '.join(NAMES)}")
-    if init not in ("normal", "hom"):
-        raise ArgumentError("init", init, "is not an initialisation", "Use 'normal' or 'hom'")
+    check_choice("net", name, NAMES, "is not a network")
+    check_choice("init", init, ("normal", "hom"), "is not an initialisation")
     if init != "normal" and name in COMMON:
         raise ArgumentError("init", init, f"is not offered for {name}", "Leave init as it is")
-    if bias not in ("position", "shared", "none"):
-        raise ArgumentError("bias", bias, "is not a kind of bias", "Use 'position', 'shared' or 'none'")
+    check_choice("bias", bias, ("position", "shared", "none"), "is not a kind of bias")
     if bias != "position" and name != "cnn":
         raise ArgumentError("bias", bias, f"is offered for the cnn, not the {name}", "Use bias='position'")
-    if variant not in ("usual", "published"):
-        raise ArgumentError("variant", variant, "is not a variant", "Use 'usual' or 'published'")
+    check_choice("variant", variant, ("usual", "published"), "is not a variant")
     if variant != "usual" and name not in COMMON:
         raise ArgumentError("variant", variant, f"is not offered for the {name}", "Use variant='usual'")
     if shared_layers:
@@ -180,8 +176,7 @@ def build(
     >>> [layer.weight.shape for layer in net.layers], net.readout.shape
     ([(16, 8), (32, 8)], (8, 4))
     """
-    if name not in NAMES:
-        raise ArgumentError("name", name, "is not a network", f"Use one of {', '.join(NAMES)}")
+    check_choice("name", name, NAMES, "is not a network")
     check_options(name, bias, init, shared_layers, variant, params, frozen_layers)
     double: bool = jax.config.jax_enable_x64  # pyright: ignore[reportAttributeAccessIssue]
     if getattr(dtype, "__name__", str(dtype)) not in ("float32", "float64")[: 1 + double]:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import SupportsFloat
 
-from ..errors import ArgumentError, check_integer, check_number
+from ..errors import ArgumentError, check_integer, check_number, name_fix
 from ..params import Params
 
 
@@ -78,7 +78,7 @@ def predict(net: str, params: Params) -> Prediction:
         return Prediction(value, "(s0+1)^2 n_c m^L", "Eq. 4", 2.0, (1.7, 6.5), _TRAINED + _OF_CNN)
     if net == "fcn":
         return Prediction(local, _LOCAL, "Eq. 3, of the LCN", 5.0, (2.6, 15.6), _TRAINED + _OF_FCN)
-    raise ArgumentError("net", net, "has no prediction", "Use 'lcn', 'cnn' or 'fcn'")
+    raise ArgumentError("net", net, "has no prediction", name_fix(net, ("lcn", "cnn", "fcn")))
 
 
 _LOCAL = "s^(L/2) (s0+1)^L n_c m^L"

@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-from ..errors import ArgumentError
+from ..errors import check_choice
 from ..params import Params
 from .population import child_probability, slot_probability
 from .rule_sets import contraction
@@ -71,8 +71,7 @@ def dilution(
     >>> dilution(params, "tuples"), dilution(params, "tuples", shared=True)  # (s0+1)^(L-1+s) and (s0+1)^s
     (array([8., 8., 8., 8.]), array([4.]))
     """
-    if what not in ("features", "tuples"):
-        raise ArgumentError("what", what, "is not what is counted", "Use 'features' or 'tuples'")
+    check_choice("what", what, ("features", "tuples"), "is not what is counted")
     nodes = params.nodes_at(level)
     if knows_positions:
         children = np.eye(params.s if what == "features" else 1)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, name_fix
 from .form import LAYOUTS, Layout
 
 
@@ -59,7 +59,7 @@ class ModuleLayers:
             names = [name for name, part in known.items() if not any(part.children())]
         for name in names:
             if name not in known:
-                fix = f"Use some of {', '.join(known)}" if known else "Use names=[]"
+                fix = name_fix(name, known) if known else "Use names=[]"
                 raise ArgumentError("names", name, "is no part of the module", fix)
         self.parts = {name: known[name] for name in names}
 

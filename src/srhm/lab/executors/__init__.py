@@ -8,7 +8,7 @@ import os
 
 import jax
 
-from ...errors import ArgumentError, check_integer
+from ...errors import ArgumentError, check_integer, name_fix
 from ..failure import Failure, FailureKind
 from ..work import execute_job
 from .base import Executor, Job, Outcome, Resources, Unavailable, Work
@@ -63,7 +63,8 @@ def open_executor(on: str = "local", workers: int | None = None, work: Work | No
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
         return Workers(available_cores() if workers is None else workers, work)
     if on != "local":
-        raise ArgumentError("on", on, "is no place for runs", "Use local, processes, ray, or ray://HOST:PORT")
+        fix = name_fix(on, ("local", "processes", "ray", "ray://HOST:PORT"))
+        raise ArgumentError("on", on, "is not a place for runs", fix)
     if own:
         workers = available_cores() if workers is None else workers
         return InProcess(work) if workers == 1 else Workers(workers, work)

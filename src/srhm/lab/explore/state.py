@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from ...errors import ArgumentError, check_integer
+from ...errors import ArgumentError, check_integer, name_fix
 from ...params import Params
 from ..options import Model
 from .walk import Step, check_steps, stream_of
@@ -109,8 +109,8 @@ def read(query: Mapping[str, Sequence[str]]) -> Reading:
         if name in FIELDS:
             texts[name] = values[-1].strip()
         if name not in (*FIELDS, "steps", "next"):
-            error = ArgumentError(name, values[-1], "is not known here", f"Use {', '.join(FIELDS)} or steps")
-            problems["page"] = str(error)
+            fix = name_fix(name, [*FIELDS, "steps"])
+            problems["page"] = str(ArgumentError(name, values[-1], "is not known here", fix))
         elif len(values) > 1:
             problems[name] = str(ArgumentError(name, list(values), "is given more than once", "Give it once"))
     numbers: dict[str, Any] = {}

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 
 from ...derivation import Derivation, Tree
-from ...errors import ArgumentError
+from ...errors import ArgumentError, check_choice, name_fix
 from ...grammar import Grammar
 from ...params import Params
 from .marks import NET_NAMES
@@ -132,9 +132,10 @@ def network_schemes(
 
 def _check(params: Params, nets: Sequence[NetKind]) -> Params:
     known = get_args(NetKind)
-    if not nets or not set(nets) <= set(known):
-        problem = "does not name networks that can be drawn"
-        raise ArgumentError("nets", nets, problem, f"Use some of {', '.join(known)}")
+    if not nets:
+        raise ArgumentError("nets", nets, "is empty", name_fix("", known))
+    for net in nets:
+        check_choice("nets", net, known, "is not a network that can be drawn")
     check_length(params, MOST_PLACES)
     filters = sum(params.patch**level for level in range(params.L))
     limits = (("classes", params.n_c, MOST_CLASSES), ("filters", filters, len(LINE_COLOURS)))

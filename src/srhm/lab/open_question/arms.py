@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ...errors import ArgumentError
+from ...errors import ArgumentError, name_fix
 from ...nets import NetName
 from ...protocol import Protocol
 from ..paper.settings import Setting, model
@@ -89,7 +89,8 @@ def arms_named(names: Iterable[str]) -> list[Arm]:
     for name in names:
         some = [arm for arm in _TABLE if name in ("all", arm.name, arm.group)]
         if not some:
-            fix = f"Use all, depth, controls, rate, width, batch, or some of {', '.join(ARMS)}"
+            groups = dict.fromkeys(arm.group for arm in _TABLE)
+            fix = name_fix(name, ["all", *groups, *ARMS])
             raise ArgumentError("arms", name, "is not an arm of the experiment", fix)
         found += [arm for arm in some if arm not in found]
     return found

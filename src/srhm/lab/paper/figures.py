@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ...errors import ArgumentError
+from ...errors import ArgumentError, name_fix
 from ...nets import NetName
 from ...params import Params
 from ...protocol import Protocol
@@ -250,4 +250,4 @@ def figures_named(name: str) -> list[PaperFigure]:
     ):
         if found:
             return found
-    raise ArgumentError("figure", name, "is not a figure", f"Use one of {', '.join(FIGURES)}")
+    raise ArgumentError("figure", name, "is not a figure", name_fix(name, [*FIGURES, "all"]))

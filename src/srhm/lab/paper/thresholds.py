@@ -1,6 +1,6 @@
 """The paper's thresholds: where P*, P*_S and P*_D are read off (docs, measurements.md)."""
 
-from ...errors import ArgumentError
+from ...errors import ArgumentError, check_choice
 from ...nets import COMMON
 from ...params import Params
 
@@ -32,8 +32,7 @@ def chosen_thresholds(net: str, params: Params, quantities: str) -> dict[str, fl
     ArgumentError
         If it is neither, or the paper has none but the error's for the network.
     """
-    if quantities not in ("error", "all"):
-        raise ArgumentError("quantities", quantities, "is not known", "Use error or all")
+    check_choice("quantities", quantities, ("error", "all"), "is not known")
     if quantities == "all" and net in COMMON:
         problem = f"needs thresholds of S and D, which the paper has none of for {net}"
         raise ArgumentError("quantities", quantities, problem, "Use error")
