@@ -5,8 +5,6 @@ Here the application is asked directly; test_explore_browser.py works its contro
 
 import re
 import socket
-import subprocess
-import sys
 from html import unescape
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -338,13 +336,3 @@ def test_a_taken_port_is_told(refuses):
             serve(State(), port=port, browser=False)
     with refuses("port", 65536, "Use port <= 65535"):
         serve(State(), port=65536, browser=False)
-
-
-def test_a_missing_library_is_told():
-    code = "import sys; sys.modules['waitress'] = None; import srhm.lab.explore"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == 1
-    assert (
-        "MissingExtraError: waitress is not installed. Install it with: pip install 'srhm[explore]'"
-        in done.stderr
-    )

@@ -537,7 +537,7 @@ def test_a_missing_extra_says_what_to_install(tmp_path, monkeypatch):
     parts = {"train": Part(STREAM, 9)}
     monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     for format in ("parquet", "hugging_face"):
-        with pytest.raises(srhm.MissingExtraError, match=r"pyarrow is not installed.*srhm\[table\]"):
+        with pytest.raises(srhm.MissingExtraError, match=r"pyarrow is not installed.*'\.\[table\]'"):
             export(tmp_path, parts, format)
     assert not list(tmp_path.iterdir())
     export(tmp_path, parts, "numpy")  # needs none

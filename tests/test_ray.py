@@ -237,7 +237,7 @@ def test_arguments_are_checked(refuses, machine):
 
 def test_without_ray_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(ImportError, match=r"pip install 'srhm\[ray\]'"):
+    with pytest.raises(ImportError, match=r"pip install -e '\.\[ray\]'"):
         OnRay(ray_work.work)
 
 

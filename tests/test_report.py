@@ -369,7 +369,7 @@ def test_the_command_refuses(place, capsys, arguments, message):
 def test_a_missing_library_is_named(monkeypatch):
     monkeypatch.undo()
     monkeypatch.setitem(sys.modules, "plotly.offline", None)
-    with pytest.raises(SrhmError, match=r"pip install 'srhm\[report\]'"):
+    with pytest.raises(SrhmError, match=r"pip install -e '\.\[report\]'"):
         page(curve())
 
 

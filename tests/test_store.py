@@ -315,7 +315,7 @@ def test_a_place_that_cannot_be_is_refused_without_its_password(place: str, said
 
 def test_a_missing_driver_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(srhm.ArgumentError, match=r"Install it with: pip install 'srhm\[postgres\]'"):
+    with pytest.raises(srhm.MissingExtraError, match=r"pip install -e '\.\[postgres\]'"):
         Store("postgresql://host/runs")
 
 

@@ -585,16 +585,3 @@ def test_tensors_for_a_gpu_are_not_made_in_workers(monkeypatch):
             ArgumentError, match=r"device = 'meta' cannot be reached from the workers.*num_workers=0"
         ):
             read()
-
-
-def test_without_pytorch():
-    """The package works, and what needs PyTorch says how to get it."""
-    code = (
-        "import sys; sys.modules['torch'] = None\n"
-        "import srhm\n"
-        "for use in (lambda: __import__('srhm.torch'), srhm.rhm):\n"
-        "    try:\n        use()\n    except srhm.MissingExtraError as error:\n        print(error)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    message = "torch is not installed. Install it with: pip install 'srhm[torch]'"
-    assert done.stdout.splitlines() == [message] * 2

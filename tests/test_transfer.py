@@ -208,5 +208,5 @@ def test_a_missing_extra_says_what_to_install(
 ) -> None:
     store = Store(tmp_path / "runs.sqlite")
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(srhm.MissingExtraError, match=f"{package} is not installed.*srhm\\[table\\]"):
+    with pytest.raises(srhm.MissingExtraError, match=f"{package} is not installed.*'.\\[table\\]'"):
         store.to_pandas()

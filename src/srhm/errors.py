@@ -68,7 +68,9 @@ class MissingExtraError(SrhmError, ImportError):
 
     def __init__(self, package: str, extra: str) -> None:
         self._arguments = package, extra
-        super().__init__(f"{package} is not installed. Install it with: pip install 'srhm[{extra}]'")
+        super().__init__(
+            f"{package} is not installed. Install the extra {extra}, in a clone of srhm: pip install -e '.[{extra}]'"
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), self._arguments

@@ -4,6 +4,8 @@ import os
 import sys
 from contextlib import suppress
 
+from ..errors import MissingExtraError
+
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells count it."""
 
@@ -26,8 +28,13 @@ def console() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; bad arguments end it with exit status 2, an interrupt with 130."""
+    """Run the command line; bad arguments end it with exit status 2, other errors with 1, an interrupt with 130."""
     # Imported only here: the processes of workers import this module too, and need none of the commands.
+    try:
+        from .. import lab  # noqa: F401 (says which extra is missing)
+    except MissingExtraError as error:
+        print(f"srhm: error: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
     from .commands import run
 
     run(arguments)

@@ -3,12 +3,7 @@
 import sys
 from typing import Annotated
 
-try:
-    import tyro
-except ImportError as error:
-    from ..errors import MissingExtraError
-
-    raise MissingExtraError("tyro", "lab") from error
+import tyro
 
 from ..errors import ArgumentError, SrhmError
 from ..lab.executors import compute_on_one_thread, keep_compiled_programs

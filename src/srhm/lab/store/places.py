@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError as BadURL
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
-from ...errors import ArgumentError
+from ...errors import ArgumentError, MissingExtraError
 from .problems import refused
 
 LOCK_SECONDS = 60.0
@@ -150,7 +150,9 @@ def engine_of(place: Place) -> sql.Engine:
     Raises
     ------
     ArgumentError
-        If the driver of the database is not installed.
+        If the options of a URL are not those of PostgreSQL.
+    MissingExtraError
+        If the driver of the database is not installed (extra ``postgres``).
     """
     path = place.path
     if path is not None:
@@ -169,11 +171,7 @@ def engine_of(place: Place) -> sql.Engine:
             place.url, pool_pre_ping=True, connect_args=options, json_deserializer=_parse
         )
     except ImportError as error:
-        raise refused(
-            place.name,
-            "needs psycopg, which is not installed",
-            "Install it with: pip install 'srhm[postgres]'",
-        ) from error
+        raise MissingExtraError("psycopg", "postgres") from error
     except (BadURL, TypeError, ValueError) as error:
         raise refused(place.name, "is not a URL of PostgreSQL", "Mend the options of the URL") from error
 

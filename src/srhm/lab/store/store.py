@@ -50,6 +50,8 @@ class Store(Transfer, Failures, Claims, Drivers):
     ArgumentError
         If the place is no URL of these, is a folder, lies below a file, holds something else than a store or
         one of a newer version, or cannot be reached.
+    MissingExtraError
+        If the place is a database of a server, and its driver is not installed (extra ``postgres``).
     StoreBusy
         On any use, if another process keeps the store locked, or the server stops answering.
     StoreFull
