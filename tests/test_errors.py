@@ -62,7 +62,9 @@ def test_numbers_of_any_kind_become_float(value):
     assert number == 5 and type(number) is float
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, "five", None, [5], 5j, 10**400])
+@pytest.mark.parametrize(
+    "value", [math.nan, math.inf, -math.inf, "five", "5", b"5", True, np.True_, None, [5], 5j, 10**400]
+)
 def test_what_is_no_finite_number_is_refused(refuses, value):
     with refuses("x", repr(value)[:20], "Give x as a finite number"):
         check_number("x", value)
@@ -101,6 +103,7 @@ def test_errors_in_other_names():
         ("Seed", "seeds"),
         ("export", "export"),
         ("x", None),
+        ("tran", "train"),
         ("18", None),
     ],
 )

@@ -393,6 +393,19 @@ def test_curves_refuse_what_does_not_fit(refuses):
         Curve("zero", [0], {"error": [0.1]})
     with refuses("quantities", [], 'Give one at least, such as "error"'):
         learning_curves([], quantities=[])
+    curve = Curve("", [10], {"error": [0.1], "loss": [2.0]})
+    learning_curves([curve], {"loss": 1.5}, quantities=["loss"], chance=0.75)
+    names = "Did you mean 'error'? Use 'error' or 'loss'"
+    with refuses("quantities", "'eror'", names):
+        learning_curves([curve], quantities=["eror"])
+    with refuses("thresholds", "'eror'", names):
+        learning_curves([curve], {"eror": 0.1})
+    with refuses("P_star", "'eror'", names):
+        learning_curves([replace(curve, P_star={"eror": 10})])
+    with refuses("thresholds['S_21']", 1.5, "Give thresholds['S_21'] as a finite number > 0 and < 1"):
+        learning_curves([curve], {"S_21": 1.5})
+    with refuses("chance", 75, "Give chance as a finite number > 0 and < 1"):
+        learning_curves([curve], chance=75)
 
 
 # P* against predictions

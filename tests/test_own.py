@@ -6,6 +6,7 @@ import os
 import secrets
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,11 @@ def test_a_search_that_was_cut_goes_on(tmp_path, refuses):
     for place in (tmp_path, Path("/proc/mine.jsonl")):
         with refuses("results", f"'{place}'", "Give a file"):
             pstar(train, **ASKED | {"results": place})
+    other = tmp_path / "notes.md"
+    other.write_text("# My notes\n")
+    with refuses("results", f"'{other}'", "Name a new file, or one that a search wrote"):
+        pstar(train, **ASKED | {"results": other})
+    assert other.read_text() == "# My notes\n"
 
 
 def test_in_processes_the_same():
@@ -210,7 +216,11 @@ def test_training_that_diverged_is_no_measurement():
 def test_bad_arguments(unchecked, tmp_path):
     for argument, value, fix, changed in (
         ("thresholds", "'accuracy'", "Use error, S_kl or D_kl, as in S_21", {"thresholds": {"accuracy": 0.9}}),
-        ("thresholds", "'S_99'", "Use one of D_11, D_12, S_11, ", {"thresholds": {"S_99": 0.9}, "train": scores}),
+        ("thresholds['error']", "1.5", "> 0 and < 1", {"thresholds": {"error": 1.5}}),
+        ("thresholds", "'S_2'", "as in S_21", {"thresholds": {"S_2": 0.9}}),
+        ("thresholds", "'S_23'", "Use levels 1 to 2", {"thresholds": {"S_23": 0.9}}),
+        ("thresholds", "'D_21'", "Use error or S_kl", {"thresholds": {"D_21": 0.9}, "params": replace(PARAMS, s0=0)}),
+        ("thresholds", "'S_92'", "Use one of D_11, D_12, S_11, ", {"thresholds": {"S_92": 0.9}, "train": scores}),
         ("layers", "(250,)", "Return one score a class, (250, 4)", {"thresholds": {"S_21": 0.9}}),
         ("predict", "(400, 1)", "(400, 4), or class numbers", {"train": lambda *_: lambda x: x[:, :1]}),
         ("params", "{'v': 4}", "Give a Params", {"params": {"v": 4}}),

@@ -152,6 +152,10 @@ def test_what_cannot_be_drawn_is_refused(refuses):
         rescaled([])
     with refuses("rows", [[None]], 'Give one at least, such as [["error"]]'):
         rescaled(CURVES, [[None]])
+    with refuses("rows", "'eror'", "Did you mean 'error'? Use 'D_21', 'S_21' or 'error'"):
+        rescaled(CURVES, [["eror"]])
+    with refuses("over", "'scaled'", "Did you mean 'rescaled'? Use 'both', 'P' or 'rescaled'"):
+        rescaled(CURVES, over="scaled")
     with refuses("scale", 0, "Give scale as a finite number > 0"):
         RescaledCurve(CURVES[0].curve, 0, 1, 2)
     with refuses("paper['error']", -5, "Give paper['error'] as a finite number > 0"):

@@ -1,6 +1,7 @@
 """The store: its rows, its revisions, its places, and what goes wrong with them."""
 
 import json
+import re
 import sqlite3
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import timeit
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,7 @@ MIGRATIONS = Path(schema.__file__).parent / "migrations"
 
 def test_the_store_returns_what_was_put(place: str, tmp_path: Path) -> None:
     store = Store(place, files=tmp_path / "files")
-    assert store.get(SPEC) is None and len(store) == 0 and list(store.runs()) == []
+    assert store.get(SPEC) is None and len(store) == 0 and not store.exists()
     assert store.hashes() == set() and store.failures() == [] and store.drivers() == []
     assert store.counts() == Counts(0, 0, 0)
     assert list(tmp_path.iterdir()) == []  # nothing is written before the first run
@@ -162,6 +164,68 @@ def test_several_writers_make_one_store(tmp_path: Path) -> None:
             writer.join()
         assert failed == []
         assert [run.spec.P for run in Store(path).runs()] == list(range(50, 56))
+
+
+def test_reading_a_store_that_does_not_exist_is_an_error(place: str, tmp_path: Path) -> None:
+    store, other = Store(place, files=tmp_path / "files"), Store(tmp_path / "other.sqlite")
+    for read in (
+        store.runs,
+        store.to_pandas,
+        lambda: store.write_parquet(tmp_path / "table"),
+        lambda: other.merge([store]),
+    ):
+        with pytest.raises(
+            srhm.ArgumentError, match=r"store = .* (does not exist|holds no store)\. .*Name the store of"
+        ):
+            read()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_mistyped_store_is_told_with_the_nearest_file(tmp_path: Path) -> None:
+    Store(tmp_path / "runs.sqlite").put(fake_run(SPEC))
+    with pytest.raises(
+        srhm.ArgumentError, match=r"rums\.sqlite' does not exist\. Did you mean '.*/runs\.sqlite'\?"
+    ):
+        Store(tmp_path / "rums.sqlite").runs()
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"net": "cn"}, "net = 'cn' is not a value of this column. Did you mean 'cnn'? Use one of cnn, lcn"),
+        ({"sparsity": "C"}, "Use 'A' or 'B'"),
+        ({"status": "convergd"}, "Did you mean 'converged'?"),
+        ({"P": "200"}, "P = '200' is not an integer"),
+        ({"s0": None}, "s0 = None is not an integer"),
+        ({"error": "0.2"}, "error = '0.2' is not a finite number"),
+        ({"seed_order": -1}, "seed_order = -1 is below 0"),
+        ({"seed_order": "one"}, "seed_order = 'one' is not an integer"),
+        ({"hash": "abc"}, "hash = 'abc' is not a SHA-256"),
+        ({"weights": 5}, "weights = 5 is not a SHA-256"),
+        ({"device": 5}, "device = 5 is an int, not a str"),
+        (
+            {"seed_oder": 0},
+            "seed_oder = 0 is not a column that runs can be chosen by. Did you mean 'seed_order'?",
+        ),
+        ({"metrics": {}}, "metrics = {} is not a column that runs can be chosen by."),
+    ],
+)
+def test_values_that_no_run_can_have_are_refused(tmp_path: Path, columns: dict[str, Any], said: str) -> None:
+    store = Store(tmp_path / "runs.sqlite")
+    store.put(fake_run(SPEC))
+    for read in (store.runs, store.to_pandas, partial(store.write_parquet, tmp_path / "table.parquet")):
+        with pytest.raises(srhm.ArgumentError, match=re.escape(said)):
+            read(**columns)
+    assert not (tmp_path / "table.parquet").exists()
+    usual = {
+        "net": "cnn",
+        "P": SPEC.P,
+        "seed_order": 0,
+        "hash": SPEC.hash,
+        "weights": None,
+        "status": "converged",
+    }
+    assert len(store.to_pandas(**usual)) == 1 and len(list(store.runs(seed_order=1))) == 0
 
 
 def test_an_empty_file_is_an_empty_store(tmp_path: Path) -> None:
@@ -475,6 +539,7 @@ def test_several_bring_an_old_store_up_to_date(tmp_path: Path) -> None:
 
 READ = """
 import os, sys
+from functools import partial
 from pathlib import Path
 import srhm
 from srhm.lab.store import Store

@@ -140,7 +140,8 @@ class Search:
     start
         First guess of P*, in training points.
     thresholds
-        Threshold of each quantity, positive; served in this order. Default: error 10%.
+        Threshold of each quantity, positive, and below 1 for the error and for S and D; served in this order.
+        Default: error 10%.
     smallest, largest
         Bounds of P, included; results outside are kept and not used. ``None``: 1000 × start, so that a metric
         that never falls ends the search.
@@ -184,8 +185,7 @@ class Search:
                 "thresholds", thresholds, "is empty", 'Give one at least, as in {"error": 0.1}'
             )
         self.thresholds = {
-            name: check_number(f"thresholds[{name!r}]", value, above=0.0)
-            for name, value in thresholds.items()
+            name: check_threshold(f"thresholds[{name!r}]", name, value) for name, value in thresholds.items()
         }
         self._told: dict[int, Metrics] = {}
 
@@ -426,7 +426,7 @@ def nearest_grid(
     >>> nearest_grid([(100, {"error": 0.5}), (150, {"error": 0.17}), (225, {"error": 0.02})]).P_star
     150.0
     """
-    threshold = check_number("threshold", threshold)
+    threshold = check_threshold("threshold", quantity, threshold)
     least, most = (check_number("tolerance", end) for end in tolerance)
     if not least <= threshold <= most:
         raise ArgumentError(
@@ -447,6 +447,12 @@ def nearest_grid(
         status, P_high = "below", grid[0][0]
     diverged = int(np.isnan(values).sum())
     return Crossing(quantity, threshold, status, P_star, P_low, P_high, len(grid), diverged=diverged)
+
+
+def check_threshold(argument: str, quantity: str, value: SupportsFloat) -> float:
+    """Return a threshold as a positive float, below 1 for the error and for S and D, or raise an ``ArgumentError``."""
+    is_share = quantity == "error" or quantity.startswith(("S_", "D_"))
+    return check_number(argument, value, above=0.0, below=1.0 if is_share else math.inf)
 
 
 def _value(metrics: Metrics, quantity: str) -> float:

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
+from difflib import SequenceMatcher
 from typing import Any, SupportsFloat
 
 import numpy as np
@@ -108,11 +108,16 @@ def nearest(name: Any, known: Iterable[str]) -> str | None:
     >>> nearest("trian", ["train", "run"]), nearest("learning-rate", ["learning_rate"]), nearest("x", ["run"])
     ('train', 'learning_rate', None)
     """
-    plain = {_plain(one): one for one in known}
     if not isinstance(name, str) or name.isdecimal():
         return None
-    found = get_close_matches(_plain(name), plain, 1, 0.6)
-    return plain[found[0]] if found else None
+    likeness = {one: _likeness(_plain(name), _plain(one)) for one in known}
+    best = max(likeness, key=likeness.__getitem__, default=None)
+    return best if best is not None and likeness[best] >= (0.6, False) else None
+
+
+def _likeness(a: str, b: str) -> tuple[float, bool]:
+    """Return the share of letters in common, and whether both begin alike, which decides between equals."""
+    return SequenceMatcher(None, a, b).ratio(), a[:1] == b[:1]
 
 
 def _plain(name: str) -> str:
@@ -163,8 +168,13 @@ def check_integer(argument: str, value: Any, *, least: int | None = None, most: 
 def check_number(
     argument: str, value: SupportsFloat, above: float = -math.inf, below: float = math.inf
 ) -> float:
-    """Return ``value`` as a finite ``float`` strictly between the bounds, or raise an :class:`ArgumentError`."""
+    """Return ``value`` as a finite ``float`` strictly between the bounds, or raise an :class:`ArgumentError`.
+
+    Booleans, and texts such as ``"0.1"``, are refused.
+    """
     try:
+        if isinstance(value, str | bytes | bytearray | bool | np.bool_):
+            raise TypeError
         number = float(value)
     except (TypeError, ValueError, OverflowError):
         number = math.nan

@@ -116,10 +116,9 @@ class RunGrid:
 
 
 def existing_store(place: str) -> Store:
-    """Open a store that is to be read: a mistyped name is no empty store."""
+    """Open a store that is to be read: a mistyped name is not an empty store."""
     store = Store(place)
-    if not store.exists():
-        raise ArgumentError("store", place, "does not exist", "Name the store of some runs")
+    store.check_exists()
     return store
 
 

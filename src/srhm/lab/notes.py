@@ -8,6 +8,9 @@ from typing import Any
 from ..errors import ArgumentError
 from ..files import check_folder
 
+_BEGINNING = '{"P": '
+"""How every line begins."""
+
 
 class Notes:
     """Results by P and replicate, one a line, each with what it is a result of; a line is written at once.
@@ -22,7 +25,7 @@ class Notes:
     Raises
     ------
     ArgumentError
-        If the file cannot be read, or nothing can be written there.
+        If the file cannot be read or holds something else, or nothing can be written there.
     """
 
     def __init__(self, path: str | Path, of: dict[str, Any]) -> None:
@@ -32,6 +35,13 @@ class Notes:
             self._text = self.path.read_text(encoding="utf-8") if self.path.exists() else ""
         except (OSError, UnicodeDecodeError) as error:
             raise ArgumentError("results", str(path), f"cannot be used ({error})", "Give a file") from None
+        for number, line in enumerate(self._text.splitlines(), start=1):
+            # Of a line that was cut while it was written, the beginning is there.
+            if not (line.startswith(_BEGINNING) or _BEGINNING.startswith(line)):
+                problem = f"is not a file of results: line {number} is something else"
+                raise ArgumentError(
+                    "results", str(path), problem, "Name a new file, or one that a search wrote"
+                )
 
     def results(self) -> list[tuple[int, int, dict[str, float]]]:
         """Return (P, replicate, metrics) of every result so far; a line that was cut while it was written is none."""

@@ -5,6 +5,7 @@ Replicate r gets the rules, the training points and the test points that replica
 """
 
 import json
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -70,10 +71,16 @@ class Measurement:
         check_encoding(self.encoding)
         Seeds.replicate(0, self.fix)  # checks the roles
         for name in self.quantities:
-            if name != "error" and not name.startswith(("S_", "D_")):
+            if name != "error" and not re.fullmatch(r"[SD]_[1-9]\d*[1-9]", name):
                 raise ArgumentError(
                     "thresholds", name, "is not measured", "Use error, S_kl or D_kl, as in S_21"
                 )
+            if self.params.L < 9 and name != "error" and int(name[-1]) > self.params.L:
+                problem = f"is of a level above L = {self.params.L}"
+                raise ArgumentError("thresholds", name, problem, f"Use levels 1 to {self.params.L}")
+            if name.startswith("D_") and self.params.s0 == 0:
+                problem = "is of shifts, of which there are none at s0 = 0"
+                raise ArgumentError("thresholds", name, problem, "Use error or S_kl")
 
     @property
     def largest(self) -> int:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ...errors import ArgumentError, check_number
+from ...errors import ArgumentError, check_choice, check_number
 from .marks import GAP, Row, arrow_row, check_positive, draw_key, hollow, plain_mark
 from .style import (
     BLUE,
@@ -54,7 +54,7 @@ class NetworkRun:
     Raises
     ------
     ArgumentError
-        If P or a sensitivity is not positive, or the error is negative.
+        If P or a sensitivity is not positive, the error is negative, or `whose` is neither of the two.
     """
 
     net: str
@@ -72,6 +72,7 @@ class NetworkRun:
 
     def __post_init__(self) -> None:
         check_positive({"P": self.P, "S": self.S, "D": self.D})
+        check_choice("whose", self.whose, ("ours", "paper"), "is not known")
         if self.error != 0:
             check_number("error", self.error, above=0.0)
 

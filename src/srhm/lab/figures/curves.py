@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from ...errors import ArgumentError, check_number
 from .marks import hollow
-from .quantities import DASHED, draw_chance, draw_threshold, full_words, short_words
+from .quantities import DASHED, check_quantities, draw_chance, draw_threshold, full_words, short_words
 from .style import (
     DOUBLE_COLUMN,
     INK,
@@ -147,11 +147,13 @@ def learning_curves(
     Raises
     ------
     ArgumentError
-        If `quantities` is empty.
+        If `quantities` is empty, it or `thresholds` names an unknown quantity, or a threshold or `chance` is not
+        between 0 and 1.
     """
     names = list(_default_quantities(curves) if quantities is None else quantities)
     if not names:
         raise ArgumentError("quantities", quantities, "is empty", 'Give one at least, such as "error"')
+    check_quantities("quantities", names, thresholds, curves, chance)
     columns = len(names) if len(names) < 4 else 2 if len(names) == 4 else 3
     width = {1: SINGLE_COLUMN, 2: 0.75 * DOUBLE_COLUMN}.get(columns, DOUBLE_COLUMN)
     figure, panels = panel_grid(len(names), columns, width, 2.15 if columns > 1 else 2.4, 0.65)

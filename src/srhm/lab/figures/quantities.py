@@ -1,10 +1,17 @@
 """What is drawn over P, in words: test error and sensitivities, with the lines of their thresholds and of chance."""
 
 import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
 
+from ...complexity import check_threshold
+from ...errors import ArgumentError, check_number, name_fix
 from .style import MUTED, Number, plain_number
+
+if TYPE_CHECKING:
+    from .curves import Curve
 
 DASHED = {"color": MUTED, "linestyle": (0, (4, 2)), "linewidth": 0.8}
 """The line of a threshold."""
@@ -19,6 +26,31 @@ _READ = {
     "probe_placement": ("Level-{l} places, {layer}", "share read right\nby a linear probe"),
     "ari": ("Clusters of {layer}, level {l}", "adjusted Rand index"),
 }
+
+
+def check_quantities(
+    argument: str,
+    names: Iterable[str],
+    thresholds: Mapping[str, Number],
+    curves: Sequence["Curve"],
+    chance: Number | None = None,
+) -> None:
+    """Refuse what would draw an empty panel or no line: unknown quantities, and values out of range.
+
+    A quantity is known if it is the error, a sensitivity or what a probe reads, or if a curve has values of it.
+    """
+    held = {name for curve in curves for name in (*curve.values, *(curve.paper or {}))}
+    at_P_star = [name for curve in curves for name in (curve.P_star or {})]
+    for words, asked in ((argument, names), ("thresholds", thresholds), ("P_star", at_P_star)):
+        for name in asked:
+            ours = name == "error" or _SENSITIVITY.fullmatch(str(name)) or _READING.fullmatch(str(name))
+            if not ours and name not in held:
+                fix = name_fix(name, sorted(held | {"error"}))
+                raise ArgumentError(words, name, "is not a quantity of the curves", fix)
+    for name, value in thresholds.items():
+        check_threshold(f"thresholds[{name!r}]", name, value)
+    if chance is not None:
+        check_number("chance", chance, above=0.0, below=1.0)
 
 
 def full_words(name: str, L: int | None) -> tuple[str, str]:

@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ...errors import ArgumentError, check_number
+from ...errors import ArgumentError, check_choice, check_number
 from .curves import Curve, draw_runs
 from .marks import hollow, plain_mark, shape_of_s0
-from .quantities import DASHED, draw_chance, draw_threshold, full_words, short_words
+from .quantities import DASHED, check_quantities, draw_chance, draw_threshold, full_words, short_words
 from .style import (
     DOUBLE_COLUMN,
     LINE_COLOURS,
@@ -101,12 +101,15 @@ def rescaled(
     Raises
     ------
     ArgumentError
-        If there is no curve, or `rows` name no quantity.
+        If there is no curve, `rows` name no quantity, they or `thresholds` name an unknown one, or another argument is
+        out of range.
     """
     if not curves:
         raise ArgumentError("curves", curves, "is empty", "Give one curve at least")
     if not any(name for row in rows for name in row):
         raise ArgumentError("rows", rows, "name no quantity", 'Give one at least, such as [["error"]]')
+    check_choice("over", over, ("both", "P", "rescaled"), "is not known")
+    check_quantities("rows", _names(rows), thresholds, [one.curve for one in curves], chance)
     kinds = {"both": (False, True), "P": (False,), "rescaled": (True,)}[over]
     figure, grid = _grid(rows, kinds)
     tops = {group: _top(curves, rows, group, thresholds, chance) for group in (True, False)}

@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogFormatterSciNotation, LogLocator, NullFormatter
 
+from ...errors import check_choice
 from ...files import write_atomically
 
 Number = float | int
@@ -113,6 +114,7 @@ def render(figure: Figure, kind: Literal["pdf", "png"], *, dpi: int = 200) -> by
     dpi
         Dots per inch of a PNG. Default 200.
     """
+    check_choice("kind", kind, ("pdf", "png"), "is not a kind of file")
     metadata = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
     buffer = io.BytesIO()
     figure.savefig(buffer, format=kind, dpi=dpi, metadata=metadata[kind])

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, TypeVar
 import sqlalchemy as sql
 from sqlalchemy.exc import DBAPIError
 
-from ...errors import ArgumentError
+from ...errors import ArgumentError, nearest
 from ...files import check_folder
 from . import places, schema
 from .places import NetworkDiskWarning
@@ -64,6 +64,25 @@ class Database:
     def exists(self) -> bool:
         """Return whether there is a store already, be it empty."""
         return self._exists()
+
+    def check_exists(self) -> None:
+        """Refuse to read a store that nobody has made, whose name is likely mistyped; an empty file is an empty store.
+
+        Raises
+        ------
+        ArgumentError
+            If there is none.
+        """
+        if self.exists() or (self.path is not None and self.path.exists()):
+            return
+        fix = "Name the store of some runs"
+        if self.path is None:
+            raise ArgumentError("store", self.name, "holds no store", fix)
+        folder = self.path.absolute().parent
+        files = {one.stem: one.name for one in folder.iterdir() if one.is_file()} if folder.is_dir() else {}
+        near = nearest(self.path.stem, files)
+        fix = fix if near is None else f"Did you mean {str(self.path.with_name(files[near]))!r}? {fix}"
+        raise ArgumentError("store", self.name, "does not exist", fix)
 
     def close(self) -> None:
         """Close the connections to a server; the next use opens them again. A file is closed after each use."""

@@ -8,8 +8,10 @@ from typing import Any
 import sqlalchemy as sql
 
 from ...checkpoint import Checkpoint
-from ...errors import ArgumentError
+from ...errors import ArgumentError, check_choice, check_instance, check_integer, check_number, name_fix
+from ...nets import NAMES
 from ..runs import Run, RunSpec
+from ..weights import is_digest
 from .database import Database, Row, chunks
 from .tables import CLAIMS, FAILURES, RUNS, row_of, run_of
 
@@ -90,10 +92,13 @@ class Runs(Database):
     def runs(self, **columns: Any) -> Iterator[Run]:
         """Yield the finished runs whose columns have the given values, such as ``net="cnn", v=6``, by P.
 
+        Columns to choose by are the hash, the network and the numbers of the model, ``P``, the seeds, the status and a
+        few more. None stands for what is missing.
+
         Raises
         ------
         ArgumentError
-            If there is no such column.
+            If the store does not exist, there is no such column, or it cannot have such a value.
         """
         return (run_of(row) for row in self._rows(**columns))
 
@@ -102,12 +107,13 @@ class Runs(Database):
 
     def _rows(self, **columns: Any) -> Iterator[Row]:
         """Return the rows of :meth:`runs`, of which only some are in memory at a time."""
-        for name in columns:
-            if name not in RUNS.c:
-                raise ArgumentError(
-                    name, columns[name], "is not a column", f"Use some of {', '.join(RUNS.c.keys())}"
-                )
-        conditions = [RUNS.c[name] == value for name, value in columns.items()]
+        self.check_exists()
+        known = [column.name for column in RUNS.c if not isinstance(column.type, sql.JSON)]
+        for name, value in columns.items():
+            if name not in known:
+                problem = "is not a column that runs can be chosen by"
+                raise ArgumentError(name, value, problem, name_fix(name, known))
+        conditions = [RUNS.c[name] == _checked_value(name, value) for name, value in columns.items()]
         return self._stream(sql.select(RUNS.c.hash).where(*conditions).order_by(RUNS.c.P, RUNS.c.hash))
 
     def _stream(self, query: sql.Select) -> Iterator[Row]:
@@ -115,6 +121,33 @@ class Runs(Database):
         for some in chunks([row.hash for row in self._read(query)]):
             found = {row.hash: row for row in self._read(sql.select(RUNS).where(RUNS.c.hash.in_(some)))}
             yield from (found[one] for one in some)
+
+
+def _checked_value(name: str, value: Any) -> Any:
+    """Return a value that a column can have, or raise: one that it cannot have would choose no run, silently."""
+    column = RUNS.c[name]
+    if name in _CHOICES:
+        check_choice(name, value, _CHOICES[name], "is not a value of this column")
+        return value
+    if column.nullable and value is None:
+        return None
+    given: Any = value
+    if name.startswith("seed_"):
+        number = int(given) if isinstance(given, str) and given.isdecimal() else given
+        return str(check_integer(name, number, least=0, most=2**64 - 1))
+    if isinstance(column.type, sql.Integer):
+        return check_integer(name, given)
+    if isinstance(column.type, sql.Float):
+        return check_number(name, given)
+    if name not in ("hash", "weights"):
+        check_instance(str, **{name: given})
+    elif not is_digest(given):
+        raise ArgumentError(name, given, "is not a SHA-256", "Give all 64 digits of 0-9a-f")
+    return value
+
+
+_CHOICES = {"net": NAMES, "sparsity": ("A", "B"), "status": ("converged", "epochs", "diverged")}
+"""The columns that hold one of some names."""
 
 
 def insert_rows(connection: sql.Connection, rows: list[dict[str, Any]]) -> None:

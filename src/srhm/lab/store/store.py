@@ -27,9 +27,9 @@ class Counts(NamedTuple):
 class Store(Transfer, Failures, Claims, Drivers):
     """The finished runs of one place, and beside it the checkpoints of unfinished ones.
 
-    Nothing is written before the first run is put; a place that does not exist, or an empty file, is an empty
-    store. Several processes may read and write one store at the same time; several machines may where it is a
-    database of a server.
+    Nothing is written before the first run is put. A place that does not exist yet can be asked for single runs and is
+    found without them, as an empty file is; to read all its runs, or make a table of them, is an error. Several
+    processes may read and write one store at the same time; several machines may where it is a database of a server.
 
     Parameters
     ----------

@@ -41,8 +41,11 @@ class Transfer(Runs):
         Raises
         ------
         ArgumentError
-            If a row was changed: its specification has another hash. Rows before it may have been added.
+            If a source does not exist, or a row was changed: its specification has another hash. Rows before it may
+            have been added.
         """
+        for source in sources:
+            source.check_exists()
         added = known = 0
         for source in sources:
             ours, theirs = self.hashes(), source.hashes()
@@ -125,7 +128,7 @@ class Transfer(Runs):
         Raises
         ------
         ArgumentError
-            If there is no such column.
+            If the store does not exist, there is no such column to choose by, or it cannot have such a value.
         MissingExtraError
             If pandas or pyarrow is not installed.
         """
@@ -150,11 +153,12 @@ class Transfer(Runs):
         Raises
         ------
         ArgumentError
-            If there is no such column.
+            If the store does not exist, there is no such column to choose by, or it cannot have such a value.
         MissingExtraError
             If pandas or pyarrow is not installed.
         """
         rows = lambda: self._rows(**columns)  # noqa: E731
+        rows()  # refuses what cannot be read, before a file is made
         with atomic_file(path) as file:
             frame.write_parquet(rows, file)
 
