@@ -7,7 +7,7 @@ import signal
 import time
 from pathlib import Path
 
-from srhm.lab.interrupts import check_interrupt
+from srhm.interrupts import check_interrupt
 
 
 def work(content: str) -> str:

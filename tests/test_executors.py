@@ -203,7 +203,7 @@ def test_the_place_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     pool = open_executor(workers=3)
     assert isinstance(pool, Workers) and pool.slots == 3
     assert open_executor().slots == default_workers() == available_cores()
-    monkeypatch.setattr("srhm.lab.executors.jax.default_backend", lambda: "gpu")
+    monkeypatch.setattr("jax.default_backend", lambda: "gpu")
     assert default_workers() == 64 and isinstance(open_executor(workers=5), Together)
     monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", "")  # so that it is put back
     monkeypatch.delenv("XLA_PYTHON_CLIENT_PREALLOCATE")

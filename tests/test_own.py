@@ -120,6 +120,55 @@ def test_a_script_that_is_running():
     assert done.stdout == f"bracketed {found.P_star}"
 
 
+SCRIPT = """
+import srhm
+from own_learners import knows_all_but
+from srhm.lab.own import pstar
+
+def train(dataset, seed):
+    return knows_all_but(dataset, seed)
+
+params = srhm.Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)
+found = pstar(FUNCTION, params, start=300, seeds=2, P_test=400, encoding="integer", workers=2)
+print(found["error"].status)
+"""
+
+
+def run_script(tmp_path, *command):
+    paths = [str(Path(own_learners.__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+
+
+def test_a_script_that_guards_nothing(tmp_path):
+    """Workers do not run it again for a function of a module; for one of its own they have to, which an error says."""
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT.replace("FUNCTION", "knows_all_but"))
+    done = run_script(tmp_path, script)
+    assert (done.stdout, done.stderr) == ("bracketed\n", "")
+    script.write_text(SCRIPT.replace("FUNCTION", "train"))
+    done = run_script(tmp_path, script)
+    assert done.returncode == 1 and done.stderr.count("Traceback") == 1
+    assert f"{script} computes when it is imported" in done.stderr.splitlines()[-1]
+    assert 'Put all that it does under `if __name__ == "__main__":`' in done.stderr.splitlines()[-1]
+
+
+def test_a_module_that_is_run(tmp_path):
+    """By `python -m`: its functions are found by its name, so that what it imports may be named relatively."""
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "learners.py").write_text("from own_learners import knows_all_but")
+    script = SCRIPT.replace("from own_learners", "from .learners").replace("FUNCTION", "train")
+    head, rest = script.split("params =")
+    body = "".join(f"    {line}\n" for line in f"params ={rest}".splitlines())
+    (package / "script.py").write_text(f'{head}if __name__ == "__main__":\n{body}')
+    done = run_script(tmp_path, "-m", "package.script")
+    assert (done.stdout, done.stderr) == ("bracketed\n", "")
+
+
 def test_processes_that_die_and_functions_that_fail(tmp_path):
     """A run whose process was killed is tried again; one thread is enough for each; an error ends the search."""
     options = {"file": str(tmp_path / "begun")}

@@ -282,6 +282,9 @@ def _compiled(stream: Stream, count: int) -> Callable[[Origin], tuple[Any, Any, 
     import jax
     import jax.numpy as jnp
 
+    from .backend import backend_name
+
+    backend_name()  # refuses where there is none
     return jax.jit(lambda origin: _compact(stream, origin, count, jnp), compiler_options=_COMPILER_OPTIONS)
 
 

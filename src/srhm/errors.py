@@ -76,6 +76,10 @@ class MissingExtraError(SrhmError, ImportError):
         return type(self), self._arguments
 
 
+class BackendError(SrhmError):
+    """JAX has no backend to compute on, such as a GPU that JAX_PLATFORMS asks for where there is none."""
+
+
 def check_instance(kind: type, **arguments: Any) -> None:
     """Raise an :class:`ArgumentError` that names the first argument that is not of a kind.
 

@@ -30,7 +30,8 @@ def write_atomically(path: str | Path, content: bytes | memoryview) -> None:
 def atomic_file(path: str | Path) -> Iterator[BinaryIO]:
     """Open a file to be written bit by bit, which appears at its place, whole, when the block has ended.
 
-    A block that ends with an error, Ctrl-C included, leaves the old file, and nothing beside it.
+    A block that ends with an error, Ctrl-C included, leaves the old file, and nothing beside it. An error of the
+    system names the file.
 
     Parameters
     ----------
@@ -46,8 +47,11 @@ def atomic_file(path: str | Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
+    except BaseException as error:
+        with suppress(OSError):  # the folder may be gone too
+            part.unlink()
+        if isinstance(error, OSError) and error.filename in (None, str(part)):
+            error.filename = str(path)  # of a full disk, the system names no file
         raise
 
 

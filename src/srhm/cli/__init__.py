@@ -1,13 +1,17 @@
 """The command line. It parses, calls and prints."""
 
 import os
+import signal
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 from ..errors import MissingExtraError
 
-INTERRUPTED = 130
+INTERRUPTED = 128 + signal.SIGINT
 """Exit status after Ctrl-C, as shells count it."""
+TERMINATED = 128 + signal.SIGTERM
+"""Exit status after SIGTERM."""
 
 
 def console() -> None:
@@ -16,20 +20,28 @@ def console() -> None:
     An interrupted one ends at once: JAX goes on compiling in a thread of its own, and crashes where Python takes down
     around it what it uses.
     """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # it was closed before; libraries expect one
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # nothing has to be tidied up until a command runs
     try:
         main()
     except SystemExit as ended:
-        if ended.code != INTERRUPTED:
+        if ended.code not in (INTERRUPTED, TERMINATED):
             raise
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError):  # nobody reads it any more
                 stream.flush()
-        os._exit(INTERRUPTED)
+        os._exit(ended.code)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; bad arguments end it with exit status 2, other errors with 1, an interrupt with 130."""
-    # Imported only here: the processes of workers import this module too, and need none of the commands.
+    """Run the command line.
+
+    It ends with exit status 2 for bad arguments, 1 for other errors, 130 after Ctrl-C and 143 after SIGTERM.
+    """
+    # Imported only here: it takes a second or two, and Ctrl-C in it is no error.
     try:
         from .. import lab  # noqa: F401 (says which extra is missing)
     except MissingExtraError as error:

@@ -1,13 +1,16 @@
 """All commands, and how one is read from the command line and run."""
 
+import signal
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import tyro
 
 from ..errors import ArgumentError, SrhmError
+from ..interrupts import Terminated, interrupts_noted
 from ..lab.executors import compute_on_one_thread, keep_compiled_programs
-from . import INTERRUPTED
+from . import INTERRUPTED, TERMINATED
 from .data import Sample
 from .explore import Explore
 from .exports import ExportData
@@ -15,6 +18,7 @@ from .grids import Cancel, Export, Merge, RunGrid, Status
 from .measure import Demo, Pstar, Train
 from .open_question import OpenQuestion
 from .paper import Figure, Reproduce
+from .printing import UNREAD, complain, standard_output
 from .report import Report
 from .theory import Theory
 
@@ -50,13 +54,26 @@ def run(arguments: list[str] | None) -> None:
     compute_on_one_thread()
     keep_compiled_programs()
     config = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
-    command = tyro.cli(Command, prog="srhm", description=_DESCRIPTION, args=arguments, config=config)  # pyright: ignore
-    try:
-        command.run()
-    except SrhmError as error:
-        print(f"srhm: error: {error}", file=sys.stderr)
-        raise SystemExit(2 if isinstance(error, ArgumentError) else 1) from None
-    except KeyboardInterrupt as interrupt:
-        reason = f": {interrupt}" if interrupt.args else ""
-        print(f"\nsrhm: interrupted{reason}. {command.interrupted}", file=sys.stderr)
-        raise SystemExit(INTERRUPTED) from None
+    with standard_output():
+        command = tyro.cli(Command, prog="srhm", description=_DESCRIPTION, args=arguments, config=config)  # pyright: ignore
+    if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    with interrupts_noted():
+        try:
+            command.run()
+        except SrhmError as error:
+            complain(str(error))
+            raise SystemExit(2 if isinstance(error, ArgumentError) else 1) from None
+        except BrokenPipeError:  # of standard error
+            raise SystemExit(UNREAD) from None
+        except OSError as error:  # the disk is full, or was taken away
+            where = f"{error.filename}: " if error.filename else ""
+            complain(f"{where}{error.strerror or error}. {command.interrupted}")
+            raise SystemExit(1) from None
+        except (KeyboardInterrupt, Terminated) as ended:
+            terminated = isinstance(ended, Terminated)
+            reason = f": {ended}" if ended.args and not terminated else ""
+            how = "ended by SIGTERM" if terminated else f"interrupted{reason}"
+            with suppress(OSError):
+                print(f"\nsrhm: {how}. {command.interrupted}", file=sys.stderr, flush=True)
+            raise SystemExit(TERMINATED if terminated else INTERRUPTED) from None

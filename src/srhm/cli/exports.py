@@ -10,7 +10,7 @@ import tyro
 from ..catalogue import load
 from ..dataset import split_streams
 from ..encoding import Encoding
-from ..errors import ArgumentError, SrhmError, check_integer
+from ..errors import ArgumentError, check_integer
 from ..exports import MANIFEST, Format, Part, export
 from ..grammar import Grammar
 from ..lab.options import Model
@@ -53,11 +53,7 @@ class ExportData:
         parts = self._of_model() if self.instance is None else self._of_instance(self.instance)
         options = {"encoding": self.encoding, "shard_size": self.shard_size}
         progress = _report if sys.stderr.isatty() else None
-        try:
-            manifest = export(self.folder, parts, self.format, **options, progress=progress)
-        except OSError as error:  # the disk is full, or was taken away
-            where = f" ({error.filename})" if error.filename else ""
-            raise SrhmError(f"{self.folder}: {error.strerror}{where}. {self.interrupted}") from error
+        manifest = export(self.folder, parts, self.format, **options, progress=progress)
         size = sum(one["bytes"] for one in manifest["files"].values())
         counts = ", ".join(f"{part.count:,} {name}" for name, part in parts.items())
         print_result(f"wrote {counts} data to {self.folder}: {len(manifest['files'])} files, {size:,} bytes")

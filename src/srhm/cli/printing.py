@@ -3,13 +3,41 @@
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+UNREAD = 128 + signal.SIGPIPE
+"""Exit status where nobody reads on, as of other commands."""
 
 
 def print_result(text: str) -> None:
-    """Print a result; end quietly, as other commands do, if nobody reads on (as in `srhm sample | head -1`)."""
-    try:
+    """Print a result."""
+    with standard_output():
         print(text, flush=True)
-    except BrokenPipeError:
+
+
+@contextmanager
+def standard_output() -> Iterator[None]:
+    """End the command where standard output takes no more.
+
+    Quietly, as other commands do, if nobody reads on (as in `srhm sample | head -1`), else with an error, such as
+    that the disk is full.
+    """
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
         # What is still in the buffer would fail again when Python ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(128 + signal.SIGPIPE) from None
+        if isinstance(error, BrokenPipeError):
+            raise SystemExit(UNREAD) from None
+        complain(f"standard output cannot be written: {error.strerror}")
+        raise SystemExit(1) from None
+
+
+def complain(text: str) -> None:
+    """Say on standard error what is wrong, if it can be said."""
+    with suppress(OSError):
+        print(f"srhm: error: {text}", file=sys.stderr, flush=True)

@@ -91,6 +91,9 @@ def bayes_error(
         if backend == "jax":
             import jax.numpy as jnp
 
+            from ..backend import backend_name
+
+            backend_name()  # refuses where there is none
             evidence = jnp.asarray(evidence)
         label = np.sort(np.asarray(class_posterior(grammar, evidence), np.float64), axis=1)
         wrong.append(label[:, :-1].sum(axis=1))  # 1 - max would lose the digits of small errors

@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import get_args
 
-from ..errors import SrhmError, check_integer, check_number
+from ..errors import BackendError, SrhmError, check_integer, check_number
+from ..interrupts import check_interrupt, interrupts_noted
 from .chains import Chain
 from .executors import Executor, InProcess, Job, Outcome, Together
 from .failure import Failure, FailureKind
 from .heart import LEASE_SECONDS, Heart
-from .interrupts import check_interrupt, interrupts_noted
 from .progress import Progress
 from .resources import resources
 from .runs import Run, RunSpec
@@ -115,6 +115,10 @@ def drive(
     ------
     KeyboardInterrupt
         If it is interrupted, or, as :class:`Cancelled`, was asked to stop by `srhm cancel`.
+    SystemExit
+        With the status 143, if the process is told to end by SIGTERM.
+    BackendError
+        If JAX has no backend to compute on; no run is recorded as failed for that.
     Unavailable
         If the executor can start nothing.
     SrhmError
@@ -165,6 +169,7 @@ class _Driver:
         self.began = time.monotonic()
         self.shown = self.looked = float("-inf")
         self.store_failed_at: float | None = None
+        self.no_backend: str | None = None
         self.mean_seconds = _AHEAD_SECONDS
         self.heart: Heart | None = None
         self.opened = ExitStack()
@@ -360,6 +365,8 @@ class _Driver:
             self.computed += 1
             self.finished.add(task.spec.hash)
             self._tell_all(task, run, computed=True)
+        if self.no_backend is not None:
+            raise BackendError(self.no_backend)
         if outcomes:
             self.mean_seconds = (time.monotonic() - self.began) * self.executor.slots / max(1, self.computed)
             self._show(at_once=True)
@@ -390,8 +397,12 @@ class _Driver:
 
     def _failed(self, task: _Task, failure: Failure) -> None:
         """Try a run again if that may help, else record that it failed."""
-        if failure.kind != "error" and task.attempts <= self.policy.retries:
+        other = self.computed > 0 or failure.kind != "backend"  # a backend that other workers have
+        if other and failure.kind != "error" and task.attempts <= self.policy.retries:
             self.claimed[task.spec.hash] = task
+            return
+        if failure.kind == "backend":
+            self.no_backend = failure.reason
             return
         self.unsaved_failures.append((task, failure))
         self.failures[task.spec.hash] = failure

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-FailureKind = Literal["killed", "lost", "memory", "timeout", "error"]
+FailureKind = Literal["killed", "lost", "memory", "timeout", "backend", "error"]
 """Why a job has no result: its process was killed, its node was lost, the memory ran out, it took longer than
-its limit, or the work raised an error."""
+its limit, JAX had no backend to compute on, or the work raised an error."""
 
 
 @dataclass(frozen=True)

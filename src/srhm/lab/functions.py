@@ -10,7 +10,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, SrhmError
+
+_importing: list[str] = []
+"""Scripts that are being imported for a function of theirs."""
 
 
 def name_of(function: Any, argument: str) -> str:
@@ -33,7 +36,8 @@ def name_of(function: Any, argument: str) -> str:
         find(function, argument)
         return function
     module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", "<unnamed>")
-    path = getattr(sys.modules.get("__main__"), "__file__", None)
+    main = sys.modules.get("__main__")
+    path = getattr(main, "__file__", None)
     alone = inspect.ismethod(function) and not inspect.isclass(
         function.__self__
     )  # the object would not go along
@@ -42,7 +46,10 @@ def name_of(function: Any, argument: str) -> str:
         problem = "cannot be found by other processes"
         fix = "Put it into a file as a function with a name and import it, or compute here with workers=1"
         raise ArgumentError(argument, function, problem, fix)
-    return f"{Path(path).absolute()}:{name}" if module == "__main__" and path else f"{module}:{name}"
+    if module == "__main__" and path is not None:
+        spec = getattr(main, "__spec__", None)  # of `python -m`, whose imports may be relative
+        module = Path(path).absolute() if spec is None else spec.name
+    return f"{module}:{name}"
 
 
 def _in_module(module: str | None, name: str) -> Any:
@@ -77,12 +84,25 @@ def find(name: str, argument: str = "train") -> Callable[..., Any]:
     return found
 
 
+def refuse_within_import() -> None:
+    """Refuse to compute in a script that is only imported for one of its functions.
+
+    Raises
+    ------
+    SrhmError
+        If such an import is under way: without the error, every worker would do all that the script does.
+    """
+    if _importing:
+        raise SrhmError(
+            f"{_importing[-1]} computes when it is imported, as workers do to find its functions. Put all that it does "
+            'under `if __name__ == "__main__":`, or move the function to a file of its own and import it'
+        )
+
+
 def _script(path: str) -> Any:
     """Import a file under a name of its own; what stands under `if __name__ == "__main__"` does not run."""
     main = sys.modules.get("__main__")
-    if path == str(
-        Path(getattr(main, "__file__", None) or "").absolute()
-    ):  # spawned processes have it already
+    if path == str(Path(getattr(main, "__file__", None) or "").absolute()):  # the script that is running
         return main
     name = f"srhm_script_{hashlib.sha256(path.encode()).hexdigest()[:16]}"
     if name not in sys.modules:
@@ -91,9 +111,12 @@ def _script(path: str) -> Any:
             raise ImportError(f"{path} is no Python file")
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
+        _importing.append(path)
         try:
             spec.loader.exec_module(module)
         except BaseException:
             del sys.modules[name]
             raise
+        finally:
+            _importing.pop()
     return sys.modules[name]

@@ -15,14 +15,14 @@ from typing import Any, SupportsFloat
 from ..complexity import SampleComplexity, Search, combine
 from ..dataset import split
 from ..encoding import Encoding, check_encoding
-from ..errors import ArgumentError, SrhmError, check_instance, check_integer, name_fix
+from ..errors import ArgumentError, BackendError, SrhmError, check_instance, check_integer, name_fix
 from ..grammar import Grammar
 from ..params import Params
 from ..protocol import Protocol
 from ..randomness import STREAM_VERSION
 from ..representation import sensitivities, test_error
 from .executors import Executor, Failure, Job, Resources, compute_on_one_thread, open_executor
-from .functions import find, name_of
+from .functions import find, name_of, refuse_within_import
 from .notes import Notes
 from .runs import Seeds, default_test_points, largest_P
 
@@ -161,8 +161,8 @@ def pstar(
         ``train(dataset, seed)`` trains on a :class:`srhm.Dataset` and returns the network: a function of dense
         inputs [sample, position, channel] to outputs or classes, a PyTorch module, a scikit-learn estimator, ...
         (:func:`srhm.layers.predictor_of`). The seed is the replicate's, from 0 on. Other processes import it by
-        name: then it must be a function of a module, or of the script that is running (with
-        ``if __name__ == "__main__":`` about the rest), or its name ``"module:function"``.
+        name: then it must be a function of a module, or of the script that is running (which then needs
+        ``if __name__ == "__main__":`` about what it does), or its name ``"module:function"``.
     params
         The numbers of the model.
     start
@@ -203,7 +203,10 @@ def pstar(
     ArgumentError
         If an argument is out of range, or other processes could not find the function.
     SrhmError
-        If a run failed in another process; here its own error goes through.
+        If a run failed in another process (here its own error goes through), or a script that workers import for a
+        function of it calls this.
+    BackendError
+        If the function computes with JAX, which has no backend.
 
     Examples
     --------
@@ -216,6 +219,7 @@ def pstar(
     >>> pstar(train, params, start=8, seeds=2, P_test=4)["error"].status
     'above'
     """
+    refuse_within_import()
     if not (callable(train) or isinstance(train, str)):
         fix = "Give a function of a data set and a seed, or its name, 'module:function'"
         raise ArgumentError("train", train, "cannot be called", fix)
@@ -314,5 +318,7 @@ def _search_elsewhere(
 
 def _bear(failure: Failure, P: int, replicate: int, attempts: int) -> None:
     """Have a run tried again whose process was lost, a few times; an error of the user's function ends it all."""
+    if failure.kind == "backend":
+        raise BackendError(failure.reason)
     if failure.kind == "error" or attempts > _RETRIES:
         raise SrhmError(f"training on P = {P} points, replicate {replicate}, failed: {failure.reason}")

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from .execution import execute
-from .interrupts import check_interrupt
 from .runs import Run, RunSpec
 
 
@@ -36,7 +35,7 @@ def execute_job(content: str) -> str:
     """Execute the run of a job, as JSON, and return the finished run, as JSON."""
     job = RunJob.from_dict(json.loads(content))
     checkpoint = None if job.checkpoint is None else Path(job.checkpoint)
-    return finished(execute(job.spec, checkpoint=checkpoint, weights=job.weights, progress=check_interrupt))
+    return finished(execute(job.spec, checkpoint=checkpoint, weights=job.weights))
 
 
 def finished(run: Run) -> str:

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import jax
 
+from ..backend import backend_name
 from ..encoding import Encoding
 from ..encoding import channels as encoding_channels
 from ..errors import ArgumentError, check_choice, check_integer
@@ -185,6 +186,7 @@ def build(
         )
     width = default_width(name, params) if width is None else check_integer("width", width, least=1)
     check_fit(name, params, width, variant)
+    backend_name()  # refuses where there is none
     key, channels = role_key(seed, "network"), encoding_channels(params, encoding)
     if name in COMMON:
         return draw_common(name, params, width, key, channels, dtype=dtype, variant=variant)

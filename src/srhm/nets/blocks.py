@@ -18,6 +18,7 @@ from jax.custom_batching import custom_vmap
 from jaxtyping import Array, Float, Int
 from scipy.special import bdtr
 
+from ..backend import backend_name
 from .products import slopes_of_product
 
 Room = tuple[int, ...]
@@ -42,7 +43,7 @@ def room(rows: int, blocks: int, most: int, beside: int = 0) -> Room:
     beside
         Rows that every block gets besides.
     """
-    if jax.default_backend() != "cpu" or rows == blocks * most:
+    if backend_name() != "cpu" or rows == blocks * most:
         # Another device would wait for the host at every decision, and multiplies zeros for little.
         return (most,)
     sizes = np.arange(1, most + 1)

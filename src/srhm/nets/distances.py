@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from ..backend import backend_name
 from ..encoding import Encoding
 from ..params import Params
 from .forest import Forest
@@ -48,7 +49,7 @@ def tree_distances(
         all, and of each changed form from its original.
     """
     arrays, rest = eqx.partition((net, forest), lambda leaf: isinstance(leaf, jax.Array | np.ndarray))
-    return _compiled(jax.default_backend())(arrays, rest, params, encoding, forms)
+    return _compiled(backend_name())(arrays, rest, params, encoding, forms)
 
 
 @cache

@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..backend import backend_name
+
 _LARGE = 128 * 128
 """Entries from which on it matters in which order a matrix is read."""
 _NARROW = 32
@@ -32,7 +34,7 @@ def slopes_of_product(
     """
     if _narrow(weight):
         return slope @ columns(weight), _transposed(jax.lax.optimization_barrier(columns(slope) @ rows))
-    if jax.default_backend() != "cpu" or weight.shape[-2] * weight.shape[-1] < _LARGE:
+    if backend_name() != "cpu" or weight.shape[-2] * weight.shape[-1] < _LARGE:
         return slope @ _transposed(weight), _transposed(rows) @ slope
     # Eight columns are multiplied at once, and four take as long.
     d_rows = (weight @ columns(slope, multiple=8))[..., : rows.shape[-2]]
@@ -61,11 +63,11 @@ def columns(rows: Float[Array, "*block row unit"], multiple: int = 1) -> Float[A
     turned = _transposed(rows)
     if fill := -rows.shape[-2] % multiple:
         turned = jnp.pad(turned, [(0, 0)] * (turned.ndim - 1) + [(0, fill)])
-    return jax.lax.optimization_barrier(turned) if jax.default_backend() == "cpu" else turned
+    return jax.lax.optimization_barrier(turned) if backend_name() == "cpu" else turned
 
 
 def _narrow(weight: Any) -> bool:
-    return jax.default_backend() == "cpu" and weight.shape[-1] <= _NARROW
+    return backend_name() == "cpu" and weight.shape[-1] <= _NARROW
 
 
 def _transposed(matrix: Any) -> Any:

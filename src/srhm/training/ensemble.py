@@ -16,6 +16,7 @@ from jaxtyping import Array, Int
 
 from ..checkpoint import Checkpoint
 from ..errors import ArgumentError, check_instance, check_integer
+from ..interrupts import check_interrupt, interrupts_noted
 from .loop import State, advance_in_order
 from .order import ClassData, EpochOrder
 from .run import Result, SingleRun, Task, paced
@@ -83,24 +84,26 @@ def train_ensemble(
     runs = [SingleRun(task, Checkpoint.of(file)) for task, file in zip(tasks, files, strict=True)]
     slots = max(run.data.features.shape[1] for run in runs)
     data = [_padded(run.data, slots) for run in runs]
-    try:
-        while members := [number for number, run in enumerate(runs) if not run.over]:
-            if budget is not None and time.perf_counter() - began > budget:
-                break
-            size = seats.for_members(len(members))
-            before = time.perf_counter()
-            _advance_together([runs[n] for n in members], [data[n] for n in members], size, steps)
-            spent = time.perf_counter() - before
-            steps = steps if seats.fresh else paced(steps, spent)
-            seats.took(spent, len(members))
-            for number in members:
-                runs[number].save_when_due()
-            if progress is not None:
-                progress(len(members))
-    except (KeyboardInterrupt, SystemExit):
-        for run in runs:
-            run.save()
-        raise
+    with interrupts_noted(any(file is not None for file in files)):
+        try:
+            while members := [number for number, run in enumerate(runs) if not run.over]:
+                if budget is not None and time.perf_counter() - began > budget:
+                    break
+                check_interrupt()
+                size = seats.for_members(len(members))
+                before = time.perf_counter()
+                _advance_together([runs[n] for n in members], [data[n] for n in members], size, steps)
+                spent = time.perf_counter() - before
+                steps = steps if seats.fresh else paced(steps, spent)
+                seats.took(spent, len(members))
+                for number in members:
+                    runs[number].save_when_due()
+                if progress is not None:
+                    progress(len(members))
+        except (KeyboardInterrupt, SystemExit):
+            for run in runs:
+                run.save()
+            raise
     return [run.end() for run in runs]
 
 

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, UInt32
 
+from ..backend import backend_name
 from ..dataset import Dataset
 from ..derivation import expand
 from ..encoding import Encoding
@@ -124,6 +125,7 @@ def train_online(
     _check_points(stream, test_set, check_integer("points", points, least=batch, most=2**32))
     for name, value in (("rate", rate), ("width", width)):
         check_number(name, value, above=0.0)
+    backend_name()  # refuses where there is none
     began, test, last = (
         time.perf_counter(),
         TestSet(test_set, encoding, shared=sees_patches(net)),

@@ -13,10 +13,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..backend import backend_name
 from ..checkpoint import Checkpoint
 from ..dataset import Dataset
 from ..encoding import Encoding
 from ..errors import ArgumentError, check_instance, check_number
+from ..interrupts import check_interrupt, interrupts_noted
 from ..nets import check_trainable, sees_patches
 from ..protocol import MAX_EPOCHS, Protocol
 from ..randomness import STREAM_VERSION
@@ -108,7 +110,8 @@ def train(
     budget
         Seconds after which the run is stopped, to be continued from its checkpoint.
     checkpoint
-        File of the run's state, written every minute and when the run is stopped or interrupted. A run that
+        File of the run's state, written every minute and when the run is stopped or interrupted, by Ctrl-C or by
+        SIGTERM, which ends the process with status 143 (of other threads than the main one, neither). A run that
         finds one with its own settings goes on from there. The end of a run that was worth a file is kept in it
         too, so that the same call returns at once; whoever keeps the result deletes the file.
     progress
@@ -188,6 +191,7 @@ class SingleRun:
     """The host side of a run: says how far to advance, looks, records, keeps checkpoints."""
 
     def __init__(self, task: Task, checkpoint: Checkpoint | None = None) -> None:
+        backend_name()  # refuses where there is none
         self.began = time.perf_counter()
         self.task, self.protocol = task, task.protocol
         assert task.protocol.max_epochs is not None  # filled in by Task
@@ -235,15 +239,19 @@ class SingleRun:
     def go(self, budget: float | None, progress: Progress | None) -> Result:
         """Run to the end, or until the budget is spent."""
         steps = 32
-        try:
-            while not self.over and not (budget is not None and time.perf_counter() - self.began > budget):
-                steps = self._call(steps)
-                self.save_when_due()
-                if progress is not None:
-                    progress(self.progress())
-        except (KeyboardInterrupt, SystemExit):
-            self.save()
-            raise
+        with interrupts_noted(self.checkpoint is not None):
+            try:
+                while not self.over and not (
+                    budget is not None and time.perf_counter() - self.began > budget
+                ):
+                    check_interrupt()
+                    steps = self._call(steps)
+                    self.save_when_due()
+                    if progress is not None:
+                        progress(self.progress())
+            except (KeyboardInterrupt, SystemExit):
+                self.save()
+                raise
         return self.end()
 
     def end(self) -> Result:

@@ -6,10 +6,10 @@ runs side by side do not contend for cores.
 
 import os
 
-import jax
-
+from ...backend import backend_name
 from ...errors import ArgumentError, check_integer, name_fix
 from ..failure import Failure, FailureKind
+from ..functions import refuse_within_import
 from ..work import execute_job
 from .base import Executor, Job, Outcome, Resources, Unavailable, Work
 from .environment import available_cores, compute_on_one_thread, keep_compiled_programs
@@ -22,7 +22,7 @@ _GPU_MEMBERS = 64
 
 def default_workers() -> int:
     """Return how many runs at a time are fastest here: one a core, or on a GPU many in one program."""
-    return _GPU_MEMBERS if jax.default_backend() != "cpu" else available_cores()
+    return _GPU_MEMBERS if backend_name() != "cpu" else available_cores()
 
 
 def open_executor(on: str = "local", workers: int | None = None, work: Work | None = None) -> Executor:
@@ -49,7 +49,12 @@ def open_executor(on: str = "local", workers: int | None = None, work: Work | No
         If Ray is not installed.
     Unavailable
         If the cluster does not answer.
+    BackendError
+        If JAX has no backend to compute runs on in this process.
+    SrhmError
+        If a script that workers import for a function of it calls this.
     """
+    refuse_within_import()
     own, work = work is not None, execute_job if work is None else work
     if workers is not None:
         check_integer("workers", workers, least=1, most=100_000)
@@ -68,10 +73,11 @@ def open_executor(on: str = "local", workers: int | None = None, work: Work | No
     if own:
         workers = available_cores() if workers is None else workers
         return InProcess(work) if workers == 1 else Workers(workers, work)
+    backend = backend_name()  # before the first run
     workers = default_workers() if workers is None else workers
     if workers == 1:
         return InProcess(work)
-    return Together(workers) if jax.default_backend() != "cpu" else Workers(workers, work)
+    return Together(workers) if backend != "cpu" else Workers(workers, work)
 
 
 __all__ = [

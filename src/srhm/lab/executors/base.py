@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...errors import SrhmError
+from ...errors import BackendError, SrhmError
 from ..failure import Failure
 
 Work = Callable[[str], str]
@@ -98,6 +98,8 @@ class Unavailable(SrhmError):  # noqa: N818 # it says what is the matter
 
 def failure_of(error: BaseException) -> Failure:
     """Return the failure that an error of the work stands for, with its type, message and place."""
+    if isinstance(error, BackendError):
+        return Failure("backend", str(error))
     last = traceback.extract_tb(error.__traceback__)[-1:]
     place = "".join(f" ({Path(frame.filename).name}, line {frame.lineno})" for frame in last)
     reason = f"{type(error).__name__}: {error}{place}"

@@ -70,6 +70,8 @@ def perform(work: str, content: str, serial: int, clock: Any | None) -> tuple[st
     except KeyboardInterrupt:  # the driver's, who takes the job back
         raise
     except BaseException as error:  # whatever the work raises is its outcome
+        if hasattr(error, "ray_terminate_msg"):  # Ray's, when the process is told to end by SIGTERM
+            raise
         failure = failure_of(error)
         return failure.kind, failure.reason
 

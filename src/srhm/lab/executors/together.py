@@ -6,7 +6,6 @@ from pathlib import Path
 
 from ...errors import check_integer
 from ..execution import execute_together
-from ..interrupts import check_interrupt
 from ..runs import RunSpec
 from ..work import RunJob, finished
 from .base import Executor, Job, Outcome, failure_of
@@ -48,7 +47,7 @@ class Together(Executor):
         files = [None if work.checkpoint is None else Path(work.checkpoint) for work in works]
         try:
             weights = [work.weights for work in works]
-            runs = execute_together(specs, checkpoints=files, weights=weights, progress=check_interrupt)
+            runs = execute_together(specs, checkpoints=files, weights=weights)
         except Exception as error:
             failure = failure_of(error)
             return [Outcome(job.number, failure=failure) for job in jobs]

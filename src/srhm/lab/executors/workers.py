@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,10 +13,12 @@ from dataclasses import asdict, dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
+from types import ModuleType
 from typing import Any
 
 from ...errors import check_integer
-from ..interrupts import ask_to_stop, asked_to_stop, pass_over_lost_interrupts
+from ...interrupts import ask_to_stop, asked_to_stop, pass_over_lost_interrupts
+from ..functions import find, name_of
 from .base import Executor, Failure, Job, Outcome, Unavailable, Work, outcome_of
 
 LEAVE_SECONDS = 30.0
@@ -31,7 +34,8 @@ class Workers(Executor):
     """Does jobs in spawned processes, one job at a time in each; JSON alone passes between them.
 
     A process that dies takes its job with it and no other; a new one is started for the next job. Ctrl-C reaches
-    workers only through :meth:`close`.
+    workers only through :meth:`close`. Workers find the work by its name, and do not run the script of this process
+    again: it needs no ``if __name__ == "__main__":``, unless the work is a function of its own.
 
     Parameters
     ----------
@@ -43,12 +47,12 @@ class Workers(Executor):
     Raises
     ------
     ArgumentError
-        If `slots` is below 1.
+        If `slots` is below 1, or workers could not find the work.
     """
 
     def __init__(self, slots: int, work: Work) -> None:
         self.slots = check_integer("workers", slots, least=1, most=1024)
-        self._work = work
+        self._work = name_of(work, "work")
         self._workers: list[_Worker] = []
         self._deaths = 0
 
@@ -138,13 +142,14 @@ class _Worker:
     """Whether the process has started, and takes work."""
 
     @classmethod
-    def started(cls, work: Work) -> "_Worker":
+    def started(cls, work: str) -> "_Worker":
         context = multiprocessing.get_context("spawn")  # a forked JAX deadlocks
         resource_tracker.ensure_running()  # else the first process starts it, which lets Ctrl-C through again
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(work, theirs), daemon=True)
         try:
-            with _interrupts_held():  # processes inherit it, and are never interrupted while they start
+            # Processes inherit that Ctrl-C is held, and are never interrupted while they start.
+            with _interrupts_held(), _script_hidden():
                 process.start()
         except OSError as error:
             raise Unavailable(
@@ -216,28 +221,43 @@ class _Worker:
 
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Keep Ctrl-C waiting, here and, for good, in the processes started meanwhile."""
+    """Keep Ctrl-C and SIGTERM waiting here, and Ctrl-C, for good, in the processes started meanwhile."""
     came: list[int] = []
     main = threading.current_thread() is threading.main_thread()
-    handler = signal.getsignal(signal.SIGINT)
-    if main:  # another thread of this process may take the signal for it
-        signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM) if main}
+    for number, handler in handlers.items():
+        if callable(handler):  # another thread of this process may take the signal for it
+            signal.signal(number, lambda number, frame: came.append(number))
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        if main:
-            signal.signal(signal.SIGINT, handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
     if came:
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(came[0])
 
 
-def _serve(work: Work, pipe: Any) -> None:
+@contextmanager
+def _script_hidden() -> Iterator[None]:
+    """Have processes that are started meanwhile not run the script of this one again, which may start them."""
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
+
+
+def _serve(name: str, pipe: Any) -> None:
     """Do jobs until the driver ends; the whole life of a worker."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)  # Ctrl-C is for the driver, which tells its workers by SIGTERM
     pass_over_lost_interrupts()
     threading.Thread(target=_die_with_parent, daemon=True).start()
+    with suppress(Exception):  # the job will tell it
+        find(name, "work")  # its imports are no part of a job's time
     pipe.send_bytes(_READY)
     while True:
         try:
@@ -246,7 +266,7 @@ def _serve(work: Work, pipe: Any) -> None:
             return
         try:
             signal.signal(signal.SIGTERM, _interrupt)
-            outcome = outcome_of(work, Job(number, content))
+            outcome = outcome_of(lambda content: find(name, "work")(content), Job(number, content))
         except KeyboardInterrupt:
             os._exit(0)  # its checkpoint is written
         finally:

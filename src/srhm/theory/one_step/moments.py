@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Integer
 
+from ...backend import backend_name
 from ...dataset import Dataset
 from ...encoding import Encoding, channels, encode
 from ...errors import ArgumentError, check_integer
@@ -221,6 +222,7 @@ def gradient_moments(
     ArgumentError
         If the number of data is no multiple of n_c, so that they cannot be balanced.
     """
+    backend_name()  # refuses where there is none
     params, count = data.params, len(data)
     channels(params, encoding)  # refuses an encoding without
     if count % params.n_c:
