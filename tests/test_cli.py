@@ -205,6 +205,26 @@ def test_theory_prints_the_predictions_of_the_library(capsys: pytest.CaptureFixt
     assert (status, out) == (2, "") and "v = 1" in err
 
 
+def test_numbers_of_thousands_of_digits_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    """P_max has 7,399 digits here, and Python writes integers of up to 4,300."""
+    model = ("--n_c", "16", "--v", "16", "--m", "8", "--s0", "0", "--L", "13")
+    status, out, _ = run(capsys, "theory", *model)
+    assert status == 0 and "P_max = 2.6e7398" in out
+    status, out, _ = run(capsys, "theory", *model, "--json")
+    assert status == 0 and json.loads(out)["P_max"] == "2.6e7398"
+    status, out, _ = run(capsys, "sample", "--count", "1", *model)
+    assert status == 0 and "P_max = 2.6e7398" in out
+
+
+def test_theory_of_a_deep_model(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing that grows with the input is made: it has 4^12 positions and 2^12 slots."""
+    status, out, _ = run(capsys, "theory", "--L", "12", "--json")
+    found = json.loads(out)["visible_P"]
+    assert status == 0 and found["features, at each place"] == pytest.approx(
+        6 * 6**12 * 2**12 * (7 / 6) ** 12
+    )
+
+
 def test_sample_prints_the_data_of_the_library(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = run(capsys, "sample", "--v", "4", "--s0", "1", "--count", "9", "--seed", "5", "--json")
     content = json.loads(out)

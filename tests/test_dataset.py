@@ -120,6 +120,23 @@ def test_all_class_orders_are_equally_likely(n_c):
             oracles.check_independent(numbers[:-1], numbers[1:], (6, 6))
 
 
+@pytest.mark.parametrize("backward", [False, True])
+def test_sorted_and_compared_words_give_the_same_order(monkeypatch, backward):
+    """How many classes decides what finds their order; both backends, and single samples, agree."""
+    params = Params(n_c=100, v=100, m=2, s=2, s0=1, L=2)
+    stream = Stream(Grammar(params), 3, "permutation", backward)
+    assert params.n_c > srhm.stream._COMPARED
+    found = [stream.take(7, 450).label, stream.at(np.arange(7, 457, dtype=np.uint32)).label]
+    monkeypatch.setattr(srhm.stream, "_COMPARED", 1000)
+    found.append(stream.take(7, 450).label)
+    assert all(equal(one, found[0]) for one in found)
+    words = np.zeros((100, 3), np.uint32)  # equal ones keep their order
+    for most in (1000, 1):
+        monkeypatch.setattr(srhm.stream, "_COMPARED", most)
+        for form in (words, jnp.asarray(words)):
+            assert (stream._all_places(form) == np.arange(100)[:, None]).all()
+
+
 def test_equal_words_give_no_class_twice(monkeypatch):
     """Ties between the words that order a block come once in 2^32 pairs: here they are forced."""
     monkeypatch.setattr(

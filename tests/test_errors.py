@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from srhm import ArgumentError, MissingExtraError, SrhmError
-from srhm.errors import check_choice, check_integer, check_number, nearest
+from srhm.errors import check_array, check_choice, check_integer, check_number, in_short, nearest
 
 
 def test_message_names_argument_value_and_fix():
@@ -124,3 +124,46 @@ def test_unknown_names_are_refused_with_the_nearest_one(refuses, value, choices,
     with refuses("word", repr(value), fix):
         check_choice("word", value, choices, "is not known")
     check_choice("word", choices[0], choices, "is not known")
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0, "0"),
+        (-82944, "-82944"),
+        (10**40 - 1, "9" * 40),
+        (10**40, "1.0e40"),
+        (10**5000 - 1, "1.0e5000"),
+        (10**5000, "1.0e5000"),
+        (12 * 10**4999, "1.2e5000"),
+        (994 * 10**4998, "9.9e5000"),
+        (-(10**5000), "-1.0e5000"),
+    ],
+    ids=range(9),  # pytest would write the numbers
+)
+def test_integers_of_any_size_are_written(number, text):
+    assert in_short(number) == text
+
+
+def test_errors_about_integers_of_any_size():
+    """Python refuses to write integers of more than 4,300 digits."""
+    huge = 10**5000
+    assert str(ArgumentError("P", huge, "is too large", "Use less")) == "P = 1.0e5000 is too large. Use less."
+    assert str(ArgumentError("P", [huge], "is too large", "Use less")).startswith("P = <list> is too")
+    with pytest.raises(ArgumentError, match=r"^P = 1.0e5001 is above 1.0e5000. Use P <= 1.0e5000\.$"):
+        check_integer("P", 10 * huge, most=huge)
+    with pytest.raises(ArgumentError, match=r"^P = 3 is below 1.0e5000. Use P >= 1.0e5000\.$"):
+        check_integer("P", 3, least=huge)
+
+
+def test_arrays_are_checked():
+    check_array("x", np.zeros((0, 2), int), (None, 2), most=0, fix="Mend it")
+    for wrong, said in (
+        ([1, 2], "'list' is not an array of integers of shape \\(any\\)"),
+        (np.zeros(2), "'float64 of shape \\(2,\\)' is not an array"),
+        (np.zeros((2, 2), int), "'int64 of shape \\(2, 2\\)' is not an array"),
+        (np.array([0, 3]), "3 lies outside 0 to 2"),
+        (np.array([-1, 0], np.int8), "-1 lies outside 0 to 2"),
+    ):
+        with pytest.raises(ArgumentError, match=f"^x = {said}.*Mend it"):
+            check_array("x", wrong, (None,), most=2, fix="Mend it")

@@ -197,6 +197,8 @@ def test_the_names_of_the_third_code():
     ("arguments", "argument", "value", "fix"),
     [
         ({"v": None}, "v", "None", "Give v as an int"),
+        ({"n": None}, "n", "None", "Give n as an int"),
+        ({"m": None}, "m", "None", "Give m as an int"),
         ({"n": 1}, "n", "1", "Use n >= 2"),
         ({"m": 9, "n": 5}, "m", "9", "Use m <= 5"),
         ({"L": 0}, "L", "0", "Use L >= 1"),

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import oracles
+import srhm.permutation
 from srhm.permutation import KeyedPermutation, add_digits, digits_of, groups_of, limbs_of
 from srhm.randomness import fold, role_key
 
@@ -66,6 +67,16 @@ def test_bijection(radices, limit):
 def test_bijection_of_any_radices(radices, table):
     order = images(permutation(tuple(radices), limit=TABLE if table else FEISTEL), 1)
     assert (np.sort(order) == np.arange(prod(radices))).all()
+
+
+def test_the_table_of_a_few_of_many_tweaks(monkeypatch):
+    """A large table is made for the tweaks asked for alone, and in parts: the same orders."""
+    whole, few = (permutation((5, 3), 2, 400, TABLE) for _ in range(2))
+    tweaks, elements = np.array([7, 399, 7, 0], np.uint32), np.array([0, 3, 14, 9], np.uint32)
+    expected = images(whole, tweaks, elements)
+    monkeypatch.setattr(srhm.permutation, "_WORDS_AT_ONCE", 100)
+    assert (images(few, tweaks, elements) == expected).all() and "_table" not in vars(few)
+    assert (few._table == whole._table).all()
 
 
 def test_table_limit_decides():

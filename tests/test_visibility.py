@@ -9,11 +9,13 @@ from srhm.theory import (
     ClassStatistics,
     contraction,
     dilution,
+    earliest_visible_P,
     feature_moments,
     features,
     patches,
     positions,
     predict,
+    slot_probability,
     tuples,
     visible_P,
 )
@@ -142,3 +144,27 @@ def test_bad_arguments_are_named(refuses):
         dilution(params, "words")
     with refuses("level", 2, "Use level <= 1"):
         visible_P(params, "features", 2)
+
+
+@given(any_params(), st.data())
+def test_the_earliest_is_the_least_of_all_places(params, data):
+    level = data.draw(st.integers(1, params.L))
+    for what in ("features", "tuples"):
+        for known in (False, True):
+            for shared in (False, True):
+                options = {"knows_positions": known, "shared": shared}
+                least = visible_P(params, what, level, **options).min()
+                assert earliest_visible_P(params, what, level, **options) == pytest.approx(least)
+
+
+@given(any_params(), st.data())
+def test_dilution_is_that_of_the_slots(params, data):
+    """Against the sums over all slots, for both kinds of sparsity."""
+    level = data.draw(st.integers(1, params.L))
+    if params.d * params.num_leaves > 10**5:
+        return
+    seen = slot_probability(params, level)
+    assert dilution(params, "features", level) == pytest.approx(seen.sum(axis=0) / (seen**2).sum(axis=0))
+    above = np.ones((1, 1)) if level == params.L else slot_probability(params, level + 1)
+    expected = params.placements * above.sum(axis=0) / (above**2).sum(axis=0)
+    assert dilution(params, "tuples", level) == pytest.approx(expected)

@@ -14,6 +14,7 @@ from .derivation import Derivation, expand
 from .encoding import Encoding, check_leaves, encode
 from .errors import ArgumentError, check_array, check_choice, check_integer
 from .grammar import Grammar
+from .memory import check_memory
 from .params import Params
 from .stream import PERMUTATION_LIMIT, Origin, SplitRule, Stream
 
@@ -81,11 +82,14 @@ class Dataset:
         Raises
         ------
         ArgumentError
-            If `count` is below 1, a sample lies outside the stream, or there is no such backend.
+            If `count` is below 1, a sample lies outside the stream, the set is larger than main memory, or there
+            is no such backend.
         """
         check_choice("backend", backend, ("numpy", "jax"), "is not a backend")
         start, count = stream.checked_range(start, check_integer("count", count, least=1))
         params = stream.params
+        needed = bytes_of(params, count)
+        check_memory("count", count, needed, "a data set", "Draw fewer, or take batches of the stream")
         leaves = count, params.num_leaves
         features = np.empty(leaves, smallest_unsigned(params.v))
         positions = np.empty(leaves, smallest_unsigned(params.d))
@@ -220,7 +224,8 @@ def split(grammar: Grammar, P: int, P_test: int, seed: int = 0, *, repeats: bool
     Raises
     ------
     ArgumentError
-        If P + P_test exceeds P_max where data may not repeat, or a number is out of range.
+        If P + P_test exceeds P_max where data may not repeat, a number is out of range, or the sets are larger
+        than main memory.
 
     Examples
     --------
@@ -230,6 +235,9 @@ def split(grammar: Grammar, P: int, P_test: int, seed: int = 0, *, repeats: bool
     (200, 56, 'permutation', 0.0)
     """
     train, test, bound = split_streams(grammar, P, P_test, seed, repeats=repeats)
+    name, value = max((("P", P), ("P_test", P_test)), key=lambda one: one[1])
+    needed = bytes_of(grammar.params, P + P_test)
+    check_memory(name, value, needed, "data sets", f"Use a smaller {name}")
     return Split(Dataset.draw(train, P), Dataset.draw(test, P_test), train.rule, bound)
 
 
@@ -300,6 +308,15 @@ def _keep_memory() -> None:
 def _cores() -> int:
     """Number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def bytes_of(params: Params, count: int) -> int:
+    """Return the bytes that samples of a model take: feature and position of each leaf, and the label."""
+    leaf, label = (
+        sum(np.dtype(smallest_unsigned(n)).itemsize for n in most)
+        for most in ((params.v, params.d), (params.n_c,))
+    )
+    return count * (params.num_leaves * leaf + label)
 
 
 def smallest_unsigned(values: int) -> type:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Integer, Shaped
 
-from .errors import ArgumentError, check_array, check_integer, known
+from .errors import ArgumentError, check_array, check_integer, in_short, known
 from .grammar import Grammar
 from .params import Params
 from .randomness import below, fold, role_key, threefry2x32
@@ -349,7 +349,9 @@ def enumerate_all(params: Params, limit: int = 10**7) -> Derivation:
         If the model has more than `limit` data.
     """
     if params.P_max > limit:
-        raise ArgumentError("limit", limit, f"is below P_max = {params.P_max}", "Enumerate a smaller model")
+        raise ArgumentError(
+            "limit", limit, f"is below P_max = {in_short(params.P_max)}", "Enumerate a smaller model"
+        )
     return unrank(params, np.arange(params.P_max))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Integer, Num
 
 from .errors import ArgumentError, check_array, check_choice, known
+from .memory import check_memory
 from .params import Params
 
 Encoding = Literal["whitened", "onehot", "onehot_blank", "integer"]
@@ -85,7 +86,7 @@ def encode(
     ArgumentError
         If the encoding is unknown, the type cannot hold its values, or the leaves are not of this model: another
         number of them, a feature that is not below v or a position that is not below d (values are not looked at
-        inside a compiled function).
+        inside a compiled function); or the inputs are larger than main memory.
 
     Examples
     --------
@@ -102,6 +103,9 @@ def encode(
     check_encoding(encoding)
     dtype = _checked_type(params, encoding, dtype)
     check_leaves(params, features, positions)
+    entries = 1 if encoding == "integer" else channels(params, encoding)
+    needed = len(features) * params.d * (4 + entries * np.dtype(dtype).itemsize)
+    check_memory("features", f"{len(features)} samples", needed, "dense inputs", "Encode fewer at a time")
     grid = _grid(params, features, positions)
     if encoding == "integer":
         return grid.astype(dtype)

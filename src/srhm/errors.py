@@ -39,7 +39,7 @@ class ArgumentError(SrhmError, ValueError):
         self.argument = argument
         self.value = value
         self._rest = problem, fix
-        shown = repr(value)
+        shown = _shown(value)
         if len(shown) > 200:
             shown = shown[:197] + "..."
         super().__init__(f"{argument} = {shown} {problem}. {fix}.")
@@ -163,10 +163,51 @@ def check_integer(argument: str, value: Any, *, least: int | None = None, most: 
     except (AttributeError, TypeError):
         raise ArgumentError(argument, value, "is not an integer", f"Give {argument} as an int") from None
     if least is not None and number < least:
-        raise ArgumentError(argument, value, f"is below {least}", f"Use {argument} >= {least}")
+        raise ArgumentError(
+            argument, value, f"is below {in_short(least)}", f"Use {argument} >= {in_short(least)}"
+        )
     if most is not None and number > most:
-        raise ArgumentError(argument, value, f"is above {most}", f"Use {argument} <= {most}")
+        raise ArgumentError(
+            argument, value, f"is above {in_short(most)}", f"Use {argument} <= {in_short(most)}"
+        )
     return number
+
+
+_DIGITS = 40
+"""Digits up to which an integer is written in full."""
+
+
+def in_short(number: int, separator: str = "") -> str:
+    """Write an integer, in full up to 40 digits, and by two of them and a power of ten above, however large.
+
+    Python refuses to write integers of more than 4,300 digits.
+
+    Parameters
+    ----------
+    number
+        Such as the number of all data of a model.
+    separator
+        What parts thousands where it is written in full: ``","``, or nothing.
+
+    Examples
+    --------
+    >>> in_short(82944), in_short(82944, ","), in_short(12 * 10**4999)
+    ('82944', '82,944', '1.2e5000')
+    """
+    if abs(number) < 10**_DIGITS:
+        return format(number, separator)
+    exponent = math.floor(math.log10(abs(number)))
+    leading = abs(number) // 10 ** (exponent - 6) / 10**6  # 1 to 10, but for the rounding of the logarithm
+    mantissa, shift = f"{leading:.1e}".split("e")
+    return f"{'-' * (number < 0)}{mantissa}e{exponent + int(shift)}"
+
+
+def _shown(value: Any) -> str:
+    """The representation of a value, or its type where it holds an integer that Python does not write."""
+    try:
+        return repr(value)
+    except ValueError:
+        return in_short(value) if isinstance(value, int) else f"<{type(value).__name__}>"
 
 
 def check_number(
@@ -216,13 +257,12 @@ def check_array(
       ...
     srhm.errors.ArgumentError: labels = 3 lies outside 0 to 2. Give labels of this model.
     """
-    found = getattr(array, "shape", None)
-    is_integer = hasattr(array, "__array_namespace__") and np.dtype(array.dtype).kind in "iu"
-    fits = found is not None and len(found) == len(shape)
-    fits = fits and all(axis in (None, size) for axis, size in zip(shape, found, strict=True))
-    if not is_integer or not fits:
+    is_array = hasattr(array, "__array_namespace__")
+    found: tuple[int, ...] = array.shape if is_array else ()
+    fits = is_array and np.dtype(array.dtype).kind in "iu" and len(found) == len(shape)
+    if not fits or any(axis not in (None, size) for axis, size in zip(shape, found, strict=True)):
         axes = ", ".join("any" if axis is None else str(axis) for axis in shape)
-        received = type(array).__name__ if found is None else f"{array.dtype} of shape {tuple(found)}"
+        received = f"{array.dtype} of shape {found}" if is_array else type(array).__name__
         raise ArgumentError(argument, received, f"is not an array of integers of shape ({axes})", fix)
     values = known(array)
     if values is None or not values.size:

@@ -13,6 +13,7 @@ from jaxtyping import Integer
 
 from .errors import ArgumentError, check_integer
 from .files import write_atomically
+from .memory import check_memory
 from .params import Params
 from .randomness import STREAM_VERSION, Key, add_wide, below, fold, role_key, threefry2x32
 
@@ -45,7 +46,7 @@ class Grammar:
     Raises
     ------
     ArgumentError
-        If the seed is no such integer.
+        If the seed is no such integer, or the rules are larger than main memory.
 
     Examples
     --------
@@ -58,6 +59,10 @@ class Grammar:
         self.params = params
         key = role_key(seed, "grammar")  # checks the seed
         self.seed: int | None = int(seed)
+        parents = max(params.n_c, params.v if params.L > 1 else 0)
+        needed = 4 * params.s * params.m * (params.n_c + (params.L - 1) * params.v)
+        needed += 16 * params.s * parents * params.m  # while they are drawn
+        check_memory("params", params, needed, "rules", "Use a smaller m, v or n_c")
         self.rules = tuple(
             _draw_tuples(fold(key, level), params.parents_at(level), params.m, params.v, params.s)
             for level in range(1, params.L + 1)

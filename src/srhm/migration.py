@@ -13,7 +13,7 @@ import numpy as np
 
 from .dataset import Dataset, split
 from .encoding import encode
-from .errors import ArgumentError, MissingExtraError, check_integer, name_fix, nearest
+from .errors import ArgumentError, MissingExtraError, check_integer, in_short, name_fix, nearest
 from .grammar import Grammar
 from .params import Params
 from .stream import PERMUTATION_LIMIT, Stream
@@ -295,15 +295,15 @@ def _generation(arguments: dict[str, Any]) -> dict[str, Any]:
 
 def _mixed(arguments: dict[str, Any]) -> ArgumentError:
     """The error of names that are not all of one generation: it names one that the nearest does not have."""
-    nearest = max(
+    closest = max(
         range(len(_GENERATIONS)), key=lambda number: len(set(arguments) & set(_GENERATIONS[number]))
     )
-    stranger = next(name for name in arguments if name not in _GENERATIONS[nearest])
+    stranger = next(name for name in arguments if name not in _GENERATIONS[closest])
     others = [names for names in _GENERATIONS if stranger in names]
-    own = [name for name in arguments if name in _GENERATIONS[nearest]]
+    own = [name for name in arguments if name in _GENERATIONS[closest]]
     own.sort(key=lambda name: any(name in names for names in others))  # first what the stranger's do not have
     rows = (row for row in _EQUIVALENT if any(stranger in name.split(" + ") for name in row))
-    other = next((row[nearest] for row in rows), "")
+    other = next((row[closest] for row in rows), "")
     return ArgumentError(
         stranger,
         arguments[stranger],
@@ -327,6 +327,8 @@ def _grammar(values: dict[str, Any]) -> Grammar:
         "m": _named(values, "m", "num_synonyms")[0],
         "s": _named(values, "s", "tuple_size")[0],
     }
+    for name in names.values():
+        check_integer(name, values[name])  # Params would fill in numbers that are left open
     try:
         params = Params(s0=0, **{symbol: values[name] for symbol, name in names.items()})
     except ArgumentError as error:
@@ -374,7 +376,7 @@ def _sizes(P_max: int, values: dict[str, Any], repeats: bool) -> tuple[int, int]
     asked = values[all_name]
     every = asked is None if first else asked == -1
     if every and (repeats or P_max > LARGEST_WHOLE):
-        problem = f"asks for all data, of which there are {P_max}"
+        problem = f"asks for all data, of which there are {in_short(P_max)}"
         problem += ", by draws with repeats" if repeats else ""
         raise ArgumentError(all_name, asked, problem, f"Give {all_name} as a number of points")
     asked = P_max if every else check_integer(all_name, asked, least=1, most=2**31 - 1)

@@ -18,6 +18,8 @@ from jaxtyping import UInt32
 from .randomness import Key, below, fold_all, scan, threefry2x32
 
 _TABLE_LIMIT = 2**16
+_WORDS_AT_ONCE = 2**20
+"""Words drawn at a time for the table of all tweaks."""
 
 Digits = list[Any]
 """One `uint32` array [sample] for every digit, the most significant first."""
@@ -141,22 +143,33 @@ class KeyedPermutation:
 
     @cached_property
     def _table(self) -> np.ndarray:
+        """The orders under all tweaks."""
+        return self._orders(np.arange(self.tweaks, dtype=np.uint32))
+
+    def _orders(self, tweaks: np.ndarray) -> np.ndarray:
         """For every tweak, the domain in the order of random 64-bit words: [tweak, element]."""
         size = prod(self.radices)
         element = np.arange(size, dtype=np.uint32)
         orders = []
-        for tweak in range(self.tweaks):
-            high, low = threefry2x32(self.key, element, np.full(size, tweak, np.uint32))
+        at_once = max(1, _WORDS_AT_ONCE // size)
+        for first in range(0, len(tweaks), at_once):
+            tweak = tweaks[first : first + at_once, None]
+            high, low = threefry2x32(self.key, element[None, :], tweak)
             words = high.astype(np.uint64) << np.uint64(32) | low
-            orders.append(np.argsort(words, kind="stable").astype(np.uint32))
-        return np.stack(orders)
+            orders.append(np.argsort(words, axis=1, kind="stable").astype(np.uint32))
+        return np.concatenate(orders)
 
     def _look_up(self, digits: Digits, tweak: Any) -> Digits:
         number = digits[0]
         for digit, radix in zip(digits[1:], self.radices[1:], strict=True):
             number = number * np.uint32(radix) + digit
-        table = number.__array_namespace__().asarray(self._table)
-        return add_digits(0, table[tweak.astype(np.int32), number.astype(np.int32)], self.radices)
+        xp, row = number.__array_namespace__(), tweak.astype(np.int32)
+        if xp is np and len(tweak) < self.tweaks and self.tweaks * prod(self.radices) > _WORDS_AT_ONCE:
+            own, row = np.unique(tweak, return_inverse=True)
+            table = self._orders(own.astype(np.uint32))  # that of all tweaks is large, and few are asked for
+        else:
+            table = xp.asarray(self._table)
+        return add_digits(0, table[row, number.astype(np.int32)], self.radices)
 
     @cached_property
     def _halves(self) -> tuple[tuple[int, ...], tuple[int, ...]]:

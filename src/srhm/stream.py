@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Integer, UInt32
 
 from .derivation import Derivation, from_choices, from_digits, radices
-from .errors import ArgumentError, check_choice, check_integer
+from .errors import ArgumentError, check_choice, check_integer, in_short
 from .grammar import Grammar
 from .params import Params
 from .permutation import KeyedPermutation, add_digits, limbs_of
@@ -29,6 +29,10 @@ SplitRule = Literal["permutation", "independent"]
 
 PERMUTATION_LIMIT = 2**62
 """Largest P_max for which the default split permutes the ranks of all data."""
+
+
+_COMPARED = 64
+"""Classes up to which the order of a block is found by comparing its words pair by pair, else by sorting them."""
 
 
 class Origin(NamedTuple):
@@ -85,7 +89,10 @@ class Stream:
         check_choice("rule", self.rule, ("permutation", "independent"), "is not a split rule")
         if self.rule == "permutation" and self.params.P_max > PERMUTATION_LIMIT:
             raise ArgumentError(
-                "rule", self.rule, f"needs P_max <= 2^62, not {self.params.P_max}", "Use 'independent'"
+                "rule",
+                self.rule,
+                f"needs P_max <= 2^62, not {in_short(self.params.P_max)}",
+                "Use 'independent'",
             )
         if self.backward and self.rule != "permutation":
             raise ArgumentError("backward", True, "has no meaning in an endless stream", "Use backward=False")
@@ -163,8 +170,7 @@ class Stream:
             origin = self.origin(start - skipped)
         sample = xp.arange(skipped + count, dtype=np.uint32)
         words = self._order_words(origin, xp.arange(-(-(skipped + count) // n_c), dtype=np.uint32))
-        every = xp.arange(n_c, dtype=np.int32)[None, :, None]
-        labels = self._places(words[:, None, :], words[None, :, :], every)  # [class_, block]
+        labels = self._all_places(words)  # [class_, block]
         labels = (labels[::-1] if self.backward else labels).T.reshape(-1)[: skipped + count]
         derivation = self._derive(labels, origin, sample)
         if skipped:
@@ -244,9 +250,22 @@ class Stream:
         def pair(state: None, *key: Any) -> tuple[None, tuple[Any, Any]]:
             return state, threefry2x32(Key(*key), *number)
 
-        xp = block.__array_namespace__()
-        words = xp.stack(scan(xp, pair, None, *self._keys[0])[1], axis=1)
+        xp, keys = block.__array_namespace__(), self._keys[0]
+        if xp is np and len(block) < len(keys.first):  # a step for each key would be many small ones
+            columns = Key(*(part[:, None] for part in keys))
+            words = np.stack(threefry2x32(columns, *(part[None, :] for part in number)), axis=1)
+        else:
+            words = xp.stack(scan(xp, pair, None, *keys)[1], axis=1)
         return words.reshape(2 * words.shape[0], block.shape[0])[: self.params.n_c]
+
+    def _all_places(self, words: UInt32[Any, "class_ block"]) -> Integer[Any, "class_ block"]:
+        """The place of every word among those of its block."""
+        xp = words.__array_namespace__()
+        slots = xp.arange(words.shape[0], dtype=np.int32)
+        if words.shape[0] <= _COMPARED:
+            return self._places(words[:, None, :], words[None, :, :], slots[None, :, None])
+        order = xp.argsort(words, axis=0, stable=True)
+        return xp.argsort(order, axis=0).astype(np.int32)
 
     def _places(self, words: Any, word: Any, slot: Any) -> Any:
         """The place of a word among all `words` [class_, ...]: how many are smaller, or equal and before it."""

@@ -9,12 +9,12 @@ import tyro
 
 from ..dataset import Dataset
 from ..encoding import Encoding
-from ..errors import ArgumentError, check_integer
+from ..errors import ArgumentError, check_integer, in_short
 from ..files import atomic_file, check_folder
 from ..grammar import Grammar
 from ..lab.options import Model
 from ..stream import PERMUTATION_LIMIT, Stream
-from .printing import print_result
+from .printing import as_json, print_result
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Sample:
     out: Path | None = None
     """File to write, ending in .npz. An existing one is not replaced."""
     json: bool = False
-    """Print JSON: model, P_max, and the data."""
+    """Print JSON: model, P_max (as text above 4300 digits), and the data."""
 
     interrupted: ClassVar[str] = "Nothing was written."
 
@@ -57,13 +57,18 @@ class Sample:
         # The dense grid is for the eye alone: it takes d numbers a datum where the data take a few bytes.
         grid = [] if self.out is not None else data.encode("integer", "int64").tolist()
         if self.json:
-            content = {"params": asdict(params), "P_max": params.P_max, "rule": rule, "seed": self.seed}
+            content = {
+                "params": asdict(params),
+                "P_max": as_json(params.P_max),
+                "rule": rule,
+                "seed": self.seed,
+            }
             content |= {"out": None if self.out is None else str(self.out)}
             if self.out is None:
                 content |= {"labels": data.labels.tolist(), "inputs": grid}
             print_result(json.dumps(content))
             return
-        lines = [f"{params}: inputs of {params.d} positions, P_max = {params.P_max:,}"]
+        lines = [f"{params}: inputs of {params.d} positions, P_max = {in_short(params.P_max, ',')}"]
         if self.out is not None:
             lines.append(f"wrote {self.count:,} data to {self.out}, rules to {_grammar_path(self.out)}")
         for label, row in zip(data.labels, grid, strict=False):

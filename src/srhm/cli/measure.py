@@ -13,6 +13,7 @@ from ..lab.executors import default_workers, open_executor
 from ..lab.options import Model, Network
 from ..lab.paper import chosen_thresholds
 from ..lab.questions import Question, SearchRule
+from ..lab.resources import check_room
 from ..lab.results import pstar_content, pstar_text, train_content, train_text
 from ..lab.runs import Role, Seeds
 from ..lab.searches import answer, raise_failures
@@ -57,6 +58,7 @@ class Train:
         store = Store(self.store)
         found = store.get(spec)
         if found is None:
+            check_room(spec)
             store.check_writable()
             with TrainingView(spec) as view:
                 found = execute(spec, checkpoint=store.checkpoint(spec), budget=self.budget, progress=view)

@@ -6,8 +6,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from ..errors import in_short
+
 UNREAD = 128 + signal.SIGPIPE
 """Exit status where nobody reads on, as of other commands."""
+
+_WRITTEN = 4300
+"""Digits up to which Python writes an integer."""
 
 
 def print_result(text: str) -> None:
@@ -41,3 +46,8 @@ def complain(text: str) -> None:
     """Say on standard error what is wrong, if it can be said."""
     with suppress(OSError):
         print(f"srhm: error: {text}", file=sys.stderr, flush=True)
+
+
+def as_json(number: int) -> int | str:
+    """Return an integer for JSON, as text such as ``"1.2e5000"`` where it has more digits than Python writes."""
+    return number if number < 10**_WRITTEN else in_short(number)

@@ -6,9 +6,10 @@ from typing import Annotated, Any, ClassVar
 
 import tyro
 
+from ..errors import in_short
 from ..lab.options import Model
 from ..theory import summary
-from .printing import print_result
+from .printing import as_json, print_result
 
 
 @dataclass(frozen=True)
@@ -22,20 +23,23 @@ class Theory:
 
     model: Annotated[Model, tyro.conf.arg(name="")] = field(default_factory=Model)
     json: bool = False
-    """Print JSON: params, d, P_max, relevant_fraction, predictions with their assumptions, and visible_P."""
+    """Print JSON: params, d, P_max (as text above 4300 digits), relevant_fraction, predictions with their
+    assumptions, and visible_P."""
 
     interrupted: ClassVar[str] = "Nothing was written."
 
     def run(self) -> None:
         """Compute and print."""
         content = summary(self.model.params())
-        print_result(json.dumps(content) if self.json else _text(content))
+        print_result(
+            json.dumps(content | {"P_max": as_json(content["P_max"])}) if self.json else _text(content)
+        )
 
 
 def _text(content: dict[str, Any]) -> str:
     lines = [
         f"d = {content['d']:,} inputs, of which a fraction {content['relevant_fraction']:.3g} is informative; "
-        f"P_max = {content['P_max']:,} data",
+        f"P_max = {in_short(content['P_max'], ',')} data",
         "",
         f"{'net':<5}{'P*, about':>12}   {'range':<22}{'formula':<28}source",
     ]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..errors import in_short
 from ..files import write_atomically
 from . import parquet
 from .plan import Plan, Shard
@@ -105,7 +106,7 @@ def _model(plan: Plan) -> Iterator[str]:
     yield f"| informative children s, blanks s0 beside each | {params.s}, {params.s0} |"
     yield f"| levels L, sparsity | {params.L}, {params.sparsity} |"
     yield f"| input positions d, informative ones s^L | {params.d}, {params.num_leaves} |"
-    yield f"| distinct data P_max | {params.P_max:,} |"
+    yield f"| distinct data P_max | {in_short(params.P_max, ',')} |"
     yield f"| seed of the rules | {plan.grammar.seed} |"
     yield f"| digest of numbers and rules | `{plan.grammar.digest}` |"
     yield ""

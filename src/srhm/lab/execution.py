@@ -114,7 +114,10 @@ class _Ready(NamedTuple):
 
 def _prepare(spec: RunSpec) -> _Ready:
     """Draw the data and the network of a run."""
+    from .resources import check_room  # which imports executors, and these this module
+
     assert spec.width is not None and spec.P_test is not None  # filled in by RunSpec
+    check_room(spec)
     began = time.perf_counter()
     grammar = Grammar(spec.params, spec.seeds.grammar)
     sets = split(grammar, spec.P, spec.P_test, spec.seeds.samples, repeats=spec.protocol.repeats)

@@ -10,8 +10,10 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 
+from ..dataset import bytes_of
 from ..encoding import Encoding, channels
 from ..errors import check_integer
+from ..memory import check_memory
 from ..nets import COMMON, NetName, Variant, build
 from ..params import Params
 from ..probes import INPUTS
@@ -122,12 +124,28 @@ def resources(spec: RunSpec, *, gpu_memory: int | None = None) -> Resources:
     return Resources(1.0, min(1.0, parts / _GPU_PARTS), main + _FLOAT * parameters(spec))
 
 
-def _data_bytes(spec: RunSpec) -> int:
-    """Bytes of training and test set: feature and position of each leaf, and the label, in small integers."""
-    params = spec.params
+def check_room(spec: RunSpec) -> None:
+    """Refuse a run whose data and network cannot be in main memory, before anything is drawn.
+
+    Raises
+    ------
+    ArgumentError
+        It names the largest part: the width, P or P_test.
+    """
     assert spec.P_test is not None  # filled in by RunSpec
-    small = [1 if most <= 2**8 else 2 if most <= 2**16 else 4 for most in (params.v, params.d, params.n_c)]
-    return (spec.P + spec.P_test) * (params.num_leaves * (small[0] + small[1]) + small[2])
+    data, net = _data_bytes(spec), _FLOAT * parameters(spec)
+    if net > data:
+        name, value, what = "width", spec.width, "a network"
+    else:
+        name, value = max((("P", spec.P), ("P_test", spec.P_test)), key=lambda one: one[1])
+        what = "data sets"
+    check_memory(name, value, data + net, what, f"Use a smaller {name}")
+
+
+def _data_bytes(spec: RunSpec) -> int:
+    """Bytes of training and test set."""
+    assert spec.P_test is not None  # filled in by RunSpec
+    return bytes_of(spec.params, spec.P + spec.P_test)
 
 
 def _activation_bytes(spec: RunSpec) -> int:

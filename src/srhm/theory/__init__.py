@@ -15,7 +15,7 @@ from .population import (
 )
 from .predictions import Prediction, predict, predict_by_relevance
 from .rule_sets import Moments, contraction, feature_moments, tuple_moments
-from .visibility import Symbol, dilution, visible_P
+from .visibility import Symbol, dilution, earliest_visible_P, visible_P
 
 __all__ = [
     "ClassCounts",
@@ -29,6 +29,7 @@ __all__ = [
     "count_positions",
     "count_tuples",
     "dilution",
+    "earliest_visible_P",
     "feature_moments",
     "features",
     "learner_error",

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..params import Params
 from .predictions import predict
-from .visibility import visible_P
+from .visibility import earliest_visible_P
 
 _NETS = ("cnn", "lcn", "fcn")
 
@@ -39,7 +39,7 @@ def summary(params: Params) -> dict[str, Any]:
         "relevant_fraction": params.relevant_fraction,
         "predictions": [{"net": net, **_prediction(net, params)} for net in _NETS],
         "visible_P": {
-            f"{what}, {where}": float(visible_P(params, what, shared=shared).min())
+            f"{what}, {where}": earliest_visible_P(params, what, shared=shared)
             for what in ("features", "tuples")
             for where, shared in (("at each place", False), ("all places together", True))
         },

@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 from ..errors import check_integer
 from ..grammar import Grammar
+from ..memory import check_memory
 from ..params import Params
 from .class_statistics import ClassStatistics
 
@@ -154,8 +155,12 @@ def child_probability(params: Params) -> Float[np.ndarray, "child place"]:
 
 def _symbols(grammar: Grammar, level: int) -> Float[np.ndarray, "slot class_ symbol"]:
     """P(symbol of a level | class) at each of its slots; level L + 1 is the class itself."""
-    given = np.eye(grammar.params.n_c)[None]
-    for above in range(grammar.params.L, level - 1, -1):
+    params = grammar.params
+    needed = 8 * params.n_c * max(params.n_c, params.v * params.s ** (params.L - level + 1))
+    fix = "Use the grammar of a smaller model"
+    check_memory("grammar", grammar, needed, "an array of all classes and symbols", fix)
+    given = np.eye(params.n_c)[None]
+    for above in range(params.L, level - 1, -1):
         given = np.einsum("jab,ibc->jiac", given, transitions(grammar, above))
         given = given.reshape(-1, *given.shape[2:])
     return given
@@ -163,8 +168,11 @@ def _symbols(grammar: Grammar, level: int) -> Float[np.ndarray, "slot class_ sym
 
 def _node_probability(params: Params, level: int) -> Float[np.ndarray, "slot position"]:
     """Where the symbols of a level stand; level L + 1 is the class, which has one place."""
+    depth = params.L + 1 - level
+    needed = 8 * (params.s * params.patch) ** depth
+    check_memory("params", params, needed, "an array of all slots and positions", "Use a smaller model")
     where = np.ones((1, 1))
-    for _ in range(params.L + 1 - level):
+    for _ in range(depth):
         where = np.kron(where, child_probability(params))
     return where
 

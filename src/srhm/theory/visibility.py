@@ -10,14 +10,17 @@ That a network or another learner needs a P of this order, as the paper argues, 
 information of one symbol is there, not what a learner makes of it (docs, statistics.md).
 """
 
+from functools import reduce
+from math import prod
 from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
 
 from ..errors import check_choice
+from ..memory import check_memory
 from ..params import Params
-from .population import child_probability, slot_probability
+from .population import child_probability
 from .rule_sets import contraction
 
 Symbol = Literal["features", "tuples"]
@@ -71,17 +74,29 @@ def dilution(
     >>> dilution(params, "tuples"), dilution(params, "tuples", shared=True)  # (s0+1)^(L-1+s) and (s0+1)^s
     (array([8., 8., 8., 8.]), array([4.]))
     """
+    factors = _factors(params, what, level, knows_positions, shared)
+    fix = "Use a smaller model, or earliest_visible_P"
+    check_memory("params", params, 16 * prod(map(len, factors)), "an array of all places", fix)
+    return reduce(np.kron, factors)
+
+
+def _factors(
+    params: Params, what: Symbol, level: int, knows_positions: bool, shared: bool
+) -> list[Float[np.ndarray, " place"]]:
+    """Vectors whose Kronecker product is the dilution at every place.
+
+    Where a slot's symbol stands is independent from level to level, so that the sums over slots, of w and of w²,
+    are products of sums over the children of one node.
+    """
     check_choice("what", what, ("features", "tuples"), "is not what is counted")
     nodes = params.nodes_at(level)
     if knows_positions:
-        children = np.eye(params.s if what == "features" else 1)
-        seen = np.tile(children, (nodes, 1)) if shared else np.eye(nodes * len(children))
-    elif what == "features":
-        seen = np.tile(child_probability(params), (nodes, 1)) if shared else slot_probability(params, level)
-    else:
-        patch = np.ones((1, 1)) if level == params.L else slot_probability(params, level + 1)
-        seen = (np.ones((nodes, 1)) if shared else patch) / params.placements
-    return seen.sum(axis=0) / (seen**2).sum(axis=0)
+        return [np.ones((1 if shared else nodes) * (params.s if what == "features" else 1))]
+    seen = child_probability(params)
+    of_node = seen.sum(axis=0) / (seen**2).sum(axis=0)
+    if what == "features":
+        return [of_node] * (1 if shared else params.L - level + 1)
+    return [np.array([float(params.placements)])] + [of_node] * (0 if shared else params.L - level)
 
 
 def visible_P(
@@ -110,6 +125,35 @@ def visible_P(
     np.float64(1008.0)
     """
     spread = dilution(params, what, level, knows_positions=knows_positions, shared=shared)
+    return spread * _without_blanks(params, what, level)
+
+
+def earliest_visible_P(
+    params: Params, what: Symbol, level: int = 1, *, knows_positions: bool = False, shared: bool = False
+) -> float:
+    """Return the smallest entry of :func:`visible_P`, without an array of all places.
+
+    Parameters
+    ----------
+    params, what, level, knows_positions, shared
+        As for :func:`dilution`.
+
+    Raises
+    ------
+    ArgumentError
+        As for :func:`dilution`.
+
+    Examples
+    --------
+    >>> round(earliest_visible_P(Params(n_c=6, v=6, m=6, s=2, s0=1, L=2), "features"), 6)
+    1176.0
+    """
+    factors = _factors(params, what, level, knows_positions, shared)
+    return prod(float(factor.min()) for factor in factors) * _without_blanks(params, what, level)
+
+
+def _without_blanks(params: Params, what: Symbol, level: int) -> float:
+    """The training points at which signal equals noise where there is no dilution."""
     if what == "features":
-        return params.n_c * spread / contraction(params) ** (params.L - level + 1)
-    return params.n_c * params.m * spread / contraction(params) ** (params.L - level)
+        return params.n_c / contraction(params) ** (params.L - level + 1)
+    return params.n_c * params.m / contraction(params) ** (params.L - level)

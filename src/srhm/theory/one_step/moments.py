@@ -18,7 +18,7 @@ from jaxtyping import Array, Float, Integer
 from ...backend import backend_name
 from ...dataset import Dataset
 from ...encoding import Encoding, channels, encode
-from ...errors import ArgumentError, check_integer
+from ...errors import ArgumentError, check_integer, in_short
 from ...grammar import Grammar
 from ...nets import Network
 from ...params import Params
@@ -184,7 +184,9 @@ def population_moments(
     """
     P_max = grammar.params.P_max
     if samples is None and P_max > 2**31 - 1:
-        raise ArgumentError("samples", None, f"asks for all {P_max} data", "Give a number of samples")
+        raise ArgumentError(
+            "samples", None, f"asks for all {in_short(P_max)} data", "Give a number of samples"
+        )
     samples = P_max if samples is None else check_integer("samples", samples, least=1)
     rule = "permutation" if P_max <= PERMUTATION_LIMIT else "independent"
     return gradient_moments(net, Dataset.draw(Stream(grammar, seed, rule), samples), **options)
