@@ -112,7 +112,7 @@ def follow(case: Case, seed: int) -> list[dict[str, float]]:
     grammar = srhm.Grammar(params, seed)
     sets = srhm.split(grammar, case.P, 5000, seed)
     net = build("cnn", params, WIDTH, seed)
-    state, settings = start(net, Protocol(), rate=case.rate, width=WIDTH, stop_loss=1e-3, order_seed=seed)
+    state, settings = start(net, Protocol(), rate=case.rate, stop_loss=1e-3, order_seed=seed)
     data = class_data(sets.train, 4)
     choices = sets.test.derivation(0, INPUTS)
     rows, done = [], 0

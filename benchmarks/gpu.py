@@ -103,7 +103,7 @@ def prepared(net: str, params: srhm.Params, width: int, seed: int) -> tuple[Any,
     sets = srhm.split(srhm.Grammar(params, seed), min(2000, params.P_max - 100), 100, seed)
     rate = published_rate(net, params).value / 100  # slow, so that nothing is learned while the clock runs
     network = build(net, params, width, seed)
-    state, settings = start(network, Protocol(), rate=rate, width=width, stop_loss=1e-9, order_seed=seed)
+    state, settings = start(network, Protocol(), rate=rate, stop_loss=1e-9, order_seed=seed)
     return state, class_data(sets.train, 4), settings
 
 

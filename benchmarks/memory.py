@@ -13,7 +13,7 @@ def rows(seconds: float = 20) -> dict:
     params = srhm.Params(n_c=10, v=10, m=10, s=2, s0=2, L=3)
     sets = srhm.split(srhm.Grammar(params), 10**6, 10_000)
     net = build("cnn", params, 512)
-    result = train(net, sets.train, sets.test, rate=0.01, width=512, budget=seconds)
+    result = train(net, sets.train, sets.test, rate=0.01, budget=seconds)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return {
         "what": "training set of 10^6 points, CNN of width 512, L=3, s0=2, v=10",

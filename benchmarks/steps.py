@@ -57,7 +57,7 @@ def model(L: int, s0: int, v: int) -> srhm.Params:
 def our_step(net: str, params: srhm.Params, width: int, sets: srhm.Split) -> Callable[[int], None]:
     network = build(net, params, width)
     rate = published_rate(net, params).value / 100  # slow, so that nothing is learned while the clock runs
-    state, settings = start(network, Protocol(), rate=rate, width=width, stop_loss=1e-9, order_seed=0)
+    state, settings = start(network, Protocol(), rate=rate, stop_loss=1e-9, order_seed=0)
     data = class_data(sets.train, 4)
 
     def run(steps: int) -> None:

@@ -17,7 +17,6 @@ from srhm.inference import Channel, bayes_error, channel_error
 from srhm.lab.figures import Curve, learning_curves
 from srhm.lab.figures.style import render
 from srhm.nets import build
-from srhm.protocol import published_rate
 from srhm.training import train
 
 PARAMS = srhm.Params(n_c=6, v=6, m=6, s=2, s0=1, L=2)
@@ -31,9 +30,7 @@ def trained(points: int, seed: int):
     grammar = srhm.Grammar(PARAMS, seed)
     sets = srhm.split(grammar, points, 1000, seed)
     net = build("cnn", PARAMS, WIDTH, seed)
-    result = train(
-        net, sets.train, sets.test, rate=published_rate("cnn", PARAMS).value, width=WIDTH, order_seed=seed
-    )
+    result = train(net, sets.train, sets.test, order_seed=seed)
     scores = jax.jit(lambda x: result.net(x))
     return (lambda received: np.asarray(scores(encode_symbols(PARAMS, received)))), grammar
 

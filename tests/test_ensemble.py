@@ -19,12 +19,12 @@ def task(number, name="cnn", P=45, dtype="float32", width=8, **options):
     net = filled(name, PARAMS, width, number, dtype=dtype)
     sets = split(Grammar(PARAMS, number), P + 7 * number, 100, seed=number)
     rate = 0.05 / (1 + number)
-    return Task(net, sets.train, sets.test, rate, width, order_seed=number, **options)
+    return Task(net, sets.train, sets.test, rate, order_seed=number, **options)
 
 
 def alone(one):
     return train(
-        one.net, one.train_set, one.test_set, rate=one.rate, width=one.width, stop_loss=one.stop_loss,
+        one.net, one.train_set, one.test_set, rate=one.rate, stop_loss=one.stop_loss,
         protocol=one.protocol, order_seed=one.order_seed, record=one.record,
     )  # fmt: skip
 
@@ -41,9 +41,7 @@ def test_fifty_steps_agree_in_double_precision(name):
         _advance_together(runs, [run.data for run in runs], 4, 50)
         for number, run in enumerate(runs):
             one = task(number, name, dtype="float64")
-            state, settings = start(
-                one.net, Protocol(), rate=one.rate, width=8, stop_loss=1e-3, order_seed=number
-            )
+            state, settings = start(one.net, Protocol(), rate=one.rate, stop_loss=1e-3, order_seed=number)
             state = advance(
                 state, class_data(one.train_set, 4), settings, jnp.int32(50), jnp.int32(10**6),
                 params=PARAMS, encoding="whitened", batch_per_class=4,
@@ -101,7 +99,7 @@ def test_each_member_stops_on_its_own(patient, monkeypatch):
 
 def test_a_diverged_member_disturbs_nobody():
     tasks = [task(0, protocol=Protocol(max_epochs=5)), task(1, protocol=Protocol(max_epochs=5))]
-    wild = Task(tasks[1].net, tasks[1].train_set, tasks[1].test_set, 1e30, 8, protocol=Protocol(max_epochs=5))
+    wild = Task(tasks[1].net, tasks[1].train_set, tasks[1].test_set, 1e30, protocol=Protocol(max_epochs=5))
     first, second = train_ensemble([tasks[0], wild])
     assert (first.status, second.status) == ("epochs", "diverged")
     single = alone(tasks[0])

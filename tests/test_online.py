@@ -37,7 +37,7 @@ def test_thirteen_steps_against_a_loop(rule):
     with jax.enable_x64(True):
         net = filled("cnn", "float64")
         found = train_online(
-            net, stream_of(rule), test_set(), points=13 * 8 + 5, rate=0.05, width=8, batch_per_class=2
+            net, stream_of(rule), test_set(), points=13 * 8 + 5, rate=0.05, batch_per_class=2
         )
         momentum, losses = jax.tree.map(jnp.zeros_like, net), []
         slope = eqx.filter_jit(eqx.filter_value_and_grad(batch_loss))
@@ -59,13 +59,13 @@ def test_thirteen_steps_against_a_loop(rule):
 
 def test_it_learns_the_task():
     found = train_online(
-        filled("cnn", width=64), stream_of("independent"), test_set(), points=12_000, rate=0.05, width=64
+        filled("cnn", width=64), stream_of("independent"), test_set(), points=12_000, rate=0.05
     )
     assert found.test_error < 0.05 < 0.5 < found.record[0]["test_error"]
 
 
 def test_a_run_that_diverges_says_so():
-    found = train_online(filled("cnn"), stream_of("independent"), test_set(), points=1000, rate=1e30, width=8)
+    found = train_online(filled("cnn"), stream_of("independent"), test_set(), points=1000, rate=1e30)
     assert found.status == "diverged"
     assert np.isnan(found.test_error)
     assert found.steps < 1000 // 16
@@ -73,7 +73,7 @@ def test_a_run_that_diverges_says_so():
 
 def test_a_budget_stops_it():
     found = train_online(
-        filled("cnn"), stream_of("independent"), test_set(), points=10**6, rate=0.01, width=8, budget=0.0
+        filled("cnn"), stream_of("independent"), test_set(), points=10**6, rate=0.01, budget=0.0
     )
     assert found.status == "stopped"
     assert found.steps < 10**6 // 16
@@ -83,12 +83,12 @@ def test_refused():
     net, stream = filled("cnn"), stream_of("permutation")
     room = PARAMS.P_max - 200
     with pytest.raises(ValueError, match=f"reaches into the test set. Use points <= {room}"):
-        train_online(net, stream, test_set(), points=room + 1, rate=0.1, width=8)
+        train_online(net, stream, test_set(), points=room + 1, rate=0.1)
     with pytest.raises(ValueError, match="exceeds the"):
-        train_online(net, stream, test_set(), points=PARAMS.P_max + 1, rate=0.1, width=8)
+        train_online(net, stream, test_set(), points=PARAMS.P_max + 1, rate=0.1)
     with pytest.raises(ValueError, match="points = 15 is below 16"):
-        train_online(net, stream, test_set(), points=15, rate=0.1, width=8)
+        train_online(net, stream, test_set(), points=15, rate=0.1)
     with pytest.raises(ValueError, match="rate = -1"):
-        train_online(net, stream, test_set(), points=64, rate=-1, width=8)
+        train_online(net, stream, test_set(), points=64, rate=-1)
     with pytest.raises(ValueError, match="is of another grammar"):
-        train_online(net, Stream(Grammar(PARAMS, 1), 0), test_set(), points=64, rate=0.1, width=8)
+        train_online(net, Stream(Grammar(PARAMS, 1), 0), test_set(), points=64, rate=0.1)

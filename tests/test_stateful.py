@@ -56,7 +56,7 @@ def sets():
 
 
 def begin(net, order_seed=5):
-    return start(net, Protocol(), rate=RATE, width=WIDTH, stop_loss=1e-9, order_seed=order_seed)
+    return start(net, Protocol(), rate=RATE * WIDTH, stop_loss=1e-9, order_seed=order_seed)
 
 
 def go(state, settings, sets, steps):
@@ -155,8 +155,7 @@ def test_a_run_that_was_cut_goes_on_to_the_same_bits(sets, tmp_path):
             tiny(),
             sets.train,
             sets.test,
-            rate=RATE,
-            width=WIDTH,
+            rate=RATE * WIDTH,
             stop_loss=1e-9,
             protocol=protocol,
             **options,
@@ -181,7 +180,7 @@ def test_members_of_an_ensemble_are_single_runs(sets):
         protocol = Protocol(max_epochs=4)
         tasks = [
             Task(
-                tiny(seed, "float64"), sets.train, sets.test, RATE, WIDTH, protocol=protocol, order_seed=seed
+                tiny(seed, "float64"), sets.train, sets.test, RATE * WIDTH, protocol=protocol, order_seed=seed
             )
             for seed in (0, 1)
         ]
@@ -191,8 +190,7 @@ def test_members_of_an_ensemble_are_single_runs(sets):
                 task.net,
                 sets.train,
                 sets.test,
-                rate=RATE,
-                width=WIDTH,
+                rate=RATE * WIDTH,
                 protocol=protocol,
                 order_seed=task.order_seed,
             )
@@ -206,7 +204,7 @@ def test_one_pass_training():
     stream, test_set = Stream(GRAMMAR, 3), Dataset.draw(Stream(GRAMMAR, 3, backward=True), 100)
     with jax.enable_x64(True):
         net = tiny(dtype="float64")
-        found = train_online(net, stream, test_set, points=5 * 16, rate=RATE, width=WIDTH)
+        found = train_online(net, stream, test_set, points=5 * 16, rate=RATE * WIDTH)
         momentum = jax.tree.map(jnp.zeros_like, net)
         step = eqx.filter_jit(batch_gradient)
         for number in range(5):
@@ -222,7 +220,7 @@ def test_one_pass_training():
 
 def test_it_learns(sets):
     """The loss falls far below that of a guess, ln 4, though entries are dropped."""
-    found = train(tiny(), sets.train, sets.test, rate=RATE, width=WIDTH, protocol=Protocol(max_epochs=150))
+    found = train(tiny(), sets.train, sets.test, rate=RATE * WIDTH, protocol=Protocol(max_epochs=150))
     assert found.train_loss < 1.0 < np.log(4)
 
 

@@ -16,10 +16,15 @@ import srhm.training.loop
 import srhm.training.run
 from srhm import Grammar, Params, split
 from srhm.checkpoint import Checkpoint
-from srhm.nets import build
+from srhm.clusters import clusters
+from srhm.lab.runs import RunSpec
+from srhm.nets import build, width_of
+from srhm.probes import probes
 from srhm.protocol import Protocol
 from srhm.randomness import fold, role_key, threefry2x32
-from srhm.training import TestSet, advance, class_data, start, train
+from srhm.representation import sensitivities, test_error
+from srhm.theory.one_step import gradient_moments, open_gradient, overlap
+from srhm.training import Task, TestSet, advance, class_data, start, train, train_online
 from srhm.training.order import stable_order
 
 PARAMS = Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)
@@ -47,9 +52,14 @@ def filled(name, seed, dtype="float32"):
     return jax.tree.map(lambda leaf: jnp.asarray(random.normal(size=leaf.shape), leaf.dtype), form)
 
 
+def built_for(net, **changes):
+    """The same weights, as if the network had been built for something else."""
+    return replace(net, design=net.design._replace(**changes))
+
+
 def begin(net, *, protocol=None, rate=RATE, stop_loss=1e-9, order_seed=5):
     protocol = Protocol() if protocol is None else protocol
-    return start(net, protocol, rate=rate, width=WIDTH, stop_loss=stop_loss, order_seed=order_seed)
+    return start(net, protocol, rate=rate, stop_loss=stop_loss, order_seed=order_seed)
 
 
 def go(state, settings, data, steps, until_epoch=10**6):
@@ -188,7 +198,7 @@ def test_frozen_layers_are_the_same_bits_after_training(frozen):
     sets = split(Grammar(params), 40, 20)
     net = build("cnn", params, 6, frozen_layers=frozen)
     protocol = Protocol(max_epochs=3)
-    trained = train(net, sets.train, sets.test, rate=0.1, width=6, stop_loss=1e-9, protocol=protocol).net
+    trained = train(net, sets.train, sets.test, rate=0.1, stop_loss=1e-9, protocol=protocol).net
     pairs = zip((*net.layers, net.readout), (*trained.layers, trained.readout), strict=True)
     for number, (before, after) in enumerate(pairs, start=1):
         for a, b in zip(jax.tree.leaves(before), jax.tree.leaves(after), strict=True):
@@ -369,7 +379,7 @@ def test_nothing_is_compiled_for_another_P_rate_or_seed(monkeypatch):
     def one(P, rate, protocol, **options):
         sets = split(grammar, P, 5, repeats=True, seed=P)
         net = build("cnn", params, 3, seed=0)
-        train(net, sets.train, sets.test, rate=rate, width=3, protocol=protocol, **options)
+        train(net, sets.train, sets.test, rate=rate, protocol=protocol, **options)
 
     one(7, 0.1, Protocol(max_epochs=2))
     first = len(traced)
@@ -397,7 +407,7 @@ def losses_of_epochs(sets, net, epochs, order_seed=0, rate=RATE):
 
 def run(sets, net, protocol=None, **options):
     protocol = Protocol(max_epochs=30) if protocol is None else protocol
-    return train(net, sets.train, sets.test, **{"rate": RATE, "width": WIDTH, "protocol": protocol} | options)
+    return train(net, sets.train, sets.test, **{"rate": RATE, "protocol": protocol} | options)
 
 
 def outcome(result):
@@ -711,7 +721,7 @@ def test_checkpoints_of_other_runs_are_refused(sets, net, refuses, tmp_path):
         (sets, net, {"stop_loss": 1e-2}),
         (sets, net, {"order_seed": 1}),
         (sets, net, {"protocol": Protocol(max_epochs=31)}),
-        (sets, net, {"encoding": "onehot"}),
+        (sets, built_for(net, encoding="onehot"), {}),
         (sets, net, {"record": True}),
     ]
     for given_sets, given_net, options in others:
@@ -724,7 +734,6 @@ def test_numbers_of_numpy_can_be_kept(unchecked, sets, net, tmp_path):
     """What JSON cannot hold would be found out only after a minute of training."""
     given = {
         "rate": np.float32(RATE),
-        "width": np.int64(WIDTH),
         "order_seed": np.uint64(3),
         "stop_loss": np.float64(1e-3),
     }
@@ -757,10 +766,116 @@ def test_progress(sets, net):
     assert np.isnan(early[0]["train_loss"]) and early[0]["best_test_error"] == np.inf
 
 
+# What the network and the protocol know
+
+
+def test_the_width_is_that_of_the_network(sets, net):
+    """The rate is per width for networks of ours, however they were made, and the rate itself for any other."""
+    own = eqx.nn.Linear(3, 4, key=jax.random.key(0))
+    for one, times in ((net, WIDTH), (replace(net, design=None), WIDTH), (own, 1)):
+        settings = start(one, Protocol(), rate=RATE, stop_loss=1e-3, order_seed=0)[1]
+        assert settings.rate == np.float32(RATE * times)
+        assert Task(one, sets.train, sets.test, RATE).identity["numbers"] == [RATE, times, 1e-3, 0]
+    for width in (2, 24):
+        wide = eqx.filter_eval_shape(lambda width=width: build("efficientnetb0", PARAMS, 8 * width))
+        assert width_of(wide) == 8 * width
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("cnn", {}), ("lcn", {}), ("lcn", {"shared_layers": (1,)}), ("fcn", {}), ("vgg11", {}),
+        ("efficientnetb0", {"encoding": "onehot_blank"}),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("s0", [0, 1])
+def test_what_is_left_out_is_what_a_run_of_the_laboratory_has(name, options, s0):
+    params = Params(v=4, s0=s0, L=2)
+    if name == "vgg11":
+        params = Params(v=4, s0=s0, L=5 - s0)
+    sets = split(Grammar(params), 8, 4, repeats=True)
+    spec = RunSpec(params, name, 8, 16, 4, **options)
+    net = eqx.filter_eval_shape(lambda: build(name, params, 16, **options))
+    task = Task(net, sets.train, sets.test)
+    assert (task.rate, task.stop_loss) == (spec.rate, spec.stop_loss)
+    assert (task.protocol.max_epochs, task.encoding) == (spec.max_epochs, spec.encoding)
+
+
+def test_rate_and_loss_of_the_protocol_are_used(sets, net, refuses):
+    protocol = Protocol(learning_rate=0.02, stop_loss=0.3, max_epochs=30)
+    task = Task(net, sets.train, sets.test, protocol=protocol)
+    assert (task.rate, task.stop_loss) == (0.02, 0.3)
+    explicit = run(sets, net, rate=0.02, stop_loss=0.3)
+    assert outcome(run(sets, net, protocol, rate=None)) == outcome(explicit)
+    assert outcome(run(sets, net, protocol, rate=0.02, stop_loss=0.3)) == outcome(explicit)
+    for name in ("rate", "stop_loss"):
+        with refuses(name, "0.5 differs from", "Give one of them"):
+            Task(net, sets.train, sets.test, **{name: 0.5}, protocol=protocol)
+
+
+def test_what_a_protocol_says_of_other_things_is_refused(sets, net, refuses):
+    published = Protocol.published(PARAMS)
+    for name, value, taker in (
+        ("repeats", True, "split"), ("sensitivity_inputs", 80, "sensitivities"), ("cumulative", True, "sensitivities"),
+    ):  # fmt: skip
+        assert getattr(published, name) == value
+        with refuses(f"protocol.{name}", value, f"Give it to {taker}, and protocol.for_training() here"):
+            run(sets, net, Protocol(**{name: value}))
+    kept = Protocol(stop_every=10, batches="fixed", report="best")
+    assert published.for_training() == kept
+    assert Task(net, sets.train, sets.test, protocol=published.for_training()).protocol == replace(
+        kept, max_epochs=10_000
+    )
+
+
+def test_a_network_of_ones_own_needs_a_rate(sets, net, refuses):
+    own = eqx.nn.Linear(3, 4, key=jax.random.key(0))
+    for one, fix in (
+        (own, "Give the learning rate"),
+        (replace(net, design=None), f"Give the learning rate divided by {WIDTH}"),
+    ):
+        with refuses("rate", "None is missing", fix):
+            train(one, sets.train, sets.test)
+        with refuses("rate", "None is missing", fix):
+            train_online(one, sets.train.stream, sets.test, points=16)
+
+
+def test_another_encoding_than_the_networks_is_refused(sets, net, refuses):
+    """Whitened and one-hot inputs have as many channels: nothing else would notice."""
+    whitened, onehot = net, built_for(net, encoding="onehot")
+    point, stream = {"points": 16, "rate": RATE}, sets.train.stream
+    entries = np.zeros((net.layers[0].weight.shape[0],) * 2)
+    takers = [
+        lambda net, **given: Task(net, sets.train, sets.test, **given),
+        lambda net, **given: train(net, sets.train, sets.test, **given),
+        lambda net, **given: train_online(net, stream, sets.test, **point, **given),
+        lambda net, **given: sensitivities(net, sets.test, **given),
+        lambda net, **given: test_error(net, sets.test, **given),
+        lambda net, **given: probes(net, sets.test, **given),
+        lambda net, **given: clusters(net, sets.test, **given),
+        lambda net, **given: gradient_moments(net, sets.test, **given),
+        lambda net, **given: open_gradient(GRAMMAR, net, **given),
+        lambda net, **given: overlap(GRAMMAR, net, entries, **given),
+    ]
+    for take in takers:
+        for one, other in ((whitened, "onehot"), (onehot, "whitened")):
+            fix = f"Leave encoding out, or use build(..., encoding={other!r})"
+            with refuses("encoding", f"{other!r} differs from", fix):
+                take(one, encoding=other)
+    plain = replace(net, design=None)  # takes whatever is given, whitened by default
+    for measure in (
+        lambda *given, **options: sensitivities(*given, inputs=20, **options).S.tolist(),
+        test_error,
+    ):
+        values = [measure(plain, sets.test, encoding=encoding) for encoding in ("whitened", "onehot")]
+        assert values == [measure(whitened, sets.test), measure(onehot, sets.test)]
+        assert measure(plain, sets.test) == values[0] != values[1]
+
+
 # Bad arguments
 
 
-@pytest.mark.parametrize("argument", ["rate", "width", "stop_loss"])
+@pytest.mark.parametrize("argument", ["rate", "stop_loss"])
 @pytest.mark.parametrize("value", [0, -1.0, float("nan"), float("inf")])
 def test_numbers_that_are_not_positive(sets, net, refuses, argument, value):
     with refuses(argument, repr(value), f"Give {argument} as a finite number > 0"):

@@ -13,6 +13,7 @@ from .encoding import Encoding, encode
 from .errors import ArgumentError, check_instance, check_integer
 from .grammar import Grammar
 from .layers import Table, layers_of, see, tabulate
+from .nets import encoding_for
 
 LEAST_CONTEXTS = 2
 """Contexts below which there is no error."""
@@ -59,7 +60,7 @@ def clusters(
     *,
     contexts: int = 8,
     synonyms: int = 32,
-    encoding: Encoding = "whitened",
+    encoding: Encoding | None = None,
     dtype: Any = None,
 ) -> Clusters:
     """Cluster the activations of every layer over the tuples of every level, and compare with their parents.
@@ -80,16 +81,17 @@ def clusters(
     synonyms
         Tuples of each parent, the first ones; all m if there are fewer.
     encoding, dtype
-        How inputs are written; in float32, or int32 for integers, unless given.
+        How inputs are written. Default: as a network of :func:`srhm.nets.build` was built for, else ``"whitened"``; in
+        float32, or int32 for integers.
 
     Raises
     ------
     ArgumentError
-        If there are fewer than 2 contexts or synonyms, or the map does not return one row for each input, or the
-        output is not one score for each class.
+        If there are fewer than 2 contexts or synonyms, the network was built for another encoding, or the map does
+        not return one row for each input, or the output is not one score for each class.
     """
     check_instance(Dataset, dataset=dataset)
-    synonyms = check_integer("synonyms", synonyms, least=2)
+    encoding, synonyms = encoding_for(network, encoding), check_integer("synonyms", synonyms, least=2)
     contexts = min(check_integer("contexts", contexts, least=LEAST_CONTEXTS), len(dataset))
     if contexts < LEAST_CONTEXTS:
         raise ArgumentError(

@@ -16,6 +16,7 @@ from .encoding import Encoding, encode
 from .errors import ArgumentError, check_instance, check_integer
 from .grammar import Grammar
 from .layers import Layers, Table, layers_of, see, tabulate
+from .nets import encoding_for
 from .representation import Progress
 from .ridge import Ridge
 
@@ -108,7 +109,7 @@ def probes(
     dataset: Dataset,
     *,
     inputs: int = INPUTS,
-    encoding: Encoding = "whitened",
+    encoding: Encoding | None = None,
     dtype: Any = None,
     batch: int = 250,
     progress: Progress | None = None,
@@ -129,7 +130,8 @@ def probes(
         Number of inputs, the first ones of the set; the whole set if it is smaller. The activations of all of
         them are kept in memory.
     encoding, dtype
-        How inputs are written; in float32, or int32 for integers, unless given.
+        How inputs are written. Default: as a network of :func:`srhm.nets.build` was built for, else ``"whitened"``; in
+        float32, or int32 for integers.
     batch
         Inputs at a time.
     progress
@@ -138,11 +140,11 @@ def probes(
     Raises
     ------
     ArgumentError
-        If there are fewer than 4 inputs, or the map does not return one row for each input, or the output is not
-        one score for each class.
+        If there are fewer than 4 inputs, the network was built for another encoding, or the map does not return one
+        row for each input, or the output is not one score for each class.
     """
     check_instance(Dataset, dataset=dataset)
-    batch = check_integer("batch", batch, least=1)
+    batch, encoding = check_integer("batch", batch, least=1), encoding_for(network, encoding)
     inputs = min(check_integer("inputs", inputs, least=LEAST_INPUTS), len(dataset))
     if inputs < LEAST_INPUTS:
         raise ArgumentError(

@@ -4,7 +4,7 @@ Everything is an argument. `Protocol()` is our default, `Protocol.published()` t
 deviation between them is a field of its own (docs, networks.md and measurements.md).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from .errors import ArgumentError, check_choice, check_integer, check_number
@@ -80,6 +80,14 @@ class Protocol:
             sensitivity_inputs=20 * params.n_c,
             cumulative=True,
         )
+
+    def for_training(self) -> "Protocol":
+        """Return the protocol without what is not about training: how points are drawn, how layers are measured.
+
+        :func:`srhm.split` takes the first, ``repeats``; :func:`srhm.representation.sensitivities` the second,
+        ``sensitivity_inputs`` and ``cumulative``.
+        """
+        return replace(self, repeats=False, sensitivity_inputs=None, cumulative=False)
 
 
 # (network, s = 2, L) -> {largest s0 it holds for: rate per width}; docs, networks.md.

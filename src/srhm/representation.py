@@ -18,7 +18,7 @@ from .derivation import Derivation, exchange_synonyms, expand, shift
 from .encoding import Encoding, encode
 from .errors import ArgumentError, check_instance, check_integer
 from .layers import Layers, Table, judge, layers_of, predictor_of, see, tabulate
-from .nets import Network, check_scores, sees_patches
+from .nets import Network, check_scores, encoding_for, sees_patches
 from .nets.distances import tree_distances
 from .nets.forest import plant
 
@@ -78,7 +78,7 @@ def sensitivities(
     inputs: int = 1000,
     seed: int = 0,
     cumulative: bool = False,
-    encoding: Encoding = "whitened",
+    encoding: Encoding | None = None,
     dtype: Any = None,
     batch: int = 250,
     progress: Progress | None = None,
@@ -102,7 +102,8 @@ def sensitivities(
     cumulative
         Re-draw all levels 1 to l, as the published code does.
     encoding, dtype
-        How inputs are written; in float32, or int32 for integers, unless given.
+        How inputs are written. Default: as a network of :func:`srhm.nets.build` was built for, else ``"whitened"``; in
+        float32, or int32 for integers.
     batch
         Inputs at a time.
     progress
@@ -111,11 +112,11 @@ def sensitivities(
     Raises
     ------
     ArgumentError
-        If there are fewer than 3 inputs, or the map does not return one row for each input, or the output is not
-        one score for each class.
+        If there are fewer than 3 inputs, the network was built for another encoding, or the map does not return one
+        row for each input, or the output is not one score for each class.
     """
     check_instance(Dataset, dataset=dataset)
-    batch = check_integer("batch", batch, least=1)
+    batch, encoding = check_integer("batch", batch, least=1), encoding_for(network, encoding)
     inputs = min(check_integer("inputs", inputs, least=3), len(dataset))
     if inputs < 3:
         raise ArgumentError(
@@ -267,7 +268,7 @@ def test_error(
     predict: Any,
     dataset: Dataset,
     *,
-    encoding: Encoding = "whitened",
+    encoding: Encoding | None = None,
     dtype: Any = None,
     batch: int = 1000,
 ) -> float:
@@ -282,17 +283,19 @@ def test_error(
     dataset
         The test set.
     encoding, dtype
-        How inputs are written; in float32, or int32 for integers, unless given.
+        How inputs are written. Default: as a network of :func:`srhm.nets.build` was built for, else ``"whitened"``; in
+        float32, or int32 for integers.
     batch
         Inputs at a time.
 
     Raises
     ------
     ArgumentError
-        If the predictor returns neither n_c outputs nor a class number for each input.
+        If the network was built for another encoding, or the predictor returns neither n_c outputs nor a class number
+        for each input.
     """
     check_instance(Dataset, dataset=dataset)
-    wrong, answers = 0, predictor_of(predict)
+    wrong, answers, encoding = 0, predictor_of(predict), encoding_for(predict, encoding)
     for part in dataset.batches(check_integer("batch", batch, least=1)):
         x = encode(dataset.params, part.features, part.positions, encoding, dtype)
         classes = judge(answers(x), len(part), dataset.params)

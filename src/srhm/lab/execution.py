@@ -3,7 +3,6 @@
 import platform
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,7 +52,6 @@ def execute(
         task.train_set,
         task.test_set,
         rate=task.rate,
-        width=task.width,
         stop_loss=task.stop_loss,
         protocol=task.protocol,
         order_seed=task.order_seed,
@@ -138,10 +136,7 @@ def _prepare(spec: RunSpec) -> _Ready:
         net,
         sets.train,
         sets.test,
-        rate=spec.rate,
-        width=spec.width,
-        stop_loss=spec.stop_loss,
-        protocol=replace(spec.protocol, max_epochs=spec.max_epochs),
+        protocol=spec.protocol.for_training(),
         order_seed=spec.seeds.order,
         encoding=spec.encoding,
         record=spec.record,

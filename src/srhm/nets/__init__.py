@@ -1,6 +1,7 @@
 """Networks of the paper, one module for each family (docs, networks.md)."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Literal
 
 import jax
@@ -14,10 +15,11 @@ from ..randomness import role_key
 from .active import Active, Leaves
 from .cnn import Bias, PatchConvolution, cnn
 from .common import BASE_WIDTH, COMMON, CommonName, CommonNetwork, Variant, check_common, draw_common
+from .design import Design, design_of, encoding_for
 from .draws import Init
 from .fcn import FullConnection, fcn
 from .lcn import LocalConnection, lcn
-from .network import Network, check_scores, check_trainable, outputs
+from .network import Network, check_scores, check_trainable, outputs, width_of
 from .patch_layer import PatchLayer, sees_patches
 from .stateful import StatefulNetwork
 
@@ -188,13 +190,15 @@ def build(
     check_fit(name, params, width, variant)
     backend_name()  # refuses where there is none
     key, channels = role_key(seed, "network"), encoding_channels(params, encoding)
+    design = Design(name, params, width, encoding, bool(shared_layers))
     if name in COMMON:
-        return draw_common(name, params, width, key, channels, dtype=dtype, variant=variant)
+        drawn = draw_common(name, params, width, key, channels, dtype=dtype, variant=variant)
+        return replace(drawn, design=design)
     options: dict[str, Any] = {"bias": bias} if name == "cnn" else {}
     if shared_layers:
         options["shared_layers"] = shared_layers
     drawn = NETS[name](params, width, key, channels, init=init, dtype=dtype, **options)
-    return Network(drawn.layers, drawn.readout, frozen_layers) if frozen_layers else drawn
+    return replace(drawn, frozen=frozen_layers, design=design)
 
 
 __all__ = [
@@ -205,6 +209,7 @@ __all__ = [
     "Bias",
     "CommonName",
     "CommonNetwork",
+    "Design",
     "FullConnection",
     "Init",
     "Leaves",
@@ -222,8 +227,11 @@ __all__ = [
     "check_trainable",
     "cnn",
     "default_width",
+    "design_of",
+    "encoding_for",
     "fcn",
     "lcn",
     "outputs",
     "sees_patches",
+    "width_of",
 ]

@@ -12,6 +12,7 @@ from ..encoding import Encoding, encode
 from ..errors import ArgumentError
 from ..params import Params
 from .active import Active, Leaves
+from .design import Design, design_of
 from .forest import Forest
 from .products import product
 
@@ -33,11 +34,19 @@ class Network(eqx.Module):
         beta, [h, class_].
     frozen
         Layers that are not trained, from 1; L + 1 is the readout. Their weights and biases have gradient zero.
+    design
+        What it was built for, if :func:`srhm.nets.build` made it.
     """
 
     layers: tuple[Any, ...]
     readout: Float[Array, "channel class_"]
     frozen: tuple[int, ...] = eqx.field(static=True, default=())
+    design: Design | None = eqx.field(static=True, default=None)
+
+    @property
+    def width(self) -> int:
+        """Channels h of a hidden layer."""
+        return self.readout.shape[0]
 
     def activations(
         self, x: Float[Array | np.ndarray, "sample position channel"]
@@ -88,6 +97,14 @@ class Network(eqx.Module):
             for number, part in enumerate((*self.layers, self.readout), start=1)
         )
         return tuple(layers), readout
+
+
+def width_of(net: Any) -> int:
+    """Return the width h by which the rate of a network is multiplied: 1 for one that is not ours."""
+    if isinstance(net, Network):
+        return net.width
+    design = design_of(net)
+    return 1 if design is None else design.width
 
 
 def outputs(net: Any, leaves: Leaves) -> Float[Array, "sample class_"]:

@@ -14,7 +14,7 @@ import optax
 from jaxtyping import Array, Bool, Float, Int
 
 from ..encoding import Encoding
-from ..nets import StatefulNetwork, check_scores, outputs
+from ..nets import StatefulNetwork, check_scores, outputs, width_of
 from ..nets.active import Leaves
 from ..nets.network import dense
 from ..params import Params
@@ -59,9 +59,12 @@ class Settings(NamedTuple):
 
 
 def start(
-    net: Any, protocol: Protocol, *, rate: float, width: int, stop_loss: float, order_seed: int
+    net: Any, protocol: Protocol, *, rate: float, stop_loss: float, order_seed: int
 ) -> tuple[State, Settings]:
-    """Return the state of a run before its first step, and its settings; SGD has the rate `rate * width`."""
+    """Return the state of a run before its first step, and its settings.
+
+    SGD has the rate `rate` times the width of a network of ours, `rate` for any other.
+    """
     dtype = jax.tree.leaves(eqx.filter(net, eqx.is_inexact_array))[0].dtype
     zero = jnp.zeros((), jnp.int32)
     momentum = optax.sgd(0.0, protocol.momentum).init(eqx.filter(net, eqx.is_inexact_array))
@@ -71,7 +74,7 @@ def start(
             key=jnp.asarray(np.array(role_key(order_seed, "order"), np.uint32)),
             fixed_batches=jnp.asarray(protocol.batches == "fixed"),
         ),
-        rate=jnp.asarray(rate * width, dtype),
+        rate=jnp.asarray(rate * width_of(net), dtype),
         momentum=jnp.asarray(protocol.momentum, dtype),
         stop_loss=jnp.asarray(stop_loss, dtype),
         stop_every=jnp.asarray(protocol.stop_every, jnp.int32),

@@ -14,13 +14,13 @@ from ..backend import backend_name
 from ..dataset import Dataset
 from ..derivation import expand
 from ..encoding import Encoding
-from ..errors import ArgumentError, check_instance, check_integer, check_number
-from ..nets import Leaves, check_trainable, sees_patches
+from ..errors import ArgumentError, check_instance, check_integer
+from ..nets import Leaves, check_trainable, encoding_for, sees_patches, width_of
 from ..randomness import Key, role_key, threefry2x32
 from ..stream import Stream
 from .evaluation import TestSet
 from .loop import batch_gradient
-from .run import Result, next_record, paced
+from .run import Result, chosen_rate, next_record, paced
 
 
 @eqx.filter_jit
@@ -74,16 +74,15 @@ def train_online(
     test_set: Dataset,
     *,
     points: int,
-    rate: float,
-    width: int,
+    rate: float | None = None,
     batch_per_class: int = 4,
     momentum: float = 0.9,
-    encoding: Encoding = "whitened",
+    encoding: Encoding | None = None,
     budget: float | None = None,
 ) -> Result:
     """Train a network on a stream of samples, each seen once: the limit of infinitely many training points.
 
-    Mean cross-entropy, SGD with momentum at the constant rate `rate * width`. The samples are drawn on the
+    Mean cross-entropy, SGD with momentum at a constant rate. The samples are drawn on the
     device inside the compiled step, in the order of the stream, and never stored.
 
     Parameters
@@ -96,14 +95,12 @@ def train_online(
         A test set of the same grammar.
     points
         Training points; rounded down to whole batches, at most 2^32.
-    rate, width
-        The learning rate is their product.
+    rate, encoding
+        As for :func:`srhm.training.train`.
     batch_per_class
         Points of each class in a batch.
     momentum
         Momentum of SGD.
-    encoding
-        How inputs are written.
     budget
         Seconds after which training is stopped.
 
@@ -116,15 +113,15 @@ def train_online(
     Raises
     ------
     ArgumentError
-        If an argument is out of range, or the points reach beyond the stream or into the test set.
+        If an argument is out of range or missing, `encoding` is not that of the network, or the points reach beyond
+        the stream or into the test set.
     """
     check_trainable(net)
     check_instance(Stream, stream=stream)
     check_instance(Dataset, test_set=test_set)
     batch = check_integer("batch_per_class", batch_per_class, least=1) * stream.params.n_c
     _check_points(stream, test_set, check_integer("points", points, least=batch, most=2**32))
-    for name, value in (("rate", rate), ("width", width)):
-        check_number(name, value, above=0.0)
+    rate, encoding = chosen_rate(net, rate), encoding_for(net, encoding)
     backend_name()  # refuses where there is none
     began, test, last = (
         time.perf_counter(),
@@ -133,7 +130,7 @@ def train_online(
     )
     dtype = jax.tree.leaves(eqx.filter(net, eqx.is_inexact_array))[0].dtype
     optimizer = optax.sgd(0.0, momentum).init(eqx.filter(net, eqx.is_inexact_array))
-    numbers = jnp.asarray(rate * width, dtype), jnp.asarray(momentum, dtype)
+    numbers = jnp.asarray(rate * width_of(net), dtype), jnp.asarray(momentum, dtype)
     step, seen, lost, pace, record, status = 0, 0, 0.0, 32, [], "epochs"
     compile_seconds = 0.0
     while step < last and status == "epochs":

@@ -19,8 +19,8 @@ from ..dataset import Dataset
 from ..encoding import Encoding
 from ..errors import ArgumentError, check_instance, check_number
 from ..interrupts import check_interrupt, interrupts_noted
-from ..nets import check_trainable, sees_patches
-from ..protocol import MAX_EPOCHS, Protocol
+from ..nets import check_trainable, design_of, encoding_for, sees_patches, width_of
+from ..protocol import MAX_EPOCHS, Protocol, max_epochs, published_rate, stop_loss
 from ..randomness import STREAM_VERSION
 from .evaluation import TestSet
 from .loop import State, advance_compiled, diverged, start, stopped
@@ -72,12 +72,11 @@ def train(
     train_set: Dataset,
     test_set: Dataset,
     *,
-    rate: float,
-    width: int,
-    stop_loss: float = 1e-3,
+    rate: float | None = None,
+    stop_loss: float | None = None,
     protocol: Protocol | None = None,
     order_seed: int = 0,
-    encoding: Encoding = "whitened",
+    encoding: Encoding | None = None,
     record: bool = False,
     budget: float | None = None,
     checkpoint: Checkpoint | Path | None = None,
@@ -85,8 +84,8 @@ def train(
 ) -> Result:
     """Train a network until the stop rule holds (docs, networks.md).
 
-    Mean cross-entropy, SGD with momentum at the constant rate `rate * width`, batches of
-    `protocol.batch_per_class` points of each class.
+    Mean cross-entropy, SGD with momentum at a constant rate, batches of `protocol.batch_per_class` points of each
+    class.
 
     Parameters
     ----------
@@ -94,17 +93,21 @@ def train(
         A map from dense inputs [sample, position, channel] to outputs [sample, class_]: an Equinox module.
     train_set, test_set
         From one model. The training set's classes differ by at most one point.
-    rate, width
-        The learning rate is their product.
+    rate
+        For one of our networks the learning rate divided by its width, which the network knows; for any other the
+        learning rate itself. Default: that of the protocol, or else the published one of a network of
+        :func:`srhm.nets.build`.
     stop_loss
-        Training ends when an epoch's mean training loss is below it.
+        Training ends when an epoch's mean training loss is below it. Default: that of the protocol, or else the
+        published one of a network of :func:`srhm.nets.build`, or else 1e-3.
     protocol
-        Everything else about training; `Protocol()` unless given. Its `max_epochs` is 10,000 unless given; its
-        `learning_rate`, `stop_loss`, `repeats` and sensitivity fields are not used here.
+        Everything else about training. Default: `Protocol()`. Its `max_epochs` is the published number of a network
+        of :func:`srhm.nets.build`, or else 10,000, by default. Fields that are not about training are refused; see
+        :meth:`Protocol.for_training`.
     order_seed
         Seed of the order of the training points.
     encoding
-        How inputs are written.
+        How inputs are written. Default: as the network was built for, or else ``"whitened"``.
     record
         Keep the loss and the test error at log-spaced steps.
     budget
@@ -120,11 +123,22 @@ def train(
     Raises
     ------
     ArgumentError
-        If an argument is of another type, the sets are of different grammars, a rate is not positive, the network
-        has not one output for each class, or the checkpoint is another run's.
+        If an argument is of another type; the sets are of different grammars; the network has not one output for each
+        class; a rate is not positive, or missing where none is published; `rate` or `stop_loss` is not that of the
+        protocol; the protocol has fields that are not about training; `encoding` is not that of the network; or the
+        checkpoint is another run's.
+
+    Examples
+    --------
+    >>> from srhm import Grammar, Params, split
+    >>> from srhm.nets import build
+    >>> params = Params(v=4, s0=0, L=1)
+    >>> sets = split(Grammar(params), P=12, P_test=4)
+    >>> train(build("cnn", params, width=8), sets.train, sets.test, protocol=Protocol(max_epochs=2)).epochs
+    2
     """
     task = Task(
-        net, train_set, test_set, rate, width, stop_loss, protocol or Protocol(), order_seed, encoding, record
+        net, train_set, test_set, rate, stop_loss, protocol or Protocol(), order_seed, encoding, record
     )
     return SingleRun(task, Checkpoint.of(checkpoint)).go(budget, progress)
 
@@ -136,7 +150,7 @@ class Task:
     Raises
     ------
     ArgumentError
-        If an argument is of another type, the sets are of different grammars, or a rate is not positive.
+        As :func:`train`.
     """
 
     net: Any
@@ -145,18 +159,16 @@ class Task:
     """The training set."""
     test_set: Dataset
     """The test set, of the same grammar."""
-    rate: float
-    """Learning rate of a network of width 1."""
-    width: int
-    """The learning rate is `rate * width`."""
-    stop_loss: float = 1e-3
-    """Training ends when an epoch's mean training loss is below it."""
+    rate: Any = None
+    """The learning rate divided by the width; filled in if left out."""
+    stop_loss: Any = None
+    """Training ends when an epoch's mean training loss is below it; filled in if left out."""
     protocol: Protocol = field(default_factory=Protocol)
-    """Everything else about training; its `max_epochs` is filled in with 10,000."""
+    """Everything else about training; its `max_epochs` is filled in."""
     order_seed: int = 0
     """Seed of the order of the training points."""
-    encoding: Encoding = "whitened"
-    """How inputs are written."""
+    encoding: Any = None
+    """How inputs are written; filled in if left out."""
     record: bool = False
     """Keep the loss and the test error at log-spaced steps."""
 
@@ -167,24 +179,65 @@ class Task:
         grammar, other = self.train_set.stream.grammar, self.test_set.stream.grammar
         if other != grammar:
             raise ArgumentError("test_set", other, "is of another grammar", f"Use {grammar}")
-        for name in ("rate", "width", "stop_loss"):
-            check_number(name, getattr(self, name), above=0.0)
-        if self.protocol.max_epochs is None:
-            object.__setattr__(self, "protocol", replace(self.protocol, max_epochs=MAX_EPOCHS))
+        protocol, design = self.protocol, design_of(self.net)
+        for name, (what, taker) in _NOT_TRAINED.items():
+            if getattr(protocol, name) != getattr(Protocol(), name):
+                fix = f"Give it to {taker}, and protocol.for_training() here"
+                raise ArgumentError(f"protocol.{name}", getattr(protocol, name), f"says {what}", fix)
+        rate = _agreed("rate", self.rate, "learning_rate", protocol.learning_rate)
+        loss = _agreed("stop_loss", self.stop_loss, "stop_loss", protocol.stop_loss)
+        if loss is None:
+            loss = 1e-3 if design is None else stop_loss(design.name, protocol, shared=design.shared)
+        last = protocol.max_epochs
+        if last is None:
+            last = MAX_EPOCHS if design is None else max_epochs(design.name, protocol)
+        object.__setattr__(self, "rate", chosen_rate(self.net, rate))
+        object.__setattr__(self, "stop_loss", check_number("stop_loss", loss, above=0.0))
+        object.__setattr__(self, "encoding", encoding_for(self.net, self.encoding))
+        object.__setattr__(self, "protocol", replace(protocol, max_epochs=last))
 
     @property
     def identity(self) -> dict[str, Any]:
         """What names the run, the initial weights apart, as JSON data."""
-        unused = {"learning_rate": None, "stop_loss": None, "repeats": False}
-        unused |= {"sensitivity_inputs": None, "cumulative": False}
+        width, protocol = width_of(self.net), replace(self.protocol, learning_rate=None, stop_loss=None)
         return {
             "grammar": self.train_set.stream.grammar.digest,
             "train": _origin(self.train_set),
             "test": _origin(self.test_set),
-            "numbers": [float(self.rate), float(self.width), float(self.stop_loss), int(self.order_seed)],
-            "options": [repr(replace(self.protocol, **unused)), self.encoding, self.record],
+            "numbers": [self.rate, float(width), self.stop_loss, int(self.order_seed)],
+            "options": [repr(protocol), self.encoding, self.record],
             "version": STREAM_VERSION,
         }
+
+
+_DRAWN, _MEASURED = ("how points are drawn", "split"), ("how layers are measured", "sensitivities")
+_NOT_TRAINED = {"repeats": _DRAWN, "sensitivity_inputs": _MEASURED, "cumulative": _MEASURED}
+"""Fields of a protocol that are not about training: what they say, and the function that takes it."""
+
+
+def chosen_rate(net: Any, rate: float | None) -> float:
+    """Return the rate given, or else the published one of a network that :func:`srhm.nets.build` made.
+
+    Raises
+    ------
+    ArgumentError
+        If the rate is not positive, or none is given or published.
+    """
+    design = design_of(net)
+    if rate is None and design is None:
+        per = "the learning rate" if width_of(net) == 1 else f"the learning rate divided by {width_of(net)}"
+        raise ArgumentError("rate", None, "is missing: none is published for this network", f"Give {per}")
+    if rate is None and design is not None:
+        return published_rate(design.name, design.params).value
+    return check_number("rate", rate, above=0.0)  # pyright: ignore[reportArgumentType]
+
+
+def _agreed(name: str, value: float | None, field: str, of_protocol: float | None) -> float | None:
+    """Return an argument that the protocol may have too, or None if neither has it."""
+    if value is not None and of_protocol is not None and value != of_protocol:
+        problem = f"differs from {field} = {of_protocol} of the protocol"
+        raise ArgumentError(name, value, problem, "Give one of them")
+    return of_protocol if value is None else value
 
 
 class SingleRun:
@@ -200,7 +253,6 @@ class SingleRun:
             task.net,
             task.protocol,
             rate=task.rate,
-            width=task.width,
             stop_loss=task.stop_loss,
             order_seed=task.order_seed,
         )

@@ -3,12 +3,14 @@
 from abc import abstractmethod
 from typing import Any, Literal
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from ...randomness import Key
+from ..design import Design
 from ..stateful import StatefulNetwork
 from .convolution import Positions
 from .normalisation import norms
@@ -25,7 +27,15 @@ DEPTHS = (0.2, 0.5, 0.8)
 
 
 class CommonNetwork(StatefulNetwork):
-    """A network with batch normalisation. Its nodes are the outputs of all its nonlinearities, as published."""
+    """A network with batch normalisation. Its nodes are the outputs of all its nonlinearities, as published.
+
+    Attributes
+    ----------
+    design
+        What it was built for, if :func:`srhm.nets.build` made it.
+    """
+
+    design: Design | None = eqx.field(static=True, default=None, kw_only=True)
 
     @abstractmethod
     def forward(self, x: Positions, way: Evaluation) -> Float[Array, "sample class_"]:

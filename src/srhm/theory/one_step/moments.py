@@ -20,7 +20,7 @@ from ...dataset import Dataset
 from ...encoding import Encoding, channels, encode
 from ...errors import ArgumentError, check_integer, in_short
 from ...grammar import Grammar
-from ...nets import Network
+from ...nets import Network, encoding_for
 from ...params import Params
 from ...stream import PERMUTATION_LIMIT, Stream
 
@@ -199,7 +199,7 @@ def gradient_moments(
     where: Callable[[Any], Any] = first_weight,
     square: Square | None = None,
     uniform: bool = False,
-    encoding: Encoding = "whitened",
+    encoding: Encoding | None = None,
 ) -> GradientMoments:
     """Return the moments of the gradient over some data; `mean` is the full-batch gradient of a training set.
 
@@ -217,15 +217,16 @@ def gradient_moments(
     uniform
         Take the softmax as 1/n_c, its limit for small outputs, as in wide networks at initialisation.
     encoding
-        How inputs are written.
+        How inputs are written. Default: as the network was built for, or else ``"whitened"``.
 
     Raises
     ------
     ArgumentError
-        If the number of data is no multiple of n_c, so that they cannot be balanced.
+        If the number of data is no multiple of n_c, so that they cannot be balanced, or the network was built for
+        another encoding.
     """
     backend_name()  # refuses where there is none
-    params, count = data.params, len(data)
+    params, count, encoding = data.params, len(data), encoding_for(net, encoding)
     channels(params, encoding)  # refuses an encoding without
     if count % params.n_c:
         raise ArgumentError("data", count, f"is no multiple of n_c = {params.n_c}", "Take as many a class")

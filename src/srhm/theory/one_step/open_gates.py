@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 
 from ...encoding import Encoding, codes
 from ...grammar import Grammar
-from ...nets import Network
+from ...nets import Network, encoding_for
 from ..population import positions
 from .moments import first_weight
 
@@ -26,7 +26,7 @@ def open_gradient(
     net: Network,
     *,
     where: Callable[[Any], Any] = first_weight,
-    encoding: Encoding = "whitened",
+    encoding: Encoding | None = None,
 ) -> Any:
     """Return the gradient of all data at small outputs, with every ReLU replaced by the identity.
 
@@ -58,7 +58,7 @@ def open_gradient(
     (16, 8)
     """
     given = positions(grammar).given_class
-    seen = given @ codes(grammar.params, encoding)  # [position, class_, channel]
+    seen = given @ codes(grammar.params, encoding_for(net, encoding))  # [position, class_, channel]
     contrast = (seen.mean(axis=1, keepdims=True) - seen).swapaxes(0, 1) / grammar.params.n_c
     chosen = where(net)
     x = jnp.asarray(contrast, jax.tree.leaves(chosen)[0].dtype)

@@ -15,7 +15,7 @@ from ...derivation import child_offsets
 from ...encoding import Encoding, encode
 from ...errors import ArgumentError
 from ...grammar import Grammar
-from ...nets import Network, PatchLayer
+from ...nets import Network, PatchLayer, encoding_for
 from ...params import Params
 
 
@@ -53,7 +53,7 @@ def overlap(
     grammar: Grammar,
     net: Network,
     products: Float[Any, "*patch entry entry"],
-    encoding: Encoding = "whitened",
+    encoding: Encoding | None = None,
 ) -> Overlap:
     """Return the overlaps of a step of the first layer; those of an LCN's patches are averaged.
 
@@ -68,12 +68,12 @@ def overlap(
         ``square=unit_products``: `square` for all data, ``expected_square(P)`` for P points, in the mean of
         products and mean squares over training sets.
     encoding
-        How inputs are written.
+        How inputs are written. Default: as the network was built for, or else ``"whitened"``.
 
     Raises
     ------
     ArgumentError
-        If the network has no patches, or no parent has synonyms (m = 1).
+        If the network has no patches or was built for another encoding, or no parent has synonyms (m = 1).
 
     Examples
     --------
@@ -91,7 +91,7 @@ def overlap(
         raise ArgumentError("net", type(layer).__name__, "has no patches", "Use a CNN or LCN")
     if m == 1:
         raise ArgumentError("m", m, "leaves a tuple without synonyms", "Use m >= 2")
-    x = _patches(grammar, layer.group, encoding)
+    x = _patches(grammar, layer.group, encoding_for(net, encoding))
     x = x - x.mean(axis=0)
     entries = np.asarray(products, np.float64)
     entries = entries.reshape(-1, *entries.shape[-2:]).mean(axis=0)

@@ -1,0 +1,56 @@
+"""What a network was built for: what training and measurements take from it instead of asking again."""
+
+from typing import Any, NamedTuple
+
+from ..encoding import Encoding, check_encoding
+from ..errors import ArgumentError
+from ..params import Params
+
+
+class Design(NamedTuple):
+    """What :func:`srhm.nets.build` was asked for.
+
+    Attributes
+    ----------
+    name
+        Name of the network, such as ``"cnn"``.
+    params
+        The numbers of the model.
+    width
+        Channels h of a hidden layer; those of a common network are its usual ones times width/64.
+    encoding
+        The encoding of the inputs.
+    shared
+        Whether layers are shared over the s0+1 places of a sub-patch.
+    """
+
+    name: str
+    params: Params
+    width: int
+    encoding: Encoding
+    shared: bool
+
+
+def design_of(net: Any) -> Design | None:
+    """Return what a network of :func:`srhm.nets.build` was built for; None for any other."""
+    design = getattr(net, "design", None)
+    return design if isinstance(design, Design) else None
+
+
+def encoding_for(net: Any, encoding: Encoding | None) -> Encoding:
+    """Return the encoding in which a network gets its inputs: the one given, or else its own, or else ``"whitened"``.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such encoding, or the network was built for another one.
+    """
+    design = design_of(net)
+    if encoding is None:
+        return "whitened" if design is None else design.encoding
+    check_encoding(encoding)
+    if design is not None and encoding != design.encoding:
+        problem = f"differs from the encoding {design.encoding!r} that the network was built for"
+        fix = f"Leave encoding out, or use build(..., encoding={encoding!r})"
+        raise ArgumentError("encoding", encoding, problem, fix)
+    return encoding
