@@ -197,9 +197,7 @@ def test_the_data_are_those_of_the_built_in_networks():
         for name in ("features", "positions", "labels"):
             np.testing.assert_array_equal(getattr(dataset, name), getattr(sets.train, name))
         net = build("cnn", PARAMS, width=8, seed=seed)
-        return train_ours(
-            net, dataset, sets.test, rate=0.1, width=8, order_seed=seed, protocol=run_spec.protocol
-        ).net
+        return train_ours(net, dataset, sets.test, rate=0.1, order_seed=seed, protocol=run_spec.protocol).net
 
     found = Measurement(PARAMS, ("error", "S_21", "D_22"), P_test=300)(train, 60, 1)
     expected = execute(run_spec).metrics

@@ -37,6 +37,13 @@ def test_open_numbers_are_those_of_the_paper():
         assert Model(**numbers).params() == Params(**({"v": 6, "s0": 1, "L": 2} | numbers))
 
 
+@pytest.mark.parametrize("missing", list(PAPER))
+def test_a_file_leaves_no_number_open(missing):
+    assert Params.from_dict(PAPER) == Params(**PAPER)
+    with pytest.raises(KeyError, match=missing):
+        Params.from_dict({name: value for name, value in PAPER.items() if name != missing})
+
+
 @given(any_params())
 def test_sums_over_levels(params):
     assert params.num_nodes == sum(params.nodes_at(level) for level in range(1, params.L + 1))

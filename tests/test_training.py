@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import filled_nets
 import srhm.files
 import srhm.training.evaluation
 import srhm.training.loop
@@ -795,7 +796,7 @@ def test_what_is_left_out_is_what_a_run_of_the_laboratory_has(name, options, s0)
         params = Params(v=4, s0=s0, L=5 - s0)
     sets = split(Grammar(params), 8, 4, repeats=True)
     spec = RunSpec(params, name, 8, 16, 4, **options)
-    net = eqx.filter_eval_shape(lambda: build(name, params, 16, **options))
+    net = filled_nets.filled(name, params, 16, **options)
     task = Task(net, sets.train, sets.test)
     assert (task.rate, task.stop_loss) == (spec.rate, spec.stop_loss)
     assert (task.protocol.max_epochs, task.encoding) == (spec.max_epochs, spec.encoding)
@@ -897,7 +898,7 @@ def test_outputs_that_are_not_the_scores_of_the_classes(sets, refuses, outputs):
     net = _Outputs(jnp.zeros((64, outputs), jnp.float32))
     fix = "Return one score a class, ({}, 4)".format
     with refuses("net", f"(16, {outputs})", fix(16)):
-        train(net, sets.train, sets.test, rate=RATE, width=WIDTH)
+        train(net, sets.train, sets.test, rate=RATE)
     with refuses("net", f"(100, {outputs})", fix(100)):
         TestSet(sets.test, "whitened").error(net)
     right = _Outputs(jnp.zeros((64, 4), jnp.float32))
@@ -908,11 +909,11 @@ def test_outputs_that_are_not_the_scores_of_the_classes(sets, refuses, outputs):
 def test_a_common_network_of_another_number_of_classes(sets, refuses):
     other = build("resnet18", Params(n_c=3, v=4, m=4, s=2, s0=1, L=2), 8)
     with refuses("net", "(16, 3)", "Return one score a class, (16, 4)"):
-        train(other, sets.train, sets.test, rate=RATE, width=WIDTH)
+        train(other, sets.train, sets.test, rate=RATE)
 
 
 def test_what_is_no_network_and_no_data(sets, net, refuses):
-    options = {"rate": RATE, "width": WIDTH}
+    options = {"rate": RATE}
     for other in (sets.train.features, lambda x: x, sets.train, eqx.nn.Lambda(jax.nn.relu)):
         with refuses("net", repr(other)[:5], "Give one of srhm.nets.build, or an Equinox module"):
             train(other, sets.train, sets.test, **options)

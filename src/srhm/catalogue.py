@@ -258,7 +258,8 @@ def _known() -> dict[str, Instance]:
         files("srhm").joinpath("catalogue.json").read_text(encoding="utf-8")
     )
     made = [
-        Instance(**one | {"params": Params(**one["params"]), "sizes": tuple(one["sizes"])}) for one in content
+        Instance(**one | {"params": Params.from_dict(one["params"]), "sizes": tuple(one["sizes"])})
+        for one in content
     ]
     return {one.name: one for one in made}
 

@@ -217,7 +217,7 @@ class Grammar:
             content = json.loads(text)
             if content["format"] != _FORMAT:
                 raise ValueError("the format is another")
-            params, rules = Params(**content["params"]), list(content["rules"])
+            params, rules = Params.from_dict(content["params"]), list(content["rules"])
             version, seed, digest = content["stream_version"], content["seed"], content["digest"]
         except ArgumentError:
             raise

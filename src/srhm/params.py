@@ -1,5 +1,6 @@
 """The numbers of one Sparse Random Hierarchy Model, and everything that follows from them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import comb
@@ -79,6 +80,19 @@ class Params:
         check_choice("sparsity", self.sparsity, ("A", "B"), "is not a kind of sparsity")
         self._check_tuples()
         self._check_sizes()
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "Params":
+        """Return the numbers that a file holds; unlike an argument, none of them may be left out.
+
+        Raises
+        ------
+        KeyError, TypeError
+            If a number is missing, or there is one of another name.
+        """
+        for name in ("n_c", "v", "m", "s", "s0", "L"):
+            content[name]
+        return cls(**content)
 
     def _check(self, name: str, least: int, default: int | None = None) -> None:
         value = getattr(self, name)

@@ -129,7 +129,7 @@ class Measurement:
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "Measurement":
         """Rebuild a measurement from :meth:`to_dict`."""
-        return cls(**{**content, "params": Params(**content["params"])})
+        return cls(**{**content, "params": Params.from_dict(content["params"])})
 
 
 def pstar(

@@ -192,7 +192,7 @@ class RunSpec:
         """
         try:
             content = dict(content)
-            content["params"] = Params(**content["params"])
+            content["params"] = Params.from_dict(content["params"])
             content["seeds"] = Seeds(**content["seeds"])
             content["protocol"] = Protocol(**content["protocol"])
             for name in ("shared_layers", "frozen_layers"):

@@ -96,7 +96,7 @@ def train(
     rate
         For one of our networks the learning rate divided by its width, which the network knows; for any other the
         learning rate itself. Default: that of the protocol, or else the published one of a network of
-        :func:`srhm.nets.build`.
+        :func:`srhm.nets.build`, extended where the paper has none (:func:`srhm.protocol.published_rate`).
     stop_loss
         Training ends when an epoch's mean training loss is below it. Default: that of the protocol, or else the
         published one of a network of :func:`srhm.nets.build`, or else 1e-3.
