@@ -64,7 +64,7 @@ def train(dataset, seed, width=64, max_epochs=10_000):
             parameter.copy_(torch.randn(parameter.shape, generator=generator))
     rate = published_rate("cnn", dataset.params).value * width
     optimizer = torch.optim.SGD(net.parameters(), rate, momentum=0.9)
-    x, y = TorchDataset(dataset, layout="channels_first")[:]  # a few hundred points: all of them at once
+    x, y = TorchDataset(dataset)[:]  # a few hundred points: all of them at once
     batches = BalancedBatchSampler(y, batch_per_class=4, seed=seed)
     for _ in range(max_epochs):
         loss_sum = 0.0

@@ -45,7 +45,7 @@ def test_the_cnn_is_the_built_in_one():
             bias.copy_(torch.tensor(layer.bias.tolist()).T)
         net.readout.copy_(torch.tensor(ours.readout.tolist()))
     data = Dataset.draw(Stream(Grammar(params), 0), 20)
-    x, _ = TorchDataset(data, layout="channels_first")[:]
+    x, _ = TorchDataset(data)[:]
     expected = torch.tensor(ours(data.encode()).tolist())
     torch.testing.assert_close(net(x), expected, rtol=1e-4, atol=1e-5)
     found = sensitivities(ModuleLayers(net, ["relus.0", "relus.1"]), data)  # by hooks, on all positions

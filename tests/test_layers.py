@@ -305,12 +305,12 @@ def test_our_networks_predict_by_their_output():
 
 
 def test_a_module_sees_the_same_inputs_as_in_training():
-    """Those of TorchDataset in the same layout."""
+    """Those of TorchDataset, in whose layout modules take them, by default and when asked."""
     seen = []
     net = nn.Identity()
     net.register_forward_pre_hook(lambda part, arguments: seen.append(arguments[0]))
     ModuleLayers(net)(TEST.encode()[:5])
-    assert torch.equal(seen[0], TorchDataset(TEST, layout="channels_first")[:5][0])
+    assert torch.equal(seen[0], TorchDataset(TEST)[:5][0])
 
 
 def test_what_is_no_network(refuses):

@@ -135,7 +135,7 @@ def test_rows_end():
     for index in (3, -4, [0, 3], np.array([-4])):
         with pytest.raises(IndexError, match=r"index = (3|-4) lies outside the 3 samples"):
             data[index]
-    assert data[[]][0].shape == (0, 16, 4)
+    assert data[[]][0].shape == (0, 4, 16)
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
@@ -224,7 +224,7 @@ def test_derived_together_or_not(monkeypatch):
 
 def test_single_samples_are_the_stream():
     drawn = Dataset.draw(independent(), 600)
-    x, y = torch.from_numpy(drawn.encode("whitened")), torch.from_numpy(drawn.labels).long()
+    x, y = torch.from_numpy(drawn.encode("whitened")).transpose(1, 2), torch.from_numpy(drawn.labels).long()
     items = list(islice(EndlessDataset(independent()), 600))
     assert all(map(equal, items, zip(x, y, strict=True)))
 
@@ -236,7 +236,7 @@ def test_far_epochs():
     data.set_epoch(last)
     x, y = next(iter(data))
     drawn = Dataset.draw(independent(), 8, last * 8 * 2**32)
-    assert np.array_equal(x, drawn.encode()) and np.array_equal(y, drawn.labels)
+    assert np.array_equal(x, drawn.encode().swapaxes(1, 2)) and np.array_equal(y, drawn.labels)
 
 
 @pytest.mark.parametrize(("batch_size", "taken"), [(4, 0), (4, 3), (None, 5), (4, 12)])
@@ -530,7 +530,7 @@ def test_bad_arguments(refuses):
             lambda: TorchDataset(kept, encoding="integer", layout="channels_first"),
             "layout",
             "'channels_first'",
-            "Use 'positions_first', or another encoding",
+            "Leave layout out, or use another encoding",
         ),
         (lambda: TorchDataset(kept, device="gpu"), "device", "'gpu'", "Use None, 'cpu' or 'cuda'"),
         (lambda: TorchDataset(kept)[1.5], "index", "1.5", rows),

@@ -58,7 +58,7 @@ def main(method):
     grammar = srhm.Grammar(params, seed=0)
     stream = srhm.Stream(grammar, 1, "independent")
     kept = srhm.Dataset.draw(stream, 50)
-    x, y = torch.from_numpy(kept.encode("whitened")), torch.from_numpy(kept.labels).long()
+    x, y = torch.from_numpy(kept.encode("whitened")).transpose(1, 2), torch.from_numpy(kept.labels).long()
     expected = [(x[k : k + 8], y[k : k + 8]) for k in range(0, 50, 8)]
 
     # Batches made by the loader of single samples, of a data set; the order of a batch sampler.

@@ -10,7 +10,7 @@ import tyro
 from ..lab.executors import open_executor
 from ..lab.store import Store
 from ..lab.terminal import DriverView
-from .paper import STORE, check_out
+from .paper import PAPER_STORE, check_out
 from .printing import print_result
 
 
@@ -28,7 +28,7 @@ class OpenQuestion:
     """local, processes, ray or ray://HOST:PORT, as for `srhm run`."""
     workers: int | None = None
     """Runs at a time; all cores unless given."""
-    store: str = STORE
+    store: str = PAPER_STORE
     """File of the finished runs, or URL of a database."""
     out: Path = Path("figures")
     """Folder to write."""

@@ -22,7 +22,7 @@ from .printing import print_result
 if TYPE_CHECKING:
     from ..lab.reproduction import Estimate
 
-STORE = "srhm-runs/paper.sqlite"
+PAPER_STORE = "srhm-runs/paper.sqlite"
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Figure:
     writes the tables that compare every number."""
     tier: TierName = "laptop"
     """Whose runs: those of laptop have width 256, those of the others the paper's."""
-    store: str = STORE
+    store: str = PAPER_STORE
     """File of the finished runs, or URL of a database."""
     out: Path = Path("figures")
     """Folder to write."""
@@ -81,7 +81,7 @@ class Reproduce:
     """local, processes, ray or ray://HOST:PORT, as for `srhm run`."""
     workers: int | None = None
     """Runs at a time; all cores unless given."""
-    store: str = STORE
+    store: str = PAPER_STORE
     """File of the finished runs, or URL of a database."""
     out: Path = Path("figures")
     """Folder to write."""

@@ -76,7 +76,7 @@ class EndlessDataset(torch.utils.data.IterableDataset):
     >>> loader = torch.utils.data.DataLoader(EndlessDataset(stream, batch_size=8), batch_size=None)
     >>> x, y = next(iter(loader))
     >>> x.shape, torch.bincount(y)
-    (torch.Size([8, 16, 4]), tensor([2, 2, 2, 2]))
+    (torch.Size([8, 4, 16]), tensor([2, 2, 2, 2]))
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class EndlessDataset(torch.utils.data.IterableDataset):
         stream: Stream,
         batch_size: int | None = None,
         encoding: Encoding = "whitened",
-        layout: Layout = "positions_first",
+        layout: Layout | None = None,
         latents: bool = False,
         device: Any = None,
         *,

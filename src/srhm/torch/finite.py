@@ -44,7 +44,7 @@ class TorchDataset(torch.utils.data.Dataset):
     >>> import srhm
     >>> params = srhm.Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)
     >>> sets = srhm.split(srhm.Grammar(params, seed=0), P=100, P_test=1000)
-    >>> data = TorchDataset(sets.train, layout="channels_first")
+    >>> data = TorchDataset(sets.train)
     >>> x, y = data[0]
     >>> len(data), x.shape, y.dtype
     (100, torch.Size([4, 16]), torch.int64)
@@ -58,7 +58,7 @@ class TorchDataset(torch.utils.data.Dataset):
         source: Dataset | Stream,
         count: int | None = None,
         encoding: Encoding = "whitened",
-        layout: Layout = "positions_first",
+        layout: Layout | None = None,
         latents: bool = False,
         device: Any = None,
         *,
@@ -109,7 +109,7 @@ class TorchDataset(torch.utils.data.Dataset):
         Returns
         -------
         tuple
-            Input [position, channel], label []; for a batch both with a first axis *sample*, and both
+            Input [channel, position], label []; for a batch both with a first axis *sample*, and both
             as :attr:`form` says. With `latents` the hidden variables are third, see :meth:`Form.hidden`.
 
         Raises

@@ -20,6 +20,9 @@ Layout = Literal["positions_first", "channels_first"]
 
 LAYOUTS = ("positions_first", "channels_first")
 
+DEFAULT_LAYOUT: Layout = "channels_first"
+"""The layout of data sets and of modules alike, where inputs have channels."""
+
 
 @dataclass(frozen=True)
 class Form:
@@ -30,7 +33,8 @@ class Form:
     encoding
         See :data:`srhm.Encoding`.
     layout
-        See :data:`Layout`; the integer encoding has no channels.
+        See :data:`Layout`. Default: ``"channels_first"``; the integer encoding has no channels, and its inputs are
+        [sample, position].
     latents
         Whether the hidden variables come with a sample.
     device
@@ -44,17 +48,19 @@ class Form:
     """
 
     encoding: Encoding = "whitened"
-    layout: Layout = "positions_first"
+    layout: Layout | None = None
     latents: bool = False
     device: Any = None
 
     def __post_init__(self) -> None:
         check_encoding(self.encoding)
-        if self.layout not in LAYOUTS:
+        if self.layout is None and self.encoding != "integer":
+            object.__setattr__(self, "layout", DEFAULT_LAYOUT)
+        if self.layout not in (None, *LAYOUTS):
             raise ArgumentError("layout", self.layout, "is not a layout", f"Use one of {', '.join(LAYOUTS)}")
         if self.layout == "channels_first" and self.encoding == "integer":
             problem = "has no meaning for the encoding 'integer', which has no channels"
-            raise ArgumentError("layout", self.layout, problem, "Use 'positions_first', or another encoding")
+            raise ArgumentError("layout", self.layout, problem, "Leave layout out, or use another encoding")
         try:
             device = torch.device("cpu" if self.device is None else self.device)
         except (RuntimeError, TypeError) as error:

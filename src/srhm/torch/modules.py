@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from ..errors import ArgumentError, name_fix
-from .form import LAYOUTS, Layout
+from .form import DEFAULT_LAYOUT, LAYOUTS, Layout
 
 
 class ModuleLayers:
@@ -28,8 +28,9 @@ class ModuleLayers:
         module itself comes last, as ``"output"``; a part of that name is ``"output:1"``. Of a part that returns
         several tensors the first counts; the second call of a part that is called twice is a layer too, ``"relu:2"``.
     layout
-        What the module takes: ``"channels_first"`` [sample, channel, position], or ``"positions_first"``. Inputs
-        that have no channels, those of the encoding ``"integer"``, are passed as int64 [sample, position].
+        What the module takes: ``"channels_first"`` [sample, channel, position], the default as of data sets, or
+        ``"positions_first"``. Inputs that have no channels, those of the encoding ``"integer"``, are passed as int64
+        [sample, position].
 
     Raises
     ------
@@ -45,7 +46,7 @@ class ModuleLayers:
     """
 
     def __init__(
-        self, module: torch.nn.Module, names: Sequence[str] | None = None, layout: Layout = "channels_first"
+        self, module: torch.nn.Module, names: Sequence[str] | None = None, layout: Layout = DEFAULT_LAYOUT
     ) -> None:
         if not isinstance(module, torch.nn.Module):
             raise ArgumentError("module", module, "is no PyTorch module", "Give a torch.nn.Module")
