@@ -43,8 +43,8 @@ def test_every_entry_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = srhm.Stream(grammar, 0, "independent")
     entries: list[Callable[[], Any]] = [
         lambda: build("fcn", PARAMS, 4),
-        lambda: train(net, sets.train, sets.test, rate=1.0, width=4),
-        lambda: train_online(net, stream, sets.test, points=8, rate=1.0, width=4),
+        lambda: train(net, sets.train, sets.test, rate=1.0),
+        lambda: train_online(net, stream, sets.test, points=8, rate=1.0),
         lambda: execute(SPEC),
         lambda: srhm.Dataset.draw(stream, 4, backend="jax"),
         lambda: bayes_error(grammar, Channel(0.1), samples=4, backend="jax"),
