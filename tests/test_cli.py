@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import srhm
+from fake_runs import SPEC, fake_run
 from srhm.checkpoint import Checkpoint
 from srhm.cli import INTERRUPTED, main
 from srhm.lab.runs import Run
@@ -268,6 +269,58 @@ def test_ctrl_c_while_data_are_saved_leaves_nothing(
     assert (status, out) == (130, "")
     assert "interrupted. Nothing was written." in err and "same command" not in err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_home_is_put_into_every_path(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With `--store=~/x` the shell leaves it to the program."""
+    home, away = tmp_path / "home", tmp_path / "away"
+    home.mkdir(), away.mkdir()
+    Store(home / "runs.sqlite").put(fake_run(SPEC))
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(away)
+    Path(home, "GRID.toml").write_text(
+        "[[runs]]\nnet = 'cnn'\nv = 3\nP = 20\nP_test = 9\nwidth = 2\nmax_epochs = 1\n"
+    )
+    for command in (
+        ["sample", "--out=~/x.npz"],
+        ["run", "~/GRID.toml", "--store=~/runs.sqlite", "--plan"],
+        ["status", "~/runs.sqlite"],
+        ["export", "~/table.jsonl.xz", "--store=~/runs.sqlite"],
+        ["merge", "~/merged.sqlite", "~/runs.sqlite", "~/table.jsonl.xz"],
+        ["export-data", "~/data", "--P=8", "--P_test=8", "--format=numpy"],
+    ):
+        status, _, err = run(capsys, *command)
+        assert status == 0, err
+    assert not list(away.iterdir())
+    names = {"x.npz", "runs.sqlite", "table.jsonl.xz", "merged.sqlite", "data"}
+    assert names <= {path.name for path in home.iterdir()}
+
+
+@pytest.mark.parametrize("columns", ["1", "5"])
+def test_help_ends_in_narrow_terminals(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    status, out, _ = run(capsys, "sample", "--help")
+    assert status == 0 and "--count" in out
+    assert os.environ["COLUMNS"] == columns
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "--version") == (0, f"srhm {srhm.__version__}\n", "")
+    done = subprocess.run(
+        [sys.executable, "-m", "srhm", "--version"], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"srhm {srhm.__version__}\n", "")
+
+
+def test_windows_is_refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    status, out, err = run(capsys, "sample")
+    assert (status, out) == (1, "") and len(err.splitlines()) == 1
+    assert "Windows is not supported" in err and "wsl --install" in err
 
 
 def test_a_reader_that_has_seen_enough_ends_it_quietly() -> None:

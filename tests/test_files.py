@@ -3,10 +3,22 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
-from srhm.files import atomic_file, check_folder, write_atomically
+import srhm
+from srhm.checkpoint import Checkpoint
+from srhm.exports import Part, export
+from srhm.files import atomic_file, check_folder, user_path, write_atomically
+from srhm.lab.figures.style import save
+from srhm.lab.functions import find
+from srhm.lab.grid import read_grid
+from srhm.lab.notes import Notes
+from srhm.lab.store import Store, read_archive, write_archive
+from srhm.lab.weights import read_weights, save_weights
 
 
 @pytest.fixture
@@ -125,3 +137,55 @@ def test_writers_do_not_mix(path):
         assert path.read_bytes() in (b"", 3000 * b"a", 3000 * b"b")
     assert [writer.returncode for writer in writers] == [0, 0]
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_the_home_is_put_in(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert user_path("~/runs/x.npz") == tmp_path / "runs/x.npz" and user_path("~") == tmp_path
+    for other in ("runs/~/x", "x~", "/~/x", "~no-such-user-here/x"):
+        assert user_path(other) == Path(other)
+
+
+def test_every_function_that_takes_a_path_puts_the_home_in(tmp_path, monkeypatch):
+    """Nothing makes a folder `~`; what was written under the home is read there."""
+    home, away = tmp_path / "home", tmp_path / "away"
+    home.mkdir(), away.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(away)
+    grammar = srhm.Grammar(srhm.Params(n_c=2, v=2, m=2, s=2, s0=0, L=2), seed=0)
+    grammar.save("~/rules.json")
+    assert srhm.Grammar.load("~/rules.json").digest == grammar.digest
+    write_atomically("~/plain", b"x")
+    check_folder("~/new")
+    export("~/data", {"train": Part(srhm.Stream(grammar, 1), 4)}, "numpy")
+    assert Checkpoint("~/run.npz").path == Checkpoint.of("~/run.npz").path == home / "run.npz"
+    digest = save_weights("~/weights", {"a": np.zeros(2, np.float32)})
+    assert read_weights("~/weights", digest)
+    for place in ("~/runs.sqlite", Path("~/runs.sqlite"), "sqlite:///~/runs.sqlite"):
+        store = Store(place, files="~/files")
+        assert store.path == home / "runs.sqlite" and store.weights_folder.is_relative_to(home / "files")
+    assert write_archive("~/runs.jsonl.xz", []) == 0 == len(list(read_archive("~/runs.jsonl.xz")))
+    Path(home, "GRID.toml").write_text("[[pstar]]\nnet = 'cnn'\nv = 4\ns0 = 0\n", encoding="utf-8")
+    assert len(read_grid("~/GRID.toml").questions) == 1
+    Path(home, "mine.py").write_text("def train():\n    pass\n", encoding="utf-8")
+    assert find("~/mine.py:train").__name__ == "train"
+    Notes("~/results.jsonl", {}).add(10, 0, {"error": 0.5})
+    save(Figure(), "~/figure")
+    assert not list(away.iterdir())
+    names = (
+        "GRID.toml data figure.pdf figure.png mine.py plain results.jsonl rules.json runs.jsonl.xz weights"
+    )
+    assert {path.name for path in home.iterdir()} - {"__pycache__"} == set(names.split())
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path):
+    """Some editors begin a file with it."""
+    grammar = srhm.Grammar(srhm.Params(n_c=2, v=2, m=2, s=2, s0=0, L=2), seed=0)
+    rules, notes, grid = (tmp_path / name for name in ("rules.json", "results.jsonl", "GRID.toml"))
+    rules.write_text(grammar.to_json(), encoding="utf-8-sig")
+    assert srhm.Grammar.load(rules).digest == grammar.digest
+    grid.write_text("[[pstar]]\nnet = 'cnn'\nv = 4\ns0 = 0\n", encoding="utf-8-sig")
+    assert len(read_grid(grid).questions) == 1
+    Notes(notes, {}).add(10, 0, {"error": 0.5})
+    notes.write_bytes(b"\xef\xbb\xbf" + notes.read_bytes())
+    assert Notes(notes, {}).results() == [(10, 0, {"error": 0.5})]

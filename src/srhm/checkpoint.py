@@ -11,7 +11,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from .errors import ArgumentError
-from .files import write_atomically
+from .files import user_path, write_atomically
 
 
 @dataclass
@@ -29,6 +29,9 @@ class Checkpoint:
     path: Path
     every: float = 60.0
     _saved: float = field(default_factory=time.monotonic, repr=False)
+
+    def __post_init__(self) -> None:
+        self.path = user_path(self.path)
 
     @classmethod
     def of(cls, given: "Checkpoint | Path | str | None") -> "Checkpoint | None":

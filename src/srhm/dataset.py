@@ -1,6 +1,5 @@
 """Training and test sets: samples of streams, held compactly, and how the two are kept apart."""
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -10,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Integer, Num, Shaped
 
+from .cores import available_cores
 from .derivation import Derivation, expand
 from .encoding import Encoding, check_leaves, encode
 from .errors import ArgumentError, check_array, check_choice, check_integer
@@ -111,7 +111,7 @@ class Dataset:
         firsts = range(0, skipped + count, chunk)
         if backend == "jax":
             fill(0)  # compiles
-            with ThreadPoolExecutor(_cores()) as threads:  # XLA lets other threads run
+            with ThreadPoolExecutor(available_cores()) as threads:  # XLA lets other threads run
                 list(threads.map(fill, firsts[1:]))
         else:
             _keep_memory()
@@ -303,11 +303,6 @@ def _keep_memory() -> None:
     Pages that had to be cleared took half of the time.
     """
     np.empty(2**24, np.uint8)
-
-
-def _cores() -> int:
-    """Number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def bytes_of(params: Params, count: int) -> int:

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files that are named by users, and written whole or not at all."""
 
 import os
 import secrets
@@ -10,6 +10,19 @@ from typing import BinaryIO
 
 _PATIENCE_SECONDS = 2.0
 """How long to make a folder anew that others delete."""
+
+
+def user_path(path: str | Path) -> Path:
+    """Return a path with the user's home in place of a leading ``~``, where the shell did not put it in.
+
+    Parameters
+    ----------
+    path
+        The path; one that begins with ``~`` and names no user's home is left as it is.
+    """
+    with suppress(RuntimeError):  # no such user
+        return Path(path).expanduser()
+    return Path(path)
 
 
 def write_atomically(path: str | Path, content: bytes | memoryview) -> None:
@@ -38,7 +51,7 @@ def atomic_file(path: str | Path) -> Iterator[BinaryIO]:
     path
         The file; one that is there is replaced. Missing folders are made.
     """
-    path = Path(path)
+    path = user_path(path)
     # In the same folder, since no rename crosses file systems; random, since writers may share a network disk.
     part = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
@@ -79,7 +92,7 @@ def check_folder(folder: str | Path) -> None:
     OSError
         If they cannot.
     """
-    folder = Path(folder).absolute()
+    folder = user_path(folder).absolute()
     existing = next(place for place in (folder, *folder.parents) if place.exists())
     probe = existing / f".{secrets.token_hex(8)}"
     probe.mkdir()  # permissions would not tell of a file system that takes no files, such as /proc

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Integer
 
 from .errors import ArgumentError, check_integer
-from .files import write_atomically
+from .files import user_path, write_atomically
 from .memory import check_memory
 from .params import Params
 from .randomness import STREAM_VERSION, Key, add_wide, below, fold, role_key, threefry2x32
@@ -239,7 +239,7 @@ class Grammar:
     @classmethod
     def load(cls, path: str | Path) -> "Grammar":
         """Read a grammar from a file of :meth:`save`; see :meth:`from_json` for what is checked."""
-        return cls.from_json(Path(path).read_text(encoding="utf-8"))
+        return cls.from_json(user_path(path).read_text(encoding="utf-8-sig"))
 
 
 def _freeze(rules: Sequence[np.ndarray]) -> None:

@@ -6,12 +6,17 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from .. import __version__
 from ..errors import MissingExtraError
 
 INTERRUPTED = 128 + signal.SIGINT
 """Exit status after Ctrl-C, as shells count it."""
 TERMINATED = 128 + signal.SIGTERM
 """Exit status after SIGTERM."""
+_WINDOWS = (
+    "Windows is not supported: runs are interrupted and told to stop by signals that it does not have. "
+    "Use the Windows Subsystem for Linux (wsl --install)."
+)
 
 
 def console() -> None:
@@ -41,6 +46,14 @@ def main(arguments: list[str] | None = None) -> None:
 
     It ends with exit status 2 for bad arguments, 1 for other errors, 130 after Ctrl-C and 143 after SIGTERM.
     """
+    if sys.platform == "win32":
+        print(f"srhm: error: {_WINDOWS}", file=sys.stderr)
+        raise SystemExit(1)
+    if (sys.argv[1:] if arguments is None else arguments) == ["--version"]:
+        from .printing import print_result
+
+        print_result(f"srhm {__version__}")
+        return
     # Imported only here: it takes a second or two, and Ctrl-C in it is no error.
     try:
         from .. import lab  # noqa: F401 (says which extra is missing)

@@ -1,13 +1,19 @@
 """All commands, and how one is read from the command line and run."""
 
+import os
+import shutil
 import signal
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
 from typing import Annotated
 
 import tyro
 
 from ..errors import ArgumentError, SrhmError
+from ..files import user_path
 from ..interrupts import Terminated, interrupts_noted
 from ..lab.executors import compute_on_one_thread, keep_compiled_programs
 from . import INTERRUPTED, TERMINATED
@@ -27,6 +33,8 @@ _DESCRIPTION = """The Sparse Random Hierarchy Model: data, networks, and how man
 Compiled programs are kept in the user's cache directory (~/.cache/srhm/jax) and used again; that folder may be
 deleted at any time. JAX_ENABLE_COMPILATION_CACHE=false turns this off, JAX_COMPILATION_CACHE_DIR names another
 folder.
+
+srhm --version prints the version.
 """
 
 Command = (
@@ -48,14 +56,34 @@ Command = (
     | Annotated[Report, tyro.conf.subcommand("report")]
 )
 
+_NARROWEST = 40
+"""Columns of the narrowest terminal that help is laid out for: in less than 6, tyro finds no end."""
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    """Have narrower terminals break the lines of help themselves."""
+    given = os.environ.get("COLUMNS")
+    if shutil.get_terminal_size().columns >= _NARROWEST:
+        yield
+        return
+    os.environ["COLUMNS"] = str(_NARROWEST)
+    try:
+        yield
+    finally:
+        os.environ.pop("COLUMNS")
+        os.environ |= {} if given is None else {"COLUMNS": given}
+
 
 def run(arguments: list[str] | None) -> None:
     """Read a command and run it; see :func:`srhm.cli.main`."""
     compute_on_one_thread()
     keep_compiled_programs()
     config = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
-    with standard_output():
+    with _room(), standard_output():
         command = tyro.cli(Command, prog="srhm", description=_DESCRIPTION, args=arguments, config=config)  # pyright: ignore
+    paths = {name: user_path(value) for name, value in vars(command).items() if isinstance(value, Path)}
+    command = replace(command, **paths)
     if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     with interrupts_noted():

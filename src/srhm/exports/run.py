@@ -12,7 +12,7 @@ import numpy as np
 
 from ..encoding import Encoding
 from ..errors import ArgumentError
-from ..files import check_folder, write_atomically
+from ..files import check_folder, user_path, write_atomically
 from . import hugging_face, numpy_files, parquet
 from .plan import Format, Part, Plan, Shard
 from .table import values
@@ -91,7 +91,7 @@ def export(
     plan = Plan(format, parts, encoding, shard_size)
     writer = _WRITERS[format]
     writer.check()
-    folder = Path(folder)
+    folder = user_path(folder)
     _check_place(folder, plan)
     return _write(folder, plan, writer, progress)
 

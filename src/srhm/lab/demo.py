@@ -14,7 +14,7 @@ from rich.table import Table as Shown
 from ..derivation import Derivation
 from ..errors import ArgumentError
 from ..exponent import fit_exponent
-from ..files import check_folder, write_atomically
+from ..files import check_folder, user_path, write_atomically
 from ..grammar import Grammar
 from ..params import Params
 from ..stream import Stream
@@ -57,7 +57,9 @@ def questions(width: int) -> list[Question]:
     return [ask("lcn", 4, 1, 1), ask("cnn", 6, 0, 3), ask("cnn", 6, 1, 3), ask("cnn", 6, 2, 3)]
 
 
-def demo(directory: Path, *, executor: Executor, width: int = 256, watch: Watcher | None = None) -> Table:
+def demo(
+    directory: str | Path, *, executor: Executor, width: int = 256, watch: Watcher | None = None
+) -> Table:
     """Run the demonstration and write its page, figures and store into a folder.
 
     Parameters
@@ -81,6 +83,7 @@ def demo(directory: Path, *, executor: Executor, width: int = 256, watch: Watche
     ArgumentError
         If the folder is a file, or cannot be written.
     """
+    directory = user_path(directory)
     try:
         if directory.exists() and not directory.is_dir():
             raise ArgumentError("directory", str(directory), "is a file", "Name a folder")

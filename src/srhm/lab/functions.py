@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ArgumentError, SrhmError
+from ..files import user_path
 
 _importing: list[str] = []
 """Scripts that are being imported for a function of theirs."""
@@ -101,7 +102,7 @@ def refuse_within_import() -> None:
 
 def _script(path: str) -> Any:
     """Import a file under a name of its own; what stands under `if __name__ == "__main__"` does not run."""
-    main = sys.modules.get("__main__")
+    main, path = sys.modules.get("__main__"), str(user_path(path))
     if path == str(Path(getattr(main, "__file__", None) or "").absolute()):  # the script that is running
         return main
     name = f"srhm_script_{hashlib.sha256(path.encode()).hexdigest()[:16]}"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import ArgumentError, check_integer
+from ..files import user_path
 from .options import Model, Network
 from .paper import chosen_thresholds
 from .questions import Question
@@ -64,7 +65,7 @@ def parsed_shard(text: str) -> tuple[int, int]:
     return number, of
 
 
-def read_grid(path: Path) -> Grid:
+def read_grid(path: str | Path) -> Grid:
     """Read a file of runs.
 
     Tables ``[[runs]]`` name single runs, tables ``[[pstar]]`` searches for P*. Their keys are the options of
@@ -78,6 +79,7 @@ def read_grid(path: Path) -> Grid:
         If the file cannot be read, is not TOML, or names something that is not there or cannot be; the error
         tells the table.
     """
+    path = user_path(path)
     content = _parsed(path)
     unknown = set(content) - {"title", "runs", "pstar"}
     if unknown:
@@ -93,7 +95,7 @@ def read_grid(path: Path) -> Grid:
 
 def _parsed(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise _wrong(path, f"cannot be read: {error.strerror}", "Name a file of runs") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ArgumentError
-from ..files import check_folder
+from ..files import check_folder, user_path
 
 _BEGINNING = '{"P": '
 """How every line begins."""
@@ -29,10 +29,10 @@ class Notes:
     """
 
     def __init__(self, path: str | Path, of: dict[str, Any]) -> None:
-        self.path, self._of = Path(path), json.loads(json.dumps(of))
+        self.path, self._of = user_path(path), json.loads(json.dumps(of))
         try:
             check_folder(self.path.absolute().parent)
-            self._text = self.path.read_text(encoding="utf-8") if self.path.exists() else ""
+            self._text = self.path.read_text(encoding="utf-8-sig") if self.path.exists() else ""
         except (OSError, UnicodeDecodeError) as error:
             raise ArgumentError("results", str(path), f"cannot be used ({error})", "Give a file") from None
         for number, line in enumerate(self._text.splitlines(), start=1):

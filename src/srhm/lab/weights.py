@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from ..errors import ArgumentError
-from ..files import write_atomically
+from ..files import user_path, write_atomically
 
 
 def save_weights(folder: str | Path, net: Any) -> str:
@@ -93,7 +93,7 @@ def weights_file(folder: str | Path, digest: str) -> Path:
     """
     if not is_digest(digest):
         raise ArgumentError("digest", digest, "is not a SHA-256", "Give 64 digits of 0-9a-f")
-    return Path(folder) / f"{digest}.safetensors"
+    return user_path(folder) / f"{digest}.safetensors"
 
 
 def read_weights(folder: str | Path, digest: str) -> bytes:

@@ -7,12 +7,13 @@ runs side by side do not contend for cores.
 import os
 
 from ...backend import backend_name
+from ...cores import available_cores
 from ...errors import ArgumentError, check_integer, name_fix
 from ..failure import Failure, FailureKind
 from ..functions import refuse_within_import
 from ..work import execute_job
 from .base import Executor, Job, Outcome, Resources, Unavailable, Work
-from .environment import available_cores, compute_on_one_thread, keep_compiled_programs
+from .environment import compute_on_one_thread, keep_compiled_programs
 from .in_process import InProcess
 from .together import Together
 from .workers import Workers

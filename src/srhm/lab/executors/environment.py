@@ -1,4 +1,4 @@
-"""The environment that runs compute in: one thread, compiled programs kept, and how many cores there are."""
+"""The environment that runs compute in: one thread, compiled programs kept."""
 
 import hashlib
 import os
@@ -77,8 +77,3 @@ def _processor() -> list[str]:
         return [platform.processor()]
     kinds = ("vendor_id", "cpu family", "model", "model name", "stepping", "flags", "Features", "CPU part")
     return [line for line in text.partition("\n\n")[0].splitlines() if line.split("\t")[0].strip() in kinds]
-
-
-def available_cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -17,9 +17,9 @@ from contextlib import closing, contextmanager, suppress
 from types import ModuleType
 from typing import Any
 
+from ...cores import available_cores
 from ...errors import ArgumentError, MissingExtraError
 from .base import Unavailable
-from .environment import available_cores
 
 _ANSWER_SECONDS = 5.0
 _CONNECT_SECONDS = 60.0

@@ -22,7 +22,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogFormatterSciNotation, LogLocator, NullFormatter
 
 from ...errors import check_choice
-from ...files import write_atomically
+from ...files import user_path, write_atomically
 
 Number = float | int
 """A real number; spelled out because run-time type checkers do not take an ``int`` for a ``float``."""
@@ -144,7 +144,7 @@ def save(figure: Figure, path_without_suffix: str | Path) -> list[Path]:
     list of Path
         The PDF and the PNG.
     """
-    stem = Path(path_without_suffix)
+    stem = user_path(path_without_suffix)
     paths = []
     for kind in ("pdf", "png"):
         path = stem.with_name(f"{stem.name}.{kind}")

@@ -112,7 +112,6 @@ def _draw_arm(panel: Axes, result: ArmResult, colour: str, marker: str) -> None:
 
 def write_open_question(results: Sequence[ArmResult], folder: Path) -> list[Path]:
     """Write exponents.md and the figure of the arms that have runs; return the files."""
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / "exponents.md"
     write_atomically(path, page(results).encode())
     known = [one for one in results if any(found and found.P_star for found in one.P_star.values())]

@@ -57,7 +57,6 @@ def draw(figure: PaperFigure, tier: Tier, shelf: Shelf) -> Figure:
 
 def write_figure(drawn: Figure, path_without_suffix: Path) -> list[Path]:
     """Write a figure as PDF and PNG."""
-    path_without_suffix.parent.mkdir(parents=True, exist_ok=True)
     return save(drawn, path_without_suffix)
 
 

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ...errors import ArgumentError
-from ...files import write_atomically
+from ...files import user_path, write_atomically
 from ..runs import Run
 
 SUFFIX = ".jsonl.xz"
 """How the names of archives end: a run a line, as JSON, compressed by xz."""
 
 
-def write_archive(path: Path, runs: Iterable[Run]) -> int:
+def write_archive(path: str | Path, runs: Iterable[Run]) -> int:
     """Write runs in the order of their hashes, and return their number; equal runs give equal bytes.
 
     Trained weights are not in it, nor which ones were kept.
@@ -23,6 +23,7 @@ def write_archive(path: Path, runs: Iterable[Run]) -> int:
     ArgumentError
         If the name does not end in ``.jsonl.xz``.
     """
+    path = user_path(path)
     check_name(path)
     lines = {run.spec.hash: json.dumps(run.to_dict() | {"weights": None}, sort_keys=True) for run in runs}
     text = "".join(f"{lines[digest]}\n" for digest in sorted(lines))
@@ -32,7 +33,7 @@ def write_archive(path: Path, runs: Iterable[Run]) -> int:
     return len(lines)
 
 
-def read_archive(path: Path) -> Iterator[Run]:
+def read_archive(path: str | Path) -> Iterator[Run]:
     """Yield the runs of an archive, each checked.
 
     Raises
@@ -40,6 +41,7 @@ def read_archive(path: Path) -> Iterator[Run]:
     ArgumentError
         If the file is not such an archive, is torn, or holds a row that was changed.
     """
+    path = user_path(path)
     check_name(path)
     try:
         with lzma.open(path, "rt", encoding="utf-8") as lines:

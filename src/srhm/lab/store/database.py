@@ -13,7 +13,7 @@ import sqlalchemy as sql
 from sqlalchemy.exc import DBAPIError
 
 from ...errors import ArgumentError, nearest
-from ...files import check_folder
+from ...files import check_folder, user_path
 from . import places, schema
 from .places import NetworkDiskWarning
 from .problems import explained, refused
@@ -49,7 +49,7 @@ class Database:
         self.path = self._place.path
         self._made = self._writable = self._looked = False
         if files is not None:
-            self._files = Path(files)
+            self._files = user_path(files)
         else:
             self._files = Path("srhm-runs") if self.path is None else self.path.absolute().parent
         self._engine = places.engine_of(self._place)

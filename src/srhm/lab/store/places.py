@@ -16,6 +16,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from ...errors import ArgumentError, MissingExtraError
+from ...files import user_path
 from .problems import refused
 
 LOCK_SECONDS = 60.0
@@ -129,6 +130,7 @@ def _without_password(url: str) -> str:
 
 
 def _file(path: Path) -> Place:
+    path = user_path(path)
     if "\0" in str(path):
         raise refused(str(path), "cannot be used: no name holds a zero byte")
     try:

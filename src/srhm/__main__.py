@@ -1,0 +1,5 @@
+"""`python -m srhm` is `srhm`."""
+
+from .cli import console
+
+console()
