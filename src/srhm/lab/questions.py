@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ..complexity import Crossing, SampleComplexity, Search, combine, nearest_grid
-from ..errors import ArgumentError, check_choice, check_integer
+from ..errors import ArgumentError, check_choice, check_instance, check_integer
 from ..nets import COMMON
 from ..theory import Prediction, predict
 from .failure import Failure
@@ -49,6 +49,7 @@ class Question:
     """Relative distance of the neighbours between which bisection interpolates."""
 
     def __post_init__(self) -> None:
+        check_instance(RunSpec, spec=self.spec)
         check_integer("seeds", self.replicates, least=1, most=1000)
         Seeds.replicate(0, self.fix)
         check_choice("search", self.rule, ("bisection", "nearest_grid"), "is not a rule")
@@ -105,9 +106,14 @@ class Answer:
     """Replicates whose search was given up, with the run that failed and why."""
     _searches: list[Search] = field(default_factory=list)
 
+    def __repr__(self) -> str:
+        found = ", ".join(repr(self.complexity(name)) for name in self.question.thresholds)
+        return f"Answer({self.question.spec.net} on {self.question.spec.params}: {found})"
+
     @classmethod
     def none_yet(cls, question: Question) -> "Answer":
         """Return the answer before any run."""
+        check_instance(Question, question=question)
         count = question.replicates
         return cls(question, [[] for _ in range(count)], _searches=[question.search() for _ in range(count)])
 
@@ -179,6 +185,7 @@ def read_off(
     expected
         Where P* is expected, in training points.
     """
+    check_instance(RunSpec, spec=spec)
     assert spec.P_test is not None  # filled in by RunSpec
     least, most = spec.params.n_c, largest_P(spec.params, spec.protocol, spec.P_test)
     start = min(max(expected, least), most)

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from ..encoding import Encoding, check_encoding
-from ..errors import ArgumentError, check_choice, check_integer
+from ..errors import ArgumentError, check_choice, check_instance, check_integer
 from ..nets import Bias, Init, NetName, Variant, check_fit, check_options, default_width
 from ..params import Params
 from ..probes import LEAST_INPUTS
@@ -57,6 +57,7 @@ class Seeds:
 
 def default_test_points(params: Params) -> int:
     """Return the default size of a test set: min(10,000, P_max / 5) (docs, networks.md)."""
+    check_instance(Params, params=params)
     return max(1, min(10_000, params.P_max // 5))
 
 
@@ -102,6 +103,9 @@ class RunSpec:
     """Layers that are not trained, L + 1 for the readout."""
 
     def __post_init__(self) -> None:
+        check_instance(Params, params=self.params)
+        check_instance(Seeds, seeds=self.seeds)
+        check_instance(Protocol, protocol=self.protocol)
         for name in ("shared_layers", "frozen_layers"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         options = self.bias, self.init, self.shared_layers, self.variant, self.params, self.frozen_layers
@@ -235,11 +239,14 @@ def identity(content: Mapping[str, Any], stream_version: int) -> str:
 
 def kind_of(spec: RunSpec) -> str:
     """Return the hash of what is run, up to P and seeds."""
+    check_instance(RunSpec, spec=spec)
     return spec.at(spec.params.n_c, Seeds()).hash
 
 
 def largest_P(params: Params, protocol: Protocol, P_test: int) -> int:
     """Return the most training points that leave `P_test` unseen ones; 2^30 where data may repeat."""
+    check_instance(Params, params=params)
+    check_instance(Protocol, protocol=protocol)
     if protocol.repeats or params.P_max > PERMUTATION_LIMIT:
         return 2**30
     return min(2**30, params.P_max - P_test)
