@@ -61,7 +61,7 @@ MODULES = (
 INSIDE = {
     "advance", "advance_online", "batch_loss", "batch_gradient", "start", "outputs", "Leaves", "Run", "BayesError",
     "MostProbable", "LayerwisePredictor", "RelevancePoint", "Series", "Setting", "check_options", "check_scores",
-    "chosen_thresholds", "SrhmError", "Instance", "Split",
+    "chosen_thresholds", "SrhmError", "Instance", "Split", "Design",
 }  # fmt: skip
 """Results, and what runs inside compiled programs, where no user calls it."""
 

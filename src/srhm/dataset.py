@@ -311,6 +311,7 @@ def _keep_memory() -> None:
 
 def bytes_of(params: Params, count: int) -> int:
     """Return the bytes that samples of a model take: feature and position of each leaf, and the label."""
+    check_instance(Params, params=params)
     leaf, label = (
         sum(np.dtype(smallest_unsigned(n)).itemsize for n in most)
         for most in ((params.v, params.d), (params.n_c,))

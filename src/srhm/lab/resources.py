@@ -135,6 +135,7 @@ def check_room(spec: RunSpec) -> None:
     ArgumentError
         It names the largest part: the width, P or P_test.
     """
+    check_instance(RunSpec, spec=spec)
     assert spec.P_test is not None  # filled in by RunSpec
     data, net = _data_bytes(spec), _FLOAT * parameters(spec)
     if net > data:

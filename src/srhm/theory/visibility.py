@@ -150,6 +150,7 @@ def earliest_visible_P(
     >>> round(earliest_visible_P(Params(n_c=6, v=6, m=6, s=2, s0=1, L=2), "features"), 6)
     1176.0
     """
+    check_instance(Params, params=params)
     factors = _factors(params, what, level, knows_positions, shared)
     return prod(float(factor.min()) for factor in factors) * _without_blanks(params, what, level)
 
