@@ -13,6 +13,7 @@ from .errors import ArgumentError, check_array, check_choice, check_instance, kn
 from .memory import check_memory
 from .params import Params
 
+Dense = Literal["whitened", "onehot", "onehot_blank"]
 Encoding = Literal["whitened", "onehot", "onehot_blank", "integer"]
 """How a position is written. With c = (v - 1)^(-1/2):
 

@@ -9,7 +9,7 @@ from ..errors import ArgumentError, check_choice, check_instance, check_integer
 from ..nets import COMMON
 from ..theory import Prediction, predict
 from .failure import Failure
-from .runs import Run, RunSpec, Seeds, largest_P
+from .runs import Run, RunSpec, Seeds, check_start, largest_P
 
 SearchRule = Literal["bisection", "nearest_grid"]
 
@@ -69,6 +69,8 @@ class Question:
     def search(self) -> Search:
         """Return the search of one replicate, before any run."""
         smallest, largest = self.spec.params.n_c, self.largest
+        if self.start is not None:
+            check_start(self.start, self.spec.params, largest)
         start = min(max(self._predicted(), smallest), largest) if self.start is None else self.start
         bounds = {"smallest": smallest, "largest": largest, "within": self.within}
         return Search(start, thresholds=self.thresholds, **bounds)

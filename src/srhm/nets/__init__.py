@@ -101,7 +101,10 @@ def _check_sharing(name: NetName, layers: tuple[int, ...], params: Params | None
         )
     if params is not None and params.sparsity != "A":
         raise ArgumentError(
-            "shared_layers", layers, "needs sub-patches, which sparsity B has not", "Use sparsity A, or ()"
+            "shared_layers",
+            layers,
+            "needs sub-patches, which sparsity B lacks",
+            "Use sparsity A, or share no layers",
         )
 
 
