@@ -26,11 +26,11 @@ from .printing import print_result
 class RunGrid:
     """Compute all runs and searches that a file names, on this machine or on a cluster.
 
-    GRID.toml has tables [[runs]] with P, and [[pstar]], which search for P*; their keys are the options of
-    `srhm train` and `srhm pstar`, and lists stand for all combinations. Finished runs are kept in the store, and
-    runs under way keep checkpoints beside it: the same command goes on wherever it was cut. Several commands may
-    share one store, and each run is computed by one of them. Failed runs are recorded with their reason, and the
-    exit status is 1.
+    GRID.toml has tables [[runs]] with P, and [[pstar]], which search for P*; their keys are the options of `srhm
+    train` and `srhm pstar`, written with _ and with seeds for seed, and lists stand for all combinations. Finished
+    runs are kept in the store, and runs under way keep checkpoints beside it: the same command goes on wherever it was
+    cut. Several commands may share one store, and each run is computed by one of them. Failed runs are recorded with
+    their reason, and the exit status is 1.
     """
 
     grid: Annotated[Path, tyro.conf.Positional]

@@ -68,9 +68,9 @@ def parsed_shard(text: str) -> tuple[int, int]:
 def read_grid(path: str | Path) -> Grid:
     """Read a file of runs.
 
-    Tables ``[[runs]]`` name single runs, tables ``[[pstar]]`` searches for P*. Their keys are the options of
-    `srhm train` and `srhm pstar`; a list of values stands for one table for each, and several lists for all
-    combinations. ``seeds`` is the number of replicates (numbered from 0), or a list of their numbers in
+    Tables ``[[runs]]`` name single runs, tables ``[[pstar]]`` searches for P*. Their keys are the options of `srhm
+    train` and `srhm pstar`, written with ``_``; a list of values stands for one table for each, and several lists for
+    all combinations. ``seeds`` is the number of replicates (numbered from 0), or a list of their numbers in
     ``[[runs]]``; ``fix`` a list of the roles that share seed 0; ``title`` names the whole.
 
     Raises
