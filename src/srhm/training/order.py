@@ -12,7 +12,6 @@ import numpy as np
 from jaxtyping import Array, Bool, Int, Integer, UInt32
 
 from ..dataset import Dataset
-from ..errors import check_instance
 from ..randomness import Key, threefry2x32
 
 
@@ -42,7 +41,6 @@ def class_data(dataset: Dataset, multiple: int) -> ClassData:
     multiple
         The padded size is `multiple` times a power of 4.
     """
-    check_instance(Dataset, dataset=dataset)
     params, labels = dataset.params, dataset.labels.astype(np.int64)
     counts = np.bincount(labels, minlength=params.n_c)
     slots = multiple * 16
