@@ -1,15 +1,22 @@
 """The command line: what it prints, what it refuses, and that a killed command goes on where it was."""
 
+import ast
+import inspect
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
 import sys
+import textwrap
 import time
+from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import fields, is_dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_args, get_origin
 
 import numpy as np
 import pytest
@@ -18,6 +25,7 @@ import srhm
 from fake_runs import SPEC, fake_run
 from srhm.checkpoint import Checkpoint
 from srhm.cli import INTERRUPTED, main
+from srhm.cli.commands import COMMANDS
 from srhm.lab.runs import Run
 from srhm.lab.store import Store
 from srhm.lab.work import RunJob, finished
@@ -73,7 +81,7 @@ BAD_NETWORKS = [
     (["--net", "rnn"], "rnn"),
     (["--width", "0"], "width = 0"),
     (["--bias", "shared", "--net", "lcn"], "bias = 'shared'"),
-    (["--encoding", "integer"], "encoding = 'integer'"),
+    (["--encoding", "integer"], "'integer' is not a choice"),
     (["--P-test", "0"], "P_test = 0"),
     (["--P-test", "82944"], "Use P_test <= 82938"),
     (["--P-test", "100000"], "P_test = 100000"),
@@ -100,7 +108,7 @@ BAD = [
     *((["train", *arguments], said) for arguments, said in BAD_MODELS + BAD_NETWORKS),
     (["train", "--P", "5"], "P = 5"),
     (["train", "--P", "82000"], "P = 82000"),
-    (["train", "--seed", "-1"], "seeds.grammar = -1"),
+    (["train", "--seed", "-1"], "seed = -1"),
     (["train", "--budget", "0"], "budget = 0"),
     (["train", "--store", "."], "store = '.'"),
     (["train", "--store", "/proc/x/y.sqlite"], "store = '/proc/x/y.sqlite' cannot be written"),
@@ -182,6 +190,81 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str], command: list[str]) ->
         "theory": "visible",
     }
     assert expected.get(command[0] if command else "", "pstar") in out
+
+
+def docs_of(command: type) -> Iterator[str]:
+    """Yield what describes the options of a command, as the source has it."""
+    for part in (one.type for one in fields(command)):
+        kind = get_args(part)[0] if get_origin(part) is Annotated else part
+        if is_dataclass(kind):
+            yield from docs_of(kind)
+    parsed = ast.parse(textwrap.dedent(inspect.getsource(command))).body[0].body
+    for option, doc in pairwise(parsed):
+        if isinstance(option, ast.AnnAssign) and isinstance(doc, ast.Expr):
+            yield doc.value.value
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_sentence_of_the_help_is_broken(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """On a terminal wide enough, every description is one line."""
+    monkeypatch.setenv("COLUMNS", "2000")
+    status, out, _ = run(capsys, command, "--help")
+    assert status == 0 and "None}" not in out and "(default: None)" not in out
+    for paragraph in (*inspect.getdoc(COMMANDS[command]).split("\n\n"), *docs_of(COMMANDS[command])):
+        assert " ".join(paragraph.split()) in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ["trian"],
+            "'trian' is not a command. Did you mean 'train'? Use one of demo, sample, export-data, train",
+        ),
+        (["train", "--net", "cn"], "Did you mean 'cnn'? Use one of cnn, lcn, fcn, vgg11, vgg16"),
+        (["pstar", "--fix", "gramar"], "Did you mean 'grammar'? Use one of grammar, samples, network, order"),
+        (["figure", "4B", "--tier", "ful"], "Did you mean 'full'? Use 'laptop', 'workstation' or 'full'"),
+        (
+            ["train", "--encoding", "integer"],
+            "'integer' is not a choice. Use 'whitened', 'onehot' or 'onehot_blank'",
+        ),
+        (["train", "--seed", "-1"], "seed = -1 is below 0. Use seed >= 0"),
+        (
+            ["pstar", "--start", "0.5"],
+            "start = 0.5 is not between n_c = 6 and 72944, the most training points",
+        ),
+        (["train", "--shared-layers", "9"], "Use digits, such as 1, or 12 for the first two"),
+    ],
+)
+def test_mistakes_are_answered_in_the_words_of_the_command(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    status, out, err = run(capsys, *arguments)
+    assert status == 2 and out == "" and said in err
+
+
+def test_a_flag_says_what_it_does(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr("srhm.lab.explore.serve", lambda _, port, browser: asked.append(browser))
+    _, out, _ = run(capsys, "explore", "--help")
+    assert re.search(
+        r"--no-browser +Print the address of the page, and do not open it", " ".join(out.split())
+    )
+    assert run(capsys, "explore")[0] == run(capsys, "explore", "--no-browser")[0] == 0
+    assert asked == [True, False]
+
+
+def test_what_may_be_left_out_can_be_given(capsys: pytest.CaptureFixture[str]) -> None:
+    for encoding in ("onehot", "integer", "None"):
+        status, out, err = run(
+            capsys, "sample", "--count", "1", "--n-c", "4", "--m", "None", "--encoding", encoding
+        )
+        assert (status, err) == (0, "") and "n_c=4" in out
 
 
 def test_theory_prints_the_predictions_of_the_library(capsys: pytest.CaptureFixture[str]) -> None:

@@ -236,6 +236,10 @@ def test_a_killed_driver_leaves_its_runs_to_the_next(capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (["run", "none.toml", "--shard", "4/3"], "shard = 4 is above 3"),
+        (["run", "none.toml", "--on", "moon"], "on = 'moon' is not a place for runs"),
+        (["run", "none.toml", "--workers", "0"], "workers = 0 is below 1"),
+        (["cancel", "--wait", "nan"], "wait = nan is not a number of seconds"),
         (["run", "none.toml"], "grid = 'none.toml' cannot be read"),
         (["run", "GRID.toml", "--shard", "4/3"], "shard = 4 is above 3"),
         (["run", "GRID.toml", "--shard", "one"], "shard = 'one' is not of the form i/n"),

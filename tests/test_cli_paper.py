@@ -92,6 +92,14 @@ def test_shards_are_merged_and_drawn(
         (["reproduce", "4B", "--gpu-memory", "80"], "is for clusters"),
         (["reproduce", "4B", "--on", "moon"], "moon"),
         (["reproduce", "4B", "x"], "is not a figure"),
+        (["reproduce", "prob"], "Did you mean 'probes'?"),
+        (["figure", "4B", "--store", "none.sqlite"], "store = 'none.sqlite' does not exist"),
+        (["open-question", "depht"], "Did you mean 'depth'? Use one of all, depth, controls"),
+        (
+            ["open-question", "depth", "--draw", "--store", "none.sqlite"],
+            "store = 'none.sqlite' does not exist",
+        ),
+        (["open-question", "depth", "--on", "moon"], "on = 'moon' is not a place for runs"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_written(
@@ -101,3 +109,10 @@ def test_what_cannot_be_is_refused_before_anything_is_written(
     status, _, err = run(capsys, *arguments)
     assert status in (1, 2) and said in err and "Traceback" not in err
     assert [path.name for path in here.iterdir()] == ["file"]
+
+
+def test_the_papers_values_alone_are_called_so(capsys: pytest.CaptureFixture[str], here: Path) -> None:
+    status, out, err = run(capsys, "figure", "batch")
+    assert status == 0 and "wrote" in out
+    assert "srhm-runs/paper.sqlite holds no finished run: the paper's values are drawn alone" in err
+    assert not run(capsys, "figure", "2")[2]  # a drawing of the model, which no run is for

@@ -1,13 +1,15 @@
 """Exports: the samples bit for bit, whatever happens while they are written."""
 
+import ast
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import tracemalloc
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from fnmatch import fnmatch
 from hashlib import sha256
 from math import prod
@@ -408,6 +410,33 @@ def test_the_card_says_what_the_files_hold(tmp_path, encoding):
     ):
         assert fact in text
     assert all(f"`{one.name}`" in text for one in columns(PARAMS, encoding))
+
+
+@pytest.mark.parametrize("sparsity", ["A", "B"])
+def test_the_card_says_what_rules_and_placements_are(tmp_path, sparsity):
+    """The data follow from the choices in the table by what the card says of them."""
+    params = replace(PARAMS, sparsity=sparsity)
+    export(
+        tmp_path, {"train": Part(srhm.Stream(srhm.Grammar(params, 7), 7, "permutation"), 60)}, "hugging_face"
+    )
+    text = (tmp_path / CARD).read_text("utf-8")
+    places = {int(number): ast.literal_eval(place) for number, place in re.findall(r"(\d+): (\(.*?\))", text)}
+    (patch,) = re.findall(r"the position (\d+) q", text)
+    rules = json.loads((tmp_path / "grammar.json").read_text("utf-8"))["rules"]
+    checked = 0
+    for row in parquet.read_table(tmp_path / "data").to_pylist():
+        for level in range(params.L, 0, -1):
+            top = level == params.L
+            parents = [row["label"]] if top else row[f"features_{level + 1}"]
+            positions = [0] if top else row[f"positions_{level + 1}"]
+            for k, (parent, position) in enumerate(zip(parents, positions, strict=True)):
+                made = slice(params.s * k, params.s * (k + 1))
+                assert row[f"features_{level}"][made] == rules[level - 1][parent][row[f"rules_{level}"][k]]
+                if row[f"placements_{level}"][k] in places:
+                    at = [int(patch) * position + one for one in places[row[f"placements_{level}"][k]]]
+                    assert row[f"positions_{level}"][made] == at
+                    checked += 1
+    assert checked > 100
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Files: whole or not at all, whatever happens while they are written."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -86,6 +87,15 @@ def test_a_file_written_bit_by_bit_appears_whole(path, error):
         raise error
     assert path.read_bytes() == b"one two"
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_full_disk_is_told_of_the_file(path, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(OSError, match=r"No space left on device: .*/file'"):
+        write_atomically(path, b"content")
 
 
 def test_a_folder_is_tried_without_a_trace(tmp_path):

@@ -168,8 +168,10 @@ def test_sigterm_while_a_worker_starts_is_not_lost() -> None:
 
 
 IMPORTS = """
-import os, signal, time
+import os, signal, sys, time
 import srhm.cli
+
+assert not {"numpy", "jax", "scipy"} & set(sys.modules)
 
 def main():
     os.kill(os.getpid(), signal.SIGINT)

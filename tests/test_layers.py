@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from srhm import Grammar, Params, split
+from srhm import ArgumentError, Grammar, Params, split
 from srhm.clusters import clusters
 from srhm.layers import layers_of, predictor_of, see
 from srhm.nets import build
@@ -65,7 +65,7 @@ def test_a_module_is_left_as_it_was():
     before = {name: value.clone() for name, value in net.state_dict().items()}
     modes = [part.training for part in net.modules()]
     ModuleLayers(net, ["2"])(TEST.encode()[:5])
-    with pytest.raises(RuntimeError):
+    with pytest.raises(ArgumentError, match="see layout"):
         ModuleLayers(net, ["2"])(TEST.encode()[:5, :, :2])
     assert [part.training for part in net.modules()] == modes and modes[0] and not modes[2]
     assert not any(part._forward_hooks for part in net.modules())
@@ -121,6 +121,20 @@ def test_tokens_go_to_a_module_as_integers():
     expected = torch_like.embed.weight.detach().numpy()[x + 1]
     np.testing.assert_array_equal(found["embed"], expected)
     assert sensitivities(ModuleLayers(torch_like, ["embed"]), TEST, encoding="integer").S.shape == (2, 2)
+
+
+@pytest.mark.parametrize("measure", [sensitivities, probes, error_of])
+def test_an_encoding_that_a_module_does_not_take(measure):
+    """The words of PyTorch come with what to do here."""
+    tokens, dense = Twice(tokens=True), convolutional()
+    with pytest.raises(ArgumentError) as caught:
+        measure(tokens, TEST)
+    message = str(caught.value)
+    assert message.startswith("module = 'Twice' does not take inputs (") and "torch.float32" in message
+    assert "encoding='integer'" in message and isinstance(caught.value.__cause__, RuntimeError)
+    with pytest.raises(ArgumentError, match="Use an encoding with channels"):
+        measure(dense, TEST, encoding="integer")
+    assert tokens.training and dense.training  # they are left as they were
 
 
 def test_a_module_measures_as_the_same_function_of_jax():
@@ -269,6 +283,19 @@ def test_estimators_are_their_outputs(method):
     )
     flat = sensitivities(lambda x: decide(np.asarray(x).reshape(len(x), -1)), TEST)
     assert sensitivities(estimator, TEST).metrics() == flat.metrics()
+
+
+def test_the_decision_of_two_classes_is_a_score_for_each():
+    """scikit-learn gives one number, positive for class 1; twice as many squares leave the sensitivity as it is."""
+    data = split(Grammar(Params(n_c=2, v=4, m=4, s=2, s0=1, L=2), 0), 1, 50, 0).test
+    estimator = Estimator("decision_function")
+    decide = estimator.decision_function
+    estimator.decision_function = lambda x: decide(x)[:, 0]
+    found = see(layers_of(estimator), data.encode(), data.params)["output"]
+    alone = decide(data.encode().reshape(50, -1))[:, 0]
+    np.testing.assert_array_equal(found, np.stack([-alone, alone], axis=1))
+    column = sensitivities(lambda x: {"one": decide(x.reshape(len(x), -1))[:, 0]}, data)
+    np.testing.assert_allclose(sensitivities(estimator, data).S, column.S, rtol=1e-6)
 
 
 def test_a_classifier_that_only_predicts_is_one_of_its_classes():

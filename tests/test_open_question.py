@@ -135,6 +135,7 @@ def test_the_command_names_its_arms(capsys, tmp_path, monkeypatch):
     content = json.loads(capsys.readouterr().out)
     assert [one["name"] for one in content] == ["width-64", "width-128", "width-512", "L1"]
     assert all(one["core_seconds"] > 0 for one in content)
+    (tmp_path / "none.sqlite").touch()
     main(["open-question", "--draw", "--store", "none.sqlite", "--out", "o"])
     assert (tmp_path / "o" / "exponents.md").exists()
     with pytest.raises(SystemExit) as ended:

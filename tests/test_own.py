@@ -23,6 +23,7 @@ from srhm.lab.runs import RunSpec
 from srhm.nets import build
 
 PARAMS = Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)
+NO_BLANKS = {"params": replace(PARAMS, s0=0), "P_test": 100}
 ASKED = {"params": PARAMS, "start": 300, "P_test": 400, "encoding": "integer"}
 
 
@@ -266,7 +267,7 @@ def test_bad_arguments(unchecked, tmp_path):
         ("thresholds['error']", "1.5", "> 0 and < 1", {"thresholds": {"error": 1.5}}),
         ("thresholds", "'S_2'", "as in S_21", {"thresholds": {"S_2": 0.9}}),
         ("thresholds", "'S_23'", "Use levels 1 to 2", {"thresholds": {"S_23": 0.9}}),
-        ("thresholds", "'D_21'", "Use error or S_kl", {"thresholds": {"D_21": 0.9}, "params": replace(PARAMS, s0=0)}),
+        ("thresholds", "'D_21'", "Use error or S_kl", {"thresholds": {"D_21": 0.9}, **NO_BLANKS}),
         ("thresholds", "'S_92'", "Use one of D_11, D_12, S_11, ", {"thresholds": {"S_92": 0.9}, "train": scores}),
         ("layers", "(250,)", "Return one score a class, (250, 4)", {"thresholds": {"S_21": 0.9}}),
         ("predict", "(400, 1)", "(400, 4), or class numbers", {"train": lambda *_: lambda x: x[:, :1]}),
@@ -277,6 +278,9 @@ def test_bad_arguments(unchecked, tmp_path):
         ("workers", "0", "Use workers >= 1", {"workers": 0}),
         ("largest", "16384", "Use largest <= 15984", {"largest": 16384}),
         ("P_test", "0", "Use P_test >= 1", {"P_test": 0}),
+        ("P_test", "1000000", "Use P_test <= 16380, or repeats", {"P_test": 10**6}),
+        ("start", "3", "Start between them", {"start": 3}),
+        ("largest", "3", "Use largest >= 4", {"largest": 3}),
         ("encoding", "'dense'", "Use one of ", {"encoding": "dense"}),
         ("fix", "'rules'", "Use one of ", {"fix": ["rules"]}),
         ("on", "'moon'", "Use one of local, ", {"on": "moon"}),

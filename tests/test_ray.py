@@ -141,6 +141,15 @@ def test_a_killed_worker_costs_its_own_job_only(executor, tmp_path):
     assert found[0].result == "null"
 
 
+def test_a_worker_that_is_told_to_end_costs_no_run(executor, tmp_path):
+    """By SIGTERM, as on a node that is taken away: its job is tried again."""
+    executor.start(job(1, "sleep", file=str(tmp_path / "pid"), seconds=600))
+    until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text())
+    os.kill(int((tmp_path / "pid").read_text()), signal.SIGTERM)
+    failure = ended(executor, 1)[1].failure
+    assert failure is not None and failure.kind in ("killed", "lost")
+
+
 def test_a_hung_job_is_ended_at_its_limit_and_no_other(executor, tmp_path):
     """The limit counts from when a job begins: those that wait for a core have not used it.
 

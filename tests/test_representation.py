@@ -14,6 +14,7 @@ from srhm import (
     Dataset,
     Derivation,
     Grammar,
+    MissingExtraError,
     Params,
     Stream,
     encode,
@@ -394,6 +395,25 @@ def test_results_are_plain_numbers():
     found = measure(lambda x: x, test_set(), inputs=20)
     assert isinstance(found, Sensitivities) and found.cumulative is False
     assert found.S.dtype == np.float64
+
+
+def test_as_a_data_frame(net, monkeypatch):
+    found = sensitivities(activations(net), test_set(), inputs=20)
+    frame = found.to_pandas()
+    assert list(frame.columns) == ["layer", "level", "kind", "value", "error"]
+    assert len(frame) == 2 * found.S.size and frame["level"].dtype == np.int64
+    for letter in ("S", "D"):
+        for quantity, values in (
+            ("value", getattr(found, letter)),
+            ("error", getattr(found, f"{letter}_error")),
+        ):
+            table = frame[frame["kind"] == letter].pivot(index="layer", columns="level", values=quantity)
+            np.testing.assert_array_equal(table.loc[list(found.layers)], values)
+    dense = sensitivities(of_any_shape(lambda x: x), test_set(DENSE, size=60), inputs=20).to_pandas()
+    assert set(dense["kind"]) == {"S"}
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(MissingExtraError, match=r"pandas is not installed\..*table"):
+        found.to_pandas()
 
 
 # Bad arguments

@@ -5,59 +5,23 @@ the laboratory are imported by name: ``srhm.nets``, ``srhm.training``, ``srhm.re
 ``srhm.complexity``, ``srhm.lab``.
 """
 
-from .catalogue import Instance, instances, load
-from .dataset import Batch, Dataset, Split, split
-from .derivation import (
-    Derivation,
-    Tree,
-    child_offsets,
-    enumerate_all,
-    exchange_synonyms,
-    expand,
-    placement_of,
-    rank,
-    shift,
-    unrank,
-)
-from .encoding import Encoding, channels, encode
-from .errors import ArgumentError, MissingExtraError, SrhmError
-from .grammar import Grammar
-from .inference import parse
-from .migration import rhm
-from .params import Params
-from .randomness import STREAM_VERSION
-from .stream import Stream
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "STREAM_VERSION",
-    "ArgumentError",
-    "Batch",
-    "Dataset",
-    "Derivation",
-    "Encoding",
-    "Grammar",
-    "Instance",
-    "MissingExtraError",
-    "Params",
-    "Split",
-    "SrhmError",
-    "Stream",
-    "Tree",
-    "channels",
-    "child_offsets",
-    "encode",
-    "enumerate_all",
-    "exchange_synonyms",
-    "expand",
-    "instances",
-    "load",
-    "parse",
-    "placement_of",
-    "rank",
-    "rhm",
-    "shift",
-    "split",
-    "unrank",
-]
+if TYPE_CHECKING:
+    from ._names import *  # noqa: F403
+else:
+    # Nothing is imported before it is used: a command imports this package before it can heed Ctrl-C.
+    def __getattr__(name: str) -> object:
+        if name == "__all__" or not name.startswith("_"):
+            names = import_module("._names", __name__)
+            globals().update({one: getattr(names, one) for one in names.__all__}, __all__=names.__all__)
+        try:
+            return globals()[name]
+        except KeyError:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__getattr__("__all__")})

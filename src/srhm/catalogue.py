@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Integer
 
 from .dataset import Dataset
-from .errors import ArgumentError, SrhmError, check_integer, name_fix
+from .errors import ArgumentError, SrhmError, check_instance, check_integer, name_fix
 from .grammar import Grammar
 from .params import Params
 from .randomness import STREAM_VERSION
@@ -243,6 +243,7 @@ def name_of(params: Params) -> str:
     ArgumentError
         If n_c is not v or m is not v^(s-1): names hold neither.
     """
+    check_instance(Params, params=params)
     if params.n_c != params.v:
         raise ArgumentError("n_c", params.n_c, "is not v", f"Use n_c = {params.v}")
     if params.m != params.v ** (params.s - 1):

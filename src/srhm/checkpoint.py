@@ -36,6 +36,8 @@ class Checkpoint:
     @classmethod
     def of(cls, given: "Checkpoint | Path | str | None") -> "Checkpoint | None":
         """Return a checkpoint from a path; one that is given, or None, as it is."""
+        if given is not None and not isinstance(given, (str, Path, Checkpoint)):
+            raise ArgumentError("checkpoint", given, "is not a file", "Give its path, a Checkpoint or None")
         return cls(Path(given)) if isinstance(given, (str, Path)) else given
 
     def due(self) -> bool:

@@ -12,7 +12,7 @@ from jaxtyping import Integer, Num, Shaped
 from .cores import available_cores
 from .derivation import Derivation, expand
 from .encoding import Encoding, check_leaves, encode
-from .errors import ArgumentError, check_array, check_choice, check_integer
+from .errors import ArgumentError, check_array, check_choice, check_instance, check_integer
 from .grammar import Grammar
 from .memory import check_memory
 from .params import Params
@@ -60,6 +60,7 @@ class Dataset:
     labels: Integer[np.ndarray, " sample"]
 
     def __post_init__(self) -> None:
+        check_instance(Stream, stream=self.stream)
         check_leaves(self.params, self.features, self.positions)
         fix = "Give labels of the stream's model"
         check_array("labels", self.labels, (len(self.features),), most=self.params.n_c - 1, fix=fix)
@@ -85,6 +86,7 @@ class Dataset:
             If `count` is below 1, a sample lies outside the stream, the set is larger than main memory, or there
             is no such backend.
         """
+        check_instance(Stream, stream=stream)
         check_choice("backend", backend, ("numpy", "jax"), "is not a backend")
         start, count = stream.checked_range(start, check_integer("count", count, least=1))
         params = stream.params
@@ -234,6 +236,7 @@ def split(grammar: Grammar, P: int, P_test: int, seed: int = 0, *, repeats: bool
     >>> len(sets.train), len(sets.test), sets.rule, sets.repeat_bound
     (200, 56, 'permutation', 0.0)
     """
+    check_instance(Grammar, grammar=grammar)
     train, test, bound = split_streams(grammar, P, P_test, seed, repeats=repeats)
     name, value = max((("P", P), ("P_test", P_test)), key=lambda one: one[1])
     needed = bytes_of(grammar.params, P + P_test)
@@ -256,6 +259,7 @@ def split_streams(
     ArgumentError
         As for :func:`split`.
     """
+    check_instance(Grammar, grammar=grammar)
     P = check_integer("P", P, least=1, most=2**31 - 1)
     P_test = check_integer("P_test", P_test, least=1, most=2**31 - 1)
     P_max = grammar.params.P_max
@@ -307,6 +311,7 @@ def _keep_memory() -> None:
 
 def bytes_of(params: Params, count: int) -> int:
     """Return the bytes that samples of a model take: feature and position of each leaf, and the label."""
+    check_instance(Params, params=params)
     leaf, label = (
         sum(np.dtype(smallest_unsigned(n)).itemsize for n in most)
         for most in ((params.v, params.d), (params.n_c,))

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Integer, Shaped
 
-from .errors import ArgumentError, check_array, check_integer, in_short, known
+from .errors import ArgumentError, check_array, check_instance, check_integer, in_short, known
 from .grammar import Grammar
 from .params import Params
 from .randomness import below, fold, role_key, threefry2x32
@@ -73,6 +73,7 @@ def expand(grammar: Grammar, derivation: Derivation) -> Tree:
         If the derivations are not of this model: the number of levels or nodes, or a choice (but inside a
         compiled function, where choices are not known), does not fit.
     """
+    check_instance(Grammar, grammar=grammar)
     params = grammar.params
     _check(params, derivation)
     xp = derivation.label.__array_namespace__()
@@ -97,8 +98,7 @@ def expand(grammar: Grammar, derivation: Derivation) -> Tree:
 def _check(params: Params, derivation: Derivation) -> None:
     """Raise an error unless derivations can be of this model."""
     fix = "Give the derivation together with the params, or the grammar, that it was drawn from"
-    if not isinstance(derivation, Derivation):
-        raise ArgumentError("derivation", type(derivation).__name__, "is not a srhm.Derivation", fix)
+    check_instance(Derivation, derivation=derivation)
     check_array("derivation.label", derivation.label, (None,), most=params.n_c - 1, fix=fix)
     for part, bound in (("rules", params.m), ("placements", params.placements)):
         choices = getattr(derivation, part)
@@ -121,6 +121,7 @@ def child_offsets(params: Params, placement: Integer[Any, "*shape"]) -> Integer[
     ArgumentError
         If a placement is not from 0 to ``params.placements - 1`` (not looked at inside a compiled function).
     """
+    check_instance(Params, params=params)
     fix = "Give placements of this model"
     check_array("placement", placement, (None,) * np.ndim(placement), most=params.placements - 1, fix=fix)
     return placement.__array_namespace__().stack(_offsets(params, placement), axis=-1)
@@ -157,6 +158,7 @@ def placement_of(params: Params, offsets: Integer[Any, "*shape s"]) -> Integer[A
         If there are not s places, from 0 to p - 1, for each node; or (not looked at inside a compiled function)
         they are no placement: a child outside its own sub-patch, for sparsity B not to the right of the one before.
     """
+    check_instance(Params, params=params)
     _check_offsets(params, offsets)
     xp = offsets.__array_namespace__()
     offsets = offsets.astype(np.int32)
@@ -223,6 +225,7 @@ def exchange_synonyms(
         If the level is not between 1 and L, the seed is no integer from 0 to 2^64 - 1, or the derivations are not
         of this model, as for :func:`expand`.
     """
+    check_instance(Params, params=params)
     return _redraw(params, derivation, level, seed, "rules", params.m, cumulative)
 
 
@@ -244,6 +247,7 @@ def shift(
     ArgumentError
         As for :func:`exchange_synonyms`.
     """
+    check_instance(Params, params=params)
     return _redraw(params, derivation, level, seed, "placements", params.placements, cumulative)
 
 
@@ -271,11 +275,13 @@ def radices(params: Params) -> tuple[int, ...]:
 
     From level L down to 1, node by node: the rule, then the placement. Their product is P_max / n_c.
     """
+    check_instance(Params, params=params)
     return (params.m, params.placements) * params.num_nodes
 
 
 def from_digits(params: Params, label: Shaped[Any, " sample"], digits: list[Any]) -> Derivation:
     """Assemble derivations from the label and the digits of the rank within it, each an array [sample]."""
+    check_instance(Params, params=params)
     xp = label.__array_namespace__()
     return from_choices(params, label, xp.stack(digits[::2]), xp.stack(digits[1::2]))
 
@@ -287,6 +293,7 @@ def from_choices(
     placements: Integer[Any, "node sample"],
 ) -> Derivation:
     """Assemble derivations from the label and the choices of all nodes, from the class down, left to right."""
+    check_instance(Params, params=params)
     parts: list[list[Any]] = [[], []]
     start = 0
     for level in range(params.L, 0, -1):
@@ -310,6 +317,7 @@ def rank(params: Params, derivation: Derivation) -> np.ndarray:
     ArgumentError
         If the derivations are not of this model, as for :func:`expand`.
     """
+    check_instance(Params, params=params)
     _check(params, derivation)
     dtype = _rank_type(params)
     number = np.asarray(derivation.label).astype(dtype)
@@ -329,6 +337,7 @@ def unrank(params: Params, ranks: Any) -> Derivation:
     ArgumentError
         If a rank is not an integer from 0 to P_max - 1.
     """
+    check_instance(Params, params=params)
     numbers = np.atleast_1d(np.asarray(ranks, dtype=object))
     for number in numbers:
         check_integer("ranks", number, least=0, most=params.P_max - 1)
@@ -348,6 +357,7 @@ def enumerate_all(params: Params, limit: int = 10**7) -> Derivation:
     ArgumentError
         If the model has more than `limit` data.
     """
+    check_instance(Params, params=params)
     if params.P_max > limit:
         raise ArgumentError(
             "limit", limit, f"is below P_max = {in_short(params.P_max)}", "Enumerate a smaller model"

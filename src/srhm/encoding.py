@@ -9,10 +9,11 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Integer, Num
 
-from .errors import ArgumentError, check_array, check_choice, known
+from .errors import ArgumentError, check_array, check_choice, check_instance, known
 from .memory import check_memory
 from .params import Params
 
+Dense = Literal["whitened", "onehot", "onehot_blank"]
 Encoding = Literal["whitened", "onehot", "onehot_blank", "integer"]
 """How a position is written. With c = (v - 1)^(-1/2):
 
@@ -34,6 +35,7 @@ def channels(params: Params, encoding: Encoding = "whitened") -> int:
     ArgumentError
         If the encoding is unknown or has no channels.
     """
+    check_instance(Params, params=params)
     check_encoding(encoding)
     if encoding == "integer":
         raise ArgumentError("encoding", encoding, "has no channels", "Use a dense one for a network")
@@ -50,6 +52,7 @@ def check_leaves(params: Params, features: Any, positions: Any) -> None:
 
     Values are not looked at inside a compiled function.
     """
+    check_instance(Params, params=params)
     fix = "Give leaves together with the params of their model"
     check_array("features", features, (None, params.num_leaves), most=params.v - 1, fix=fix)
     shape = len(features), params.num_leaves
@@ -100,6 +103,7 @@ def encode(
            [0., 0.],
            [1., 0.]], dtype=float32)
     """
+    check_instance(Params, params=params)
     check_encoding(encoding)
     dtype = _checked_type(params, encoding, dtype)
     check_leaves(params, features, positions)
@@ -147,6 +151,7 @@ def encode_symbols(
            [0., 0.],
            [1., 0.]], dtype=float32)
     """
+    check_instance(Params, params=params)
     code, dtype = codes(params, encoding), _checked_type(params, encoding, dtype)
     values = known(symbols)
     if values is not None and values.size and int(values.max()) >= params.v:
@@ -171,6 +176,7 @@ def codes(params: Params, encoding: Encoding) -> Num[np.ndarray, "symbol channel
     ArgumentError
         If the encoding is unknown or has no channels.
     """
+    check_instance(Params, params=params)
     blank = -((params.v - 1.0) ** -0.5) if encoding == "whitened" else 0.0
     code = np.full((params.v + 1, channels(params, encoding)), blank)
     np.fill_diagonal(code[: params.v], 1.0)

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterable
 from difflib import SequenceMatcher
+from importlib import import_module
 from typing import Any, SupportsFloat
 
 import numpy as np
@@ -80,6 +81,14 @@ class BackendError(SrhmError):
     """JAX has no backend to compute on, such as a GPU that JAX_PLATFORMS asks for where there is none."""
 
 
+def import_extra(name: str, extra: str) -> Any:
+    """Return a module of an optional dependency, or raise a :class:`MissingExtraError`."""
+    try:
+        return import_module(name)
+    except ImportError as error:
+        raise MissingExtraError(name.partition(".")[0], extra) from error
+
+
 def check_instance(kind: type, **arguments: Any) -> None:
     """Raise an :class:`ArgumentError` that names the first argument that is not of a kind.
 
@@ -94,6 +103,16 @@ def check_instance(kind: type, **arguments: Any) -> None:
         if not isinstance(value, kind):
             given, wanted = _with_article(type(value)), _with_article(kind)
             raise ArgumentError(argument, value, f"is {given}, not {wanted}", f"Give {wanted}")
+
+
+def check_instances(kind: type, **arguments: Any) -> None:
+    """Raise an :class:`ArgumentError` that names the first argument that is not a list or tuple of a kind."""
+    for argument, values in arguments.items():
+        if not isinstance(values, list | tuple):
+            given, wanted = _with_article(type(values)), f"list of {kind.__qualname__}"
+            raise ArgumentError(argument, values, f"is {given}, not a {wanted}", f"Give a {wanted}")
+        for number, value in enumerate(values):
+            check_instance(kind, **{f"{argument}[{number}]": value})
 
 
 def _with_article(kind: type) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Integer
 
-from .errors import ArgumentError, check_integer
+from .errors import ArgumentError, check_instance, check_integer
 from .files import user_path, write_atomically
 from .memory import check_memory
 from .params import Params
@@ -56,6 +56,7 @@ class Grammar:
     """
 
     def __init__(self, params: Params, seed: int = 0) -> None:
+        check_instance(Params, params=params)
         self.params = params
         key = role_key(seed, "grammar")  # checks the seed
         self.seed: int | None = int(seed)
@@ -88,6 +89,7 @@ class Grammar:
             If `rules` is a mapping, whose keys may count from either end; or a level is missing, has another shape,
             holds a number outside 0..v-1, or lists a tuple twice.
         """
+        check_instance(Params, params=params)
         if not isinstance(rules, Sequence | np.ndarray) or isinstance(rules, str | bytes):
             keys = f" with the keys {list(rules)}" if isinstance(rules, Mapping) else ""
             raise ArgumentError(
@@ -238,8 +240,21 @@ class Grammar:
 
     @classmethod
     def load(cls, path: str | Path) -> "Grammar":
-        """Read a grammar from a file of :meth:`save`; see :meth:`from_json` for what is checked."""
-        return cls.from_json(user_path(path).read_text(encoding="utf-8-sig"))
+        """Read a grammar from a file of :meth:`save`; see :meth:`from_json` for what is checked.
+
+        Raises
+        ------
+        ArgumentError
+            If the file cannot be read, or is no such file.
+        """
+        fix = "Name a file of Grammar.save"
+        try:
+            text = user_path(path).read_text(encoding="utf-8-sig")
+        except (TypeError, UnicodeDecodeError) as error:
+            raise ArgumentError("path", path, "is not a saved grammar", fix) from error
+        except OSError as error:
+            raise ArgumentError("path", str(path), f"cannot be read: {error.strerror}", fix) from error
+        return cls.from_json(text)
 
 
 def _freeze(rules: Sequence[np.ndarray]) -> None:

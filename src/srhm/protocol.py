@@ -7,7 +7,7 @@ deviation between them is a field of its own (docs, networks.md and measurements
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from .errors import ArgumentError, check_choice, check_integer, check_number
+from .errors import ArgumentError, check_choice, check_instance, check_integer, check_number
 from .params import Params
 
 Batches = Literal["reformed", "fixed"]
@@ -72,6 +72,7 @@ class Protocol:
     @classmethod
     def published(cls, params: Params) -> "Protocol":
         """Return the published code's protocol, all its deviations together (docs, networks.md)."""
+        check_instance(Params, params=params)
         return cls(
             stop_every=10,
             batches="fixed",
@@ -139,6 +140,7 @@ def published_rate(net: str, params: Params) -> Rate:
     >>> published_rate("cnn", Params(n_c=6, v=6, m=6, s=2, s0=1, L=2))
     Rate(value=0.1, extended=False)
     """
+    check_instance(Params, params=params)
     check_choice("net", net, _STOP_LOSS, "has no published rate")
     if net in _COMMON_STOP_LOSS:
         return Rate(_COMMON_RATE, extended=False)
@@ -174,6 +176,7 @@ def stop_loss(net: str, protocol: Protocol, *, shared: bool = False) -> float:
     ArgumentError
         If there is no such network.
     """
+    check_instance(Protocol, protocol=protocol)
     check_choice("net", net, _STOP_LOSS, "has no published stop loss")
     published = _STOP_LOSS["fcn" if net == "lcn" and shared else net]
     return published if protocol.stop_loss is None else protocol.stop_loss
@@ -187,6 +190,7 @@ def max_epochs(net: str, protocol: Protocol) -> int:
     ArgumentError
         If there is no such network.
     """
+    check_instance(Protocol, protocol=protocol)
     check_choice("net", net, _STOP_LOSS, "has no published epochs")
     usual = _COMMON_MAX_EPOCHS if net in _COMMON_STOP_LOSS else MAX_EPOCHS
     return usual if protocol.max_epochs is None else protocol.max_epochs

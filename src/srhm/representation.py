@@ -7,7 +7,7 @@ see :func:`srhm.layers.layers_of`.
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -16,11 +16,14 @@ from jaxtyping import Float
 from .dataset import Dataset
 from .derivation import Derivation, exchange_synonyms, expand, shift
 from .encoding import Encoding, encode
-from .errors import ArgumentError, check_instance, check_integer
+from .errors import ArgumentError, check_instance, check_integer, import_extra
 from .layers import Layers, Table, judge, layers_of, predictor_of, see, tabulate
 from .nets import Network, check_scores, encoding_for, sees_patches
 from .nets.distances import tree_distances
 from .nets.forest import plant
+
+if TYPE_CHECKING:
+    import pandas
 
 Progress = Callable[[int, int], None]
 """Called after every batch with the number of inputs shown so far, and of all that will be shown."""
@@ -69,6 +72,26 @@ class Sensitivities:
         """Return the values by the name of the layer: ``table()["conv1"]["S_2"]``, and its ``"S_2_error"``."""
         D = None if self.D is None or self.D_error is None else (self.D, self.D_error)
         return tabulate(self.layers, S=(self.S, self.S_error), D=D)
+
+    def to_pandas(self) -> "pandas.DataFrame":
+        """Return a data frame with a row for each value: ``layer``, ``level``, ``kind`` S or D, ``value``, ``error``.
+
+        Raises
+        ------
+        MissingExtraError
+            If pandas is not installed.
+        """
+        frame = import_extra("pandas", "table")
+        kinds = {"S": (self.S, self.S_error)}
+        if self.D is not None and self.D_error is not None:
+            kinds["D"] = self.D, self.D_error
+        rows = [
+            (layer, level, kind, float(values[k, level - 1]), float(errors[k, level - 1]))
+            for kind, (values, errors) in kinds.items()
+            for k, layer in enumerate(self.layers)
+            for level in range(1, values.shape[1] + 1)
+        ]
+        return frame.DataFrame(rows, columns=["layer", "level", "kind", "value", "error"])
 
 
 def sensitivities(

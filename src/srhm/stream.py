@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Integer, UInt32
 
 from .derivation import Derivation, from_choices, from_digits, radices
-from .errors import ArgumentError, check_choice, check_integer, in_short
+from .errors import ArgumentError, check_choice, check_instance, check_integer, in_short
 from .grammar import Grammar
 from .params import Params
 from .permutation import KeyedPermutation, add_digits, limbs_of
@@ -86,6 +86,7 @@ class Stream:
     role: str = "samples"
 
     def __post_init__(self) -> None:
+        check_instance(Grammar, grammar=self.grammar)
         check_choice("rule", self.rule, ("permutation", "independent"), "is not a split rule")
         if self.rule == "permutation" and self.params.P_max > PERMUTATION_LIMIT:
             raise ArgumentError(

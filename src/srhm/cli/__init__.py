@@ -7,7 +7,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from .. import __version__
-from ..errors import MissingExtraError
 
 INTERRUPTED = 128 + signal.SIGINT
 """Exit status after Ctrl-C, as shells count it."""
@@ -54,7 +53,9 @@ def main(arguments: list[str] | None = None) -> None:
 
         print_result(f"srhm {__version__}")
         return
-    # Imported only here: it takes a second or two, and Ctrl-C in it is no error.
+    # All is imported only here: it takes a second or two, and Ctrl-C in it is no error.
+    from ..errors import MissingExtraError
+
     try:
         from .. import lab  # noqa: F401 (says which extra is missing)
     except MissingExtraError as error:

@@ -4,15 +4,17 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import reduce
+from operator import or_
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
-from ..errors import ArgumentError, SrhmError
+from ..errors import ArgumentError, SrhmError, name_fix
 from ..files import user_path
 from ..interrupts import Terminated, interrupts_noted
 from ..lab.executors import compute_on_one_thread, keep_compiled_programs
@@ -27,6 +29,7 @@ from .paper import Figure, Reproduce
 from .printing import UNREAD, complain, standard_output
 from .report import Report
 from .theory import Theory
+from .words import CHOICES, join_lines, join_lines_of_options
 
 _DESCRIPTION = """The Sparse Random Hierarchy Model: data, networks, and how many training points they need.
 
@@ -37,24 +40,24 @@ folder.
 srhm --version prints the version.
 """
 
-Command = (
-    Annotated[Demo, tyro.conf.subcommand("demo")]
-    | Annotated[Sample, tyro.conf.subcommand("sample")]
-    | Annotated[ExportData, tyro.conf.subcommand("export-data")]
-    | Annotated[Train, tyro.conf.subcommand("train")]
-    | Annotated[Pstar, tyro.conf.subcommand("pstar")]
-    | Annotated[Theory, tyro.conf.subcommand("theory")]
-    | Annotated[Explore, tyro.conf.subcommand("explore")]
-    | Annotated[RunGrid, tyro.conf.subcommand("run")]
-    | Annotated[Figure, tyro.conf.subcommand("figure")]
-    | Annotated[Reproduce, tyro.conf.subcommand("reproduce")]
-    | Annotated[OpenQuestion, tyro.conf.subcommand("open-question")]
-    | Annotated[Status, tyro.conf.subcommand("status")]
-    | Annotated[Cancel, tyro.conf.subcommand("cancel")]
-    | Annotated[Merge, tyro.conf.subcommand("merge")]
-    | Annotated[Export, tyro.conf.subcommand("export")]
-    | Annotated[Report, tyro.conf.subcommand("report")]
-)
+COMMANDS: dict[str, Any] = {
+    "demo": Demo,
+    "sample": Sample,
+    "export-data": ExportData,
+    "train": Train,
+    "pstar": Pstar,
+    "theory": Theory,
+    "explore": Explore,
+    "run": RunGrid,
+    "figure": Figure,
+    "reproduce": Reproduce,
+    "open-question": OpenQuestion,
+    "status": Status,
+    "cancel": Cancel,
+    "merge": Merge,
+    "export": Export,
+    "report": Report,
+}
 
 _NARROWEST = 40
 """Columns of the narrowest terminal that help is laid out for: in less than 6, tyro finds no end."""
@@ -79,9 +82,8 @@ def run(arguments: list[str] | None) -> None:
     """Read a command and run it; see :func:`srhm.cli.main`."""
     compute_on_one_thread()
     keep_compiled_programs()
-    config = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
     with _room(), standard_output():
-        command = tyro.cli(Command, prog="srhm", description=_DESCRIPTION, args=arguments, config=config)  # pyright: ignore
+        command = _read(sys.argv[1:] if arguments is None else arguments)
     paths = {name: user_path(value) for name, value in vars(command).items() if isinstance(value, Path)}
     command = replace(command, **paths)
     if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
@@ -105,3 +107,29 @@ def run(arguments: list[str] | None) -> None:
             with suppress(OSError):
                 print(f"\nsrhm: {how}. {command.interrupted}", file=sys.stderr, flush=True)
             raise SystemExit(TERMINATED if terminated else INTERRUPTED) from None
+
+
+def _read(arguments: Sequence[str]) -> Any:
+    """Return the command of a command line, with its options."""
+    name = next((word for word in arguments if not word.startswith("-")), "")
+    if name in COMMANDS:
+        join_lines_of_options(COMMANDS[name])
+    elif arguments and arguments[0] == name:
+        complain(f"{name!r} is not a command. {name_fix(name, COMMANDS)}.")
+        raise SystemExit(2)
+    for command in COMMANDS.values():
+        join_lines(command)
+    kinds: Any = reduce(or_, (Annotated[kind, tyro.conf.subcommand(word)] for word, kind in COMMANDS.items()))
+    config = (
+        tyro.conf.OmitArgPrefixes,
+        tyro.conf.FlagCreatePairsOff,
+        tyro.conf.PositionalMetavarFromFieldName,
+    )
+    return tyro.cli(
+        kinds,
+        prog="srhm",
+        description=_DESCRIPTION,
+        args=arguments,
+        config=config,
+        registry=CHOICES,
+    )

@@ -21,8 +21,8 @@ class Explore:
     """Seed of rules and data."""
     port: int = 8537
     """Port of the page; 0 takes a free one."""
-    browser: bool = True
-    """Open the page in the browser; its address is printed in any case."""
+    no_browser: bool = False
+    """Print the address of the page, and do not open it in the browser."""
 
     interrupted: ClassVar[str] = "Nothing was written."
 
@@ -30,4 +30,4 @@ class Explore:
         """Serve the page."""
         from ..lab.explore import State, serve
 
-        serve(State(self.model, self.seed), port=self.port, browser=self.browser)
+        serve(State(self.model, self.seed), port=self.port, browser=not self.no_browser)

@@ -11,8 +11,8 @@ import tyro
 from ..errors import ArgumentError, SrhmError, check_number
 from ..files import check_folder, write_atomically
 from ..lab.driver import Policy, drive
-from ..lab.executors import open_executor
-from ..lab.grid import Grid, parsed_shard, read_grid, shard
+from ..lab.executors import check_place, open_executor
+from ..lab.grid import parsed_shard, read_grid, shard
 from ..lab.questions import Answer
 from ..lab.searches import all_chains
 from ..lab.status import grid_content, grid_text, status_content, status_text
@@ -72,14 +72,15 @@ class RunGrid:
             raise ArgumentError(
                 "gpu_memory", self.gpu_memory, "is for clusters", "Use --on ray, or leave it out"
             )
-        grid = read_grid(self.grid)
         part = None if self.shard is None else parsed_shard(self.shard)
+        check_place(self.on, self.workers)
+        place = self._place(part)
+        store = Store(place)
+        grid = read_grid(self.grid)  # the longest: a file may name many runs
         answers = [Answer.none_yet(question) for question in grid.questions]
         chains = all_chains(grid.runs, answers)
         if part is not None:
             chains = shard(chains, *part)
-        place = self._place(grid, part)
-        store = Store(place)
         if self.plan:
             self._print_plan(chains, store, place)
             return
@@ -93,7 +94,7 @@ class RunGrid:
         if content["failed"]:
             raise SystemExit(1)
 
-    def _place(self, grid: Grid, part: tuple[int, int] | None) -> str:
+    def _place(self, part: tuple[int, int] | None) -> str:
         if self.store is not None:
             return self.store
         if part is None:
@@ -159,6 +160,8 @@ class Cancel:
 
     def run(self) -> None:
         """Ask and wait."""
+        if not self.wait >= 0:
+            raise ArgumentError("wait", self.wait, "is not a number of seconds", "Use wait >= 0")
         stores = [existing_store(place) for place in self.stores]
         asked = sum(store.ask_cancel() for store in stores)
         deadline = time.monotonic() + self.wait
@@ -187,7 +190,7 @@ class Merge:
     def run(self) -> None:
         """Merge and print."""
         if not self.stores:
-            raise ArgumentError("stores", "", "names no store", "Write srhm merge INTO STORE ...")
+            raise ArgumentError("stores", "", "names no store", "Write: srhm merge INTO STORE [STORE ...]")
         archives = [Path(place) for place in self.stores if place.endswith(ARCHIVE_SUFFIX)]
         sources = [existing_store(place) for place in self.stores if not place.endswith(ARCHIVE_SUFFIX)]
         # All archives are read before anything is written: a torn one leaves the store as it was.

@@ -50,7 +50,8 @@ class Train:
 
     def run(self) -> None:
         """Train and print."""
-        spec = self.network.spec(self.model.params(), self.P, Seeds.replicate(self.seed))
+        params, seed = self.model.params(), check_integer("seed", self.seed, least=0, most=2**64 - 1)
+        spec = self.network.spec(params, self.P, Seeds.replicate(seed))
         if self.budget is not None and not self.budget > 0:
             raise ArgumentError(
                 "budget", self.budget, "is not a positive number of seconds", "Use budget > 0"

@@ -7,9 +7,10 @@ from typing import Annotated, ClassVar
 
 import tyro
 
-from ..lab.executors import open_executor
+from ..lab.executors import check_place, open_executor
 from ..lab.store import Store
 from ..lab.terminal import DriverView
+from .grids import existing_store
 from .paper import PAPER_STORE, check_out
 from .printing import print_result
 
@@ -52,7 +53,9 @@ class OpenQuestion:
             print_result(json.dumps(content) if self.json else "\n".join(lines))
             return
         check_out(self.out)
-        store = Store(self.store)
+        store = existing_store(self.store) if self.draw else Store(self.store)
+        if not self.draw:
+            check_place(self.on, self.workers)
         with DriverView("srhm open-question") as view:
             found = compute(
                 arms,

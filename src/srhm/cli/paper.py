@@ -1,6 +1,7 @@
 """The commands of the paper: `srhm figure` draws one of its figures, `srhm reproduce` computes and draws all."""
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +12,13 @@ import tyro
 from ..errors import ArgumentError, check_number
 from ..files import check_folder
 from ..lab.driver import Policy
-from ..lab.executors import default_workers, open_executor
+from ..lab.executors import check_place, default_workers, open_executor
 from ..lab.grid import parsed_shard
 from ..lab.paper.figures import FIGURES, PaperFigure, figures_named
 from ..lab.paper.tiers import TIERS, TierName
 from ..lab.store import Store
 from ..lab.terminal import DriverView
+from .grids import existing_store
 from .printing import print_result
 
 if TYPE_CHECKING:
@@ -34,12 +36,13 @@ class Figure:
     """
 
     number: Annotated[str, tyro.conf.Positional]
-    """1 to 17, 4A, 4B, 4C; sharing, rules, batch and published, which are not in the paper; or all, which also
-    writes the tables that compare every number."""
+    """1 to 17, 4A, 4B, 4C; sharing, relevance, rules, probes, published and batch, which are not in the paper; or all,
+    which also writes the tables that compare every number."""
     tier: TierName = "laptop"
     """Whose runs: those of laptop have width 256, those of the others the paper's."""
-    store: str = PAPER_STORE
-    """File of the finished runs, or URL of a database."""
+    store: str | None = None
+    """File of the finished runs, or URL of a database. Default: srhm-runs/paper.sqlite, and if it does not exist the
+    paper's values alone."""
     out: Path = Path("figures")
     """Folder to write."""
 
@@ -48,11 +51,12 @@ class Figure:
     def run(self) -> None:
         """Draw."""
         figures = _chosen((self.number,))
+        store = Store(PAPER_STORE) if self.store is None else existing_store(self.store)
         check_out(self.out)
         from ..lab.reproduction import draw, write_all, write_figure  # Matplotlib takes a second to import
         from ..lab.store.index import Shelf
 
-        shelf, tier = Shelf.of(Store(self.store)), TIERS[self.tier]
+        shelf, tier = Shelf.of(store), TIERS[self.tier]
         if len(figures) == len(FIGURES):
             written = write_all(figures, tier, shelf, self.out)
         else:
@@ -62,6 +66,8 @@ class Figure:
                 for path in write_figure(draw(figure, tier, shelf), self.out / f"figure_{figure.name}")
             ]
         print_result("\n".join(f"wrote {path}" for path in written))
+        if shelf.count == 0 and any(figure.settings for figure in figures):
+            print(f"{store.name} holds no finished run: the paper's values are drawn alone", file=sys.stderr)
 
 
 @dataclass(frozen=True)
@@ -111,6 +117,7 @@ class Reproduce:
             raise ArgumentError(
                 "gpu_memory", self.gpu_memory, "is for clusters", "Use --on ray, or leave it out"
             )
+        check_place(self.on, self.workers)
         check_out(self.out)
         from ..lab.reproduction import Device, estimates, reproduce, write_all
         from ..lab.store.index import Shelf

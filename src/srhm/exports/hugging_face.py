@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..derivation import child_offsets
 from ..errors import in_short
 from ..files import write_atomically
 from . import parquet
@@ -52,7 +53,7 @@ def card(plan: Plan) -> str:
     for one in plan.columns:
         shape = " × ".join(map(str, one.shape)) or "one number"
         lines.append(f"| `{one.name}` | {one.dtype} | {shape} | {one.meaning} |")
-    return "\n".join([*lines, "", _END, ""])
+    return "\n".join([*lines, "", _choices(plan), "", _END, ""])
 
 
 def _header(plan: Plan, title: str) -> Iterator[str]:
@@ -118,6 +119,36 @@ def _model(plan: Plan) -> Iterator[str]:
         how += ", from the end of the order" if stream.backward else ""
         yield f"| {name} | {part.count:,} | {part.start:,} | {stream.seed} ({stream.role}) | {how} |"
 
+
+def _choices(plan: Plan) -> str:
+    """What the numbers of rules and placements stand for."""
+    params = plan.grammar.params
+    shown = min(params.placements, _SHOWN)
+    places = child_offsets(params, np.arange(shown)).tolist()
+    listed = ", ".join(f"{number}: {tuple(one)}" for number, one in enumerate(places))
+    if params.placements == 1:
+        order = "There is one placement"
+    elif params.sparsity == "A":
+        base = f"base s0 + 1 = {params.s0 + 1}"
+        order = f"In {base}, the digits of its number are the places of the s features in their sub-patches"
+    else:
+        order = f"Its number is the rank of its {params.s} places among all choices of them, in lexicographic order"
+    more = " and so on" if shown < params.placements else ""
+    return _CHOICES.format(s=params.s, p=params.patch, order=order, placements=listed + more)
+
+
+_SHOWN = 8
+"""Placements that the card lists."""
+
+_CHOICES = """\
+## Rules and placements
+
+Entry k, from 0, of `rules_l` and `placements_l` is the choice of feature k of level l + 1, or for the highest level of
+the class. With it come the {s} features of level l from entry {s} k on.
+
+- Rule i of feature a is the tuple `rules[l - 1][a][i]` in `grammar.json`.
+- A placement names the places of the {s} features in their patch, of {p} places. {order}: {placements}.
+- A feature has the position {p} q + its place, where q is the position of its parent, 0 for the class."""
 
 _INTRODUCTION = """\
 A classification task whose data are hierarchical and sparse. A class produces `s` features, each of these `s` features

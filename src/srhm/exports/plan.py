@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from ..encoding import Encoding, check_encoding
-from ..errors import ArgumentError, check_choice, check_integer
+from ..errors import ArgumentError, check_choice, check_instance, check_integer
 from ..grammar import Grammar
 from ..randomness import STREAM_VERSION
 from ..stream import Stream
@@ -54,6 +54,7 @@ class Part:
     start: int = 0
 
     def __post_init__(self) -> None:
+        check_instance(Stream, stream=self.stream)
         check_integer("count", self.count, least=1)
         start, count = self.stream.checked_range(self.start, self.count)
         object.__setattr__(self, "start", start)

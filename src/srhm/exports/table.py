@@ -8,6 +8,7 @@ import numpy as np
 from ..dataset import smallest_unsigned
 from ..derivation import expand
 from ..encoding import Encoding, channels, encode
+from ..errors import check_instance
 from ..params import Params
 from ..stream import Stream
 
@@ -59,6 +60,7 @@ def columns(params: Params, encoding: Encoding | None = None) -> tuple[Column, .
     >>> [one.name for one in columns(Params(n_c=6, v=6, m=6, s=2, s0=1, L=1), "onehot")]
     ['sample', 'label', 'features_1', 'positions_1', 'rules_1', 'placements_1', 'inputs']
     """
+    check_instance(Params, params=params)
     found = [
         Column("sample", "uint64", (), "number of the sample in its stream"),
         Column("label", _type(params.n_c), (), "class"),

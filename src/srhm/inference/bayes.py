@@ -14,7 +14,7 @@ from jaxtyping import Float, Integer
 from ..dataset import Backend
 from ..derivation import expand
 from ..encoding import encode
-from ..errors import ArgumentError, check_choice, check_integer
+from ..errors import ArgumentError, check_choice, check_instance, check_integer
 from ..grammar import Grammar
 from ..stream import Stream
 from .channel import Channel
@@ -83,6 +83,8 @@ def bayes_error(
     >>> round(found.value, 2), found.interval_kind
     (0.43, '90% t-interval over 1000 inputs')
     """
+    check_instance(Grammar, grammar=grammar)
+    check_instance(Channel, channel=channel)
     samples = check_integer("samples", samples, least=2)
     check_choice("backend", backend, ("numpy", "jax"), "is not a backend")
     wrong = []
@@ -138,6 +140,8 @@ def channel_error(
     ArgumentError
         If a number is out of range, or `classify` returns something of another shape.
     """
+    check_instance(Grammar, grammar=grammar)
+    check_instance(Channel, channel=channel)
     samples = check_integer("samples", samples, least=2)
     wrong = []
     for received, true in _received(grammar, channel, samples, seed):

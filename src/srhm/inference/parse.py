@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Integer
 
 from ..derivation import Derivation, placement_of
-from ..errors import ArgumentError
+from ..errors import ArgumentError, check_instance
 from ..grammar import Grammar
 
 
@@ -26,6 +26,7 @@ def parse(grammar: Grammar, inputs: Integer[Any, "sample position"]) -> Derivati
         If the shape does not fit, or an input is not one that the grammar produces; the message names the
         lowest level where one fails, and the first sample that does.
     """
+    check_instance(Grammar, grammar=grammar)
     params = grammar.params
     symbols = np.asarray(inputs)
     if symbols.ndim != 2 or symbols.shape[1] != params.d or symbols.dtype.kind not in "iu":

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from jaxtyping import Float, UInt32
 
+from ..errors import check_instance
 from ..grammar import Grammar
 from ..params import Params
 from .chunks import in_chunks, refuse_impossible
@@ -57,6 +58,7 @@ def log_likelihood(grammar: Grammar, evidence: Float[Any, "sample position symbo
     >>> log_likelihood(grammar, seen)  # nothing was seen
     array([0.], dtype=float32)
     """
+    check_instance(Grammar, grammar=grammar)
     return in_chunks(_log_likelihood, grammar, evidence)
 
 
@@ -76,6 +78,7 @@ def class_posterior(
         As for :func:`log_likelihood`; and (NumPy arrays only) if a sample has probability zero. With JAX arrays
         such a sample has zeros in place of probabilities.
     """
+    check_instance(Grammar, grammar=grammar)
     found, label = in_chunks(_classes, grammar, evidence)
     refuse_impossible(found)
     return label
@@ -106,6 +109,7 @@ def posterior(grammar: Grammar, evidence: Float[Any, "sample position symbol"]) 
     >>> found.label, found.symbols[0][0, 0]
     (array([[0.5, 0.5]], dtype=float32), array([0.5, 0.5, 0. ], dtype=float32))
     """
+    check_instance(Grammar, grammar=grammar)
     found = in_chunks(_posterior, grammar, evidence)
     refuse_impossible(found.log_likelihood)
     return found
@@ -124,6 +128,7 @@ def entropies(grammar: Grammar, evidence: Float[Any, "sample position symbol"]) 
     ArgumentError
         As for :func:`class_posterior`.
     """
+    check_instance(Grammar, grammar=grammar)
     found, *both = in_chunks(_entropies, grammar, evidence)
     refuse_impossible(found)
     return Entropies(*both)

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, UInt32
 
 from ..derivation import Derivation
-from ..errors import check_integer
+from ..errors import check_instance, check_integer
 from ..grammar import Grammar
 from ..params import Params
 from ..randomness import Key, fold, role_key, scan, threefry2x32
@@ -50,6 +50,7 @@ def most_probable(grammar: Grammar, evidence: Float[Any, "sample position symbol
     ArgumentError
         As for :func:`~srhm.inference.class_posterior`.
     """
+    check_instance(Grammar, grammar=grammar)
     found, *both = in_chunks(_most_probable, grammar, evidence)
     refuse_impossible(found)
     return MostProbable(*both)
@@ -79,6 +80,7 @@ def sample_posterior(
     ArgumentError
         As for :func:`~srhm.inference.class_posterior`; or if `draws` is below 1, or the seed is out of range.
     """
+    check_instance(Grammar, grammar=grammar)
     draws = check_integer("draws", draws, least=1, most=2**31 - 1)
     options = grammar.params.m * grammar.params.nodes_at(1)
     parts = -(-draws // max(1, min(_DRAWS, _ROOM // (16 * options))))

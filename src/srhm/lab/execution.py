@@ -12,6 +12,7 @@ import numpy as np
 from .. import __version__
 from ..clusters import clusters
 from ..dataset import split
+from ..errors import check_instance, check_instances
 from ..grammar import Grammar
 from ..nets import build
 from ..probes import probes
@@ -45,6 +46,7 @@ def execute(
     progress
         Called about twice a second during training.
     """
+    check_instance(RunSpec, spec=spec)
     ready = _prepare(spec)
     task = ready.task
     result = train(
@@ -92,6 +94,7 @@ def execute_together(
     ArgumentError
         If the runs are of different shapes.
     """
+    check_instances(RunSpec, specs=specs)
     ready = [_prepare(spec) for spec in specs]
     results = train_ensemble([one.task for one in ready], checkpoints=checkpoints, progress=progress)
     how = f"with {len(specs) - 1} others"

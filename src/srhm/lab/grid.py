@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..errors import ArgumentError, check_integer
+from ..errors import ArgumentError, check_integer, name_fix
 from ..files import user_path
 from .options import Model, Network
 from .paper import chosen_thresholds
@@ -83,14 +83,18 @@ def read_grid(path: str | Path) -> Grid:
     content = _parsed(path)
     unknown = set(content) - {"title", "runs", "pstar"}
     if unknown:
-        raise _wrong(path, f"has the key {sorted(unknown)[0]!r}", "Use title, [[runs]] and [[pstar]]")
+        fix = name_fix(sorted(unknown)[0], ("title", "runs", "pstar"))
+        raise _wrong(path, f"has the key {sorted(unknown)[0]!r}", fix)
+    title = content.get("title", path.stem)
+    if not isinstance(title, str):
+        raise _wrong(path, f"has the title {title!r}, which is not a text", "Write it in quotes")
     runs: dict[str, RunSpec] = {}
     for spec in _each(path, content, "runs", _RUNS, _runs_of):
         runs.setdefault(spec.hash, spec)
     questions = tuple(_each(path, content, "pstar", _SEARCH, _questions_of))
     if not runs and not questions:
         raise _wrong(path, "names no runs", "Add a table [[runs]] or [[pstar]]")
-    return Grid(str(content.get("title", path.stem)), tuple(runs.values()), questions)
+    return Grid(title, tuple(runs.values()), questions)
 
 
 def _parsed(path: Path) -> dict[str, Any]:
@@ -99,7 +103,7 @@ def _parsed(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise _wrong(path, f"cannot be read: {error.strerror}", "Name a file of runs") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise _wrong(path, f"is not TOML: {error}", "Mend the file") from error
+        raise _wrong(path, f"is not TOML: {error}", "Fix the file") from error
 
 
 def _each(path: Path, content: dict[str, Any], kind: str, known: Sequence[str], of: Any) -> Iterator[Any]:
@@ -113,14 +117,13 @@ def _each(path: Path, content: dict[str, Any], kind: str, known: Sequence[str], 
         where = f"[[{kind}]] number {number}"
         unknown = [key for key in table if key not in known]
         if unknown:
-            names = ", ".join(known)
-            raise _wrong(path, f"has the key {unknown[0]!r} in {where}", f"Use some of {names}")
+            raise _wrong(path, f"has the key {unknown[0]!r} in {where}", name_fix(unknown[0], known))
         try:
             yield from of(table)
         except ArgumentError as error:
-            raise _wrong(path, f"is wrong in {where}: {error}"[:-1], "Mend that table") from error
+            raise _wrong(path, f"is wrong in {where}: {error}"[:-1], "Fix that table") from error
         except TypeError as error:
-            raise _wrong(path, f"is wrong in {where}: {error}", "Mend that table") from error
+            raise _wrong(path, f"is wrong in {where}: {error}", "Fix that table") from error
 
 
 def _wrong(path: Path, problem: str, fix: str) -> ArgumentError:
@@ -155,6 +158,8 @@ def _base(table: dict[str, Any], P: Any) -> RunSpec:
 
 
 def _seeds(given: Any) -> list[int]:
+    if given == []:
+        raise ArgumentError("seeds", given, "is an empty list", "Give at least one value")
     if isinstance(given, list):
         return [check_integer("seeds", seed, least=0, most=2**64 - 1) for seed in given]
     return list(range(check_integer("seeds", given, least=1, most=_MOST)))
@@ -162,6 +167,8 @@ def _seeds(given: Any) -> list[int]:
 
 def _roles(table: dict[str, Any]) -> tuple[str, ...]:
     fix = table.get("fix", [])
+    if not isinstance(fix, str | list):
+        raise ArgumentError("fix", fix, "is not a list of roles", "Write for example fix = ['grammar']")
     return (fix,) if isinstance(fix, str) else tuple(fix)
 
 

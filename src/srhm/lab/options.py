@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from ..encoding import Encoding
+from ..encoding import Dense
 from ..errors import ArgumentError, check_choice
 from ..nets import Bias, Init, NetName, Variant
 from ..params import Params, Sparsity
@@ -57,7 +57,7 @@ class Network:
     variant: Variant = "usual"
     """A common network as it is usually defined, or as the published code ran it: a ResNet with a pool of 4 that
     drops the last place, EfficientNetB0 without drop-connect."""
-    encoding: Encoding = "whitened"
+    encoding: Dense = "whitened"
     """How inputs are written."""
     P_test: int | None = None
     """Test points; min(10000, P_max/5) unless given."""
@@ -99,16 +99,17 @@ class Network:
         given = {name: getattr(self, name) for name in asdict(base) if getattr(self, name, None) is not None}
         protocol = Protocol(**(asdict(base) | given))
         shared, frozen = (
-            _layers("shared_layers", self.shared_layers),
-            _layers("frozen_layers", self.frozen_layers),
+            _layers("shared_layers", self.shared_layers, params.L),
+            _layers("frozen_layers", self.frozen_layers, params.L + 1),
         )
         options = self.encoding, self.bias, self.init, self.record, shared, self.variant, self.probe, frozen
         return RunSpec(params, self.net, P, self.width, self.P_test, seeds, protocol, *options)
 
 
-def _layers(name: str, digits: str | int) -> tuple[int, ...]:
-    """Return the layers that a word names, one digit each."""
+def _layers(name: str, digits: str | int, last: int) -> tuple[int, ...]:
+    """Return the layers that a word names, one digit each, in order."""
     digits = str(digits)
-    if not all(digit in "123456789" for digit in digits):
-        raise ArgumentError(name, digits, "are not numbers of layers", "Use 1, 2, 12, ...")
+    if list(digits) != sorted(set(digits) & set("123456789"[:last])):
+        problem = f"is not a row of numbers of layers from 1 to {last}, in order"
+        raise ArgumentError(name, digits, problem, "Use digits, such as 1, or 12 for the first two")
     return tuple(int(digit) for digit in digits)

@@ -24,7 +24,7 @@ from ..representation import sensitivities, test_error
 from .executors import Executor, Failure, Job, Resources, compute_on_one_thread, open_executor
 from .functions import find, name_of, refuse_within_import
 from .notes import Notes
-from .runs import Seeds, default_test_points, largest_P
+from .runs import Seeds, check_start, check_test_points, default_test_points, largest_P
 
 Train = Callable[..., Any]
 """``train(dataset, seed) -> network``, what is trained: from a training set and a seed to any network that
@@ -66,6 +66,7 @@ class Measurement:
         check_instance(Params, params=self.params)
         points = default_test_points(self.params) if self.P_test is None else self.P_test
         object.__setattr__(self, "P_test", check_integer("P_test", points, least=1))
+        check_test_points(self.params, Protocol(repeats=self.repeats), points)
         object.__setattr__(self, "quantities", tuple(self.quantities))
         object.__setattr__(self, "fix", tuple(self.fix))
         check_encoding(self.encoding)
@@ -228,7 +229,9 @@ def pstar(
     count = check_integer("seeds", seeds, least=1, most=1000)
     workers = (1 if on == "local" else count) if workers is None else workers
     workers = min(check_integer("workers", workers, least=1, most=100_000), count)
-    most = measure.largest if largest is None else check_integer("largest", largest, most=measure.largest)
+    least, most = params.n_c, measure.largest
+    most = most if largest is None else check_integer("largest", largest, least=least, most=most)
+    check_start(start, params, most)
     bounds: dict[str, Any] = {"smallest": params.n_c, "largest": most, "within": within}
     searches = [Search(start, thresholds=limits, **bounds) for _ in range(count)]
     tell = _teller(searches, _notes(results, train, measure), watch)

@@ -10,7 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 from matplotlib.figure import Figure
 
-from ..errors import ArgumentError, check_integer
+from ..errors import ArgumentError, check_instance, check_integer
 from ..files import write_atomically
 from .figures.style import render
 
@@ -146,6 +146,7 @@ def write_page(path: str | Path, page: Page) -> None:
     page
         What to write; all texts are plain and are escaped.
     """
+    check_instance(Page, page=page)
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ..complexity import Crossing, SampleComplexity, Search, combine, nearest_grid
-from ..errors import ArgumentError, check_choice, check_integer
+from ..errors import ArgumentError, check_choice, check_instance, check_integer
 from ..nets import COMMON
 from ..theory import Prediction, predict
 from .failure import Failure
-from .runs import Run, RunSpec, Seeds, largest_P
+from .runs import Run, RunSpec, Seeds, check_start, largest_P
 
 SearchRule = Literal["bisection", "nearest_grid"]
 
@@ -49,6 +49,7 @@ class Question:
     """Relative distance of the neighbours between which bisection interpolates."""
 
     def __post_init__(self) -> None:
+        check_instance(RunSpec, spec=self.spec)
         check_integer("seeds", self.replicates, least=1, most=1000)
         Seeds.replicate(0, self.fix)
         check_choice("search", self.rule, ("bisection", "nearest_grid"), "is not a rule")
@@ -68,6 +69,8 @@ class Question:
     def search(self) -> Search:
         """Return the search of one replicate, before any run."""
         smallest, largest = self.spec.params.n_c, self.largest
+        if self.start is not None:
+            check_start(self.start, self.spec.params, largest)
         start = min(max(self._predicted(), smallest), largest) if self.start is None else self.start
         bounds = {"smallest": smallest, "largest": largest, "within": self.within}
         return Search(start, thresholds=self.thresholds, **bounds)
@@ -105,9 +108,14 @@ class Answer:
     """Replicates whose search was given up, with the run that failed and why."""
     _searches: list[Search] = field(default_factory=list)
 
+    def __repr__(self) -> str:
+        found = ", ".join(repr(self.complexity(name)) for name in self.question.thresholds)
+        return f"Answer({self.question.spec.net} on {self.question.spec.params}: {found})"
+
     @classmethod
     def none_yet(cls, question: Question) -> "Answer":
         """Return the answer before any run."""
+        check_instance(Question, question=question)
         count = question.replicates
         return cls(question, [[] for _ in range(count)], _searches=[question.search() for _ in range(count)])
 
@@ -179,6 +187,7 @@ def read_off(
     expected
         Where P* is expected, in training points.
     """
+    check_instance(RunSpec, spec=spec)
     assert spec.P_test is not None  # filled in by RunSpec
     least, most = spec.params.n_c, largest_P(spec.params, spec.protocol, spec.P_test)
     start = min(max(expected, least), most)

@@ -12,7 +12,7 @@ import jax
 
 from ..dataset import bytes_of
 from ..encoding import Encoding, channels
-from ..errors import check_integer
+from ..errors import check_instance, check_integer
 from ..memory import check_memory
 from ..nets import COMMON, NetName, Variant, build
 from ..params import Params
@@ -37,6 +37,7 @@ _GPU_PARTS = 16
 
 def parameters(spec: RunSpec) -> int:
     """Return the number of weights and biases of the network of a run, exactly; statistics are not counted."""
+    check_instance(RunSpec, spec=spec)
     if spec.net in COMMON:
         return _common(spec).weights
     params, h = spec.params, _width(spec)
@@ -68,6 +69,7 @@ def step_flops(spec: RunSpec) -> int:
     in full after its first layer, which is a sum of one row of the weights for each leaf; a common network by the
     products of its dense layers.
     """
+    check_instance(RunSpec, spec=spec)
     if spec.net in COMMON:
         flops = [_batch(spec) * product.flops for product in _common(spec).products]
         return 3 * sum(flops) - flops[0] + 6 * parameters(spec)  # the first layer needs no slope of its input
@@ -114,6 +116,7 @@ def resources(spec: RunSpec, *, gpu_memory: int | None = None) -> Resources:
     >>> resources(spec, gpu_memory=80 * 10**9).gpu
     0.0625
     """
+    check_instance(RunSpec, spec=spec)
     data, net = _data_bytes(spec), _COPIES * _FLOAT * parameters(spec) + _activation_bytes(spec)
     main = _PROCESS + 2 * data + _probe_bytes(spec)  # data: as drawn, and as the device holds it
     main += _COMPILED * _common(spec).arrays if spec.net in COMMON else 0
@@ -132,6 +135,7 @@ def check_room(spec: RunSpec) -> None:
     ArgumentError
         It names the largest part: the width, P or P_test.
     """
+    check_instance(RunSpec, spec=spec)
     assert spec.P_test is not None  # filled in by RunSpec
     data, net = _data_bytes(spec), _FLOAT * parameters(spec)
     if net > data:

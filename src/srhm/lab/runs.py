@@ -5,10 +5,10 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from ..encoding import Encoding, check_encoding
-from ..errors import ArgumentError, check_choice, check_integer
+from ..encoding import Dense, Encoding, check_encoding
+from ..errors import ArgumentError, check_choice, check_instance, check_integer, check_number, name_fix
 from ..nets import Bias, Init, NetName, Variant, check_fit, check_options, default_width
 from ..params import Params
 from ..probes import LEAST_INPUTS
@@ -57,6 +57,7 @@ class Seeds:
 
 def default_test_points(params: Params) -> int:
     """Return the default size of a test set: min(10,000, P_max / 5) (docs, networks.md)."""
+    check_instance(Params, params=params)
     return max(1, min(10_000, params.P_max // 5))
 
 
@@ -102,6 +103,9 @@ class RunSpec:
     """Layers that are not trained, L + 1 for the readout."""
 
     def __post_init__(self) -> None:
+        check_instance(Params, params=self.params)
+        check_instance(Seeds, seeds=self.seeds)
+        check_instance(Protocol, protocol=self.protocol)
         for name in ("shared_layers", "frozen_layers"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         options = self.bias, self.init, self.shared_layers, self.variant, self.params, self.frozen_layers
@@ -113,7 +117,7 @@ class RunSpec:
                 )
         check_encoding(self.encoding)
         if self.encoding == "integer":
-            raise ArgumentError("encoding", self.encoding, "has no channels", "Use a dense one for a network")
+            raise ArgumentError("encoding", self.encoding, "has no channels", name_fix("", get_args(Dense)))
         params = self.params
         check_integer("P", self.P, least=params.n_c, most=2**30)
         width = default_width(self.net, params) if self.width is None else self.width
@@ -124,15 +128,7 @@ class RunSpec:
         if self.probe and P_test < LEAST_INPUTS:
             fix = f"Use P_test >= {LEAST_INPUTS}, or no probes"
             raise ArgumentError("P_test", P_test, "is too small to fit and judge probes", fix)
-        largest = largest_P(params, self.protocol, P_test)
-        if largest < params.n_c:
-            most = params.P_max - params.n_c
-            raise ArgumentError(
-                "P_test",
-                P_test,
-                f"leaves fewer than n_c = {params.n_c} of the P_max = {params.P_max} distinct data for training",
-                f"Use P_test <= {most}, or repeats" if most >= 3 else "Use repeats, or a larger model",
-            )
+        largest = check_test_points(params, self.protocol, P_test)
         if largest < self.P:
             raise ArgumentError(
                 "P",
@@ -235,11 +231,35 @@ def identity(content: Mapping[str, Any], stream_version: int) -> str:
 
 def kind_of(spec: RunSpec) -> str:
     """Return the hash of what is run, up to P and seeds."""
+    check_instance(RunSpec, spec=spec)
     return spec.at(spec.params.n_c, Seeds()).hash
+
+
+def check_test_points(params: Params, protocol: Protocol, P_test: int) -> int:
+    """Return the most training points that leave `P_test` unseen ones, or raise: they must be n_c or more."""
+    largest = largest_P(params, protocol, P_test)
+    if largest < params.n_c:
+        most = params.P_max - params.n_c
+        raise ArgumentError(
+            "P_test",
+            P_test,
+            f"leaves fewer than n_c = {params.n_c} of the P_max = {params.P_max} distinct data for training",
+            f"Use P_test <= {most}, or repeats" if most >= 3 else "Use repeats, or a larger model",
+        )
+    return largest
+
+
+def check_start(start: Any, params: Params, largest: int) -> None:
+    """Raise an :class:`~srhm.ArgumentError` if the first P of a search is not among those that can be tried."""
+    if not params.n_c <= check_number("start", start, above=0.0) <= largest:
+        problem = f"is not between n_c = {params.n_c} and {largest}, the most training points"
+        raise ArgumentError("start", start, problem, "Start between them")
 
 
 def largest_P(params: Params, protocol: Protocol, P_test: int) -> int:
     """Return the most training points that leave `P_test` unseen ones; 2^30 where data may repeat."""
+    check_instance(Params, params=params)
+    check_instance(Protocol, protocol=protocol)
     if protocol.repeats or params.P_max > PERMUTATION_LIMIT:
         return 2**30
     return min(2**30, params.P_max - P_test)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from ..errors import check_instance
 from .progress import Progress, duration
 from .questions import Answer
 from .results import pstar_content
@@ -77,6 +78,7 @@ def status_text(content: dict[str, Any]) -> str:
 
 def grid_content(progress: Progress, answers: Sequence[Answer], place: str) -> dict[str, Any]:
     """Return what `srhm run --json` prints."""
+    check_instance(Progress, progress=progress)
     return {
         "total": progress.total,
         "done": progress.done,

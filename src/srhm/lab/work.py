@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..errors import check_instance
 from .execution import execute
 from .runs import Run, RunSpec
 
@@ -40,4 +41,5 @@ def execute_job(content: str) -> str:
 
 def finished(run: Run) -> str:
     """Return a run as JSON."""
+    check_instance(Run, run=run)
     return json.dumps(run.to_dict())

@@ -13,7 +13,7 @@ from jaxtyping import Integer, Shaped
 
 from ..dataset import Batch, Dataset
 from ..encoding import check_leaves
-from ..errors import ArgumentError, check_integer
+from ..errors import ArgumentError, check_instance, check_integer
 from ..params import Params
 from .seeing import Seen, features_seen, patches_seen
 from .stage import Stage
@@ -67,6 +67,7 @@ class LayerwiseLearner:
         ArgumentError
             If `shifts_first` meets sparsity B, or the model has too many different patches to number.
         """
+        check_instance(Dataset, dataset=dataset)
         params = dataset.params
         self._check(params)
         labels = dataset.labels.astype(np.int64)

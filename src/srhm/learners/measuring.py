@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from ..dataset import split
-from ..errors import check_integer
+from ..errors import check_instance, check_integer
 from ..grammar import Grammar
 from ..params import Params
 from .layerwise import LayerwiseLearner
@@ -41,6 +41,10 @@ def measure(
     >>> found.status, found.interval_kind, 1000 < found.P_star < 6000
     ('bracketed', '90% t-interval over 3 seeds', True)
     """
+    check_instance(LayerwiseLearner, learner=learner)
+    check_instance(Params, params=params)
+    if grammar is not None:
+        check_instance(Grammar, grammar=grammar)
     least = max(1, min(10_000, params.P_max // 5))
     count = least if P_test is None else check_integer("P_test", P_test, least=1)
 

@@ -9,7 +9,7 @@ import jax
 from ..backend import backend_name
 from ..encoding import Encoding
 from ..encoding import channels as encoding_channels
-from ..errors import ArgumentError, check_choice, check_integer
+from ..errors import ArgumentError, check_choice, check_instance, check_integer
 from ..params import Params
 from ..randomness import role_key
 from .active import Active, Leaves
@@ -34,6 +34,7 @@ NAMES = (*NETS, *COMMON)
 
 def default_width(name: NetName, params: Params) -> int:
     """Return the published width: 512, 256 for the FCN at L = 3, 64 for a common network (docs, networks.md)."""
+    check_instance(Params, params=params)
     if name in COMMON:
         return BASE_WIDTH
     return 256 if name == "fcn" and params.L >= 3 else 512
@@ -100,7 +101,10 @@ def _check_sharing(name: NetName, layers: tuple[int, ...], params: Params | None
         )
     if params is not None and params.sparsity != "A":
         raise ArgumentError(
-            "shared_layers", layers, "needs sub-patches, which sparsity B has not", "Use sparsity A, or ()"
+            "shared_layers",
+            layers,
+            "needs sub-patches, which sparsity B lacks",
+            "Use sparsity A, or share no layers",
         )
 
 
@@ -112,6 +116,7 @@ def check_fit(name: NetName, params: Params, width: int, variant: Variant = "usu
     ArgumentError
         If the width is below 1, or a common network cannot have it, or the inputs are too short for its pools.
     """
+    check_instance(Params, params=params)
     check_integer("width", width, least=1)
     if name in COMMON:
         check_common(name, params, width, variant)
@@ -179,6 +184,7 @@ def build(
     >>> [layer.weight.shape for layer in net.layers], net.readout.shape
     ([(16, 8), (32, 8)], (8, 4))
     """
+    check_instance(Params, params=params)
     check_choice("name", name, NAMES, "is not a network")
     check_options(name, bias, init, shared_layers, variant, params, frozen_layers)
     double: bool = jax.config.jax_enable_x64  # pyright: ignore[reportAttributeAccessIssue]

@@ -5,6 +5,7 @@ from typing import Any, Literal
 import equinox as eqx
 from jaxtyping import Array, Float
 
+from ..errors import check_instance
 from ..params import Params
 from ..randomness import Key
 from .draws import Init, Normals
@@ -59,6 +60,7 @@ def cnn(
     dtype: Any = "float32",
 ) -> Network:
     """Draw a CNN: L convolutions, kernel = stride = s(s0+1) (docs, networks.md); see :func:`srhm.nets.build`."""
+    check_instance(Params, params=params)
     normal = Normals(key, dtype)
     layers, entering, positions = [], channels, params.d
     for number in range(1, params.L + 1):

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..errors import check_instance
 from ..params import Params
 from ..randomness import Key
 from .active import Active, Leaves, leaf_changes
@@ -54,6 +55,7 @@ def fcn(
     params: Params, width: int, key: Key, channels: int, *, init: Init = "normal", dtype: Any = "float32"
 ) -> Network:
     """Draw an FCN: layer k has h d / p^k units (docs, networks.md); see :func:`srhm.nets.build`."""
+    check_instance(Params, params=params)
     normal = Normals(key, dtype)
     layers, entering, positions, divisor = [], params.d * channels, params.d, channels**0.5
     for _ in range(params.L):

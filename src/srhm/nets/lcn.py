@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ..errors import check_instance
 from ..params import Params
 from ..randomness import Key
 from .draws import Init, Normals
@@ -64,6 +65,7 @@ def lcn(
     dtype: Any = "float32",
 ) -> Network:
     """Draw an LCN: L local layers on patches of s(s0+1) (docs, networks.md); see :func:`srhm.nets.build`."""
+    check_instance(Params, params=params)
     normal = Normals(key, dtype)
     layers, entering, positions, q = [], channels, params.d, len(shared_layers)
     for number in range(1, params.L + 1):

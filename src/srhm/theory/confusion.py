@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import ndtr
 
-from ..errors import check_integer, check_number
+from ..errors import check_instance, check_integer, check_number
 from ..grammar import Grammar
 from .class_statistics import ClassStatistics
 from .population import patches, tuples
@@ -46,6 +46,7 @@ def misgrouped(
     ArgumentError
         If the level is not between 1 and L - 1 (at level L the parent is the class), or P is not positive.
     """
+    check_instance(Grammar, grammar=grammar)
     level = check_integer("level", level, least=1, most=grammar.params.L - 1)
     return _misgrouping(grammar, level, knows_positions, shared)(check_number("P", P, above=0.0))
 
@@ -68,6 +69,7 @@ def learner_error(
     ArgumentError
         If P is not positive.
     """
+    check_instance(Grammar, grammar=grammar)
     return _learner_error(grammar, knows_positions, shared)(check_number("P", P, above=0.0))
 
 
@@ -91,6 +93,7 @@ def predicted_P(
     ArgumentError
         If the threshold is not between 0 and 1.
     """
+    check_instance(Grammar, grammar=grammar)
     error = check_number("error", error, above=0.0, below=1.0)
     estimate = _learner_error(grammar, knows_positions, shared)
 

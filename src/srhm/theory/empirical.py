@@ -7,7 +7,7 @@ from jaxtyping import Float, Integer
 
 from ..dataset import Dataset
 from ..derivation import expand
-from ..errors import ArgumentError, check_integer
+from ..errors import ArgumentError, check_instance, check_integer
 from .class_statistics import ClassStatistics
 
 
@@ -92,6 +92,7 @@ def count_features(dataset: Dataset, level: int = 1) -> ClassCounts:
     >>> counts.counts.shape, counts.counts.sum()  # 4 slots, 4 classes, 4 features; 4 features a datum
     ((4, 4, 4), np.int64(16000))
     """
+    check_instance(Dataset, dataset=dataset)
     features, _ = _symbols(dataset, level)
     return _counted(dataset, features, dataset.params.v)
 
@@ -104,6 +105,7 @@ def count_tuples(dataset: Dataset, level: int = 1) -> ClassCounts:
     ArgumentError
         As for :func:`count_features`.
     """
+    check_instance(Dataset, dataset=dataset)
     params = dataset.params
     level = check_integer("level", level, least=1, most=params.L)
     derivation = dataset.derivation()
@@ -121,6 +123,7 @@ def count_positions(dataset: Dataset, level: int = 1) -> ClassCounts:
     ArgumentError
         As for :func:`count_features`.
     """
+    check_instance(Dataset, dataset=dataset)
     params = dataset.params
     features, positions = _symbols(dataset, level)
     grid = np.full((len(dataset), params.patch ** (params.L - level + 1)), params.v, np.int64)

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
+from ..errors import check_instance
 from ..params import Params
 from .predictions import predict
 from .visibility import earliest_visible_P
@@ -32,6 +33,7 @@ def summary(params: Params) -> dict[str, Any]:
     >>> [(one["net"], round(one["P_star"])) for one in found["predictions"]]
     [('cnn', 1728), ('lcn', 2938), ('fcn', 8640)]
     """
+    check_instance(Params, params=params)
     return {
         "params": asdict(params),
         "d": params.d,

@@ -10,7 +10,7 @@ from math import comb
 import numpy as np
 from jaxtyping import Float
 
-from ..errors import check_integer
+from ..errors import check_instance, check_integer
 from ..grammar import Grammar
 from ..memory import check_memory
 from ..params import Params
@@ -32,6 +32,7 @@ def transitions(grammar: Grammar, level: int) -> Float[np.ndarray, "child parent
     ArgumentError
         If the level is not between 1 and L.
     """
+    check_instance(Grammar, grammar=grammar)
     params = grammar.params
     parents = params.parents_at(level)
     row = np.arange(params.s) * parents + np.arange(parents)[:, None, None]  # [parent, 1, child]
@@ -61,6 +62,7 @@ def features(grammar: Grammar, level: int = 1) -> ClassStatistics:
     array([[0., 0.],
            [0., 0.]])
     """
+    check_instance(Grammar, grammar=grammar)
     params = grammar.params
     level = check_integer("level", level, least=1, most=params.L)
     return ClassStatistics(_symbols(grammar, level))
@@ -78,6 +80,7 @@ def tuples(grammar: Grammar, level: int = 1) -> ClassStatistics:
     ArgumentError
         If the level is not between 1 and L.
     """
+    check_instance(Grammar, grammar=grammar)
     params = grammar.params
     level = check_integer("level", level, least=1, most=params.L)
     return ClassStatistics(np.repeat(_symbols(grammar, level + 1), params.m, axis=2) / params.m)
@@ -93,6 +96,7 @@ def positions(grammar: Grammar, level: int = 1) -> ClassStatistics:
     ArgumentError
         If the level is not between 1 and L.
     """
+    check_instance(Grammar, grammar=grammar)
     return _placed(features(grammar, level), slot_probability(grammar.params, level))
 
 
@@ -107,6 +111,7 @@ def patches(grammar: Grammar, level: int = 1) -> ClassStatistics:
     ArgumentError
         If the level is not between 1 and L.
     """
+    check_instance(Grammar, grammar=grammar)
     return _placed(tuples(grammar, level), _node_probability(grammar.params, level + 1))
 
 
@@ -135,6 +140,7 @@ def slot_probability(params: Params, level: int = 1) -> Float[np.ndarray, "slot 
     array([[3., 2., 1., 0.],
            [0., 1., 2., 3.]])
     """
+    check_instance(Params, params=params)
     level = check_integer("level", level, least=1, most=params.L)
     return _node_probability(params, level)
 
@@ -145,6 +151,7 @@ def child_probability(params: Params) -> Float[np.ndarray, "child place"]:
     Sparsity A: 1/(s0+1) in its own sub-patch. Sparsity B: child i (from 0) stands at place o if i of the
     s - 1 others do before it, C(o, i) C(p-1-o, s-1-i) / C(p, s).
     """
+    check_instance(Params, params=params)
     s, p = params.s, params.patch
     if params.sparsity == "A":
         own = np.arange(p) // (params.s0 + 1) == np.arange(s)[:, None]

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import SupportsFloat
 
-from ..errors import ArgumentError, check_integer, check_number, name_fix
+from ..errors import ArgumentError, check_instance, check_integer, check_number, name_fix
 from ..params import Params
 
 
@@ -69,6 +69,7 @@ def predict(net: str, params: Params) -> Prediction:
     >>> predict("cnn", Params(n_c=6, v=6, m=6, s=2, s0=1, L=2)).value
     864.0
     """
+    check_instance(Params, params=params)
     classes = params.n_c * params.m**params.L
     local = params.s ** (params.L / 2) * (params.s0 + 1) ** params.L * classes
     if net == "lcn":

@@ -16,7 +16,7 @@ neural networks learn compositional data: the random hierarchy model" (2024), wh
 
 from dataclasses import dataclass
 
-from ..errors import check_integer
+from ..errors import check_instance, check_integer
 from ..params import Params
 
 
@@ -48,6 +48,7 @@ def contraction(params: Params) -> float:
     >>> contraction(Params(n_c=10, v=10, m=10, s=2, s0=0, L=2))
     0.09090909090909091
     """
+    check_instance(Params, params=params)
     return (1 - 1 / params.v) / (params.m * (1 - float(params.v) ** -params.s))
 
 
@@ -67,6 +68,7 @@ def feature_moments(params: Params, level: int = 1) -> Moments:
     >>> feature_moments(Params(n_c=2, v=2, m=2, s=2, s0=0, L=1)).correlation  # 0, ± 1/2 with odds 4 : 1 : 1
     0.08333333333333333
     """
+    check_instance(Params, params=params)
     level = check_integer("level", level, least=1, most=params.L)
     v, m, n_c, q = params.v, params.m, params.n_c, contraction(params)
     tuples, depth = float(v) ** params.s, params.L - level + 1
@@ -90,6 +92,7 @@ def tuple_moments(params: Params, level: int = 1) -> Moments:
     ArgumentError
         If the level is not between 1 and L.
     """
+    check_instance(Params, params=params)
     level = check_integer("level", level, least=1, most=params.L)
     if level == params.L:
         n_c = params.n_c

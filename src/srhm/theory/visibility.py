@@ -17,7 +17,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-from ..errors import check_choice
+from ..errors import check_choice, check_instance
 from ..memory import check_memory
 from ..params import Params
 from .population import child_probability
@@ -74,6 +74,7 @@ def dilution(
     >>> dilution(params, "tuples"), dilution(params, "tuples", shared=True)  # (s0+1)^(L-1+s) and (s0+1)^s
     (array([8., 8., 8., 8.]), array([4.]))
     """
+    check_instance(Params, params=params)
     factors = _factors(params, what, level, knows_positions, shared)
     fix = "Use a smaller model, or earliest_visible_P"
     check_memory("params", params, 16 * prod(map(len, factors)), "an array of all places", fix)
@@ -124,6 +125,7 @@ def visible_P(
     >>> visible_P(params, "tuples", shared=True).round(6)[0]  # 216 (s0+1)^2 and (7/6)^(L-1)
     np.float64(1008.0)
     """
+    check_instance(Params, params=params)
     spread = dilution(params, what, level, knows_positions=knows_positions, shared=shared)
     return spread * _without_blanks(params, what, level)
 
@@ -148,6 +150,7 @@ def earliest_visible_P(
     >>> round(earliest_visible_P(Params(n_c=6, v=6, m=6, s=2, s0=1, L=2), "features"), 6)
     1176.0
     """
+    check_instance(Params, params=params)
     factors = _factors(params, what, level, knows_positions, shared)
     return prod(float(factor.min()) for factor in factors) * _without_blanks(params, what, level)
 

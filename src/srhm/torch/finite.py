@@ -10,7 +10,7 @@ import torch
 from ..dataset import Dataset
 from ..derivation import Derivation, expand
 from ..encoding import Encoding
-from ..errors import ArgumentError, check_integer
+from ..errors import ArgumentError, check_instance, check_integer
 from ..params import Params
 from ..stream import Stream
 from .form import Form, Layout, split_samples
@@ -163,5 +163,6 @@ class TorchDataset(torch.utils.data.Dataset):
 
 def derivations(stream: Stream, first: int, offsets: np.ndarray) -> Derivation:
     """Return the derivations of samples `first + offsets` of a stream, in any order; offsets below 2^31."""
+    check_instance(Stream, stream=stream)
     skipped = first % stream.params.n_c
     return stream.at((offsets + skipped).astype(np.uint32), first - skipped)

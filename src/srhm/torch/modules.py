@@ -35,7 +35,8 @@ class ModuleLayers:
     Raises
     ------
     ArgumentError
-        If it is no module, has no part of a name, or there is no such layout.
+        If it is no module, has no part of a name, or there is no such layout; when it is called, if it does not
+        take the inputs.
 
     Examples
     --------
@@ -95,8 +96,20 @@ class ModuleLayers:
             inputs = inputs.transpose(1, 2)
         device, dtype = _place(self.module)
         inputs = inputs.to(device, dtype if inputs.ndim == 3 else torch.int64)
-        with _evaluation(self.module), torch.no_grad():
-            return _array("output", self.module(inputs))
+        try:
+            with _evaluation(self.module), torch.no_grad():
+                output = self.module(inputs)
+        except (ArgumentError, torch.cuda.OutOfMemoryError):
+            raise
+        except (RuntimeError, IndexError, TypeError, ValueError) as error:
+            if inputs.is_floating_point():
+                fix = "Use encoding='integer' for a module of tokens; see layout for the order of axes"
+            else:
+                fix = "Use an encoding with channels, such as 'whitened', unless it is a module of tokens"
+            first = next(iter(str(error).splitlines()), type(error).__name__)
+            problem = f"does not take inputs {tuple(inputs.shape)} of {inputs.dtype} ({first})"
+            raise ArgumentError("module", type(self.module).__name__, problem, fix) from error
+        return _array("output", output)
 
 
 def _place(module: torch.nn.Module) -> tuple[torch.device, torch.dtype]:

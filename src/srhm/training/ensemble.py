@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int
 
 from ..checkpoint import Checkpoint
-from ..errors import ArgumentError, check_instance, check_integer
+from ..errors import ArgumentError, check_instances, check_integer
 from ..interrupts import check_interrupt, interrupts_noted
 from .loop import State, advance_in_order
 from .order import ClassData, EpochOrder
@@ -71,9 +71,8 @@ def train_ensemble(
     ArgumentError
         If there is no task, or the tasks are of different shapes.
     """
+    check_instances(Task, tasks=tasks)
     check_integer("tasks", len(tasks), least=1)
-    for number, task in enumerate(tasks):
-        check_instance(Task, **{f"tasks[{number}]": task})
     first = tasks[0]
     for task in tasks[1:]:
         if _shape(task) != _shape(first):

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Int, Integer, UInt32
 
 from ..dataset import Dataset
+from ..errors import check_instance
 from ..randomness import Key, threefry2x32
 
 
@@ -41,6 +42,7 @@ def class_data(dataset: Dataset, multiple: int) -> ClassData:
     multiple
         The padded size is `multiple` times a power of 4.
     """
+    check_instance(Dataset, dataset=dataset)
     params, labels = dataset.params, dataset.labels.astype(np.int64)
     counts = np.bincount(labels, minlength=params.n_c)
     slots = multiple * 16

@@ -8,7 +8,7 @@ import os
 
 from ...backend import backend_name
 from ...cores import available_cores
-from ...errors import ArgumentError, check_integer, name_fix
+from ...errors import check_choice, check_integer
 from ..failure import Failure, FailureKind
 from ..functions import refuse_within_import
 from ..work import execute_job
@@ -24,6 +24,20 @@ _GPU_MEMBERS = 64
 def default_workers() -> int:
     """Return how many runs at a time are fastest here: one a core, or on a GPU many in one program."""
     return _GPU_MEMBERS if backend_name() != "cpu" else available_cores()
+
+
+def check_place(on: str, workers: int | None = None) -> None:
+    """Refuse a place for runs that is none, and a number of workers that cannot be, without opening anything.
+
+    Raises
+    ------
+    ArgumentError
+        If `on` is not one of those of :func:`open_executor`, or `workers` is below 1.
+    """
+    if workers is not None:
+        check_integer("workers", workers, least=1, most=100_000)
+    if not str(on).startswith("ray://"):
+        check_choice("on", on, ("local", "processes", "ray", "ray://HOST:PORT"), "is not a place for runs")
 
 
 def open_executor(on: str = "local", workers: int | None = None, work: Work | None = None) -> Executor:
@@ -56,9 +70,8 @@ def open_executor(on: str = "local", workers: int | None = None, work: Work | No
         If a script that workers import for a function of it calls this.
     """
     refuse_within_import()
+    check_place(on, workers)
     own, work = work is not None, execute_job if work is None else work
-    if workers is not None:
-        check_integer("workers", workers, least=1, most=100_000)
     if on == "ray" or on.startswith("ray://"):
         from .on_ray import OnRay
 
@@ -68,9 +81,6 @@ def open_executor(on: str = "local", workers: int | None = None, work: Work | No
         # Else the first process takes most of the GPU's memory. They inherit it; JAX reads it when it first computes.
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
         return Workers(available_cores() if workers is None else workers, work)
-    if on != "local":
-        fix = name_fix(on, ("local", "processes", "ray", "ray://HOST:PORT"))
-        raise ArgumentError("on", on, "is not a place for runs", fix)
     if own:
         workers = available_cores() if workers is None else workers
         return InProcess(work) if workers == 1 else Workers(workers, work)
@@ -93,6 +103,7 @@ __all__ = [
     "Unavailable",
     "Workers",
     "available_cores",
+    "check_place",
     "compute_on_one_thread",
     "default_workers",
     "keep_compiled_programs",

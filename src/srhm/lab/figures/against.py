@@ -8,7 +8,7 @@ from typing import Any, Literal
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ...errors import ArgumentError, check_choice, check_number
+from ...errors import ArgumentError, check_choice, check_instances, check_number
 from .marks import GAP, Row, arrow_row, check_positive, draw_key, hollow, plain_mark
 from .style import (
     BLUE,
@@ -118,6 +118,7 @@ def error_against_sensitivity(
     ArgumentError
         If no run has a sensitivity.
     """
+    check_instances(NetworkRun, runs=runs)
     quantities = [name for name in "DS" if any(run.sensitivity(name) is not None for run in runs)]
     if not quantities:
         raise ArgumentError("runs", runs, "hold no sensitivity", "Give one run with S or D at least")

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ...errors import ArgumentError, check_number
+from ...errors import ArgumentError, check_instances, check_number
 from .marks import hollow
 from .quantities import DASHED, check_quantities, draw_chance, draw_threshold, full_words, short_words
 from .style import (
@@ -150,6 +150,7 @@ def learning_curves(
         If `quantities` is empty, it or `thresholds` names an unknown quantity, or a threshold or `chance` is not
         between 0 and 1.
     """
+    check_instances(Curve, curves=curves)
     names = list(_default_quantities(curves) if quantities is None else quantities)
     if not names:
         raise ArgumentError("quantities", quantities, "is empty", 'Give one at least, such as "error"')

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ...errors import ArgumentError
+from ...errors import ArgumentError, check_instances
 from .marks import (
     GAP,
     NET_NAMES,
@@ -123,6 +123,7 @@ def insensitivity(
     ArgumentError
         If no point has a place in any panel.
     """
+    check_instances(InsensitivityPoint, points=points)
     drawn = {
         quantity: [one for one in points if one.ours(quantity) or one.papers(quantity)] for quantity in "SD"
     }

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ...derivation import Derivation, Tree, exchange_synonyms, shift
-from ...errors import ArgumentError, check_integer
+from ...errors import ArgumentError, check_instance, check_integer
 from ...grammar import Grammar
 from ...params import Params
 from .picture import NAMES, Picture, cell_width, tree_height
@@ -64,6 +64,8 @@ def generative_model(
         If the input is longer than `MOST_INPUTS`, s0 = 0 or m = 1, the row is not in the batch, or the level is
         not in 1 to L.
     """
+    check_instance(Grammar, grammar=grammar)
+    check_instance(Derivation, derivation=derivation)
     params = _check(grammar.params)
     level = check_integer("level", level, least=1, most=params.L)
     tree = tree_of(grammar, derivation, row, "row")

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Circle
 
 from ...derivation import Derivation, Tree
-from ...errors import ArgumentError, check_choice, name_fix
+from ...errors import ArgumentError, check_choice, check_instance, name_fix
 from ...grammar import Grammar
 from ...params import Params
 from .marks import NET_NAMES
@@ -66,6 +66,7 @@ def connections(net: NetKind, params: Params, layer: int) -> list[Connection]:
     >>> [len({(one.filter, one.entry) for one in connections(net, params, 1)}) for net in ("LCN", "CNN", "FCN")]
     [16, 4, 64]
     """
+    check_instance(Params, params=params)
     p = params.patch
     below = params.d // p ** (layer - 1)
     if net == "FCN":
@@ -107,6 +108,8 @@ def network_schemes(
         If there is no network or an unknown one, the model has more than `MOST_PLACES` positions or `MOST_CLASSES`
         classes, a network has more filters than there are colours, or the row is not in the batch.
     """
+    check_instance(Grammar, grammar=grammar)
+    check_instance(Derivation, derivation=derivation)
     params = _check(grammar.params, nets)
     tree = tree_of(grammar, derivation, row, "row")
     height = HEADING + _WORDS + (params.L + 1) * _ROW + TILE + _KEY

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from ...errors import ArgumentError
+from ...errors import ArgumentError, check_instances
 from ...params import Params
 from ...theory import predict, predict_by_relevance
 from .style import INK, TITLE_SIZE, Drawing, Number, styled
@@ -67,6 +67,7 @@ def relevance(points: Sequence[RelevancePoint], *, title: str | None = None) -> 
     ArgumentError
         If there is no point, or one has another m.
     """
+    check_instances(RelevancePoint, points=points)
     if not points:
         raise ArgumentError("points", points, "are none", "Give at least one")
     for point in points:

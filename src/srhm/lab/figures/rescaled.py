@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ...errors import ArgumentError, check_choice, check_number
+from ...errors import ArgumentError, check_choice, check_instances, check_number
 from .curves import Curve, draw_runs
 from .marks import hollow, plain_mark, shape_of_s0
 from .quantities import DASHED, check_quantities, draw_chance, draw_threshold, full_words, short_words
@@ -104,6 +104,7 @@ def rescaled(
         If there is no curve, `rows` name no quantity, they or `thresholds` name an unknown one, or another argument is
         out of range.
     """
+    check_instances(RescaledCurve, curves=curves)
     if not curves:
         raise ArgumentError("curves", curves, "is empty", "Give one curve at least")
     if not any(name for row in rows for name in row):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ...errors import ArgumentError
+from ...errors import ArgumentError, check_instances
 from ...exponent import Exponent
 from .marks import (
     NET_NAMES,
@@ -126,6 +126,7 @@ def scaling(
     ArgumentError
         If there is no point.
     """
+    check_instances(ScalingPoint, points=points)
     nets = list(dict.fromkeys(point.net for point in points))
     if not nets:
         raise ArgumentError("points", points, "is empty", "Give one point at least")

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ...derivation import Derivation, Tree, exchange_synonyms, expand, shift
-from ...errors import ArgumentError, check_integer
+from ...errors import ArgumentError, check_instance, check_integer
 from ...grammar import Grammar
 from ...params import Params
 from .picture import Picture, page_of_trees
@@ -43,6 +43,8 @@ def derivation_trees(
     ArgumentError
         If the input is longer than `MOST_POSITIONS`, or a row is not in the batch.
     """
+    check_instance(Grammar, grammar=grammar)
+    check_instance(Derivation, derivation=derivation)
     params = check_length(grammar.params, MOST_POSITIONS)
     labels = np.asarray(derivation.label)
     drawn = np.flatnonzero(labels == labels[0])[:2].tolist() if rows is None else rows
@@ -107,6 +109,8 @@ def transformations(
         If the input is longer than `MOST_POSITIONS`, the row is not in the batch, the level is not in 1 to L,
         or neither exchange nor shift can change anything.
     """
+    check_instance(Grammar, grammar=grammar)
+    check_instance(Derivation, derivation=derivation)
     params = check_length(grammar.params, MOST_POSITIONS)
     level = check_integer("level", level, least=1, most=params.L)
     before = tree_of(grammar, derivation, row, "row")

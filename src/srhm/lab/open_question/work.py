@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ...errors import check_instance
 from ..driver import drive
 from ..executors import Executor
 from ..progress import Progress
@@ -58,6 +59,7 @@ def compute(
     dict
         Runs computed and failed, and the files written.
     """
+    check_instance(Store, store=store)
     done = None
     if executor is not None:
         shelf = Shelf.of(store)

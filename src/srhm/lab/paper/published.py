@@ -7,6 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
+from ...errors import check_instance
 from ...params import Params
 
 Complexity = Literal["P_star", "P_star_S", "P_star_D"]
@@ -84,6 +85,7 @@ def published(net: str, params: Params, quantity: Complexity = "P_star") -> Publ
     >>> published("lcn", Params(n_c=6, v=6, m=6, s=2, s0=1, L=2)).P_star
     3054
     """
+    check_instance(Params, params=params)
     for entry in entries():
         if entry["quantity"] == quantity and _is_of(entry, net, params):
             low, high = entry.get("bracket") or (None, None)

@@ -1,6 +1,6 @@
 """The paper's thresholds: where P*, P*_S and P*_D are read off (docs, measurements.md)."""
 
-from ...errors import ArgumentError, check_choice
+from ...errors import ArgumentError, check_choice, check_instance
 from ...nets import COMMON
 from ...params import Params
 
@@ -11,6 +11,7 @@ def thresholds(net: str, params: Params) -> dict[str, float]:
     The layer is the second hidden one for LCN and CNN, the output for the FCN. D has none where s0 = 0. The common
     networks have that of the error alone.
     """
+    check_instance(Params, params=params)
     if net in COMMON:
         return {"error": 0.10}
     if net == "lcn":

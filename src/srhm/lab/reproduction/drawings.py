@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from ...complexity import SampleComplexity
-from ...errors import SrhmError
+from ...errors import SrhmError, check_instance
 from ...exponent import Exponent, fit_exponent
 from ...grammar import Grammar
 from ...protocol import Protocol
@@ -52,6 +52,8 @@ COMMON_LAYERS = {"1": 4, "17": 3}
 
 def draw(figure: PaperFigure, tier: Tier, shelf: Shelf) -> Figure:
     """Draw a figure of the paper: ours filled, the paper's open; what was not run has the paper's value alone."""
+    check_instance(PaperFigure, figure=figure)
+    check_instance(Tier, tier=tier)
     return _KINDS[figure.kind](figure, tier, shelf)
 
 

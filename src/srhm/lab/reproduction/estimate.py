@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...errors import check_instance
 from ..paper.figures import PaperFigure
 from ..paper.tiers import Tier
 from .cost import Device, run_seconds, shown
@@ -43,6 +44,8 @@ class Estimate:
 
 def estimates(figures: Sequence[PaperFigure], tier: Tier, device: Device) -> list[Estimate]:
     """Return the estimate of each figure, and of all together, in which shared runs count once."""
+    check_instance(Tier, tier=tier)
+    check_instance(Device, device=device)
     each = [_estimate(figure.name, [figure], tier, device) for figure in figures]
     return [*each, _estimate("all", figures, tier, device)] if len(each) > 1 else each
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ...complexity import SampleComplexity
+from ...errors import check_instance
 from ..paper import Setting, thresholds
 from ..paper.tiers import Tier
 from ..questions import read_off
@@ -24,6 +25,8 @@ class Measured:
     @classmethod
     def on(cls, shelf: Shelf, setting: Setting, tier: Tier) -> "Measured":
         """Collect the runs of a setting."""
+        check_instance(Setting, setting=setting)
+        check_instance(Tier, tier=tier)
         spec = tier.spec(setting)
         return cls(setting, spec, shelf.replicates(spec, tier.seeds))
 

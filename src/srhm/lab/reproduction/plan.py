@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from ...errors import check_instance
 from ..chains import Chain, Single
 from ..driver import Policy, drive
 from ..executors import Executor
@@ -39,6 +40,7 @@ class Phase:
 
 def phases(figures: Sequence[PaperFigure], tier: Tier, shelf: Shelf) -> list[Phase]:
     """Return what the figures need at a tier, the cheapest informative points first."""
+    check_instance(Tier, tier=tier)
     searched = distinct(tier, figures, lambda figure: figure.searches)
     sensed = distinct(tier, figures, lambda figure: figure.senses)
     specs = sorted(curve_runs(tier, figures), key=lambda spec: run_seconds(spec, Device.core()))
@@ -94,6 +96,8 @@ def reproduce(
     policy, watch
         As for :func:`srhm.lab.driver.drive`.
     """
+    check_instance(Tier, tier=tier)
+    check_instance(Store, store=store)
     done = []
     for number in range(len(phases(figures, tier, Shelf(())))):
         phase = phases(figures, tier, Shelf.of(store))[number]  # it takes what the phases before it found

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ... import __version__
-from ...errors import SrhmError
+from ...errors import SrhmError, check_instance
 from ...files import write_atomically
 from ..paper.figures import PaperFigure
 from ..paper.tiers import Tier
@@ -25,6 +25,7 @@ from .tables import (
 
 def report(figures: Sequence[PaperFigure], tier: Tier, shelf: Shelf) -> str:
     """Return the tables of a reproduction in Markdown: every number of the paper beside ours."""
+    check_instance(Tier, tier=tier)
     compared = comparisons(tier, shelf)
     known = [one for one in compared if one.agrees is not None and one.valid]
     agreeing = sum(one.agrees is True for one in known)
@@ -46,6 +47,7 @@ def report(figures: Sequence[PaperFigure], tier: Tier, shelf: Shelf) -> str:
 
 def write_all(figures: Sequence[PaperFigure], tier: Tier, shelf: Shelf, folder: Path) -> list[Path]:
     """Draw all figures, write the tables, and return the files."""
+    check_instance(Tier, tier=tier)
     written = []
     for figure in figures:
         try:

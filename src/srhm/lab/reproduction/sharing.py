@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ...errors import check_instance
 from ...exponent import Exponent, fit_exponent
 from ..paper import Setting
 from ..paper.figures import FIGURES
@@ -12,12 +13,14 @@ from .measured import Measured
 
 def shared_settings(tier: Tier) -> tuple[Setting, ...]:
     """Return the settings of the experiment at a tier."""
+    check_instance(Tier, tier=tier)
     figure = FIGURES["sharing"]
     return figure.stand_in if tier.name == "laptop" else figure.settings
 
 
 def by_sharing(tier: Tier) -> dict[tuple[str, tuple[int, ...]], list[Setting]]:
     """Return the settings of each network and choice of layers; at s0 = 0 all choices are one network."""
+    check_instance(Tier, tier=tier)
     settings = shared_settings(tier)
     found: dict[tuple[str, tuple[int, ...]], list[Setting]] = {}
     for one in settings:
@@ -30,6 +33,7 @@ def by_sharing(tier: Tier) -> dict[tuple[str, tuple[int, ...]], list[Setting]]:
 
 def sharing_fit(settings: Sequence[Setting], tier: Tier, shelf: Shelf) -> Exponent | None:
     """Return the exponent of s0+1 over the P* of every seed; None while fewer than three points are known."""
+    check_instance(Tier, tier=tier)
     x, y = [], []
     for setting in settings:
         found = Measured.on(shelf, setting, tier).complexity()

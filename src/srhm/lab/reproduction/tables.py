@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from ...complexity import SampleComplexity
+from ...errors import check_instance
 from ...exponent import Exponent, fit_exponents
 from ...protocol import Protocol
 from ...rank_correlation import rank_correlation
@@ -57,6 +58,7 @@ class Compared:
 
 def comparisons(tier: Tier, shelf: Shelf) -> list[Compared]:
     """Return every setting of the figures that search P*, with the paper's value, ours, or both."""
+    check_instance(Tier, tier=tier)
     found: dict[tuple[str, str], Compared] = {}
     for figure in FIGURES.values():
         if not figure.searches or not figure.name[0].isdigit():
@@ -122,6 +124,7 @@ def comparison_table(compared: Iterable[Compared], quantity: str) -> str:
 
 def in_words(found: SampleComplexity) -> tuple[str, str]:
     """Return P* and its interval as text; of an unknown one the bound, such as ``"> 320"``."""
+    check_instance(SampleComplexity, found=found)
     low, high = found.interval or (None, None)
     if found.P_star is None:
         bound = low if low is not None else high
@@ -143,6 +146,7 @@ def missing_table(compared: Iterable[Compared]) -> str:
 
 def causes_table(tier: Tier, shelf: Shelf) -> str:
     """Return the tests of causes: the same settings with an option of the published code, and without."""
+    check_instance(Tier, tier=tier)
     rows = []
     for figure in FIGURES.values():
         for setting in figure.settings if figure.causes else ():
@@ -214,6 +218,7 @@ class Power:
 
 def powers(tier: Tier, shelf: Shelf) -> list[Power]:
     """Fit P* of each network as a power law in s0+1, m, n_c and s, at each L, with and without s0 = 0."""
+    check_instance(Tier, tier=tier)
     names = ("4B", "4C", "10", "13", "16", "rules")
     settings = dict.fromkeys(
         one
@@ -283,6 +288,7 @@ def power_table(powers: Iterable[Power]) -> str:
 
 def sharing_table(tier: Tier, shelf: Shelf) -> str:
     """Return P* and the exponent of s0+1 for each choice of shared layers."""
+    check_instance(Tier, tier=tier)
     s0s = sorted({one.params.s0 for one in shared_settings(tier)})
     rows = []
     for (net, layers), settings in by_sharing(tier).items():
@@ -316,6 +322,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def figure_table(figures: Sequence[PaperFigure], tier: Tier, shelf: Shelf) -> str:
     """Return how many settings of each figure have runs, and what the rest takes at the full tier."""
+    check_instance(Tier, tier=tier)
     rows = []
     full = TIERS["full"]
     for figure in figures:

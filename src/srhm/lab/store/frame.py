@@ -1,10 +1,9 @@
 """Runs as columns: the one table that pandas and Parquet get."""
 
 from collections.abc import Callable, Iterable, Iterator
-from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any
 
-from ...errors import MissingExtraError
+from ...errors import import_extra
 from .database import Row, chunks
 
 if TYPE_CHECKING:
@@ -49,8 +48,8 @@ def to_pandas(rows: Rows) -> "pandas.DataFrame":
     MissingExtraError
         If pandas or pyarrow is not installed.
     """
-    arrow = _imported("pyarrow")
-    _imported("pandas")
+    arrow = import_extra("pyarrow", "table")
+    import_extra("pandas", "table")
     types = _types(rows())
     batches = list(_batches(arrow, rows(), types))
     return arrow.Table.from_batches(batches, _schema(arrow, types)).to_pandas()
@@ -64,18 +63,11 @@ def write_parquet(rows: Rows, file: IO[bytes]) -> None:
     MissingExtraError
         If pyarrow is not installed.
     """
-    arrow, parquet = _imported("pyarrow"), _imported("pyarrow.parquet")
+    arrow, parquet = import_extra("pyarrow", "table"), import_extra("pyarrow.parquet", "table")
     types = _types(rows())
     with parquet.ParquetWriter(file, _schema(arrow, types)) as writer:
         for batch in _batches(arrow, rows(), types):
             writer.write_batch(batch)
-
-
-def _imported(name: str) -> Any:
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise MissingExtraError(name.partition(".")[0], "table") from error
 
 
 def _types(rows: Iterable[Row]) -> dict[str, str]:

@@ -18,7 +18,7 @@ from jaxtyping import Array, Float, Integer
 from ...backend import backend_name
 from ...dataset import Dataset
 from ...encoding import Encoding, channels, encode
-from ...errors import ArgumentError, check_integer, in_short
+from ...errors import ArgumentError, check_instance, check_integer, in_short
 from ...grammar import Grammar
 from ...nets import Network, encoding_for
 from ...params import Params
@@ -139,11 +139,13 @@ def channel_contrast(channels: int) -> Square:
 
 def first_weight(net: Network) -> Any:
     """Return the weights of the first layer, in the shape of its kind: the usual choice of what to look at."""
+    check_instance(Network, net=net)
     return net.layers[0].weight
 
 
 def weights(net: Network) -> tuple[Any, ...]:
     """Return the weights of every hidden layer, and the readout."""
+    check_instance(Network, net=net)
     return (*(layer.weight for layer in net.layers), net.readout)
 
 
@@ -182,6 +184,7 @@ def population_moments(
     >>> found.count, found.exact, found.mean.shape  # all 4 * 4 * 2^2 data; 4 places * 4 channels, 8 units
     (64, True, (16, 8))
     """
+    check_instance(Grammar, grammar=grammar)
     P_max = grammar.params.P_max
     if samples is None and P_max > 2**31 - 1:
         raise ArgumentError(
@@ -225,6 +228,7 @@ def gradient_moments(
         If the number of data is no multiple of n_c, so that they cannot be balanced, or the network was built for
         another encoding.
     """
+    check_instance(Dataset, data=data)
     backend_name()  # refuses where there is none
     params, count, encoding = data.params, len(data), encoding_for(net, encoding)
     channels(params, encoding)  # refuses an encoding without

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ...encoding import Encoding, codes
+from ...errors import check_instance
 from ...grammar import Grammar
 from ...nets import Network, encoding_for
 from ..population import positions
@@ -57,6 +58,7 @@ def open_gradient(
     >>> open_gradient(Grammar(params), build("cnn", params, width=8)).shape
     (16, 8)
     """
+    check_instance(Grammar, grammar=grammar)
     given = positions(grammar).given_class
     seen = given @ codes(grammar.params, encoding_for(net, encoding))  # [position, class_, channel]
     contrast = (seen.mean(axis=1, keepdims=True) - seen).swapaxes(0, 1) / grammar.params.n_c

@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from ...derivation import child_offsets
 from ...encoding import Encoding, encode
-from ...errors import ArgumentError
+from ...errors import ArgumentError, check_instance
 from ...grammar import Grammar
 from ...nets import Network, PatchLayer, encoding_for
 from ...params import Params
@@ -86,6 +86,8 @@ def overlap(
     >>> few.shift < all_data.shift
     True
     """
+    check_instance(Grammar, grammar=grammar)
+    check_instance(Network, net=net)
     layer, m = net.layers[0], grammar.params.m
     if not isinstance(layer, PatchLayer):
         raise ArgumentError("net", type(layer).__name__, "has no patches", "Use a CNN or LCN")
