@@ -841,12 +841,11 @@ def test_a_network_of_ones_own_needs_a_rate(sets, net, refuses):
             train_online(one, sets.train.stream, sets.test, points=16)
 
 
-def test_another_encoding_than_the_networks_is_refused(sets, net, refuses):
-    """Whitened and one-hot inputs have as many channels: nothing else would notice."""
-    whitened, onehot = net, built_for(net, encoding="onehot")
+def takers_of(net, sets):
+    """All that takes a network of the width of `net` together with data."""
     point, stream = {"points": 16, "rate": RATE}, sets.train.stream
     entries = np.zeros((net.layers[0].weight.shape[0],) * 2)
-    takers = [
+    return [
         lambda net, **given: Task(net, sets.train, sets.test, **given),
         lambda net, **given: train(net, sets.train, sets.test, **given),
         lambda net, **given: train_online(net, stream, sets.test, **point, **given),
@@ -858,6 +857,24 @@ def test_another_encoding_than_the_networks_is_refused(sets, net, refuses):
         lambda net, **given: open_gradient(GRAMMAR, net, **given),
         lambda net, **given: overlap(GRAMMAR, net, entries, **given),
     ]
+
+
+@pytest.mark.parametrize(("name", "value"), [("v", 7), ("s", 3), ("s0", 0), ("s0", 2), ("L", 1), ("L", 3)])
+def test_a_network_of_another_model_is_refused(sets, net, refuses, name, value):
+    """Sub-trees of other patches, or of other blanks, would give numbers all the same."""
+    other = replace(GRAMMAR.params, **{name: value})
+    for family in ("cnn", "fcn"):
+        foreign = build(family, other, WIDTH)
+        problem = f"was built for a model with {name} = {value}, and the data have {name} = "
+        for take in takers_of(net, sets)[: None if family == "cnn" else 7]:
+            with refuses("network", f"{family!r} {problem}", "Build it with the params of the data"):
+                take(foreign)
+
+
+def test_another_encoding_than_the_networks_is_refused(sets, net, refuses):
+    """Whitened and one-hot inputs have as many channels: nothing else would notice."""
+    whitened, onehot = net, built_for(net, encoding="onehot")
+    takers = takers_of(net, sets)
     for take in takers:
         for one, other in ((whitened, "onehot"), (onehot, "whitened")):
             fix = f"Leave encoding out, or use build(..., encoding={other!r})"

@@ -87,11 +87,12 @@ def clusters(
     Raises
     ------
     ArgumentError
-        If there are fewer than 2 contexts or synonyms, the network was built for another encoding, or the map does
-        not return one row for each input, or the output is not one score for each class.
+        If there are fewer than 2 contexts or synonyms, the network was built for another encoding or model, or the
+        map does not return one row for each input, or the output is not one score for each class.
     """
     check_instance(Dataset, dataset=dataset)
-    encoding, synonyms = encoding_for(network, encoding), check_integer("synonyms", synonyms, least=2)
+    encoding = encoding_for(network, encoding, dataset.params)
+    synonyms = check_integer("synonyms", synonyms, least=2)
     contexts = min(check_integer("contexts", contexts, least=LEAST_CONTEXTS), len(dataset))
     if contexts < LEAST_CONTEXTS:
         raise ArgumentError(

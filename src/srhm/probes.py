@@ -140,11 +140,12 @@ def probes(
     Raises
     ------
     ArgumentError
-        If there are fewer than 4 inputs, the network was built for another encoding, or the map does not return one
-        row for each input, or the output is not one score for each class.
+        If there are fewer than 4 inputs, the network was built for another encoding or model, or the map does not
+        return one row for each input, or the output is not one score for each class.
     """
     check_instance(Dataset, dataset=dataset)
-    batch, encoding = check_integer("batch", batch, least=1), encoding_for(network, encoding)
+    batch = check_integer("batch", batch, least=1)
+    encoding = encoding_for(network, encoding, dataset.params)
     inputs = min(check_integer("inputs", inputs, least=LEAST_INPUTS), len(dataset))
     if inputs < LEAST_INPUTS:
         raise ArgumentError(

@@ -135,11 +135,12 @@ def sensitivities(
     Raises
     ------
     ArgumentError
-        If there are fewer than 3 inputs, the network was built for another encoding, or the map does not return one
-        row for each input, or the output is not one score for each class.
+        If there are fewer than 3 inputs, the network was built for another encoding or model, or the map does not
+        return one row for each input, or the output is not one score for each class.
     """
     check_instance(Dataset, dataset=dataset)
-    batch, encoding = check_integer("batch", batch, least=1), encoding_for(network, encoding)
+    batch = check_integer("batch", batch, least=1)
+    encoding = encoding_for(network, encoding, dataset.params)
     inputs = min(check_integer("inputs", inputs, least=3), len(dataset))
     if inputs < 3:
         raise ArgumentError(
@@ -314,11 +315,12 @@ def test_error(
     Raises
     ------
     ArgumentError
-        If the network was built for another encoding, or the predictor returns neither n_c outputs nor a class number
-        for each input.
+        If the network was built for another encoding or model, or the predictor returns neither n_c outputs nor a
+        class number for each input.
     """
     check_instance(Dataset, dataset=dataset)
-    wrong, answers, encoding = 0, predictor_of(predict), encoding_for(predict, encoding)
+    wrong, answers = 0, predictor_of(predict)
+    encoding = encoding_for(predict, encoding, dataset.params)
     for part in dataset.batches(check_integer("batch", batch, least=1)):
         x = encode(dataset.params, part.features, part.positions, encoding, dtype)
         classes = judge(answers(x), len(part), dataset.params)

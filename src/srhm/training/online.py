@@ -121,7 +121,7 @@ def train_online(
     check_instance(Dataset, test_set=test_set)
     batch = check_integer("batch_per_class", batch_per_class, least=1) * stream.params.n_c
     _check_points(stream, test_set, check_integer("points", points, least=batch, most=2**32))
-    rate, encoding = chosen_rate(net, rate), encoding_for(net, encoding)
+    rate, encoding = chosen_rate(net, rate), encoding_for(net, encoding, stream.params)
     backend_name()  # refuses where there is none
     began, test, last = (
         time.perf_counter(),

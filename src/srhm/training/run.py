@@ -193,7 +193,7 @@ class Task:
             last = MAX_EPOCHS if design is None else max_epochs(design.name, protocol)
         object.__setattr__(self, "rate", chosen_rate(self.net, rate))
         object.__setattr__(self, "stop_loss", check_number("stop_loss", loss, above=0.0))
-        object.__setattr__(self, "encoding", encoding_for(self.net, self.encoding))
+        object.__setattr__(self, "encoding", encoding_for(self.net, self.encoding, self.train_set.params))
         object.__setattr__(self, "protocol", replace(protocol, max_epochs=last))
 
     @property

@@ -230,7 +230,8 @@ def gradient_moments(
     """
     check_instance(Dataset, data=data)
     backend_name()  # refuses where there is none
-    params, count, encoding = data.params, len(data), encoding_for(net, encoding)
+    params, count = data.params, len(data)
+    encoding = encoding_for(net, encoding, params)
     channels(params, encoding)  # refuses an encoding without
     if count % params.n_c:
         raise ArgumentError("data", count, f"is no multiple of n_c = {params.n_c}", "Take as many a class")

@@ -60,7 +60,9 @@ def open_gradient(
     """
     check_instance(Grammar, grammar=grammar)
     given = positions(grammar).given_class
-    seen = given @ codes(grammar.params, encoding_for(net, encoding))  # [position, class_, channel]
+    seen = given @ codes(
+        grammar.params, encoding_for(net, encoding, grammar.params)
+    )  # [position, class_, channel]
     contrast = (seen.mean(axis=1, keepdims=True) - seen).swapaxes(0, 1) / grammar.params.n_c
     chosen = where(net)
     x = jnp.asarray(contrast, jax.tree.leaves(chosen)[0].dtype)

@@ -93,7 +93,7 @@ def overlap(
         raise ArgumentError("net", type(layer).__name__, "has no patches", "Use a CNN or LCN")
     if m == 1:
         raise ArgumentError("m", m, "leaves a tuple without synonyms", "Use m >= 2")
-    x = _patches(grammar, layer.group, encoding_for(net, encoding))
+    x = _patches(grammar, layer.group, encoding_for(net, encoding, grammar.params))
     x = x - x.mean(axis=0)
     entries = np.asarray(products, np.float64)
     entries = entries.reshape(-1, *entries.shape[-2:]).mean(axis=0)
