@@ -274,9 +274,9 @@ def test_theory_prints_the_predictions_of_the_library(capsys: pytest.CaptureFixt
     assert status == 0 and content["P_max"] == params.P_max and content["relevant_fraction"] == 0.25
     for one in content["predictions"]:
         found = predict(one["net"], params)
-        assert (one["P_star"], one["value"], tuple(one["range"])) == (
+        assert (one["P_star"], one["scaling_law"], tuple(one["range"])) == (
             found.P_star,
-            found.value,
+            found.scaling_law,
             found.interval,
         )
         assert tuple(one["assumptions"]) == found.assumptions
@@ -486,7 +486,7 @@ def test_the_demonstration_prints_its_table(
     monkeypatch.setattr("srhm.lab.executors.execute_job", Oracle())
     monkeypatch.setattr("srhm.lab.demo._Show._write", lambda *_, **__: None)  # the figures take their time
     status, out, err = run(capsys, "demo", "--workers", "1")
-    assert status == 0 and "measured, predicted, published" in out and "CNN" in out
+    assert status == 0 and "measured, scaling law, published" in out and "CNN" in out
     assert "index.html grows" in err and "index.html" not in out and "nconverged" not in out
 
 

@@ -408,15 +408,15 @@ def test_curves_refuse_what_does_not_fit(refuses):
         learning_curves([curve], chance=75)
 
 
-# P* against predictions
+# P* against scaling laws
 
 
-def point(net: str, prediction: float, P_star: float | None, **more) -> ScalingPoint:
+def point(net: str, scaling_law: float, P_star: float | None, **more) -> ScalingPoint:
     given = {
-        "label": f"{net} {prediction}", "interval": None, "paper": None, "paper_bracket": None,
+        "label": f"{net} {scaling_law}", "interval": None, "paper": None, "paper_bracket": None,
         "lower_bound": None, "s0": 1, "v": 6, "L": 2, "s": 2,
     }  # fmt: skip
-    return ScalingPoint(net=net, prediction=prediction, P_star=P_star, **{**given, **more})
+    return ScalingPoint(net=net, scaling_law=scaling_law, P_star=P_star, **{**given, **more})
 
 
 POINTS = [
@@ -528,12 +528,12 @@ def test_without_measurements_the_paper_stands_alone():
 
 
 def test_texts_of_scaling_are_clear_of_each_other():
-    check_layout(scaling(POINTS, fits={"CNN": FIT}, title="P* follows the prediction"))
+    check_layout(scaling(POINTS, fits={"CNN": FIT}, title="P* follows the scaling law"))
     check_layout(scaling(POINTS[:2], write_labels=True))
 
 
 def test_scaling_refuses_what_no_log_axis_holds(refuses):
-    with refuses("prediction", 0, "Give prediction as a finite number > 0"):
+    with refuses("scaling_law", 0, "Give scaling_law as a finite number > 0"):
         point("CNN", 0, 1)
     with refuses("interval[0]", -1, "Give interval[0] as a finite number > 0"):
         point("CNN", 1, 1, interval=(-1, 2))

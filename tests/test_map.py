@@ -36,7 +36,7 @@ def test_cells_that_are_models_are_eq_3():
     values = cells(complexity_map(6, 2, d=lengths, F=shares))
     for model in models:
         found = values[shares.index(model.relevant_fraction), lengths.index(model.d)]
-        assert math.isclose(found, math.log(predict("lcn", model).value / 6), rel_tol=1e-12)
+        assert math.isclose(found, math.log(predict("lcn", model).scaling_law / 6), rel_tol=1e-12)
 
 
 def test_contours_are_where_the_formula_is_a_power_of_ten():

@@ -5,9 +5,16 @@ import math
 import pytest
 from hypothesis import given
 
+from fake_runs import fake_run
 from srhm import Params
+from srhm.lab.demo import _results
 from srhm.lab.paper.published import entries, published
-from srhm.theory import predict, predict_by_relevance
+from srhm.lab.questions import Answer, Question
+from srhm.lab.report import content_of
+from srhm.lab.results import pstar_content, pstar_text
+from srhm.lab.runs import RunSpec
+from srhm.lab.status import grid_text
+from srhm.theory import predict, predict_by_relevance, summary
 from strategies import any_params
 
 
@@ -16,31 +23,31 @@ def test_eq_5_is_eq_3_in_other_variables(params):
     over_levels = predict("lcn", params)
     numbers = {"n_c": params.n_c, "m": params.m, "s": params.s}
     over_relevance = predict_by_relevance(params.d, params.relevant_fraction, **numbers)
-    assert over_relevance.value == pytest.approx(over_levels.value, rel=1e-9)
+    assert over_relevance.scaling_law == pytest.approx(over_levels.scaling_law, rel=1e-9)
     assert over_relevance.typical_ratio == over_levels.typical_ratio
 
 
 def test_at_two_levels_eq_3_is_s_times_eq_4_whatever_the_blanks():
     for s0 in range(4):
         params = Params(n_c=6, v=6, m=6, s=2, s0=s0, L=2)
-        assert predict("lcn", params).value == 2 * predict("cnn", params).value
-        assert predict("fcn", params).value == predict("lcn", params).value
+        assert predict("lcn", params).scaling_law == 2 * predict("cnn", params).scaling_law
+        assert predict("fcn", params).scaling_law == predict("lcn", params).scaling_law
 
 
 def test_eq_5_is_a_power_law_between_the_models_too():
     a = math.log(1000) / math.log(5)
-    base = predict_by_relevance(50, 0.3, n_c=10, m=1000, s=5).value
-    longer = predict_by_relevance(75, 0.3, n_c=10, m=1000, s=5).value
-    denser = predict_by_relevance(50, 0.6, n_c=10, m=1000, s=5).value
-    more = predict_by_relevance(50, 0.3, n_c=20, m=1000, s=5).value
+    base = predict_by_relevance(50, 0.3, n_c=10, m=1000, s=5).scaling_law
+    longer = predict_by_relevance(75, 0.3, n_c=10, m=1000, s=5).scaling_law
+    denser = predict_by_relevance(50, 0.6, n_c=10, m=1000, s=5).scaling_law
+    more = predict_by_relevance(50, 0.3, n_c=20, m=1000, s=5).scaling_law
     assert math.log(longer / base) / math.log(1.5) == pytest.approx(a + 0.5)
     assert math.log(denser / base) / math.log(2) == pytest.approx(a - 0.5)
     assert more == pytest.approx(2 * base)
 
 
 def test_a_tree_of_one_level_is_the_least():
-    assert predict_by_relevance(20, 0.25, n_c=2, m=3, s=5).value > 0
-    assert predict_by_relevance(35, 1 / 7, n_c=2, m=3, s=5).value > 0  # 35 / 7 < 5 by rounding
+    assert predict_by_relevance(20, 0.25, n_c=2, m=3, s=5).scaling_law > 0
+    assert predict_by_relevance(35, 1 / 7, n_c=2, m=3, s=5).scaling_law > 0  # 35 / 7 < 5 by rounding
 
 
 def test_predictions_refuse_what_has_no_value(refuses):
@@ -67,7 +74,7 @@ def test_the_range_of_a_prediction_holds_what_is_expected(params):
         found = predict(net, params)
         low, high = found.interval
         assert low <= found.P_star <= high
-        assert low / found.value == pytest.approx(found.ratios[0]) and high > low
+        assert low / found.scaling_law == pytest.approx(found.ratios[0]) and high > low
         assert len(found.assumptions) >= 3 and all(one.endswith(".") for one in found.assumptions)
 
 
@@ -82,9 +89,47 @@ def test_the_range_is_that_of_the_published_points(net):
             value = published(net, params)
             if value is not None and value.valid:
                 prediction = predict(net, params)
-                found.append(value.P_star / prediction.value)
+                found.append(value.P_star / prediction.scaling_law)
                 ends.append(prediction.ratios)
     assert len(found) >= 7
     assert all(low * 0.97 <= one <= high * 1.03 for one, (low, high) in zip(found, ends, strict=True))
     assert min(found) == pytest.approx(min(low for low, _ in ends), rel=0.03)
     assert max(found) == pytest.approx(max(high for _, high in ends), rel=0.03)
+
+
+def answered(net, s0):
+    """A search whose error falls as 1/P, to 10% at 2,000."""
+    question = Question(RunSpec(Params(v=6, s0=s0, L=2), net, 500, 8, 300), replicates=1)
+    answer = Answer.none_yet(question)
+    while (P := answer.ask(0)) is not None:
+        answer.tell(0, fake_run(question.at(P, 0), error=min(0.8, 200 / P)))
+    return answer
+
+
+def test_predicted_and_scaling_law_are_two_words_everywhere():
+    """One number each for one LCN: in the library, the instances, commands as JSON and text, pages and tables."""
+    found = predict("lcn", Params(v=6, s0=1, L=2))
+    assert (found.scaling_law, round(found.P_star)) == (1728.0, 2938)
+    (theory,) = (one for one in summary(Params(v=6, s0=1, L=2))["predictions"] if one["net"] == "lcn")
+    assert (theory["scaling_law"], theory["P_star"]) == (found.scaling_law, found.P_star)
+
+    answer = answered("lcn", 1)
+    content = pstar_content(answer, "store")
+    assert (content["scaling_law"], content["predicted"]) == (found.scaling_law, found.P_star)
+    assert "predicted  2,938, 1.7 times the scaling law s^(L/2) (s0+1)^L n_c m^L (Eq. 3)" in pstar_text(
+        content
+    )
+    grid = {"done": 1, "total": 1, "computed": 0, "seconds": 0, "failed": 0, "store": "", "failures": []}
+    assert "predicted 2,938" in grid_text({"pstar": [content]} | grid)
+
+    (setting,) = content_of(answer.runs[0], "")["settings"]
+    assert (setting["prediction"]["scaling_law"], setting["prediction"]["P_star"]) == (1728, 2937.6)
+    table = _results([answer])
+    row = dict(zip(table.columns, table.rows[0], strict=True))
+    assert row["scaling law"] == 1728 and "predicted" not in row
+    assert row["ratio"] == pytest.approx(row["P*"] / 1728, abs=0.01)
+
+
+@pytest.mark.parametrize(("net", "s0", "said"), [("cnn", 1, True), ("cnn", 0, False), ("lcn", 1, False)])
+def test_the_demonstration_says_why_cnns_with_blanks_need_fewer_points_than_the_papers(net, s0, said):
+    assert ("batch" in _results([answered(net, s0)]).caption) == said

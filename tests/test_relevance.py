@@ -16,7 +16,7 @@ def params(v: int, s0: int, L: int = 2) -> Params:
 
 
 def exact(model: Params, constant: float) -> RelevancePoint:
-    value = constant * predict("lcn", model).value
+    value = constant * predict("lcn", model).scaling_law
     return RelevancePoint(model, value, (value / 2, value * 3))
 
 
@@ -46,7 +46,7 @@ def test_the_map_is_eq_5_times_the_mean_ratio():
     d, F = mesh.get_coordinates()[0, :, 0], mesh.get_coordinates()[:, 0, 1]
     model = params(4, 1)
     row, column = np.searchsorted(F, 0.25) - 1, np.searchsorted(d, 16) - 1
-    expected = math.log(2.0 * predict("lcn", model).value / 4)  # the geometric mean of 1 and 4
+    expected = math.log(2.0 * predict("lcn", model).scaling_law / 4)  # the geometric mean of 1 and 4
     assert mesh.get_array()[row, column] == pytest.approx(expected, abs=0.15)  # a cell is 5% wide
     texts = {words.get_text().split("\n")[0] for words in artists(figure, "ratio/").values()}
     assert texts == {"0.50", "2.00"}

@@ -26,8 +26,8 @@ from srhm.lab.paper import Setting, model
 from srhm.lab.paper.tiers import Tier
 from srhm.lab.report import (
     content_of,
-    predicted_exponents,
     report_html,
+    scaling_exponents,
     studied,
     train_command,
     write_report,
@@ -150,7 +150,7 @@ def test_P_star_is_the_one_that_figures_show():
         )
         # Linear in ln P, so that interpolation is exact: the geometric mean of the three P* put in.
         assert shown["P_star"] == pytest.approx(P_STARS[name] * (0.9 * 1.0 * 1.2) ** (1 / 3), rel=5e-6)
-    assert setting["prediction"]["value"] == predict("lcn", SPEC.params).value
+    assert setting["prediction"]["scaling_law"] == predict("lcn", SPEC.params).scaling_law
     assert setting["published"]["P_star"] > 0
 
 
@@ -175,16 +175,16 @@ def test_medians_are_those_of_the_figures():
 
 
 @pytest.mark.parametrize("net", ["cnn", "lcn", "fcn"])
-def test_the_predicted_exponents_are_those_of_the_prediction(net):
+def test_the_exponents_are_those_of_the_scaling_law(net):
     ratios = []
     for n_c, m, s0 in [(2, 2, 0), (6, 2, 0), (2, 5, 1), (3, 1, 4)]:
         params = Params(n_c, 6, m, 2, s0, 3)
-        found = predicted_exponents(net, params)
+        found = scaling_exponents(net, params)
         assert found is not None
         a, b, c = found
-        ratios.append(predict(net, params).value / ((s0 + 1) ** a * m**b * n_c**c))
+        ratios.append(predict(net, params).scaling_law / ((s0 + 1) ** a * m**b * n_c**c))
     assert ratios == pytest.approx([ratios[0]] * 4)
-    assert predicted_exponents("vgg11", Params(2, 6, 2, 2, 0, 3)) is None
+    assert scaling_exponents("vgg11", Params(2, 6, 2, 2, 0, 3)) is None
 
 
 # The page

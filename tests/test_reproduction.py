@@ -90,7 +90,7 @@ def test_exponents_that_the_points_cannot_tell_apart_are_taken_together():
     settings = [Setting("cnn", model(v, s0)) for v in (3, 4, 6) for s0 in (1, 2)]
     found = {one.variable: one for one in powers(LAPTOP, shelf_of(*settings)) if one.what == "L = 2"}
     assert set(found) == {"s0+1", "m = n_c"}
-    assert found["m = n_c"].predicted == 3 and found["m = n_c"].found.slope == pytest.approx(3, abs=0.02)
+    assert found["m = n_c"].scaling_law == 3 and found["m = n_c"].found.slope == pytest.approx(3, abs=0.02)
 
 
 def test_each_shared_layer_takes_one_from_the_exponent():

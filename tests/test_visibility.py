@@ -124,9 +124,9 @@ def test_the_equations_of_the_paper(params):
     if params.sparsity == "B" or params.d > 2000:
         return
     finite = params.m * contraction(params)  # (1 - 1/v)/(1 - v^-s), near 1
-    local = predict("lcn", params).value / params.s ** (params.L / 2)
+    local = predict("lcn", params).scaling_law / params.s ** (params.L / 2)
     assert visible_P(params, "features") == pytest.approx(local * finite**-params.L)
-    pooled = predict("cnn", params).value * (params.s0 + 1) ** (params.s - 2)
+    pooled = predict("cnn", params).scaling_law * (params.s0 + 1) ** (params.s - 2)
     assert visible_P(params, "tuples", shared=True) == pytest.approx(pooled * finite ** (1 - params.L))
 
 

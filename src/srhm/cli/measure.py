@@ -75,8 +75,8 @@ class Pstar:
 
     For each seed, P is bracketed and bisected until the neighbours of the crossing are within 10%, and the
     error interpolated in ln P; P* is the geometric mean over seeds with a 90% t-interval. Finished runs are
-    kept in the store, so a killed command goes on where it was. JSON: P_star, interval, runs, prediction, and
-    more.
+    kept in the store, so a killed command goes on where it was. JSON: P_star, interval, runs, predicted, scaling_law,
+    and more.
     """
 
     model: Annotated[Model, tyro.conf.arg(name="")] = field(default_factory=Model)
@@ -88,7 +88,7 @@ class Pstar:
     quantities: Literal["error", "all"] = "error"
     """error, or all: also the P at which S and D fall to the paper's thresholds (more runs)."""
     start: float | None = None
-    """First P to try; from the paper's prediction unless given, which there is none of for the common networks."""
+    """First P to try. Default: the predicted P*; a common network has none."""
     search: SearchRule | None = None
     """bisection, or nearest_grid: the published rule, on 15 points, which --protocol published turns on."""
     workers: int | None = None

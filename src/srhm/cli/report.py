@@ -17,7 +17,7 @@ from .printing import print_result
 class Report:
     """Write one HTML file of all runs of a store, which needs no network: tables, figures, and how to repeat each run.
 
-    It has a table of runs with filters, learning curves, P* against its prediction, curves over P divided by a formula
+    It has a table of runs with filters, learning curves, P* against its scaling law, curves over P divided by a formula
     whose exponents can be moved, and sensitivities by layer and level. A point leads to its runs and to the command
     that repeats them. The same runs make the same file.
     """

@@ -16,9 +16,9 @@ from .printing import as_json, print_result
 class Theory:
     """What is predicted of a model without training: P* of each network, and when correlations become visible.
 
-    P* is the paper's formula times the constant that its own measurements have; the range is that of the constants
-    among the paper's points. Below, the training points from which on the correlation with the class of an input
-    feature, and of a lowest tuple, stands out of its sampling noise (docs, statistics.md).
+    The predicted P* is the scaling law, a formula of the paper, times the constant that the paper's own measurements
+    have; the range is that of the constants among its points. Below, the training points from which on the correlation
+    with the class of an input feature, and of a lowest tuple, stands out of its sampling noise (docs, statistics.md).
     """
 
     model: Annotated[Model, tyro.conf.arg(name="")] = field(default_factory=Model)
@@ -41,7 +41,7 @@ def _text(content: dict[str, Any]) -> str:
         f"d = {content['d']:,} inputs, of which a fraction {content['relevant_fraction']:.3g} is informative; "
         f"P_max = {in_short(content['P_max'], ',')} data",
         "",
-        f"{'net':<5}{'P*, about':>12}   {'range':<22}{'formula':<28}source",
+        f"{'net':<5}{'predicted P*':>13}  {'range':<22}{'scaling law':<28}source",
     ]
     said: list[str] = []
     for one in content["predictions"]:
@@ -49,7 +49,7 @@ def _text(content: dict[str, Any]) -> str:
         span = f"[{low:,.0f}, {high:,.0f}]"
         beyond = "  (above P_max)" if one["P_star"] > content["P_max"] else ""
         lines.append(
-            f"{one['net']:<5}{one['P_star']:>12,.0f}   {span:<22}{one['formula']:<28}{one['source']}{beyond}"
+            f"{one['net']:<5}{one['P_star']:>13,.0f}  {span:<22}{one['formula']:<28}{one['source']}{beyond}"
         )
         said += [sentence for sentence in one["assumptions"] if sentence not in said]
     lines += ["", "assuming:", *(f"- {sentence}" for sentence in said)]

@@ -16,7 +16,7 @@ SearchRule = Literal["bisection", "nearest_grid"]
 _GRID_STEP, _GRID_POINTS = (
     1.47,
     15,
-)  # the published grids: 15 points, steps of 1.3 to 1.7 about the prediction
+)  # the published grids: 15 points, steps of 1.3 to 1.7 about the scaling law
 
 
 _CLOSED, _NEAR = 0.10, 1.0
@@ -42,7 +42,7 @@ class Question:
     thresholds: Mapping[str, float] = field(default_factory=lambda: {"error": 0.10})
     """Threshold of each quantity whose crossing is searched, such as error, S_21, D_21."""
     start: float | None = None
-    """First P to try; the paper's prediction times a typical ratio unless given, which a common network needs."""
+    """First P to try. Default: the predicted P*; a common network has none, and needs one."""
     rule: SearchRule = "bisection"
     """How P* is found: by bisection and interpolation, or at the nearest point of a published grid."""
     within: float = 0.10

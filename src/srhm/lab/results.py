@@ -75,8 +75,9 @@ def pstar_content(answered: Answer, store: str) -> dict[str, Any]:
         "unconverged": answered.unconverged,
         "computed": answered.computed,
         "search": question.rule,
-        "prediction": None if prediction is None else prediction.value,
-        "prediction_formula": None if prediction is None else f"{prediction.formula} ({prediction.source})",
+        "predicted": None if prediction is None else prediction.P_star,
+        "scaling_law": None if prediction is None else prediction.scaling_law,
+        "formula": None if prediction is None else f"{prediction.formula} ({prediction.source})",
         "paper": None if paper is None else {"P_star": paper.P_star, "bracket": [paper.low, paper.high]},
         "net": question.spec.net,
         "width": question.spec.width,
@@ -104,8 +105,11 @@ def pstar_text(content: dict[str, Any]) -> str:
         ends = found["interval"] or (None, None)
         interval = f"  [{_shown_P(ends[0])}, {_shown_P(ends[1])}], {found['interval_kind']}"
         lines.append(f"{name} = {found['threshold']}:  {value}{interval}")
-    if content["prediction"] is not None:
-        lines.append(f"prediction {content['prediction']:,.0f} = {content['prediction_formula']}")
+    if content["predicted"] is not None:
+        factor = content["predicted"] / content["scaling_law"]
+        lines.append(
+            f"predicted  {content['predicted']:,.0f}, {factor:.2g} times the scaling law {content['formula']}"
+        )
     if content["paper"] is not None:
         low, high = content["paper"]["bracket"]
         lines.append(

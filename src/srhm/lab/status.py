@@ -99,7 +99,7 @@ def grid_text(content: dict[str, Any]) -> str:
         model = f"{found['net']} v={params['v']} L={params['L']} s={params['s']} s0={params['s0']}"
         ends = ", ".join("-" if end is None else f"{end:,.0f}" for end in interval)
         value = found["status"] if P_star is None else f"{P_star:,.0f}"
-        predicted = "" if found["prediction"] is None else f", predicted {found['prediction']:,.0f}"
+        predicted = "" if found["predicted"] is None else f", predicted {found['predicted']:,.0f}"
         lines.append(f"P* {model}: {value} [{ends}]{predicted}")
     lines.append(
         f"{content['done']:,} of {content['total']:,} done, {content['computed']:,} runs computed now in "

@@ -23,7 +23,7 @@ def summary(params: Params) -> dict[str, Any]:
     -------
     dict
         ``params``, ``d``, ``P_max``, ``relevant_fraction``; ``predictions``, one dict a network with ``net``,
-        ``P_star``, ``range``, ``value``, ``formula``, ``source`` and ``assumptions`` (see :func:`predict`); and
+        ``P_star``, ``range``, ``scaling_law``, ``formula``, ``source`` and ``assumptions`` (see :func:`predict`); and
         ``visible_P``, the training points from which on a correlation with the class stands out of its noise
         (see :func:`visible_P`), by what is counted.
 
@@ -53,7 +53,7 @@ def _prediction(net: str, params: Params) -> dict[str, Any]:
     return {
         "P_star": found.P_star,
         "range": list(found.interval),
-        "value": found.value,
+        "scaling_law": found.scaling_law,
         "formula": found.formula,
         "source": found.source,
         "assumptions": list(found.assumptions),

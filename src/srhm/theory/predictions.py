@@ -1,4 +1,8 @@
-"""The paper's predictions of the sample complexity P*, up to a constant (Eq. 3 to 5)."""
+"""The paper's predictions of the sample complexity P* (Eq. 3 to 5).
+
+Two words, used everywhere: the *scaling law* is the paper's formula, which gives P* up to a constant; the *predicted*
+P* is the scaling law times the constant that the paper's own measurements have.
+"""
 
 import math
 from dataclasses import dataclass
@@ -10,25 +14,25 @@ from ..params import Params
 
 @dataclass(frozen=True)
 class Prediction:
-    """A predicted P*, in training points, up to a constant of order one.
+    """A predicted P*, in training points: a scaling law times a measured constant of order one.
 
     Attributes
     ----------
-    value
-        The formula's value.
+    scaling_law
+        The value of the scaling law: the formula without its constant.
     formula
-        The formula.
+        The formula of the scaling law.
     source
         Where it stands in the paper, or what it was extended from.
     typical_ratio
-        P* over `value` as measured: where a search for P* is best started.
+        The constant, P* over the scaling law as measured: where a search for P* is best started.
     ratios
-        Smallest and largest P* over `value` among the paper's points.
+        Smallest and largest P* over the scaling law among the paper's points.
     assumptions
         What the formula rests on, in sentences.
     """
 
-    value: float
+    scaling_law: float
     formula: str
     source: str
     typical_ratio: float
@@ -37,13 +41,13 @@ class Prediction:
 
     @property
     def P_star(self) -> float:
-        """The expected P*: `value` times the ratio that is typical."""
-        return self.value * self.typical_ratio
+        """The predicted P*: the scaling law times the ratio that is typical."""
+        return self.scaling_law * self.typical_ratio
 
     @property
     def interval(self) -> tuple[float, float]:
         """P* if the ratio is one of those of the paper's points; no interval of confidence."""
-        return self.value * self.ratios[0], self.value * self.ratios[1]
+        return self.scaling_law * self.ratios[0], self.scaling_law * self.ratios[1]
 
 
 def predict(net: str, params: Params) -> Prediction:
@@ -64,9 +68,9 @@ def predict(net: str, params: Params) -> Prediction:
 
     Examples
     --------
-    >>> predict("lcn", Params(n_c=6, v=6, m=6, s=2, s0=1, L=2)).value
+    >>> predict("lcn", Params(n_c=6, v=6, m=6, s=2, s0=1, L=2)).scaling_law
     1728.0
-    >>> predict("cnn", Params(n_c=6, v=6, m=6, s=2, s0=1, L=2)).value
+    >>> predict("cnn", Params(n_c=6, v=6, m=6, s=2, s0=1, L=2)).scaling_law
     864.0
     """
     check_instance(Params, params=params)
@@ -134,9 +138,9 @@ def predict_by_relevance(d: SupportsFloat, F: SupportsFloat, *, n_c: int, m: int
 
     Examples
     --------
-    >>> round(predict_by_relevance(16, 1 / 4, n_c=6, m=6, s=2).value, 6)
+    >>> round(predict_by_relevance(16, 1 / 4, n_c=6, m=6, s=2).scaling_law, 6)
     1728.0
-    >>> predict("lcn", Params(n_c=6, v=6, m=6, s=2, s0=1, L=2)).value
+    >>> predict("lcn", Params(n_c=6, v=6, m=6, s=2, s0=1, L=2)).scaling_law
     1728.0
     """
     n_c, m, s = (

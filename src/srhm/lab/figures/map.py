@@ -87,7 +87,7 @@ def _height(d: Number, F: Number, v: int, s: int) -> float:
     """Return ln(P*/n_c); nan where F d < s, to within rounding."""
     if F * d < s * (1 - 1e-9):
         return math.nan
-    return math.log(predict_by_relevance(d, F, n_c=v, m=v ** (s - 1), s=s).value / v)
+    return math.log(predict_by_relevance(d, F, n_c=v, m=v ** (s - 1), s=s).scaling_law / v)
 
 
 def _contours(panel: Axes, d: Sequence[Number], F: Sequence[Number], values: np.ndarray) -> None:

@@ -45,7 +45,7 @@ class RelevancePoint:
     @property
     def ratio(self) -> float:
         """P* over Eq. 3, which is Eq. 5 in other variables."""
-        return self.P_star / predict("lcn", self.params).value
+        return self.P_star / predict("lcn", self.params).scaling_law
 
 
 @styled
@@ -143,12 +143,12 @@ def _height(d: Number, F: Number, params: Params, constant: float) -> float:
     if F * d < params.s * (1 - 1e-9):
         return math.nan
     found = predict_by_relevance(d, F, n_c=params.n_c, m=params.m, s=params.s)
-    return math.log(constant * found.value / params.n_c)
+    return math.log(constant * found.scaling_law / params.n_c)
 
 
 def _words(point: RelevancePoint, constant: float) -> str:
     """Write P* over the map, and its interval."""
-    map_value = constant * predict("lcn", point.params).value
+    map_value = constant * predict("lcn", point.params).scaling_law
     words = f"{point.P_star / map_value:.2f}"
     if point.interval is None:
         return words

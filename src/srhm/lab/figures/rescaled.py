@@ -1,4 +1,4 @@
-"""Error and sensitivities against P and against P over its prediction, where the curves should fall together."""
+"""Error and sensitivities against P and against P over its scaling law, where the curves should fall together."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class RescaledCurve:
     curve: Curve
     """The runs and published points; its label is the setting's name in the legend. It may be without runs."""
     scale: Number
-    """The prediction of P*, up to a constant, such as (s0+1)^L n_c m^L."""
+    """The scaling law of P*, or a part of it, such as (s0+1)^L n_c m^L."""
     s0: int
     """Blanks beside each informative child: colour and shape."""
     L: int
@@ -68,7 +68,7 @@ def rescaled(
     thresholds: Mapping[str, Number] = _ERROR_10,
     chance: Number | None = None,
     L: int | None = None,
-    x_label: str = r"$P$ / prediction",
+    x_label: str = r"$P$ / scaling law",
     title: str | None = None,
 ) -> Figure:
     """Draw quantities against P and against P / scale, in a grid of panels (paper, Figures 7, 8, 12, 15).

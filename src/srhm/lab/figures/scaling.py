@@ -1,4 +1,4 @@
-"""Measured P* against a prediction, on logarithmic axes, with the paper's values beside ours."""
+"""Measured P* against its scaling law, on logarithmic axes, with the paper's values beside ours."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -34,16 +34,16 @@ from .style import (
     styled,
 )
 
-_PREDICTIONS = {
-    "CNN": r"prediction $(s_0+1)^2\, n_c m^L$",
-    "LCN": r"prediction $s^{L/2}(s_0+1)^L\, n_c m^L$",
+_SCALING_LAWS = {
+    "CNN": r"scaling law $(s_0+1)^2\, n_c m^L$",
+    "LCN": r"scaling law $s^{L/2}(s_0+1)^L\, n_c m^L$",
 }
 _GRID_STEP = {"linewidth": 5, "alpha": 0.22, "solid_capstyle": "butt"}
 
 
 @dataclass(frozen=True)
 class ScalingPoint:
-    """One setting: its prediction, what was measured and what the paper says.
+    """One setting: its scaling law, what was measured and what the paper says.
 
     Raises
     ------
@@ -55,7 +55,7 @@ class ScalingPoint:
     """The network, which names the panel, such as ``"CNN"``."""
     label: str
     """Name of the setting; written at the point where `scaling` is asked to."""
-    prediction: Number
+    scaling_law: Number
     """What P* should be proportional to."""
     P_star: Number | None
     """Measured P*, in training points; None while it is unknown."""
@@ -77,7 +77,7 @@ class ScalingPoint:
     """Informative children; where several occur, a rim tells them apart."""
 
     def __post_init__(self) -> None:
-        names = ("prediction", "P_star", "interval", "paper", "paper_bracket", "lower_bound")
+        names = ("scaling_law", "P_star", "interval", "paper", "paper_bracket", "lower_bound")
         check_positive({name: getattr(self, name) for name in names})
 
     @property
@@ -97,10 +97,10 @@ def scaling(
     write_labels: bool = False,
     title: str | None = None,
 ) -> Figure:
-    """Draw measured P* against its prediction, a panel for each network.
+    """Draw measured P* against its scaling law, a panel for each network.
 
     Ours are filled, with error bars; the paper's are hollow and larger, on a pale bar between the neighbours on
-    its grid: where both agree, ours lies within the paper's. The dashed line is proportional to the prediction
+    its grid: where both agree, ours lies within the paper's. The dashed line is proportional to the scaling law
     and runs through the geometric mean of our points (of the paper's where there are none of ours); the full
     line is the fit.
 
@@ -109,7 +109,7 @@ def scaling(
     points
         The settings. The panels come in the order in which their networks first occur.
     fits
-        For a network the power law of P* over the prediction, as :func:`srhm.exponent.fit_exponent` finds it.
+        For a network the power law of P* over the scaling law, as :func:`srhm.exponent.fit_exponent` finds it.
     x_labels
         For a network the label of its horizontal axis. Default for CNN and LCN: Eq. 4 and Eq. 3 of the paper.
     y_label
@@ -138,7 +138,7 @@ def scaling(
         own = [point for point in points if point.net == net]
         _axes(panel, own, write_labels)
         panel.set_title(NET_NAMES.get(net, net))
-        panel.set_xlabel((x_labels or {}).get(net) or _PREDICTIONS.get(net, "prediction"))
+        panel.set_xlabel((x_labels or {}).get(net) or _SCALING_LAWS.get(net, "scaling law"))
         if panels.index(panel) % columns == 0:
             panel.set_ylabel(y_label)
         for point in own:
@@ -157,7 +157,7 @@ def _axes(panel: Axes, points: Sequence[ScalingPoint], write_labels: bool) -> No
     for point in points:
         paper = (point.paper, *(point.paper_bracket or ()))
         heights += point.ours.reach + [value for value in paper if value is not None]
-    left, right = log_range([point.prediction for point in points], margin=0.09)
+    left, right = log_range([point.scaling_law for point in points], margin=0.09)
     right *= (right / left) ** (0.3 * write_labels)
     log_axis(panel.xaxis, left, right, least_gap=0.16)
     log_axis(panel.yaxis, *log_range(heights, margin=0.09))
@@ -165,7 +165,7 @@ def _axes(panel: Axes, points: Sequence[ScalingPoint], write_labels: bool) -> No
 
 def _draw(panel: Axes, point: ScalingPoint, marks: Marks, write_labels: bool) -> None:
     """Draw our value and the paper's."""
-    gid, x = f"{point.net}/{point.label}", float(point.prediction)
+    gid, x = f"{point.net}/{point.label}", float(point.scaling_law)
     if point.paper is not None:
         look = marks.paper(point)
         if point.paper_bracket is not None:
@@ -185,9 +185,9 @@ def _draw(panel: Axes, point: ScalingPoint, marks: Marks, write_labels: bool) ->
 
 def _lines(panel: Axes, points: Sequence[ScalingPoint], fit: Exponent | None) -> None:
     """Draw the line of slope 1 and the fit, and name them in the panel."""
-    ratios = [math.log(point.P_star / point.prediction) for point in points if point.P_star is not None]
+    ratios = [math.log(point.P_star / point.scaling_law) for point in points if point.P_star is not None]
     ratios = ratios or [
-        math.log(point.paper / point.prediction) for point in points if point.paper is not None
+        math.log(point.paper / point.scaling_law) for point in points if point.paper is not None
     ]
     ends = panel.get_xlim()
     handles = []
@@ -198,7 +198,7 @@ def _lines(panel: Axes, points: Sequence[ScalingPoint], fit: Exponent | None) ->
             gid="slope 1", label="slope 1",
         )  # fmt: skip
     if fit is not None:
-        x = [float(point.prediction) for point in points if point.P_star is not None] or list(ends)
+        x = [float(point.scaling_law) for point in points if point.P_star is not None] or list(ends)
         x = [min(x), max(x)]
         words = f"fit: slope {fit.slope:.2f}"
         if fit.interval is not None:

@@ -22,7 +22,7 @@ Kind = Literal[
     "map",
     "drawing",
 ]
-"""complexity: P* against its prediction. insensitivity: P* against P*_S and P*_D. curves: error, S and D over P.
+"""complexity: P* against its scaling law. insensitivity: P* against P*_S and P*_D. curves: error, S and D over P.
 rescaled: the same over P divided by a scale. against: error over D and S. sharing: P* over s0+1 for each number of
 shared layers. representation: probes and clusters over P, beside S and D. relevance: P* over the map of Eq. 5. map:
 Eq. 5. drawing: of the model and the networks. The last two need no runs."""
@@ -166,9 +166,9 @@ _TABLE = (
     PaperFigure("2", "drawing", "The model: rules, blanks, synonyms and diffeomorphisms"),
     PaperFigure("3", "drawing", "The networks: CNN, LCN and FCN"),
     PaperFigure("4A", "curves", "Test error of the LCN against P", _each("lcn", (10,), (2,), 2)),
-    PaperFigure("4B", "complexity", "P* of the LCN against its prediction, s = 2", _LCN),
-    PaperFigure("4C", "complexity", "P* of the CNN against its prediction, s = 2", _CNN),
-    PaperFigure("5", "map", "The predicted P* of the LCN over dimension and relevant fraction"),
+    PaperFigure("4B", "complexity", "P* of the LCN against its scaling law, s = 2", _LCN),
+    PaperFigure("4C", "complexity", "P* of the CNN against its scaling law, s = 2", _CNN),
+    PaperFigure("5", "map", "The scaling law of P* of the LCN over dimension and relevant fraction"),
     PaperFigure("6", "insensitivity", "P* of the LCN against P*_S and P*_D, s = 2", _LCN),
     PaperFigure(
         "7", "rescaled", "LCN, sparsity B",
@@ -184,14 +184,14 @@ _TABLE = (
         _on_image(("vgg11", "resnet18")),  # pyright: ignore[reportArgumentType]
         P=(100, 200, 400, *_P), stand_in_P=_FEW_P,
     ),
-    PaperFigure("10", "complexity", "P* of the LCN against its prediction, s = 3", _LCN_3),
+    PaperFigure("10", "complexity", "P* of the LCN against its scaling law, s = 3", _LCN_3),
     PaperFigure("11", "insensitivity", "P* of the LCN against P*_S and P*_D, s = 3", _LCN_3),
     PaperFigure(
         "12", "rescaled", "S, D and error of the LCN", _each("lcn", (8,), (0, 1, 2, 4), 2),
         _each("lcn", (6,), (0, 1, 2), 2),
     ),
     PaperFigure(
-        "13", "complexity", "P* of the CNN against its prediction, s = 3", _CNN_3,
+        "13", "complexity", "P* of the CNN against its scaling law, s = 3", _CNN_3,
         _each("cnn", (4,), (0, 1), 2, s=3),
     ),
     PaperFigure("14", "insensitivity", "P* of the CNN against P*_S and P*_D", (*_CNN, *_CNN_3)),

@@ -38,7 +38,7 @@ def content_of(runs: Iterable[Run], title: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``metrics``: names of the metrics. ``settings``: what was run, each with its P* by metric, its prediction,
+        ``metrics``: names of the metrics. ``settings``: what was run, each with its P* by metric, its scaling law,
         published value, medians over seeds and command. ``runs``: each with the numbers of its settings, its
         metrics in the order of their names, and its command. ``environments``: the devices and versions that runs
         name by number. Numbers have six significant digits; None where there is none.
@@ -65,13 +65,13 @@ def content_of(runs: Iterable[Run], title: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def predicted_exponents(net: str, params: Params) -> tuple[int, int, int] | None:
-    """Return the exponents of s0+1, m and n_c in the paper's prediction of P* (Eq. 3 and 4); None if it has none.
+def scaling_exponents(net: str, params: Params) -> tuple[int, int, int] | None:
+    """Return the exponents of s0+1, m and n_c in the paper's scaling law of P* (Eq. 3 and 4); None if it has none.
 
     Examples
     --------
     >>> params = Params(n_c=4, v=4, m=4, s=2, s0=1, L=3)
-    >>> predicted_exponents("lcn", params), predicted_exponents("cnn", params)
+    >>> scaling_exponents("lcn", params), scaling_exponents("cnn", params)
     ((3, 3, 1), (2, 3, 1))
     """
     if net in COMMON:
@@ -83,7 +83,7 @@ def _setting(one: Studied, place: dict[str, int], metrics: Sequence[str]) -> dic
     spec, params = one.spec, one.spec.params
     prediction = None if spec.net in COMMON else predict(spec.net, params)
     paper = None if one.changes else published(spec.net, params)
-    exponents = predicted_exponents(spec.net, params)
+    exponents = scaling_exponents(spec.net, params)
     start = round(one.expected) if prediction is None else None
     command = None if one.fix is None else pstar_command(spec, len(one.seeds), one.fix, start)
     return {
@@ -98,7 +98,8 @@ def _setting(one: Studied, place: dict[str, int], metrics: Sequence[str]) -> dic
         "thresholds": thresholds(spec.net, params),
         "P_star": {name: _complexity(found) for name, found in one.complexities().items()},
         "prediction": None if prediction is None else {
-            "value": _number(prediction.value), "formula": prediction.formula, "source": prediction.source,
+            "P_star": _number(prediction.P_star), "scaling_law": _number(prediction.scaling_law),
+            "formula": prediction.formula, "source": prediction.source,
         },
         "exponents": None if exponents is None else list(exponents),
         "published": None if paper is None or not paper.valid else {

@@ -61,7 +61,8 @@ function settingDetails(one, P) {
   return [
     short(one) + (P === null ? "" : `, P = ${shown(P)}`),
     [
-      ...command, pairs("What was found", [...found, ["prediction", one.prediction ? `${shown(one.prediction.value)} = ${one.prediction.formula}, ${one.prediction.source}` : null],
+      ...command, pairs("What was found", [...found, ["predicted", one.prediction ? shown(one.prediction.P_star) : null],
+        ["scaling law", one.prediction ? `${shown(one.prediction.scaling_law)} = ${one.prediction.formula}, ${one.prediction.source}` : null],
         ["published", one.published ? `${shown(one.published.P_star)}, Figure ${one.published.figure}` : null], ["setting", one.label]]),
       element("p", {}, only),
       element("div", { class: "box", tabindex: "0", role: "region", "aria-label": "Its runs" },

@@ -81,11 +81,11 @@ function drawPstar() {
     const symbol = SYMBOLS[blanks.indexOf(those[0].s0) % SYMBOLS.length];
     const ends = those.map((one) => bars(one.P_star.error));
     return {
-      name, type: "scatter", mode: "markers", x: those.map((one) => one.prediction.value), y: those.map((one) => one.P_star.error.P_star),
+      name, type: "scatter", mode: "markers", x: those.map((one) => one.prediction.scaling_law), y: those.map((one) => one.P_star.error.P_star),
       error_y: { type: "data", array: ends.map((end) => end.high), arrayminus: ends.map((end) => end.low), symmetric: false, color, thickness: 1.2, width: 3 },
       marker: { color, size: 10, symbol: those.map((one) => symbol + (one.changes ? "-open" : "")), line: { width: 1.5, color } },
       customdata: those.map((one) => settingAddress(one)),
-      text: those.map((one) => plain(`${short(one)}: P* = ${shown(one.P_star.error.P_star)} [${shown(one.P_star.error.low)}, ${shown(one.P_star.error.high)}], predicted ${shown(one.prediction.value)}`)),
+      text: those.map((one) => plain(`${short(one)}: P* = ${shown(one.P_star.error.P_star)} [${shown(one.P_star.error.low)}, ${shown(one.P_star.error.high)}], scaling law ${shown(one.prediction.scaling_law)}`)),
       hovertemplate: "%{text}<extra></extra>",
     };
   });
@@ -93,24 +93,24 @@ function drawPstar() {
   const papers = drawn.filter((one) => one.published);
   if (papers.length) {
     traces.push({
-      name: "the paper's", type: "scatter", mode: "markers", x: papers.map((one) => one.prediction.value), y: papers.map((one) => one.published.P_star),
+      name: "the paper's", type: "scatter", mode: "markers", x: papers.map((one) => one.prediction.scaling_law), y: papers.map((one) => one.published.P_star),
       marker: { color: colour("--muted"), size: 12, symbol: "diamond-tall-open", line: { width: 1.5 } },
       text: papers.map((one) => plain(`Figure ${one.published.figure}: ${shown(one.published.P_star)}, ${short(one)}`)), hovertemplate: "%{text}<extra></extra>",
     });
   }
-  const values = drawn.map((one) => one.prediction.value);
+  const values = drawn.map((one) => one.prediction.scaling_law);
   const ends = [Math.min(...values) / 1.4, Math.max(...values) * 1.4];
   if (drawn.length) {
     traces.unshift({
-      name: "P* = prediction", type: "scatter", mode: "lines", x: ends, y: ends, hoverinfo: "skip", line: { color: colour("--muted"), width: 1.2, dash: "dash" },
+      name: "P* = scaling law", type: "scatter", mode: "lines", x: ends, y: ends, hoverinfo: "skip", line: { color: colour("--muted"), width: 1.2, dash: "dash" },
     });
   }
   draw("pstar-plot", traces, grown(
-    layout({ xaxis: logAxis("prediction", reached(traces, "x")), yaxis: logAxis("P*, training points", reached(traces, "y"), "y") }),
+    layout({ xaxis: logAxis("scaling law", reached(traces, "x")), yaxis: logAxis("P*, training points", reached(traces, "y"), "y") }),
     traces.map((one) => one.name),
   ));
-  $("pstar-note").textContent = "On the dashed line P* equals the prediction. Bars: 90% intervals; of one seed, its bracket."
-    + (without ? ` Settings without P* or without a prediction, which are not drawn: ${without}.` : "");
+  $("pstar-note").textContent = "On the dashed line P* equals the scaling law. Bars: 90% intervals; of one seed, its bracket."
+    + (without ? ` Settings without P* or without a scaling law, which are not drawn: ${without}.` : "");
 }
 
 function fillQuantities(id) {
@@ -186,15 +186,15 @@ function makeCollapse() {
   $("family").value = [...count].sort((a, b) => b[1] - a[1])[0][0];
   $("usual").checked = DATA.settings.some((one) => !one.changes);
   for (const name of "abc") $(`exponent-${name}`).addEventListener("input", drawCollapse);
-  $("predicted").addEventListener("click", () => { predictExponents(); drawCollapse(); });
-  $("family").addEventListener("change", () => { predictExponents(); drawCollapse(); });
+  $("scaling-law").addEventListener("click", () => { lawExponents(); drawCollapse(); });
+  $("family").addEventListener("change", () => { lawExponents(); drawCollapse(); });
   for (const id of ["usual", "collapse-quantity"]) $(id).addEventListener("change", drawCollapse);
-  predictExponents();
+  lawExponents();
 }
 
-function predictExponents() {
+function lawExponents() {
   const exponents = DATA.settings.find((one) => family(one) === $("family").value).exponents;
-  $("predicted").disabled = exponents === null;
+  $("scaling-law").disabled = exponents === null;
   "abc".split("").forEach((name, place) => { $(`exponent-${name}`).value = exponents ? exponents[place] : 0; });
 }
 

@@ -62,7 +62,7 @@ def write_figure(drawn: Figure, path_without_suffix: Path) -> list[Path]:
     return save(drawn, path_without_suffix)
 
 
-# P* against a prediction
+# P* against its scaling law
 
 
 def scaling_points(
@@ -70,7 +70,7 @@ def scaling_points(
     tier: Tier,
     shelf: Shelf,
     panel: Callable[[Setting], str],
-    prediction: Callable[[Setting], float],
+    scaling_law: Callable[[Setting], float],
     *,
     with_paper: bool = True,
 ) -> list[ScalingPoint]:
@@ -86,7 +86,7 @@ def scaling_points(
             ScalingPoint(
                 net=panel(setting),
                 label=label(setting),
-                prediction=prediction(setting),
+                scaling_law=scaling_law(setting),
                 P_star=ours.value,
                 interval=ours.interval,
                 paper=None if paper is None else paper.P_star,
@@ -124,12 +124,12 @@ def estimate_of(found: SampleComplexity | None) -> Estimate:
 
 
 def fits_of(points: Sequence[ScalingPoint]) -> dict[str, Exponent]:
-    """Return the slope of ln P* over the ln of the prediction in every panel of three measured points or more."""
+    """Return the slope of ln P* over the ln of the scaling law in every panel of three measured points or more."""
     found = {}
     for net in dict.fromkeys(point.net for point in points):
         own = [point for point in points if point.net == net and point.P_star is not None]
-        if len(own) >= 3 and len({point.prediction for point in own}) >= 2:
-            found[net] = fit_exponent([one.prediction for one in own], [one.P_star for one in own])  # pyright: ignore
+        if len(own) >= 3 and len({point.scaling_law for point in own}) >= 2:
+            found[net] = fit_exponent([one.scaling_law for one in own], [one.P_star for one in own])  # pyright: ignore
     return found
 
 
@@ -147,20 +147,20 @@ def _complexity(figure: PaperFigure, tier: Tier, shelf: Shelf) -> Figure:
         return f"{NAMES[setting.net]}, batch: {points}"
 
     points = scaling_points(
-        list(settings), tier, shelf, panel, lambda one: predict(one.net, one.params).value
+        list(settings), tier, shelf, panel, lambda one: predict(one.net, one.params).scaling_law
     )
     fits = fits_of(points)
     labels = {}
     for setting in settings:
         formula = r"$(s_0+1)^2\, n_c m^L$" if setting.net == "cnn" else r"$s^{L/2}(s_0+1)^L\, n_c m^L$"
-        labels[panel(setting)] = f"prediction {formula}"
+        labels[panel(setting)] = f"scaling law {formula}"
     if figure.name == "10":  # its right panel: the same model with s = 2 and 3
         beside = [one for one in _beside_s2(figure.settings) if one.params.L <= 3]
         points += scaling_points(
             beside, tier, shelf, lambda one: "LCN, $v$ = 4, $s_0$ = 1",
-            lambda one: predict(one.net, one.params).value,
+            lambda one: predict(one.net, one.params).scaling_law,
         )  # fmt: skip
-        labels["LCN, $v$ = 4, $s_0$ = 1"] = r"prediction $s^{L/2}(s_0+1)^L\, n_c m^L$"
+        labels["LCN, $v$ = 4, $s_0$ = 1"] = r"scaling law $s^{L/2}(s_0+1)^L\, n_c m^L$"
     _check_drawn(figure, points)
     return scaling(points, fits=fits, x_labels=labels, title=_short_title(figure))
 
@@ -298,7 +298,7 @@ def _rescaled(figure: PaperFigure, tier: Tier, shelf: Shelf) -> Figure:
     both, net = figure.name in ("7", "8"), settings[0].net
     if both:
         rows: list[list[str | None]] = [["error"]]
-        scale = lambda one: predict(one.net, one.params).value / _constant(one)  # noqa: E731
+        scale = lambda one: predict(one.net, one.params).scaling_law / _constant(one)  # noqa: E731
         x_label = r"$P / [(s_0+1)^L n_c m^L]$" if net == "lcn" else r"$P / [(s_0+1)^2 n_c m^L]$"
     else:
         rows = [[f"{letter}_{k}{level}" for k in (1, 2, 3)] for letter in "SD" for level in (1, 2)]

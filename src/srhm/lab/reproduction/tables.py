@@ -206,13 +206,13 @@ def _output(run: Run) -> int:
 
 @dataclass(frozen=True)
 class Power:
-    """One exponent of P*, fitted and predicted."""
+    """One exponent of P*, fitted and that of the scaling law."""
 
     net: str
     what: str
     """Which points were fitted."""
     variable: str
-    predicted: float
+    scaling_law: float
     found: Exponent
 
 
@@ -262,25 +262,26 @@ def _fitted(net: str, L: int, words: str, known: Sequence[tuple[Setting, float]]
 
 
 def power_table(powers: Iterable[Power]) -> str:
-    """Return the exponents beside those predicted."""
+    """Return the exponents next to those of the scaling law."""
     rows = []
     for one in powers:
         ends = "" if one.found.interval is None else "{:.2f} to {:.2f}".format(*one.found.interval)
         inside = (
-            one.found.interval is not None and one.found.interval[0] <= one.predicted <= one.found.interval[1]
+            one.found.interval is not None
+            and one.found.interval[0] <= one.scaling_law <= one.found.interval[1]
         )
         rows.append(
-            [NAMES[one.net], one.what, one.variable, f"{one.predicted:g}", f"{one.found.slope:.2f}", ends,
+            [NAMES[one.net], one.what, one.variable, f"{one.scaling_law:g}", f"{one.found.slope:.2f}", ends,
              "yes" if inside else "no", str(one.found.points)]
         )  # fmt: skip
     heads = [
         "network",
         "points with",
         "exponent of",
-        "predicted",
+        "scaling law",
         "fitted",
         "90% interval",
-        "predicted within",
+        "scaling law within",
         "points",
     ]
     return table(heads, rows)
