@@ -157,7 +157,7 @@ def test_signal_and_noise_of_open_gates_are_those_of_the_class_statistics():
     """The paper's argument, with all constants: covariances of features at positions with the class, and blanks."""
     params = WIDE
     grammar = Grammar(params)
-    found = population_moments(grammar, class_units(params), uniform=True, encoding="onehot")
+    found = population_moments(grammar, class_units(params, encoding="onehot"), uniform=True)
     noise, signal = (one.sum(axis=-1).reshape(params.d, params.v) for one in (found.variance, found.square))
     statistics = positions(grammar)
     given, n_c = statistics.given_class[..., : params.v], params.n_c
@@ -176,11 +176,11 @@ def test_signal_and_noise_of_open_gates_are_those_of_the_class_statistics():
 def test_equal_weights_and_open_gates_leave_places_alike(sparsity):
     """Of sparsity A: the step is the same at all places of a sub-patch, and a shift changes no response."""
     params = Params(n_c=2, v=3, m=2, s=2, s0=1, L=2, sparsity=sparsity)
-    grammar, net = Grammar(params), class_units(params)
-    mean = population_moments(grammar, net, uniform=True, encoding="onehot").mean
+    grammar, net = Grammar(params), class_units(params, encoding="onehot")
+    mean = population_moments(grammar, net, uniform=True).mean
     places = mean.reshape(-1, params.s0 + 1, params.v, params.n_c)
     alike = np.ptp(places, axis=1).max() < 1e-10 * np.abs(places).max()
-    seen = overlap(grammar, net, unit_products(mean), "onehot")
+    seen = overlap(grammar, net, unit_products(mean))
     assert alike == (sparsity == "A") == (seen.shift == pytest.approx(1))
     assert alike == (seen.both == pytest.approx(seen.synonym))
 
@@ -259,9 +259,9 @@ def test_places_that_are_summed_shift_nothing():
 
 def test_blanks_move_no_contrast_of_channels():
     """The whitened encoding differs from one-hot by what all channels share, and by a factor."""
-    grammar, net, square = Grammar(WIDE), class_units(WIDE), channel_contrast(WIDE.v)
+    grammar, square = Grammar(WIDE), channel_contrast(WIDE.v)
     whitened, onehot = (
-        population_moments(grammar, net, square=square, uniform=True, encoding=encoding)
+        population_moments(grammar, class_units(WIDE, encoding=encoding), square=square, uniform=True)
         for encoding in ("whitened", "onehot")
     )
     factor = (1 + (WIDE.v - 1) ** -0.5) ** 2
@@ -274,7 +274,7 @@ def test_arguments_are_checked(refuses):
     with refuses("data", 7, "Take as many a class"):
         population_moments(grammar, net, 7)
     with refuses("encoding", "'integer'", "Use a dense one for a network"):
-        population_moments(grammar, net, 9, encoding="integer")
+        population_moments(grammar, lambda x: x, 9, encoding="integer")
     huge = Params(n_c=8, v=8, m=8, s=2, s0=2, L=3)
     with refuses("samples", None, "Give a number of samples"):
         population_moments(Grammar(huge), net)
