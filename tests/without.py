@@ -26,7 +26,7 @@ def modules():
     """Return the name of every module, but those of the commands, which the command line alone imports."""
     for file in sorted(ROOT.rglob("*.py")):
         parts = file.relative_to(ROOT.parent).with_suffix("").parts
-        if parts[1] != "cli" and "migrations" not in parts:
+        if parts[1] not in ("cli", "__main__") and "migrations" not in parts:
             yield ".".join(parts).removesuffix(".__init__")
 
 
