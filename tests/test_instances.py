@@ -162,7 +162,7 @@ def test_sets_are_those_of_runs(name):
     ("name", "fix"),
     [
         ("srhm-L2-v6-s02-A", f"Did you mean 'srhm-L2-v6-s01-A'? Use one of {', '.join(NAMES)}"),
-        ("SRHM-L2", f"Did you mean 'srhm-L2-v6-s01-A'? Use one of {', '.join(NAMES)}"),
+        ("SRHM-L2", f"Did you mean 'srhm-L2-v4-s01-A'? Use one of {', '.join(NAMES)}"),
         (None, f"Use one of {', '.join(NAMES)}"),
         (["srhm-L2-v6-s01-A"], f"Use one of {', '.join(NAMES)}"),
     ],

@@ -406,7 +406,7 @@ def test_double_precision():
 
 
 BAD = [
-    ("name", "vgg", f"Did you mean 'vgg16'? Use one of {', '.join(NAMES)}"),
+    ("name", "vgg", f"Did you mean 'vgg11'? Use one of {', '.join(NAMES)}"),
     ("width", 0, "Use width >= 1"),
     ("width", 8.0, "Give width as an int"),
     ("width", True, "Give width as an int"),

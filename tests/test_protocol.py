@@ -100,7 +100,7 @@ def test_the_common_networks_have_one_rate():
 
 
 def test_unknown_networks(refuses):
-    fix = "Did you mean 'vgg16'? Use one of cnn, lcn, fcn, vgg11, vgg16, resnet18, resnet34, efficientnetb0"
+    fix = "Did you mean 'vgg11'? Use one of cnn, lcn, fcn, vgg11, vgg16, resnet18, resnet34, efficientnetb0"
     with refuses("net", "'vgg'", fix):
         published_rate("vgg", model(2, 2, 0))
     with refuses("net", "'vgg'", fix):
