@@ -25,14 +25,14 @@ from matplotlib.axes import Axes
 from scipy.special import stdtrit
 
 import srhm
-from srhm.derivation import Derivation, child_offsets, expand, placement_of
-from srhm.encoding import encode
+from srhm.figures.style import DOUBLE_COLUMN, LINE_COLOURS, panel_grid, panel_letters, render, styled
 from srhm.files import write_atomically
-from srhm.lab.figures.style import DOUBLE_COLUMN, LINE_COLOURS, panel_grid, panel_letters, render, styled
+from srhm.measure.sensitivity import sensitivities, test_error
+from srhm.model.derivation import Derivation, child_offsets, expand, placement_of
+from srhm.model.encoding import encode
 from srhm.nets import Network, build
-from srhm.protocol import Protocol
-from srhm.representation import sensitivities, test_error
 from srhm.training import advance, class_data, start, stopped
+from srhm.training.protocol import Protocol
 
 RESULTS = Path(__file__).parent / "results" / "alignment.json"
 DOCS = Path(__file__).parent.parent / "docs" / "open-question"

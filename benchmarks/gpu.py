@@ -23,13 +23,13 @@ import jax.numpy as jnp
 import numpy as np
 
 import srhm
-from srhm.lab.execution import _prepare as prepare
-from srhm.lab.runs import RunSpec, Seeds
 from srhm.nets import build
-from srhm.protocol import Protocol, published_rate
+from srhm.runner.execution import _prepare as prepare
+from srhm.study.runs import RunSpec, Seeds
 from srhm.training import ClassData, class_data, start, train_ensemble
 from srhm.training.ensemble import _stacked, advance_members
 from srhm.training.loop import advance
+from srhm.training.protocol import Protocol, published_rate
 
 HERE = Path(__file__).parent
 PARTS = ("machine", "steps", "kernels", "nets", "processes")

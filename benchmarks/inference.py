@@ -42,7 +42,7 @@ def shortest(*works: Callable[[], object]) -> list[float]:
     return np.min(times[1:], axis=0).tolist()
 
 
-def ten_thousand(sparsity: srhm.params.Sparsity) -> list[dict]:
+def ten_thousand(sparsity: srhm.model.params.Sparsity) -> list[dict]:
     """Seconds of each question, by NumPy and compiled, and of a thousand inputs one by one."""
     grammar = srhm.Grammar(srhm.Params(**MODEL, sparsity=sparsity))
     evidence = evidence_of(grammar, COUNT)

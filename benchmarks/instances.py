@@ -13,9 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import srhm
-from srhm.lab.execution import execute
-from srhm.lab.executors import compute_on_one_thread
-from srhm.lab.runs import Run, RunSpec, Seeds
+from srhm.runner.execution import execute
+from srhm.runner.executors import compute_on_one_thread
+from srhm.study.runs import Run, RunSpec, Seeds
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "instances.json"

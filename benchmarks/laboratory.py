@@ -16,13 +16,13 @@ from pathlib import Path
 from statistics import quantiles
 
 import srhm
-from srhm.lab.chains import Single
-from srhm.lab.driver import drive
-from srhm.lab.executors import Executor, Job, Outcome, Workers, available_cores
-from srhm.lab.grid import read_grid
-from srhm.lab.runs import Run, RunSpec, Seeds
-from srhm.lab.store import Store, owner_name
-from srhm.lab.work import finished
+from srhm.runner.chains import Single
+from srhm.runner.driver import drive
+from srhm.runner.executors import Executor, Job, Outcome, Workers, available_cores
+from srhm.runner.work import finished
+from srhm.store import Store, owner_name
+from srhm.study.grid import read_grid
+from srhm.study.runs import Run, RunSpec, Seeds
 
 HERE = Path(__file__).parent
 SPEC = RunSpec(srhm.Params(n_c=10, v=10, m=10, s=2, s0=1, L=2), "cnn", 10_000, 512)
@@ -128,7 +128,7 @@ def executors() -> Iterator[dict]:
     cores = available_cores()
     yield {"what": "local workers", **executed(Workers(cores, empty), 5000)}
     try:
-        from srhm.lab.executors.on_ray import OnRay
+        from srhm.runner.executors.on_ray import OnRay
 
         os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])
         yield {"what": "Ray on this machine", **executed(OnRay(empty), 2000)}

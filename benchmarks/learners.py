@@ -17,8 +17,8 @@ import numpy as np
 from scipy.special import stdtrit
 
 import srhm
-from srhm.complexity import Crossing, combine, pstar
 from srhm.learners import LayerwiseLearner, measure
+from srhm.measure.complexity import Crossing, combine, pstar
 from srhm.theory import predicted_P, visible_P
 
 RESULTS = Path(__file__).parent / "results"

@@ -18,8 +18,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 import srhm
-from srhm.files import write_atomically
-from srhm.lab.figures.style import (
+from srhm.figures.style import (
     DOUBLE_COLUMN,
     LINE_COLOURS,
     MARKERS,
@@ -30,8 +29,8 @@ from srhm.lab.figures.style import (
     render,
     styled,
 )
-from srhm.nets import Network, build
-from srhm.theory.one_step import (
+from srhm.files import write_atomically
+from srhm.gradients import (
     channel_contrast,
     gradient_moments,
     open_gradient,
@@ -39,6 +38,7 @@ from srhm.theory.one_step import (
     population_moments,
     unit_products,
 )
+from srhm.nets import Network, build
 
 RESULTS = Path(__file__).parent / "results" / "one_step.json"
 DOCS = Path(__file__).parent.parent / "docs" / "theory"

@@ -9,11 +9,11 @@ import time
 from pathlib import Path
 
 import srhm
-from srhm.lab.chains import Single
-from srhm.lab.driver import drive
-from srhm.lab.executors import compute_on_one_thread, open_executor
-from srhm.lab.runs import RunSpec, Seeds
-from srhm.lab.store import Store
+from srhm.runner.chains import Single
+from srhm.runner.driver import drive
+from srhm.runner.executors import compute_on_one_thread, open_executor
+from srhm.store import Store
+from srhm.study.runs import RunSpec, Seeds
 
 COMMAND = "--net cnn --v 6 --s0 1 --L 2 --width 256 --seeds 3 --workers 2 --json"
 

@@ -26,8 +26,8 @@ from machine import product_rate, triad_bandwidth
 import srhm
 from srhm.nets import build
 from srhm.nets.blocks import room
-from srhm.protocol import Protocol, published_rate
 from srhm.training import advance, class_data, start
+from srhm.training.protocol import Protocol, published_rate
 
 torch.set_num_threads(1)
 

@@ -117,7 +117,7 @@ def skip_member(app, what, name, obj, skip, options):
 
 
 def resolve_export(app, env, node, contnode):
-    """Lead a reference to an exported name, srhm.Params, to where it is documented, srhm.params.Params."""
+    """Lead a reference to an exported name, srhm.Params, to where it is documented, srhm.model.params.Params."""
     if node.get("refdomain") != "py":
         return None
     module, _, name = node["reftarget"].rpartition(".")

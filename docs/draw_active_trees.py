@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 
 import srhm
-from srhm.lab.figures.style import BLANK, BLUE, DOUBLE_COLUMN, FAINT, INK, MUTED, VERMILLION, styled
+from srhm.figures.style import BLANK, BLUE, DOUBLE_COLUMN, FAINT, INK, MUTED, VERMILLION, styled
 
 MODEL = srhm.Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)
 ROW = 1

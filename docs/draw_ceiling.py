@@ -12,10 +12,10 @@ import jax
 import numpy as np
 
 import srhm
-from srhm.encoding import encode_symbols
+from srhm.figures import Curve, learning_curves
+from srhm.figures.style import render
 from srhm.inference import Channel, bayes_error, channel_error
-from srhm.lab.figures import Curve, learning_curves
-from srhm.lab.figures.style import render
+from srhm.model.encoding import encode_symbols
 from srhm.nets import build
 from srhm.training import train
 

@@ -12,8 +12,8 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.svm import SVC
 
 import srhm
-from srhm.lab.own import pstar
-from srhm.representation import sensitivities
+from srhm.measure.sensitivity import sensitivities
+from srhm.runner.own import pstar
 
 MODEL = srhm.Params(n_c=8, v=8, m=4, s=2, s0=1, L=2)
 SETTINGS: dict[str, Any] = {

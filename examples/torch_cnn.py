@@ -14,9 +14,9 @@ import torch
 from torch import nn
 
 import srhm
-from srhm.lab.own import pstar
-from srhm.protocol import published_rate
+from srhm.runner.own import pstar
 from srhm.torch import BalancedBatchSampler, TorchDataset
+from srhm.training.protocol import published_rate
 
 MODEL = srhm.Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)
 SETTINGS: dict[str, Any] = {

@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 import srhm
-from srhm.lab.own import pstar
-from srhm.representation import sensitivities
+from srhm.measure.sensitivity import sensitivities
+from srhm.runner.own import pstar
 from srhm.torch import BalancedBatchSampler, ModuleLayers, TorchDataset
 
 MODEL = srhm.Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)

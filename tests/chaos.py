@@ -19,9 +19,9 @@ from typing import NamedTuple
 import numpy as np
 
 import chaos_driver
-from srhm.lab.grid import read_grid
-from srhm.lab.runs import Run
-from srhm.lab.store import Store
+from srhm.store import Store
+from srhm.study.grid import read_grid
+from srhm.study.runs import Run
 
 _GRID = """
 title = "chaos"

@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 
 from jobs import execute_fake
-from srhm.lab.driver import Policy, drive
-from srhm.lab.executors import Workers, compute_on_one_thread, keep_compiled_programs
-from srhm.lab.grid import read_grid
-from srhm.lab.searches import all_chains
-from srhm.lab.store import Store
-from srhm.lab.work import RunJob, execute_job
+from srhm.runner.driver import Policy, drive
+from srhm.runner.executors import Workers, compute_on_one_thread, keep_compiled_programs
+from srhm.runner.searches import all_chains
+from srhm.runner.work import RunJob, execute_job
+from srhm.store import Store
+from srhm.study.grid import read_grid
 
 LOG = "SRHM_TEST_LOG"
 """The variable that names the file in which every execution is written."""

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from srhm import encode, expand
-from srhm.derivation import from_digits, radices
+from srhm.model.derivation import from_digits, radices
 
 
 class Enumeration:

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from srhm import Params
-from srhm.lab.runs import Run, RunSpec, Seeds
-from srhm.lab.store import Store, owner_name
-from srhm.protocol import Protocol
+from srhm.store import Store, owner_name
+from srhm.study.runs import Run, RunSpec, Seeds
+from srhm.training.protocol import Protocol
 
 PARAMS = Params(n_c=3, v=3, m=3, s=2, s0=1, L=2)
 SPEC = RunSpec(PARAMS, "cnn", 200, width=8, P_test=100, protocol=Protocol(stop_loss=0.05, max_epochs=60))

@@ -6,7 +6,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from srhm.lab.figures.style import styled
+from srhm.figures.style import styled
 
 
 def artists(figure: Figure, start: str) -> dict[str, object]:

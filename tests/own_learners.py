@@ -54,7 +54,7 @@ def threads(dataset, seed):
 
 if __name__ == "__main__":
     from srhm import Params
-    from srhm.lab.own import pstar
+    from srhm.runner.own import pstar
 
     params = Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)
     found = pstar(knows_all_but, params, start=300, seeds=2, P_test=400, encoding="integer", workers=2)[

@@ -4,10 +4,10 @@ import json
 from dataclasses import replace
 
 from fake_runs import fake_run
-from srhm.lab.paper import Setting
-from srhm.lab.paper.tiers import TIERS, Tier
-from srhm.lab.runs import Run, RunSpec, Seeds, largest_P
-from srhm.lab.work import RunJob, finished
+from srhm.paper.settings import Setting
+from srhm.paper.tiers import TIERS, Tier
+from srhm.runner.work import RunJob, finished
+from srhm.study.runs import Run, RunSpec, Seeds, largest_P
 
 LAPTOP = TIERS["laptop"]
 SPREAD = (0.95, 1.0, 1.05)

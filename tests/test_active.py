@@ -14,8 +14,8 @@ from srhm import Dataset, Grammar, Params, Stream, split
 from srhm.nets import Leaves, outputs
 from srhm.nets.blocks import blockwise, rank_in_block, room
 from srhm.nets.products import product
-from srhm.protocol import Protocol
 from srhm.training import advance, class_data, start
+from srhm.training.protocol import Protocol
 from strategies import small_params
 
 FAMILIES = ("cnn", "lcn", "fcn")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from figure_checks import artists, check_layout, data, legend_texts
-from srhm.lab.figures import NetworkRun, error_against_sensitivity
-from srhm.lab.figures.style import styled
+from srhm.figures import NetworkRun, error_against_sensitivity
+from srhm.figures.style import styled
 
 NETS = ("LCN", "CNN", "FCN", "VGG11", "VGG16", "ResNet18", "ResNet34", "EfficientNetB0")
 RUNS = [

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import srhm
-from srhm.derivation import expand
+from srhm.model.derivation import expand
 from srhm.nets import build
 
 ROOT = Path(__file__).parent.parent

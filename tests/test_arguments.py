@@ -7,20 +7,20 @@ import pytest
 
 from own_learners import knows_all_but
 from srhm import ArgumentError, Dataset, Derivation, Grammar, Params, Stream, split
-from srhm.complexity import Crossing, combine
+from srhm.figures import learning_curves, scaling
 from srhm.inference import Channel
-from srhm.lab.figures import learning_curves, scaling
-from srhm.lab.own import pstar
-from srhm.lab.questions import Question
-from srhm.lab.runs import RunSpec
 from srhm.learners import LayerwiseLearner
+from srhm.measure.complexity import Crossing, combine
+from srhm.measure.probing import probes
+from srhm.measure.sensitivity import sensitivities
+from srhm.measure.sensitivity import test_error as error_of
 from srhm.nets import build
-from srhm.probes import probes
-from srhm.protocol import Protocol
-from srhm.representation import sensitivities
-from srhm.representation import test_error as error_of
+from srhm.runner.own import pstar
+from srhm.study.questions import Question
+from srhm.study.runs import RunSpec
 from srhm.torch import EndlessDataset, TorchDataset
 from srhm.training import train_ensemble
+from srhm.training.protocol import Protocol
 
 PARAMS = Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)
 GRAMMAR = Grammar(PARAMS, 0)
@@ -44,24 +44,29 @@ NET = build("cnn", PARAMS, 4)
 MODULES = (
     *(
         "srhm",
-        "derivation",
-        "stream",
-        "dataset",
-        "encoding",
-        "grammar",
-        "catalogue",
-        "exports",
-        "inference",
-        "nets",
+        "model.derivation",
+        "model.stream",
+        "model.dataset",
+        "model.encoding",
+        "model.grammar",
+        "model.catalogue",
     ),
-    *("protocol", "training", "theory", "theory.one_step", "learners"),
-    *("lab.runs", "lab.execution", "lab.questions", "lab.figures", "lab.paper", "lab.resources"),
+    *("exports", "inference", "nets", "training.protocol", "training", "theory", "gradients", "learners"),
+    *(
+        "study.runs",
+        "runner.execution",
+        "study.questions",
+        "figures",
+        "reference",
+        "paper.settings",
+        "runner.resources",
+    ),
 )
 
 INSIDE = {
     "advance", "advance_online", "batch_loss", "batch_gradient", "start", "outputs", "Leaves", "Run", "BayesError",
     "MostProbable", "LayerwisePredictor", "RelevancePoint", "Series", "Setting", "check_options", "check_scores",
-    "chosen_thresholds", "SrhmError", "Instance", "Split", "Design",
+    "chosen_thresholds", "SrhmError", "Instance", "Split", "Design", "check_start", "encoding_for",
 }  # fmt: skip
 """Results, and what runs inside compiled programs, where no user calls it."""
 

@@ -11,14 +11,14 @@ import srhm
 from srhm.cli import main
 from srhm.errors import BackendError
 from srhm.inference import Channel, bayes_error
-from srhm.lab.driver import drive
-from srhm.lab.execution import execute
-from srhm.lab.executors import Executor, InProcess, Together, Workers, default_workers, open_executor
-from srhm.lab.own import pstar
-from srhm.lab.runs import RunSpec
-from srhm.lab.store import Store
-from srhm.lab.work import execute_job
 from srhm.nets import build
+from srhm.runner.driver import drive
+from srhm.runner.execution import execute
+from srhm.runner.executors import Executor, InProcess, Together, Workers, default_workers, open_executor
+from srhm.runner.own import pstar
+from srhm.runner.work import execute_job
+from srhm.store import Store
+from srhm.study.runs import RunSpec
 from srhm.training import train, train_online
 from test_driver import singles
 

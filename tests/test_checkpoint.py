@@ -9,9 +9,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-import srhm.checkpoint
+import srhm.training.checkpoint
 from srhm import ArgumentError
-from srhm.checkpoint import Checkpoint
+from srhm.training.checkpoint import Checkpoint
 
 IDENTITY = {"run": [0.1, 8, "whitened"], "seed": 3}
 HOST = {"best": [float("inf"), 0], "record": [{"step": 1, "train_loss": 0.1 + 0.2}], "looked": []}
@@ -177,7 +177,7 @@ def test_what_json_cannot_hold_leaves_the_old_file(checkpoint):
 
 def test_saves_are_due_by_the_clock(checkpoint, monkeypatch):
     now = [1000.0]
-    monkeypatch.setattr(srhm.checkpoint, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(srhm.training.checkpoint, "time", SimpleNamespace(monotonic=lambda: now[0]))
     checkpoint.save(IDENTITY, HOST, ARRAYS)
     assert not checkpoint.due()
     now[0] += 59

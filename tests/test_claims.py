@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from fake_runs import SPEC, drive, fake_run, many_specs, race
-from srhm.lab.runs import RunSpec
-from srhm.lab.store import Counts, Store, owner_is_dead, owner_name
-from srhm.lab.store import drivers as drivers_module
+from srhm.store import Counts, Store, owner_is_dead, owner_name
+from srhm.store import drivers as drivers_module
+from srhm.study.runs import RunSpec
 
 RACERS = 4
 

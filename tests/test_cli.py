@@ -23,13 +23,14 @@ import pytest
 
 import srhm
 from fake_runs import SPEC, fake_run
-from srhm.checkpoint import Checkpoint
-from srhm.cli import INTERRUPTED, main
+from srhm.cli import main
 from srhm.cli.commands import COMMANDS
-from srhm.lab.runs import Run
-from srhm.lab.store import Store
-from srhm.lab.work import RunJob, finished
+from srhm.cli.endings import INTERRUPTED
+from srhm.runner.work import RunJob, finished
+from srhm.store import Store
+from srhm.study.runs import Run
 from srhm.theory import predict
+from srhm.training.checkpoint import Checkpoint
 
 SMALL = [
     "--v",
@@ -250,7 +251,7 @@ def test_a_flag_says_what_it_does(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[bool] = []
-    monkeypatch.setattr("srhm.lab.explore.serve", lambda _, port, browser: asked.append(browser))
+    monkeypatch.setattr("srhm.explore.serve", lambda _, port, browser: asked.append(browser))
     _, out, _ = run(capsys, "explore", "--help")
     assert re.search(
         r"--no-browser +Print the address of the page, and do not open it", " ".join(out.split())
@@ -442,7 +443,7 @@ class Oracle:
 def test_the_published_protocol_takes_the_published_rule(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, options: list[str], search: str
 ) -> None:
-    monkeypatch.setattr("srhm.lab.executors.execute_job", Oracle())
+    monkeypatch.setattr("srhm.runner.executors.execute_job", Oracle())
     status, out, _ = run(capsys, "pstar", "--seeds", "1", "--json", *options)
     content = json.loads(out)
     assert status == 0 and content["search"] == search
@@ -454,13 +455,13 @@ def test_the_published_protocol_takes_the_published_rule(
 def test_runs_that_did_not_converge_are_counted_and_told(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("srhm.lab.executors.execute_job", Oracle("epochs"))
+    monkeypatch.setattr("srhm.runner.executors.execute_job", Oracle("epochs"))
     command = ["pstar", "--seeds", "1"]
     content = json.loads(run(capsys, *command, "--json")[1])
     assert content["status"] == "bracketed" and content["unconverged"] == content["runs"] > 0
     text = run(capsys, *command)[1]
     assert f"Warning: {content['runs']} of {content['runs']} runs came to max_epochs = 10,000" in text
-    monkeypatch.setattr("srhm.lab.executors.execute_job", Oracle())
+    monkeypatch.setattr("srhm.runner.executors.execute_job", Oracle())
     command += ["--store", "other.sqlite"]
     assert json.loads(run(capsys, *command, "--json")[1])["unconverged"] == 0
     assert "Warning" not in run(capsys, *command)[1]
@@ -469,7 +470,7 @@ def test_runs_that_did_not_converge_are_counted_and_told(
 def test_the_demonstration_prints_json_alone(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("srhm.lab.executors.execute_job", Oracle("epochs"))
+    monkeypatch.setattr("srhm.runner.executors.execute_job", Oracle("epochs"))
     status, out, err = run(capsys, "demo", "--workers", "1", "--json")
     table = json.loads(out)
     assert status == 0 and "index.html grows" in err
@@ -483,8 +484,8 @@ def test_the_demonstration_prints_json_alone(
 def test_the_demonstration_prints_its_table(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("srhm.lab.executors.execute_job", Oracle())
-    monkeypatch.setattr("srhm.lab.demo._Show._write", lambda *_, **__: None)  # the figures take their time
+    monkeypatch.setattr("srhm.runner.executors.execute_job", Oracle())
+    monkeypatch.setattr("srhm.paper.demo._Show._write", lambda *_, **__: None)  # the figures take their time
     status, out, err = run(capsys, "demo", "--workers", "1")
     assert status == 0 and "measured, scaling law, published" in out and "CNN" in out
     assert "index.html grows" in err and "index.html" not in out and "nconverged" not in out
@@ -693,7 +694,7 @@ def test_ctrl_c_after_training_does_not_lose_it(
     monkeypatch.setattr(Checkpoint, "due", lambda self: True)  # as if every run were long
     with monkeypatch.context() as patch:
         patch.setattr(
-            "srhm.lab.execution.sensitivities" if first == "measure" else "srhm.cli.measure.Store.put",
+            "srhm.runner.execution.sensitivities" if first == "measure" else "srhm.cli.measure.Store.put",
             interrupted,
         )
         status, out, err = run(capsys, *arguments)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from srhm.cli import main
-from srhm.lab.store import Store
+from srhm.store import Store
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning:ray"),
@@ -109,14 +109,14 @@ def test_a_plan_computes_nothing(capsys: pytest.CaptureFixture[str], here: Path)
 def test_failures_are_told_and_tried_again_when_asked(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from srhm.lab.work import execute_job
+    from srhm.runner.work import execute_job
 
     def work(content: str) -> str:
         if json.loads(content)["spec"]["net"] == "lcn":
             raise RuntimeError("the machine caught fire")
         return execute_job(content)
 
-    monkeypatch.setattr("srhm.lab.executors.execute_job", work)
+    monkeypatch.setattr("srhm.runner.executors.execute_job", work)
     command = ["run", "GRID.toml", "--store", "runs.sqlite", "--workers", "1"]
     status, out, err = run(capsys, *command)
     assert status == 1 and "4 failed" in out and "RuntimeError: the machine caught fire" in out
@@ -130,7 +130,7 @@ def test_failures_are_told_and_tried_again_when_asked(
     assert (
         "4 failed" in out and "failed (error, 1 tries): lcn, P = 60" in out and "--failures lists all" in out
     )
-    monkeypatch.setattr("srhm.lab.executors.execute_job", execute_job)
+    monkeypatch.setattr("srhm.runner.executors.execute_job", execute_job)
     assert run(capsys, *command)[0] == 1  # known to have failed
     assert run(capsys, *command, "--again")[0] == 0
     assert json.loads(run(capsys, "status", "runs.sqlite", "--json")[1])["failed"] == 0
@@ -153,8 +153,8 @@ def test_tables_are_exported(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_weights_are_kept_when_asked_for(capsys: pytest.CaptureFixture[str], here: Path) -> None:
-    from srhm.lab.weights import load_weights
     from srhm.nets import build
+    from srhm.nets.weights import load_weights
 
     command = ["run", "GRID.toml", "--store", "runs.sqlite", "--workers", "1", "--json"]
     computed = json.loads(run(capsys, *command)[1])["computed"]

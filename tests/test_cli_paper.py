@@ -8,10 +8,10 @@ import pytest
 
 from paper_oracle import runs_of, work
 from srhm.cli import main
-from srhm.lab.paper import Setting, model
-from srhm.lab.paper.figures import FIGURES
-from srhm.lab.paper.tiers import TIERS
-from srhm.lab.store import Store
+from srhm.paper.figures import FIGURES
+from srhm.paper.settings import Setting, model
+from srhm.paper.tiers import TIERS
+from srhm.store import Store
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -58,7 +58,7 @@ def test_a_reproduction_computes_draws_and_compares(
     capsys: pytest.CaptureFixture[str], here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With an oracle in place of training; again, and nothing is left to compute."""
-    monkeypatch.setattr("srhm.lab.executors.execute_job", work)
+    monkeypatch.setattr("srhm.runner.executors.execute_job", work)
     command = ["reproduce", "batch", "5", "--workers", "1", "--store", "runs.sqlite", "--json"]
     status, out, _ = run(capsys, *command)
     content = json.loads(out.splitlines()[-1])
@@ -71,7 +71,7 @@ def test_a_reproduction_computes_draws_and_compares(
 def test_shards_are_merged_and_drawn(
     capsys: pytest.CaptureFixture[str], here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("srhm.lab.executors.execute_job", work)
+    monkeypatch.setattr("srhm.runner.executors.execute_job", work)
     for number in (1, 2):
         part = ["--shard", f"{number}/2", "--store", f"{number}.sqlite", "--workers", "1"]
         status, out, _ = run(capsys, "reproduce", "batch", *part)

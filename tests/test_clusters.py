@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from layer_maps import of_any_shape
 from srhm import Grammar, Params, expand, parse, split
-from srhm.clusters import adjusted_rand_index, clusters
-from srhm.layers import activations
+from srhm.measure.clustering import adjusted_rand_index, clusters
+from srhm.measure.layers import activations
 from srhm.nets import build
 
 PARAMS = Params(n_c=3, v=3, m=3, s=2, s0=1, L=2)  # every tuple has a parent

@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 
 from srhm import Params
-from srhm.lab.execution import execute
-from srhm.lab.grid import as_grid, read_grid
-from srhm.lab.options import Network
-from srhm.lab.paper import chosen_thresholds, thresholds
-from srhm.lab.products import products
-from srhm.lab.questions import Question
-from srhm.lab.resources import parameters, resources, step_flops
-from srhm.lab.runs import RunSpec, Seeds
-from srhm.lab.weights import load_weights
 from srhm.nets import COMMON, build
-from srhm.protocol import Protocol
+from srhm.nets.weights import load_weights
+from srhm.reference.thresholds import chosen_thresholds, thresholds
+from srhm.runner.execution import execute
+from srhm.runner.products import products
+from srhm.runner.resources import parameters, resources, step_flops
+from srhm.study.grid import as_grid, read_grid
+from srhm.study.options import Network
+from srhm.study.questions import Question
+from srhm.study.runs import RunSpec, Seeds
+from srhm.training.protocol import Protocol
 
 PAPER = Params(n_c=10, v=10, m=10, s=2, s0=2, L=2)
 SMALL = Params(n_c=3, v=4, m=2, s=2, s0=2, L=2)

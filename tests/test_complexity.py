@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from srhm.complexity import Crossing, Search, combine, nearest_grid, pstar
 from srhm.errors import ArgumentError
+from srhm.measure.complexity import Crossing, Search, combine, nearest_grid, pstar
 
 
 def sigmoid(P, P_star, slope):

@@ -83,8 +83,8 @@ def test_no_quota_where_nothing_tells_of_one(tmp_path, monkeypatch):
 
 def test_everybody_counts_so(monkeypatch):
     """Workers, Ray and the threads that draw data."""
-    from srhm import dataset
-    from srhm.lab import executors
-    from srhm.lab.executors import ray_cluster
+    from srhm.model import dataset
+    from srhm.runner import executors
+    from srhm.runner.executors import ray_cluster
 
     assert {module.available_cores for module in (dataset, executors, ray_cluster)} == {available_cores}

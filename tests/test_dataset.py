@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import oracles
-import srhm.dataset
-import srhm.stream
+import srhm.model.dataset
+import srhm.model.stream
 from oracles import ORACLES, equal, name_of, rows
 from srhm import Dataset, Grammar, Params, Stream, encode, expand, rank, split
-from srhm.dataset import smallest_unsigned
-from srhm.derivation import radices
-from srhm.stream import PERMUTATION_LIMIT
+from srhm.model.dataset import smallest_unsigned
+from srhm.model.derivation import radices
+from srhm.model.stream import PERMUTATION_LIMIT
 from strategies import any_params, huge_params, small_params
 
 RULES = ("permutation", "independent")
@@ -125,14 +125,14 @@ def test_sorted_and_compared_words_give_the_same_order(monkeypatch, backward):
     """How many classes decides what finds their order; both backends, and single samples, agree."""
     params = Params(n_c=100, v=100, m=2, s=2, s0=1, L=2)
     stream = Stream(Grammar(params), 3, "permutation", backward)
-    assert params.n_c > srhm.stream._COMPARED
+    assert params.n_c > srhm.model.stream._COMPARED
     found = [stream.take(7, 450).label, stream.at(np.arange(7, 457, dtype=np.uint32)).label]
-    monkeypatch.setattr(srhm.stream, "_COMPARED", 1000)
+    monkeypatch.setattr(srhm.model.stream, "_COMPARED", 1000)
     found.append(stream.take(7, 450).label)
     assert all(equal(one, found[0]) for one in found)
     words = np.zeros((100, 3), np.uint32)  # equal ones keep their order
     for most in (1000, 1):
-        monkeypatch.setattr(srhm.stream, "_COMPARED", most)
+        monkeypatch.setattr(srhm.model.stream, "_COMPARED", most)
         for form in (words, jnp.asarray(words)):
             assert (stream._all_places(form) == np.arange(100)[:, None]).all()
 
@@ -140,7 +140,7 @@ def test_sorted_and_compared_words_give_the_same_order(monkeypatch, backward):
 def test_equal_words_give_no_class_twice(monkeypatch):
     """Ties between the words that order a block come once in 2^32 pairs: here they are forced."""
     monkeypatch.setattr(
-        srhm.stream, "threefry2x32", lambda key, low, high: (low & np.uint32(0), low & np.uint32(0))
+        srhm.model.stream, "threefry2x32", lambda key, low, high: (low & np.uint32(0), low & np.uint32(0))
     )
     params = ORACLES[9]
     assert Stream(Grammar(params), 0, "independent").take(0, 8).label.tolist() == [0, 1, 2, 3] * 2
@@ -483,7 +483,7 @@ FAST = Params(n_c=3, v=4, m=4, s=2, s0=1, L=3)  # 2^29 data: permuted by a Feist
 @pytest.mark.parametrize("sparsity", ["A", "B"])
 def test_draws_of_both_backends_agree(sparsity, monkeypatch):
     """Within a chunk, over the borders of several, and to the last sample, from odd places too."""
-    monkeypatch.setattr(srhm.dataset, "_CHUNK", 32)  # 30 samples
+    monkeypatch.setattr(srhm.model.dataset, "_CHUNK", 32)  # 30 samples
     for stream in streams(replace(FAST, sparsity=sparsity), seed=2):
         end = stream.length
         for start, count in [(0, 30), (0, 1), (1, 29), (31, 100), (2**26 + 1, 95), (end - 70, 70)]:

@@ -26,7 +26,7 @@ from srhm import (
     shift,
     unrank,
 )
-from srhm.derivation import radices
+from srhm.model.derivation import radices
 from strategies import any_params, huge_params, large_params, small_params
 
 BOTH = [

@@ -14,15 +14,15 @@ import pytest
 
 import jobs
 import srhm
-from srhm.checkpoint import Checkpoint
-from srhm.lab import driver
-from srhm.lab.chains import Single
-from srhm.lab.driver import Cancelled, Policy, drive
-from srhm.lab.executors import InProcess, Workers
-from srhm.lab.progress import Progress
-from srhm.lab.runs import Run, RunSpec, Seeds
-from srhm.lab.store import Store, StoreBusy, StoreFull, owner_name
-from srhm.lab.work import RunJob
+from srhm.runner import driver
+from srhm.runner.chains import Single
+from srhm.runner.driver import Cancelled, Policy, drive
+from srhm.runner.executors import InProcess, Workers
+from srhm.runner.progress import Progress
+from srhm.runner.work import RunJob
+from srhm.store import Store, StoreBusy, StoreFull, owner_name
+from srhm.study.runs import Run, RunSpec, Seeds
+from srhm.training.checkpoint import Checkpoint
 
 SPEC = RunSpec(srhm.Params(n_c=3, v=3, m=3, s=2, s0=1, L=2), "cnn", 100, width=8, P_test=100)
 

@@ -10,11 +10,11 @@ import pytest
 import chaos_driver
 from chaos import events
 from fake_runs import SPEC
-from srhm.lab.chains import Single
-from srhm.lab.driver import drive
-from srhm.lab.executors import Workers
-from srhm.lab.runs import Seeds
-from srhm.lab.store import Store
+from srhm.runner.chains import Single
+from srhm.runner.driver import drive
+from srhm.runner.executors import Workers
+from srhm.store import Store
+from srhm.study.runs import Seeds
 
 
 @pytest.mark.usefixtures("unchecked")

@@ -3,14 +3,7 @@ import pytest
 
 from oracles import ORACLES, name_of
 from srhm import Dataset, Grammar, Params, Stream
-from srhm.theory import (
-    count_features,
-    count_positions,
-    count_tuples,
-    features,
-    positions,
-    tuples,
-)
+from srhm.theory import count_features, count_positions, count_tuples, features, positions, tuples
 
 PAIRS = [(count_features, features), (count_tuples, tuples), (count_positions, positions)]
 

@@ -6,9 +6,9 @@ import pytest
 
 from filled_nets import filled
 from srhm import Grammar, Params, split
-from srhm.protocol import Protocol
 from srhm.training import Task, advance, class_data, start, train, train_ensemble
 from srhm.training.ensemble import _advance_together, _Seats
+from srhm.training.protocol import Protocol
 from srhm.training.run import SingleRun
 
 PARAMS = Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from srhm import Dataset, Grammar, Params, Stream
+from srhm.measure.sensitivity import sensitivities
+from srhm.measure.sensitivity import test_error as error_of
 from srhm.nets import build
-from srhm.representation import sensitivities
-from srhm.representation import test_error as error_of
 from srhm.torch import ModuleLayers, TorchDataset
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"

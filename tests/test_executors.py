@@ -11,7 +11,7 @@ import pytest
 import jobs
 import srhm
 from jobs import job
-from srhm.lab.executors import (
+from srhm.runner.executors import (
     Executor,
     InProcess,
     Job,

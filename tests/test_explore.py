@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 
 from figure_checks import artists
 from srhm import Grammar, Params, Stream, expand
-from srhm.lab.explore import State, Step, create_app, read, serve, walk
-from srhm.lab.explore.content import content, count
-from srhm.lab.explore.drawing import tree_figure, tree_svg
-from srhm.lab.explore.state import FIELDS, steps_of
-from srhm.lab.options import Model
+from srhm.explore import State, Step, create_app, read, serve, walk
+from srhm.explore.content import content, count
+from srhm.explore.drawing import tree_figure, tree_svg
+from srhm.explore.state import FIELDS, steps_of
+from srhm.study.options import Model
 from srhm.theory import predict
 
 HOSTILE = "<script>alert('x')</script>\"&{{ 7 * 7 }}"

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from srhm.errors import ArgumentError
-from srhm.exponent import fit_exponent, fit_exponents
+from srhm.measure.exponent import fit_exponent, fit_exponents
 
 
 def test_a_power_law_is_fitted_exactly():

@@ -46,7 +46,7 @@ ENDLESS = srhm.Stream(srhm.Grammar(PARAMS, 0), 0, "independent")
 
 
 def parts_of(params, P=50, P_test=23, **options) -> dict[str, Part]:
-    train, test, _ = srhm.dataset.split_streams(srhm.Grammar(params, 7), P, P_test, 5, **options)
+    train, test, _ = srhm.model.dataset.split_streams(srhm.Grammar(params, 7), P, P_test, 5, **options)
     return {"train": Part(train, P), "test": Part(test, P_test)}
 
 

@@ -10,19 +10,20 @@ from pathlib import Path
 import pytest
 
 from fake_runs import SPEC, fake_run
-from srhm.lab.store import Store
+from srhm.store import Store
 
-ROOTS = {"srhm.lab.explore": "explore", "srhm.lab": "lab", "srhm.torch": "torch"}
+LABORATORY = ("srhm.lab_extra", "srhm.store", "srhm.runner", "srhm.figures", "srhm.report", "srhm.paper")
+ROOTS = {"srhm.explore": "explore", **dict.fromkeys(LABORATORY, "lab"), "srhm.torch": "torch"}
 """Parts of the package that cannot be imported without an extra; of two, the first."""
 
-STORE = "from srhm.lab.store import Store; "
+STORE = "from srhm.store import Store; "
 USES = [
     ("torch", "import srhm; srhm.rhm()"),
     ("table", f"{STORE}Store('runs.sqlite').to_pandas()"),
     ("table", f"{STORE}Store('runs.sqlite').write_parquet('new')"),
-    ("report", f"{STORE}import srhm.lab.report as r; r.write_report('new', Store('runs.sqlite').runs())"),
+    ("report", f"{STORE}import srhm.report as r; r.write_report('new', Store('runs.sqlite').runs())"),
     ("postgres", f"{STORE}Store('postgresql://host/runs')"),
-    ("ray", "from srhm.lab.executors import open_executor; open_executor('ray', 1)"),
+    ("ray", "from srhm.runner.executors import open_executor; open_executor('ray', 1)"),
 ]
 COMMANDS = [
     ("explore", "explore --port 0"),
@@ -78,7 +79,7 @@ def test_what_is_missing_is_told(tmp_path, installed, uses, commands):
         wanted = rf"({library}) is not installed\. Install the extra {extra}, in a clone of srhm: "
         return re.fullmatch(rf"{wanted}pip install -e '\.\[{extra}\]'", text)
 
-    assert {"srhm", "srhm.training.run", "srhm.lab.store.store", "srhm.torch"} < set(found["modules"])
+    assert {"srhm", "srhm.training.run", "srhm.store.store", "srhm.torch"} < set(found["modules"])
     for module, told in found["modules"].items():
         roots = [root for root in ROOTS if f"{module}.".startswith(f"{root}.")]
         needed = [ROOTS[root] for root in reversed(roots) if ROOTS[root] not in installed]

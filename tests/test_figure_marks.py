@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from figure_checks import artists, check_layout, data, legend_texts
-from srhm.lab.figures import Estimate, InsensitivityPoint, ScalingPoint, scaling
-from srhm.lab.figures.marks import Marks, draw_estimate
-from srhm.lab.figures.style import styled
+from srhm.figures import Estimate, InsensitivityPoint, ScalingPoint, scaling
+from srhm.figures.marks import Marks, draw_estimate
+from srhm.figures.style import styled
 
 LOOK = {"color": "red", "marker": "o"}
 

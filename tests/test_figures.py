@@ -28,8 +28,7 @@ from srhm import (
     shift,
     unrank,
 )
-from srhm.exponent import Exponent
-from srhm.lab.figures import (
+from srhm.figures import (
     Curve,
     ScalingPoint,
     complexity_map,
@@ -39,7 +38,7 @@ from srhm.lab.figures import (
     scaling,
     transformations,
 )
-from srhm.lab.figures.style import (
+from srhm.figures.style import (
     BLANK,
     FEATURE_COLOURS,
     LINE_COLOURS,
@@ -51,7 +50,8 @@ from srhm.lab.figures.style import (
     styled,
     text_colour,
 )
-from srhm.lab.figures.tiles import MARK
+from srhm.figures.tiles import MARK
+from srhm.measure.exponent import Exponent
 
 THRESHOLDS = {"error": 0.1, "S_21": 0.4, "D_21": 0.2}
 
@@ -234,7 +234,7 @@ def test_notebooks_show_every_figure():
 
 
 def test_pyplot_is_never_imported():
-    code = "import sys, srhm.lab.page, srhm.lab.figures; sys.exit('matplotlib.pyplot' in sys.modules)"
+    code = "import sys, srhm.report.page, srhm.figures; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -11,15 +11,15 @@ import pytest
 from matplotlib.figure import Figure
 
 import srhm
-from srhm.checkpoint import Checkpoint
 from srhm.exports import Part, export
+from srhm.figures.style import save
 from srhm.files import atomic_file, check_folder, user_path, write_atomically
-from srhm.lab.figures.style import save
-from srhm.lab.functions import find
-from srhm.lab.grid import read_grid
-from srhm.lab.notes import Notes
-from srhm.lab.store import Store, read_archive, write_archive
-from srhm.lab.weights import read_weights, save_weights
+from srhm.nets.weights import read_weights, save_weights
+from srhm.runner.functions import find
+from srhm.runner.notes import Notes
+from srhm.store import Store, read_archive, write_archive
+from srhm.study.grid import read_grid
+from srhm.training.checkpoint import Checkpoint
 
 
 @pytest.fixture

@@ -18,52 +18,50 @@ DIRECT = {
     "errors": "",
     "files": "",
     "randomness": "errors",
-    "permutation": "errors randomness",
-    "params": "errors",
-    "grammar": "params randomness files",
-    "derivation": "grammar",
-    "encoding": "params",
-    "stream": "derivation permutation",
-    "dataset": "stream encoding",
-    "catalogue": "dataset",
-    "exports": "dataset",
-    "inference": "dataset",
-    "migration": "dataset",
-    "nets": "encoding randomness",
-    "protocol": "params",
-    "checkpoint": "errors files",
-    "training": "nets dataset protocol checkpoint",
-    "layers": "nets torch",
-    "representation": "dataset layers",
-    "ridge": "errors",
-    "probes": "representation ridge",
-    "clusters": "representation",
-    "complexity": "errors",
-    "exponent": "errors",
-    "rank_correlation": "errors",
-    "theory": "dataset nets",
-    "learners": "dataset",
-    "torch": "dataset",
-    "interop": "dataset",
-    "lab": "__init__ inference training probes clusters complexity exponent rank_correlation theory learners interop",
-    "cli": "lab exports",
-    "__init__": "dataset catalogue inference migration",
+    "backend": "errors",
+    "interrupts": "",
+    "memory": "errors",
+    "cores": "",
+    "lab_extra": "errors",
+    "model": "errors files memory randomness cores backend",
+    "inference": "model",
+    "theory": "model",
+    "nets": "model backend",
+    "reference": "nets",
+    "gradients": "theory nets",
+    "training": "nets inference interrupts",
+    "torch": "inference",
+    "exports": "inference",
+    "compat": "inference",
+    "learners": "inference",
+    "measure": "training torch",
+    "study": "measure reference theory",
+    "store": "study lab_extra",
+    "runner": "store __init__ interrupts",
+    "figures": "study lab_extra",
+    "report": "figures store",
+    "explore": "figures store",
+    "paper": "report explore runner",
+    "cli": "paper exports learners gradients compat",
+    "_names": "inference compat",
+    "__init__": "_names",
+    "__main__": "cli",
 }
-"""What each room (a module or package srhm.ROOM) may import of ours, itself apart; the rooms that those may
-import are allowed too. `__init__` is the front door, `from srhm import ...`."""
+"""What each room (a module or package srhm.ROOM) may import of ours, itself apart; the rooms that
+those may import are allowed too. `__init__` is the front door, `from srhm import ...`."""
 
-DATA_ROOMS = (
-    "params",
-    "grammar",
-    "derivation",
-    "stream",
-    "dataset",
-    "encoding",
-    "inference",
-    "migration",
-    "catalogue",
-)
-GROUND_FLOOR = ("errors", "files", "randomness", "permutation")
+INNER = {
+    "nets.common": "nets.design nets.draws nets.stateful",
+    "paper.open_question": "paper.cost paper.drawings paper.estimate paper.measured paper.settings paper.tables "
+    "paper.tiers",
+    "runner.executors": "runner.execution runner.functions runner.work",
+    "store.migrations": "",
+    "store.migrations.versions": "",
+}
+"""What each room inside a room imports of the outer one."""
+
+DATA_ROOMS = ("model", "inference", "compat")
+GROUND_FLOOR = ("errors", "files", "memory", "randomness", "cores")
 HEAVY = {"jax", "jaxlib", "equinox", "optax", "torch", "tensorflow", "ray", "sqlalchemy", "matplotlib"}
 """What neither the data rooms nor the ground floor import when they are imported themselves."""
 
@@ -110,7 +108,7 @@ def room_imports(tree: ast.AST, package: list[str]) -> Iterator[tuple[int, str]]
         for name in imported(node, package):
             parts = name.split(".")
             if parts[0] == "srhm":
-                # `from srhm.params import Params` names a room, `from srhm import Params` the front door.
+                # `from srhm.model.params import Params` names a room, `from srhm import Params` the front door.
                 yield node.lineno, parts[1] if len(parts) > 1 and is_room(parts[1]) else "__init__"
 
 
@@ -159,13 +157,13 @@ def forbidden(tree: ast.AST) -> Iterator[tuple[int, str]]:
 @pytest.mark.parametrize(
     ("code", "expected"),
     [
-        ("from .lab.store import Store", ["lab"]),
-        ("from ..params import Params", ["params"]),
-        ("from . import grammar, nonsense", ["grammar", "__init__"]),
+        ("from .store.index import Shelf", ["store"]),
+        ("from ..model.params import Params", ["model"]),
+        ("from . import model, nonsense", ["model", "__init__"]),
         ("import srhm.nets.cnn", ["nets"]),
         ("from srhm import Params", ["__init__"]),
         ("import srhm", ["__init__"]),
-        ("def late():\n    from srhm.lab import run", ["lab"]),
+        ("def late():\n    from srhm.study import Run", ["study"]),
         ("import numpy\nfrom srhmx import a", []),
     ],
 )
@@ -218,11 +216,15 @@ def test_the_table_is_an_order():
             frontier = {after for one in frontier for after in DIRECT[one].split()} - reached
         assert room not in reached, f"{room} may import itself through another room"
     for room in (*DATA_ROOMS, *GROUND_FLOOR, "__init__"):
-        assert allowed(room) <= {*DATA_ROOMS, *GROUND_FLOOR, "__init__"}, f"{room} reaches beyond the data"
-    for room in set(DIRECT) - {"lab", "cli"}:
-        assert "lab" not in allowed(room), f"only cli imports lab, not {room}"
-    for room in ("ridge", "complexity", "exponent", "rank_correlation"):
-        assert allowed(room) == {room, "errors"}, f"{room} serves any measurements, not ours alone"
+        assert allowed(room) <= {*DATA_ROOMS, *GROUND_FLOOR, "backend", "_names", "__init__"}, (
+            f"{room} reaches beyond the data"
+        )
+    for room in set(DIRECT) - {"paper", "cli", "__main__"}:
+        assert "paper" not in allowed(room), f"{room} serves every study, not one paper"
+    for module in ("ridge", "complexity", "exponent", "correlation"):
+        path = SOURCE / "measure" / f"{module}.py"
+        rooms = {room for _, room in room_imports(ast.parse(path.read_text("utf-8")), package_of(path))}
+        assert rooms <= {"errors"}, f"{module} serves any measurements, not ours alone"
 
 
 def test_every_room_is_declared():
@@ -244,6 +246,47 @@ def test_rooms_import_only_earlier_rooms(path):
         if other not in rooms
     ]
     assert not wrong, f"{path.relative_to(ROOT)}: {wrong}. {room} may import {sorted(rooms)}; see DIRECT"
+
+
+def modules_imported(path: Path) -> set[str]:
+    """Return the modules of ours that a file imports, by their names below srhm."""
+    known = {name_of(one) for one in sources()}
+    names = [
+        name.removeprefix("srhm.").removeprefix("srhm")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for name in imported(node, package_of(path))
+        if name.split(".")[0] == "srhm"
+    ]
+    return {name if name in known else name.rpartition(".")[0] for name in names}
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def test_inner_rooms_import_what_is_declared():
+    """A room inside a room takes from the outer one only what INNER says."""
+    inner = {
+        ".".join(path.relative_to(SOURCE).parts[:-1])
+        for path in sources()
+        if len(path.relative_to(SOURCE).parts) > 2
+    }
+    assert inner == set(INNER), "say in INNER at the top of this file what each room inside a room may import"
+    for room in INNER:
+        outer = room.split(".")[0]
+        for path in (SOURCE / Path(*room.split("."))).rglob("*.py"):
+            own = {name for name in modules_imported(path) if name.split(".")[0] == outer}
+            wrong = {name for name in own if name != room and not name.startswith(room + ".")}
+            assert wrong <= set(INNER[room].split()), f"{path.relative_to(ROOT)} imports {sorted(wrong)}"
+
+
+def test_no_modules_import_each_other():
+    """There is no circle of imports, those inside functions included."""
+    graph = {name_of(path): modules_imported(path) - {name_of(path), ""} for path in sources()}
+    while leaves := {name for name, needed in graph.items() if not needed & graph.keys()}:
+        graph = {name: needed for name, needed in graph.items() if name not in leaves}
+    assert not graph, f"these import one another, or one that does: {sorted(graph)}"
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(SOURCE)))

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 
 import oracles
-import srhm.grammar as room
+import srhm.model.grammar as room
 from srhm import Grammar, Params, Stream
-from srhm.grammar import _draw_until_distinct, _shuffle_all_tuples
+from srhm.model.grammar import _draw_until_distinct, _shuffle_all_tuples
 from srhm.randomness import STREAM_VERSION, fold, role_key
 from strategies import any_params
 
@@ -265,7 +265,7 @@ def test_rules_whose_order_is_not_known_are_refused(refuses):
     low, top = Grammar(square).rules
     fix = (
         "Give a list, the rules of level 1 (the input) first and those of the classes last; "
-        "srhm.migration.grammar_of_layers takes layers that are numbered from the classes on"
+        "srhm.compat.grammar_of_layers takes layers that are numbered from the classes on"
     )
     for keys in ((0, 1), (1, 2)):
         with refuses("rules", f"'dict with the keys {list(keys)}'", fix):

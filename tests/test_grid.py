@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 import srhm
-from srhm.lab.chains import Single
-from srhm.lab.demo import questions
-from srhm.lab.grid import as_grid, read_grid, shard
-from srhm.lab.questions import Answer
-from srhm.lab.runs import RunSpec, Seeds
-from srhm.lab.searches import all_chains
-from srhm.protocol import Protocol
+from srhm.paper.demo import questions
+from srhm.runner.chains import Single
+from srhm.runner.searches import all_chains
+from srhm.study.grid import as_grid, read_grid, shard
+from srhm.study.questions import Answer
+from srhm.study.runs import RunSpec, Seeds
+from srhm.training.protocol import Protocol
 
 TEXT = """
 title = "both nets"

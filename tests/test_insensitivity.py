@@ -3,7 +3,7 @@
 import pytest
 
 from figure_checks import artists, check_layout, data, legend_rows, legend_texts
-from srhm.lab.figures import Estimate, InsensitivityPoint, insensitivity
+from srhm.figures import Estimate, InsensitivityPoint, insensitivity
 
 
 def point(

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import srhm
-from srhm import catalogue
-from srhm.catalogue import DIGESTED, TRAINING_SEEDS, name_of
-from srhm.lab.runs import RunSpec, default_test_points
+from srhm.model import catalogue
+from srhm.model.catalogue import DIGESTED, TRAINING_SEEDS, name_of
+from srhm.study.runs import RunSpec, default_test_points
 from srhm.theory import predict
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -12,15 +12,16 @@ import pytest
 import jobs
 import srhm
 from srhm import interrupts
-from srhm.cli import TERMINATED, main
+from srhm.cli import main
+from srhm.cli.endings import TERMINATED
 from srhm.interrupts import Terminated, check_interrupt, interrupts_noted
-from srhm.lab.driver import drive
-from srhm.lab.executors import InProcess, Workers, workers
-from srhm.lab.progress import Progress
-from srhm.lab.store import Store
 from srhm.nets import build
-from srhm.protocol import Protocol
+from srhm.runner.driver import drive
+from srhm.runner.executors import InProcess, Workers, workers
+from srhm.runner.progress import Progress
+from srhm.store import Store
 from srhm.training import Task, train, train_ensemble
+from srhm.training.protocol import Protocol
 from srhm.training.run import SingleRun
 from test_driver import runs, singles
 

@@ -11,17 +11,18 @@ from typing import Any
 import pytest
 
 import srhm
-from srhm.lab.execution import execute
-from srhm.lab.executors import InProcess, environment, open_executor
-from srhm.lab.paper import published, thresholds
-from srhm.lab.questions import Question
-from srhm.lab.results import train_text
-from srhm.lab.runs import Run, RunSpec, Seeds, default_test_points
-from srhm.lab.searches import answer, raise_failures
-from srhm.lab.store import Store
-from srhm.lab.work import RunJob, finished
-from srhm.protocol import Protocol
+from srhm.cli.results import train_text
 from srhm.randomness import STREAM_VERSION
+from srhm.reference.published import published
+from srhm.reference.thresholds import thresholds
+from srhm.runner.execution import execute
+from srhm.runner.executors import InProcess, environment, open_executor
+from srhm.runner.searches import answer, raise_failures
+from srhm.runner.work import RunJob, finished
+from srhm.store import Store
+from srhm.study.questions import Question
+from srhm.study.runs import Run, RunSpec, Seeds, default_test_points
+from srhm.training.protocol import Protocol
 
 PARAMS = srhm.Params(n_c=3, v=3, m=3, s=2, s0=1, L=2)
 SPEC = RunSpec(PARAMS, "cnn", 200, width=8, P_test=100, protocol=Protocol(stop_loss=0.05, max_epochs=60))
@@ -265,7 +266,7 @@ def test_a_replicate_whose_run_failed_is_told(tmp_path: Path) -> None:
 COMPILES = """
 import jax, sys
 from jax import monitoring
-from srhm.lab.executors import keep_compiled_programs
+from srhm.runner.executors import keep_compiled_programs
 
 events = []
 monitoring.register_event_listener(lambda event, **_: events.append(event))

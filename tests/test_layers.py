@@ -8,12 +8,12 @@ import torch
 from torch import nn
 
 from srhm import ArgumentError, Grammar, Params, split
-from srhm.clusters import clusters
-from srhm.layers import layers_of, predictor_of, see
+from srhm.measure.clustering import clusters
+from srhm.measure.layers import layers_of, predictor_of, see
+from srhm.measure.probing import probes
+from srhm.measure.sensitivity import sensitivities
+from srhm.measure.sensitivity import test_error as error_of
 from srhm.nets import build
-from srhm.probes import probes
-from srhm.representation import sensitivities
-from srhm.representation import test_error as error_of
 from srhm.torch import ModuleLayers, TorchDataset
 
 PARAMS = Params(n_c=3, v=4, m=3, s=2, s0=1, L=2)

@@ -9,11 +9,11 @@ from scipy.special import xlogy
 
 from oracles import close
 from srhm import Dataset, Grammar, Params, Stream, expand, split
-from srhm.complexity import pstar
 from srhm.learners import LayerwiseLearner, group, measure
 from srhm.learners.grouping import _united
 from srhm.learners.seeing import features_seen, patches_seen
-from srhm.representation import test_error as error_of
+from srhm.measure.complexity import pstar
+from srhm.measure.sensitivity import test_error as error_of
 from srhm.theory import learner_error, predicted_P
 
 

@@ -8,8 +8,8 @@ import pytest
 import srhm
 from srhm import ArgumentError, Dataset, Grammar, Params, Stream, encode, memory, split
 from srhm.cli import main
-from srhm.lab.execution import execute
-from srhm.lab.runs import RunSpec
+from srhm.runner.execution import execute
+from srhm.study.runs import RunSpec
 from srhm.theory import dilution, patches, slot_probability
 
 PARAMS = Params(n_c=8, v=8, m=8, s=2, s0=1, L=3)

@@ -17,11 +17,11 @@ from srhm import (
     Stream,
     enumerate_all,
     expand,
-    migration,
     parse,
     rhm,
     split,
 )
+from srhm import compat as migration
 
 torch = pytest.importorskip("torch", reason="needs PyTorch, which make test installs")
 

@@ -9,8 +9,8 @@ from scipy.stats import kstest
 
 from oracles import ALARM, close
 from srhm import Grammar, Params, Stream, expand, split
-from srhm.encoding import channels, encode
 from srhm.errors import ArgumentError
+from srhm.model.encoding import channels, encode
 from srhm.nets import NAMES, NETS, Leaves, build, default_width
 from srhm.nets.draws import Normals
 from srhm.nets.lcn import shared_filters

@@ -11,9 +11,7 @@ import pytest
 from scipy.stats import chi2
 
 from srhm import Dataset, Grammar, Params, Stream, encode, enumerate_all, expand
-from srhm.nets import build
-from srhm.theory import positions
-from srhm.theory.one_step import (
+from srhm.gradients import (
     channel_contrast,
     first_weight,
     gradient_moments,
@@ -23,6 +21,8 @@ from srhm.theory.one_step import (
     unit_products,
     weights,
 )
+from srhm.nets import build
+from srhm.theory import positions
 
 SHALLOW = Params(n_c=2, v=2, m=2, s=2, s0=1, L=1)
 DEEP = Params(n_c=2, v=2, m=2, s=2, s0=1, L=2)

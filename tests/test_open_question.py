@@ -10,11 +10,11 @@ import srhm
 from fake_runs import fake_run
 from paper_oracle import work
 from srhm.cli import main
-from srhm.lab.executors import InProcess
-from srhm.lab.open_question import ARMS, TIER, arm_results, arms_named, compute, page, questions
-from srhm.lab.runs import Run, RunSpec, Seeds, largest_P
-from srhm.lab.store import Store
-from srhm.lab.store.index import Shelf
+from srhm.paper.open_question import ARMS, TIER, arm_results, arms_named, compute, page, questions
+from srhm.runner.executors import InProcess
+from srhm.store import Store
+from srhm.store.index import Shelf
+from srhm.study.runs import Run, RunSpec, Seeds, largest_P
 
 POWERS = {"L2": 2.0, "batch-1": 3.0, "L1": 1.5}
 

@@ -13,9 +13,9 @@ import pytest
 import jobs
 from srhm import files
 from srhm.cli import main
-from srhm.lab.runs import Run
-from srhm.lab.store import Store
-from srhm.lab.work import RunJob
+from srhm.runner.work import RunJob
+from srhm.store import Store
+from srhm.study.runs import Run
 from test_driver import SPEC
 
 

@@ -15,12 +15,12 @@ import pytest
 import own_learners
 from own_learners import knows_all_but
 from srhm import Grammar, Params, SrhmError, split
-from srhm.lab.execution import execute
-from srhm.lab.functions import find, name_of
-from srhm.lab.own import Measurement, pstar
-from srhm.lab.questions import Question
-from srhm.lab.runs import RunSpec
 from srhm.nets import build
+from srhm.runner.execution import execute
+from srhm.runner.functions import find, name_of
+from srhm.runner.own import Measurement, pstar
+from srhm.study.questions import Question
+from srhm.study.runs import RunSpec
 
 PARAMS = Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)
 NO_BLANKS = {"params": replace(PARAMS, s0=0), "P_test": 100}
@@ -124,7 +124,7 @@ def test_a_script_that_is_running():
 SCRIPT = """
 import srhm
 from own_learners import knows_all_but
-from srhm.lab.own import pstar
+from srhm.runner.own import pstar
 
 def train(dataset, seed):
     return knows_all_but(dataset, seed)

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 from matplotlib.figure import Figure
 
-from srhm.lab.page import Page, Section, Table, write_page
+from srhm.report.page import Page, Section, Table, write_page
 
 HOSTILE = "<script>alert('x')</script> & \"quoted\" {{ 7 * 7 }} {% endfor %} </title> --> ]]>"
 VOID = {"meta", "img", "br", "hr", "link", "input"}
@@ -120,7 +120,7 @@ def test_the_page_needs_nothing_else(written):
 
 def test_a_part_is_drawn_once_for_many_versions_of_a_page(tmp_path, monkeypatch):
     drawn = []
-    monkeypatch.setattr("srhm.lab.page.render", lambda figure, kind: drawn.append(kind) or b"picture")
+    monkeypatch.setattr("srhm.report.page.render", lambda figure, kind: drawn.append(kind) or b"picture")
     part = Section("Curves", "", figure(), None, "A falling curve")
     for status in ("running", "complete"):
         write_page(tmp_path / "page.html", Page("Title", "Lead", status, [part]))

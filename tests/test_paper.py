@@ -6,14 +6,15 @@ from dataclasses import replace
 import pytest
 
 import srhm
-from srhm.lab.paper import Setting, model, published, published_series, thresholds
-from srhm.lab.paper.figures import FIGURES, figures_named
-from srhm.lab.paper.published import entries
-from srhm.lab.paper.tiers import TIERS
-from srhm.lab.reproduction import Device, estimates, phases
-from srhm.lab.reproduction.cost import run_seconds, run_steps, shown
-from srhm.lab.store.index import Shelf
-from srhm.protocol import Protocol
+from srhm.paper import Device, estimates, phases
+from srhm.paper.cost import run_seconds, run_steps, shown
+from srhm.paper.figures import FIGURES, figures_named
+from srhm.paper.settings import Setting, model
+from srhm.paper.tiers import TIERS
+from srhm.reference.published import entries, published, published_series
+from srhm.reference.thresholds import thresholds
+from srhm.store.index import Shelf
+from srhm.training.protocol import Protocol
 
 LAPTOP = TIERS["laptop"]
 

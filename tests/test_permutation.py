@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import oracles
-import srhm.permutation
-from srhm.permutation import KeyedPermutation, add_digits, digits_of, groups_of, limbs_of
+import srhm.model.permutation
+from srhm.model.permutation import KeyedPermutation, add_digits, digits_of, groups_of, limbs_of
 from srhm.randomness import fold, role_key
 
 FEISTEL, TABLE = 0, 2**31
@@ -74,7 +74,7 @@ def test_the_table_of_a_few_of_many_tweaks(monkeypatch):
     whole, few = (permutation((5, 3), 2, 400, TABLE) for _ in range(2))
     tweaks, elements = np.array([7, 399, 7, 0], np.uint32), np.array([0, 3, 14, 9], np.uint32)
     expected = images(whole, tweaks, elements)
-    monkeypatch.setattr(srhm.permutation, "_WORDS_AT_ONCE", 100)
+    monkeypatch.setattr(srhm.model.permutation, "_WORDS_AT_ONCE", 100)
     assert (images(few, tweaks, elements) == expected).all() and "_table" not in vars(few)
     assert (few._table == whole._table).all()
 

@@ -7,13 +7,13 @@ from hypothesis import given
 
 from fake_runs import fake_run
 from srhm import Params
-from srhm.lab.demo import _results
-from srhm.lab.paper.published import entries, published
-from srhm.lab.questions import Answer, Question
-from srhm.lab.report import content_of
-from srhm.lab.results import pstar_content, pstar_text
-from srhm.lab.runs import RunSpec
-from srhm.lab.status import grid_text
+from srhm.cli.results import pstar_content, pstar_text
+from srhm.cli.status import grid_text
+from srhm.paper.demo import _results
+from srhm.reference.published import entries, published
+from srhm.report import content_of
+from srhm.study.questions import Answer, Question
+from srhm.study.runs import RunSpec
 from srhm.theory import predict, predict_by_relevance, summary
 from strategies import any_params
 

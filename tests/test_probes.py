@@ -5,13 +5,13 @@ from itertools import product
 import numpy as np
 import pytest
 
-import srhm.probes
+import srhm.measure.probing
 from layer_maps import of_any_shape
 from srhm import Dataset, Grammar, Params, enumerate_all, expand, parse, split
-from srhm.layers import activations
+from srhm.measure.layers import activations
+from srhm.measure.probing import probes
+from srhm.measure.ridge import PENALTIES
 from srhm.nets import build
-from srhm.probes import probes
-from srhm.ridge import PENALTIES
 
 PARAMS = Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)  # every tuple has a parent
 DENSE = Params(n_c=4, v=4, m=4, s=2, s0=0, L=3)
@@ -238,7 +238,7 @@ def test_rotations_shifts_and_units_do_not_matter(net, monkeypatch):
         lambda x: np.concatenate([first(x), np.ones((len(x), 9))], axis=1),
     ):
         same(probes(of_any_shape(changed), dataset), plain)
-    monkeypatch.setattr(srhm.probes, "_COLUMNS", 7)
+    monkeypatch.setattr(srhm.measure.probing, "_COLUMNS", 7)
     same(probes(of_any_shape(first), dataset), plain)
 
 

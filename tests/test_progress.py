@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from srhm.lab import terminal
-from srhm.lab.progress import Progress, duration
-from srhm.lab.terminal import DriverView, progress_text, watch_status
+from srhm.cli import terminal
+from srhm.cli.terminal import DriverView, progress_text, watch_status
+from srhm.runner.progress import Progress, duration
 
 HALF = Progress(total=100, done=60, computed=40, running=2, failed=3, elsewhere=4, seconds=80.0)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from srhm import Params
-from srhm.protocol import Protocol, Rate, max_epochs, published_rate, stop_loss
+from srhm.training.protocol import Protocol, Rate, max_epochs, published_rate, stop_loss
 
 COMMON = ("vgg11", "vgg16", "resnet18", "resnet34", "efficientnetb0")
 

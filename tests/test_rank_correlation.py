@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from srhm.errors import ArgumentError
-from srhm.rank_correlation import rank_correlation
+from srhm.measure.correlation import rank_correlation
 
 
 def rows(least=4, most=12):

@@ -20,9 +20,9 @@ from pathlib import Path
 import pytest
 
 import ray_work
-from srhm.lab.executors import ray_cluster
-from srhm.lab.executors.base import Job, Outcome, Resources, Unavailable
-from srhm.lab.executors.on_ray import OnRay
+from srhm.runner.executors import ray_cluster
+from srhm.runner.executors.base import Job, Outcome, Resources, Unavailable
+from srhm.runner.executors.on_ray import OnRay
 
 ray = pytest.importorskip("ray", reason="Ray, of the extra ray, is not installed")
 
@@ -336,9 +336,9 @@ def test_ray_listens_on_loopback_only(executor):
 DRIVER = """
 import sys
 import ray_work
-from srhm.lab.executors import ray_cluster
-from srhm.lab.executors.base import Job
-from srhm.lab.executors.on_ray import OnRay
+from srhm.runner.executors import ray_cluster
+from srhm.runner.executors.base import Job
+from srhm.runner.executors.on_ray import OnRay
 ray_cluster.available_cores = lambda: 1
 executor = OnRay(ray_work.work, address=None)
 executor.start(Job(0, sys.argv[1]))
@@ -397,8 +397,8 @@ def head(environment, tmp_path_factory):
 ELSEWHERE = """
 import json, sys
 import ray_work
-from srhm.lab.executors.base import Job
-from srhm.lab.executors.on_ray import OnRay
+from srhm.runner.executors.base import Job
+from srhm.runner.executors.on_ray import OnRay
 executor = OnRay(ray_work.work, address=sys.argv[1])
 executor.start(Job(0, '{"do": "answer", "value": 5}', limit=30.0))
 executor.start(Job(1, '{"do": "raise"}'))

@@ -7,7 +7,7 @@ import pytest
 
 from figure_checks import artists, check_layout
 from srhm import Params
-from srhm.lab.figures import RelevancePoint, relevance
+from srhm.figures import RelevancePoint, relevance
 from srhm.theory import predict
 
 

@@ -21,22 +21,15 @@ import pytest
 from fake_runs import fake_run
 from srhm import Params, SrhmError
 from srhm.cli import main
-from srhm.lab.figures import Curve
-from srhm.lab.paper import Setting, model
-from srhm.lab.paper.tiers import Tier
-from srhm.lab.report import (
-    content_of,
-    report_html,
-    scaling_exponents,
-    studied,
-    train_command,
-    write_report,
-)
-from srhm.lab.report.palette import palettes
-from srhm.lab.reproduction.measured import Measured
-from srhm.lab.runs import Run, RunSpec, Seeds
-from srhm.lab.store import Store
-from srhm.lab.store.index import Shelf
+from srhm.figures import Curve
+from srhm.paper.measured import Measured
+from srhm.paper.settings import Setting, model
+from srhm.paper.tiers import Tier
+from srhm.report import content_of, report_html, scaling_exponents, studied, train_command, write_report
+from srhm.report.palette import palettes
+from srhm.store import Store
+from srhm.store.index import Shelf
+from srhm.study.runs import Run, RunSpec, Seeds
 from srhm.theory import predict
 
 HOSTILE = "</script><img src=x onerror=alert(1)><!-- & \"'\u2028 {{ 7 * 7 }} https://example.org"
@@ -72,7 +65,7 @@ def page(runs: list[Run], title: str = "Title") -> str:
 def library(request, monkeypatch):
     """A word in place of the plotting library, which is not what is tested, but where a test says so."""
     if "real_library" not in request.fixturenames:
-        monkeypatch.setattr("srhm.lab.report.html.plotting_library", lambda: "/* Plotly */")
+        monkeypatch.setattr("srhm.report.html.plotting_library", lambda: "/* Plotly */")
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from srhm import Params
 from srhm.cli import main
 from srhm.errors import ArgumentError
-from srhm.lab.paper import model
-from srhm.lab.report import pstar_command, python_command, train_command
-from srhm.lab.runs import RunSpec, Seeds, kind_of
-from srhm.lab.store import Store
-from srhm.protocol import Protocol
+from srhm.paper.settings import model
+from srhm.report import pstar_command, python_command, train_command
+from srhm.store import Store
+from srhm.study.runs import RunSpec, Seeds, kind_of
+from srhm.training.protocol import Protocol
 
 SPEC = RunSpec(model(4, 1), "lcn", 4, width=8)
 
@@ -161,7 +161,7 @@ def test_a_run_that_no_option_says_has_a_program(monkeypatch):
         python, flag, program = shlex.split(python_command(spec))
         assert (python, flag) == ("python", "-c")
         put: list[RunSpec] = []
-        monkeypatch.setattr("srhm.lab.execution.execute", lambda spec: spec)
+        monkeypatch.setattr("srhm.runner.execution.execute", lambda spec: spec)
         monkeypatch.setattr(Store, "put", lambda self, run, put=put: put.append(run))
         exec(program, {})
         assert put == [spec]

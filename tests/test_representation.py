@@ -25,12 +25,12 @@ from srhm import (
     shift,
     split,
 )
-from srhm.clusters import clusters
-from srhm.layers import activations
+from srhm.measure.clustering import clusters
+from srhm.measure.layers import activations
+from srhm.measure.probing import probes
+from srhm.measure.sensitivity import Sensitivities, sensitivities
+from srhm.measure.sensitivity import test_error as error_of
 from srhm.nets import build
-from srhm.probes import probes
-from srhm.representation import Sensitivities, sensitivities
-from srhm.representation import test_error as error_of
 
 PARAMS = Params(n_c=3, v=3, m=2, s=2, s0=1, L=2)  # 1536 data
 SPARSITY_B = Params(n_c=3, v=3, m=2, s=2, s0=1, L=2, sparsity="B")
@@ -387,7 +387,9 @@ def test_the_seed_and_the_number_of_inputs():
 
 
 def test_no_other_library_is_loaded():
-    code = "import sys, srhm.representation; sys.exit('torch' in sys.modules or 'sklearn' in sys.modules)"
+    code = (
+        "import sys, srhm.measure.sensitivity; sys.exit('torch' in sys.modules or 'sklearn' in sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
 
 

@@ -8,21 +8,15 @@ import pytest
 
 import srhm
 from paper_oracle import LAPTOP, oracle, runs_of, work
-from srhm.lab.executors import InProcess
-from srhm.lab.paper import Setting, model
-from srhm.lab.paper.figures import FIGURES
-from srhm.lab.reproduction import Measured, draw, phases, report, reproduce, write_all
-from srhm.lab.reproduction.sharing import by_sharing, sharing_fit
-from srhm.lab.reproduction.tables import (
-    comparison_table,
-    comparisons,
-    correlation_table,
-    missing_table,
-    powers,
-)
-from srhm.lab.runs import Seeds
-from srhm.lab.store import Store
-from srhm.lab.store.index import Shelf
+from srhm.paper import Measured, draw, phases, report, reproduce, write_all
+from srhm.paper.figures import FIGURES
+from srhm.paper.settings import Setting, model
+from srhm.paper.sharing import by_sharing, sharing_fit
+from srhm.paper.tables import comparison_table, comparisons, correlation_table, missing_table, powers
+from srhm.runner.executors import InProcess
+from srhm.store import Store
+from srhm.store.index import Shelf
+from srhm.study.runs import Seeds
 
 
 def shelf_of(*settings: Setting) -> Shelf:

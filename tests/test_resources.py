@@ -11,10 +11,10 @@ import jax
 import pytest
 
 from srhm import Params
-from srhm.lab.resources import parameters, resources, step_flops
-from srhm.lab.runs import RunSpec
 from srhm.nets import build
-from srhm.protocol import Protocol
+from srhm.runner.resources import parameters, resources, step_flops
+from srhm.study.runs import RunSpec
+from srhm.training.protocol import Protocol
 
 SMALL = Params(n_c=8, v=8, m=8, s=2, s0=1, L=2)
 LARGE = Params(n_c=8, v=8, m=8, s=2, s0=2, L=3)
@@ -104,10 +104,10 @@ def test_memory_of_a_gpu_is_checked(refuses):
 
 MEASURE = """
 import json, sys
-from srhm.lab.executors.environment import compute_on_one_thread
+from srhm.runner.executors.environment import compute_on_one_thread
 compute_on_one_thread()
-from srhm.lab.execution import execute
-from srhm.lab.runs import RunSpec
+from srhm.runner.execution import execute
+from srhm.study.runs import RunSpec
 run = execute(RunSpec.from_dict(json.loads(sys.argv[1])))
 assert run.status == "epochs"
 lines = open("/proc/self/status").read().splitlines()  # getrusage would count the parent, before the exec

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from srhm.ridge import PENALTIES, Ridge
+from srhm.measure.ridge import PENALTIES, Ridge
 
 
 def primal(x, y, penalty):

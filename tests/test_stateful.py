@@ -7,15 +7,14 @@ import numpy as np
 import pytest
 
 from srhm import Dataset, Grammar, Params, Stream, split
-from srhm.encoding import encode
+from srhm.measure.sensitivity import sensitivities
+from srhm.model.encoding import encode
 from srhm.nets import Leaves, StatefulNetwork
 from srhm.nets.common.linear import Linear
 from srhm.nets.common.network import CommonNetwork, relu_node
 from srhm.nets.common.unit import Unit
 from srhm.nets.draws import Uniforms
-from srhm.protocol import Protocol
 from srhm.randomness import Key, fold, role_key, threefry2x32
-from srhm.representation import sensitivities
 from srhm.training import (
     Task,
     advance,
@@ -26,6 +25,7 @@ from srhm.training import (
     train_ensemble,
     train_online,
 )
+from srhm.training.protocol import Protocol
 
 PARAMS = Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)
 GRAMMAR = Grammar(PARAMS, 0)

@@ -23,9 +23,9 @@ from alembic.script import ScriptDirectory
 
 import srhm
 from fake_runs import PARAMS, SPEC, fake_run, many_specs
-from srhm.lab.runs import Run, Seeds
-from srhm.lab.store import Counts, NetworkDiskWarning, Store, StoreBusy, StoreFull, places, schema
-from srhm.lab.store.tables import METADATA, RUNS, row_of
+from srhm.store import Counts, NetworkDiskWarning, Store, StoreBusy, StoreFull, places, schema
+from srhm.store.tables import METADATA, RUNS, row_of
+from srhm.study.runs import Run, Seeds
 from torn_writes import survive
 
 MIGRATIONS = Path(schema.__file__).parent / "migrations"
@@ -542,7 +542,7 @@ import os, sys
 from functools import partial
 from pathlib import Path
 import srhm
-from srhm.lab.store import Store
+from srhm.store import Store
 if os.geteuid() == 0:
     os.setgroups([]); os.setgid(65534); os.setuid(65534)
 for path in sys.argv[1:]:
@@ -581,7 +581,7 @@ def test_opening_a_store_is_fast(tmp_path: Path) -> None:
     path = tmp_path / "runs.sqlite"
     Store(path).put(fake_run(SPEC))
     code = (
-        "import sys\nfrom srhm.lab.store import Store\n"
+        "import sys\nfrom srhm.store import Store\n"
         f"assert len(Store({str(path)!r})) == 1\n"
         "print({'alembic', 'pandas', 'pyarrow', 'psycopg'} & set(sys.modules))"
     )

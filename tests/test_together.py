@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 import srhm
-from srhm.lab.execution import execute, execute_together
-from srhm.lab.executors import InProcess, Job, Together
-from srhm.lab.questions import Question
-from srhm.lab.runs import Run, RunSpec, Seeds
-from srhm.lab.searches import answer
-from srhm.lab.store import Store
-from srhm.lab.work import RunJob, execute_job
-from srhm.protocol import Protocol
+from srhm.runner.execution import execute, execute_together
+from srhm.runner.executors import InProcess, Job, Together
+from srhm.runner.searches import answer
+from srhm.runner.work import RunJob, execute_job
+from srhm.store import Store
+from srhm.study.questions import Question
+from srhm.study.runs import Run, RunSpec, Seeds
+from srhm.training.protocol import Protocol
 from srhm.training.run import SingleRun
 
 PARAMS = srhm.Params(n_c=3, v=3, m=3, s=2, s0=1, L=2)
@@ -105,7 +105,7 @@ def test_what_fails_fails_for_all_members(monkeypatch: pytest.MonkeyPatch) -> No
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate")
 
-    monkeypatch.setattr("srhm.lab.executors.together.execute_together", broken)
+    monkeypatch.setattr("srhm.runner.executors.together.execute_together", broken)
     pool = Together(2)
     for number in range(2):
         pool.start(run_job(number, replace(SPEC, P=60 + number)))

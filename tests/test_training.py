@@ -16,17 +16,17 @@ import srhm.training.evaluation
 import srhm.training.loop
 import srhm.training.run
 from srhm import Grammar, Params, split
-from srhm.checkpoint import Checkpoint
-from srhm.clusters import clusters
-from srhm.lab.runs import RunSpec
+from srhm.gradients import gradient_moments, open_gradient, overlap
+from srhm.measure.clustering import clusters
+from srhm.measure.probing import probes
+from srhm.measure.sensitivity import sensitivities, test_error
 from srhm.nets import build, width_of
-from srhm.probes import probes
-from srhm.protocol import Protocol
 from srhm.randomness import fold, role_key, threefry2x32
-from srhm.representation import sensitivities, test_error
-from srhm.theory.one_step import gradient_moments, open_gradient, overlap
+from srhm.study.runs import RunSpec
 from srhm.training import Task, TestSet, advance, class_data, start, train, train_online
+from srhm.training.checkpoint import Checkpoint
 from srhm.training.order import stable_order
+from srhm.training.protocol import Protocol
 
 PARAMS = Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)
 WIDTH, RATE = 8, 0.05

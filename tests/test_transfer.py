@@ -12,10 +12,10 @@ import pytest
 
 import srhm
 from fake_runs import PARAMS, SPEC, fake_run, many_specs
-from srhm.lab.runs import Seeds
-from srhm.lab.store import Merged, Store, read_archive, write_archive
-from srhm.lab.weights import load_weights, save_weights
 from srhm.nets import build
+from srhm.nets.weights import load_weights, save_weights
+from srhm.store import Merged, Store, read_archive, write_archive
+from srhm.study.runs import Seeds
 
 
 def change(store: Store, statement: str, *values: Any) -> None:

@@ -11,8 +11,8 @@ import pytest
 
 import srhm
 from fake_runs import PARAMS
-from srhm.lab.weights import load_weights, save_weights
 from srhm.nets import build
+from srhm.nets.weights import load_weights, save_weights
 
 
 @pytest.mark.parametrize("name", ["cnn", "lcn", "fcn"])

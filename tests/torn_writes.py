@@ -18,8 +18,8 @@ from pathlib import Path
 import alembic.command  # noqa: F401 (now, not anew in every writer)
 
 from fake_runs import SPEC, fake_run
-from srhm.lab.runs import RunSpec, Seeds
-from srhm.lab.store import Store
+from srhm.store import Store
+from srhm.study.runs import RunSpec, Seeds
 
 GROUP = 4
 """Every second transaction writes so many runs together."""

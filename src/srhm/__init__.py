@@ -1,8 +1,8 @@
 """The Sparse Random Hierarchy Model of Tomasini & Wyart (ICML 2024): sparse, hierarchical data sets.
 
-This namespace holds the data: parameters, rules, derivations, data sets. Networks, training, measurements and
-the laboratory are imported by name: ``srhm.nets``, ``srhm.training``, ``srhm.representation``,
-``srhm.complexity``, ``srhm.lab``.
+This namespace holds the data: parameters, rules, derivations, data sets. Networks, training, measurements, runs and
+figures are imported by the name of their room: ``srhm.nets``, ``srhm.training``, ``srhm.measure``, ``srhm.study``,
+``srhm.store``, ``srhm.figures``.
 """
 
 from importlib import import_module

@@ -1,8 +1,11 @@
 """The names of the namespace ``srhm``, which imports them when the first one is used."""
 
-from .catalogue import Instance, instances, load
-from .dataset import Batch, Dataset, Split, split
-from .derivation import (
+from .compat import rhm
+from .errors import ArgumentError, MissingExtraError, SrhmError
+from .inference import parse
+from .model.catalogue import Instance, instances, load
+from .model.dataset import Batch, Dataset, Split, split
+from .model.derivation import (
     Derivation,
     Tree,
     child_offsets,
@@ -14,14 +17,11 @@ from .derivation import (
     shift,
     unrank,
 )
-from .encoding import Encoding, channels, encode
-from .errors import ArgumentError, MissingExtraError, SrhmError
-from .grammar import Grammar
-from .inference import parse
-from .migration import rhm
-from .params import Params
+from .model.encoding import Encoding, channels, encode
+from .model.grammar import Grammar
+from .model.params import Params
+from .model.stream import Stream
 from .randomness import STREAM_VERSION
-from .stream import Stream
 
 __all__ = [
     "STREAM_VERSION",

@@ -17,14 +17,14 @@ from typing import Any
 
 import jobs
 from fake_runs import PARAMS, SPEC, fake_run
-from srhm.lab.driver import drive
-from srhm.lab.executors import Executor, Workers
-from srhm.lab.grid import read_grid
-from srhm.lab.progress import Progress
-from srhm.lab.runs import Seeds
-from srhm.lab.searches import all_chains
-from srhm.lab.status import status_content
-from srhm.lab.store import Store
+from srhm.cli.status import status_content
+from srhm.runner.driver import drive
+from srhm.runner.executors import Executor, Workers
+from srhm.runner.progress import Progress
+from srhm.runner.searches import all_chains
+from srhm.store import Store
+from srhm.study.grid import read_grid
+from srhm.study.runs import Seeds
 
 _EARLY = 1000
 """The memory of the driver after so many runs is compared with that at the end."""
@@ -57,7 +57,7 @@ def empty(folder: Path, runs: int) -> dict[str, Any]:
 
 def ray(folder: Path, runs: int) -> dict[str, Any]:
     """Runs on a Ray of this machine, two at a time."""
-    from srhm.lab.executors.on_ray import OnRay
+    from srhm.runner.executors.on_ray import OnRay
 
     return _drive(folder, runs, lambda: OnRay(jobs.execute_fake, slots=2))
 

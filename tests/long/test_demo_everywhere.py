@@ -9,7 +9,7 @@ from typing import Any
 
 from report import Report
 
-from srhm.lab.store import Store
+from srhm.store import Store
 
 GRID = Path(__file__).parents[2] / "examples" / "demo.toml"
 

@@ -30,7 +30,7 @@ SECTIONS = {
         (
             "python",
             "-c",
-            "import ray, psycopg, plotly, flask, waitress, sklearn, srhm.torch, srhm.lab.explore",
+            "import ray, psycopg, plotly, flask, waitress, sklearn, srhm.torch, srhm.explore",
         ): "",
     },
 }

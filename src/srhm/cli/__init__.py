@@ -7,15 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from .. import __version__
-
-INTERRUPTED = 128 + signal.SIGINT
-"""Exit status after Ctrl-C, as shells count it."""
-TERMINATED = 128 + signal.SIGTERM
-"""Exit status after SIGTERM."""
-_WINDOWS = (
-    "Windows is not supported: runs are interrupted and told to stop by signals that it does not have. "
-    "Use the Windows Subsystem for Linux (wsl --install)."
-)
+from .endings import INTERRUPTED, TERMINATED
 
 
 def console() -> None:
@@ -57,7 +49,7 @@ def main(arguments: list[str] | None = None) -> None:
     from ..errors import MissingExtraError
 
     try:
-        from .. import lab  # noqa: F401 (says which extra is missing)
+        from .. import lab_extra  # noqa: F401 (says which package is missing)
     except MissingExtraError as error:
         print(f"srhm: error: {error}", file=sys.stderr)
         raise SystemExit(1) from None

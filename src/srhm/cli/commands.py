@@ -17,9 +17,9 @@ import tyro
 from ..errors import ArgumentError, SrhmError, name_fix
 from ..files import user_path
 from ..interrupts import Terminated, interrupts_noted
-from ..lab.executors import compute_on_one_thread, keep_compiled_programs
-from . import INTERRUPTED, TERMINATED
+from ..runner.executors import compute_on_one_thread, keep_compiled_programs
 from .data import Sample
+from .endings import INTERRUPTED, TERMINATED
 from .explore import Explore
 from .exports import ExportData
 from .grids import Cancel, Export, Merge, RunGrid, Status

@@ -7,13 +7,13 @@ from typing import Annotated, ClassVar
 
 import tyro
 
-from ..dataset import Dataset
-from ..encoding import Encoding
 from ..errors import ArgumentError, check_integer, in_short
 from ..files import atomic_file, check_folder
-from ..grammar import Grammar
-from ..lab.options import Model
-from ..stream import PERMUTATION_LIMIT, Stream
+from ..model.dataset import Dataset
+from ..model.encoding import Encoding
+from ..model.grammar import Grammar
+from ..model.stream import PERMUTATION_LIMIT, Stream
+from ..study.options import Model
 from .printing import as_json, print_result
 
 

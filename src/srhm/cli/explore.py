@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 
 import tyro
 
-from ..lab.options import Model
+from ..study.options import Model
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,6 @@ class Explore:
 
     def run(self) -> None:
         """Serve the page."""
-        from ..lab.explore import State, serve
+        from ..explore import State, serve
 
         serve(State(self.model, self.seed), port=self.port, browser=not self.no_browser)

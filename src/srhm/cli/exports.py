@@ -7,14 +7,14 @@ from typing import Annotated, ClassVar
 
 import tyro
 
-from ..catalogue import load
-from ..dataset import split_streams
-from ..encoding import Encoding
 from ..errors import ArgumentError, check_integer
 from ..exports import MANIFEST, Format, Part, export
-from ..grammar import Grammar
-from ..lab.options import Model
-from ..lab.runs import default_test_points
+from ..model.catalogue import load
+from ..model.dataset import split_streams
+from ..model.encoding import Encoding
+from ..model.grammar import Grammar
+from ..study.options import Model
+from ..study.runs import default_test_points
 from .printing import print_result
 
 

@@ -10,16 +10,16 @@ import tyro
 
 from ..errors import ArgumentError, SrhmError, check_number
 from ..files import check_folder, write_atomically
-from ..lab.driver import Policy, drive
-from ..lab.executors import check_place, open_executor
-from ..lab.grid import parsed_shard, read_grid, shard
-from ..lab.questions import Answer
-from ..lab.searches import all_chains
-from ..lab.status import grid_content, grid_text, status_content, status_text
-from ..lab.store import ARCHIVE_SUFFIX, Merged, Store, read_archive, write_archive
-from ..lab.terminal import DriverView, watch_status
+from ..runner.driver import Policy, drive
+from ..runner.executors import check_place, open_executor
+from ..runner.searches import all_chains
+from ..store import ARCHIVE_SUFFIX, Merged, Store, read_archive, write_archive
+from ..study.grid import parsed_shard, read_grid, shard
+from ..study.questions import Answer
 from .measure import STORE
 from .printing import print_result
+from .status import grid_content, grid_text, status_content, status_text
+from .terminal import DriverView, watch_status
 
 
 @dataclass(frozen=True)

@@ -8,18 +8,18 @@ from typing import Annotated, ClassVar, Literal
 import tyro
 
 from ..errors import ArgumentError, check_integer
-from ..lab.execution import execute
-from ..lab.executors import default_workers, open_executor
-from ..lab.options import Model, Network
-from ..lab.paper import chosen_thresholds
-from ..lab.questions import Question, SearchRule
-from ..lab.resources import check_room
-from ..lab.results import pstar_content, pstar_text, train_content, train_text
-from ..lab.runs import Role, Seeds
-from ..lab.searches import answer, raise_failures
-from ..lab.store import Store
-from ..lab.terminal import RunsView, TrainingView
+from ..reference.thresholds import chosen_thresholds
+from ..runner.execution import execute
+from ..runner.executors import default_workers, open_executor
+from ..runner.resources import check_room
+from ..runner.searches import answer, raise_failures
+from ..store import Store
+from ..study.options import Model, Network
+from ..study.questions import Question, SearchRule
+from ..study.runs import Role, Seeds
 from .printing import print_result
+from .results import pstar_content, pstar_text, train_content, train_text
+from .terminal import RunsView, TrainingView
 
 STORE = "srhm-runs/runs.sqlite"
 _GOES_ON = "Finished runs are kept; the same command goes on from there."
@@ -139,7 +139,7 @@ class Demo:
 
     def run(self) -> None:
         """Run the demonstration."""
-        from ..lab.demo import demo, table_text  # Matplotlib takes a second to import
+        from ..paper.demo import demo, table_text  # Matplotlib takes a second to import
 
         check_integer("width", self.width, least=1)
         executor = open_executor("local", self.workers)

@@ -7,12 +7,12 @@ from typing import Annotated, ClassVar
 
 import tyro
 
-from ..lab.executors import check_place, open_executor
-from ..lab.store import Store
-from ..lab.terminal import DriverView
+from ..runner.executors import check_place, open_executor
+from ..store import Store
 from .grids import existing_store
 from .paper import PAPER_STORE, check_out
 from .printing import print_result
+from .terminal import DriverView
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class OpenQuestion:
 
     def run(self) -> None:
         """Compute, draw and report."""
-        from ..lab.open_question import arms_named, compute, plan_of  # Matplotlib takes a second to import
+        from ..paper.open_question import arms_named, compute, plan_of  # Matplotlib takes a second to import
 
         arms = arms_named(self.arms)
         if self.plan:

@@ -11,18 +11,18 @@ import tyro
 
 from ..errors import ArgumentError, check_number
 from ..files import check_folder
-from ..lab.driver import Policy
-from ..lab.executors import check_place, default_workers, open_executor
-from ..lab.grid import parsed_shard
-from ..lab.paper.figures import FIGURES, PaperFigure, figures_named
-from ..lab.paper.tiers import TIERS, TierName
-from ..lab.store import Store
-from ..lab.terminal import DriverView
+from ..paper.figures import FIGURES, PaperFigure, figures_named
+from ..paper.tiers import TIERS, TierName
+from ..runner.driver import Policy
+from ..runner.executors import check_place, default_workers, open_executor
+from ..store import Store
+from ..study.grid import parsed_shard
 from .grids import existing_store
 from .printing import print_result
+from .terminal import DriverView
 
 if TYPE_CHECKING:
-    from ..lab.reproduction import Estimate
+    from ..paper import Estimate
 
 PAPER_STORE = "srhm-runs/paper.sqlite"
 
@@ -53,8 +53,8 @@ class Figure:
         figures = _chosen((self.number,))
         store = Store(PAPER_STORE) if self.store is None else existing_store(self.store)
         check_out(self.out)
-        from ..lab.reproduction import draw, write_all, write_figure  # Matplotlib takes a second to import
-        from ..lab.store.index import Shelf
+        from ..paper import draw, write_all, write_figure  # Matplotlib takes a second to import
+        from ..store.index import Shelf
 
         shelf, tier = Shelf.of(store), TIERS[self.tier]
         if len(figures) == len(FIGURES):
@@ -119,8 +119,8 @@ class Reproduce:
             )
         check_place(self.on, self.workers)
         check_out(self.out)
-        from ..lab.reproduction import Device, estimates, reproduce, write_all
-        from ..lab.store.index import Shelf
+        from ..paper import Device, estimates, reproduce, write_all
+        from ..store.index import Shelf
 
         device = Device.core(self.workers or default_workers()) if self.tier == "laptop" else Device.gpu()
         expected = estimates(figures, tier, device)

@@ -47,7 +47,7 @@ class Report:
         except OSError as error:
             problem = f"cannot be written: {error.strerror}"
             raise ArgumentError("out", str(self.out), problem, "Name another place") from error
-        from ..lab.report import write_report  # Matplotlib takes a second to import
+        from ..report import write_report  # Matplotlib takes a second to import
 
         count = write_report(self.out, store.runs(), self.title)
         size = self.out.stat().st_size / 1e6

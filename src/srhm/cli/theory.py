@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 import tyro
 
 from ..errors import in_short
-from ..lab.options import Model
+from ..study.options import Model
 from ..theory import summary
 from .printing import as_json, print_result
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..derivation import child_offsets
 from ..errors import in_short
 from ..files import write_atomically
+from ..model.derivation import child_offsets
 from . import parquet
 from .plan import Plan, Shard
 from .table import Column

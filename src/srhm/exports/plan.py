@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from ..encoding import Encoding, check_encoding
 from ..errors import ArgumentError, check_choice, check_instance, check_integer
-from ..grammar import Grammar
+from ..model.encoding import Encoding, check_encoding
+from ..model.grammar import Grammar
+from ..model.stream import Stream
 from ..randomness import STREAM_VERSION
-from ..stream import Stream
 from .table import Column, columns
 
 Format = Literal["parquet", "numpy", "hugging_face"]

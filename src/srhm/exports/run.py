@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..encoding import Encoding
 from ..errors import ArgumentError
 from ..files import check_folder, user_path, write_atomically
+from ..model.encoding import Encoding
 from . import hugging_face, numpy_files, parquet
 from .plan import Format, Part, Plan, Shard
 from .table import values
@@ -80,7 +80,7 @@ def export(
     --------
     >>> from tempfile import TemporaryDirectory
     >>> from srhm import Grammar, Stream
-    >>> from srhm.params import Params
+    >>> from srhm.model.params import Params
     >>> stream = Stream(Grammar(Params(n_c=6, v=6, m=6, s=2, s0=1, L=2), seed=0), seed=0)
     >>> with TemporaryDirectory() as folder:
     ...     manifest = export(folder, {"train": Part(stream, 1000)}, "numpy", shard_size=600)

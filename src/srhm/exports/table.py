@@ -5,12 +5,12 @@ from math import prod
 
 import numpy as np
 
-from ..dataset import smallest_unsigned
-from ..derivation import expand
-from ..encoding import Encoding, channels, encode
 from ..errors import check_instance
-from ..params import Params
-from ..stream import Stream
+from ..model.dataset import smallest_unsigned
+from ..model.derivation import expand
+from ..model.encoding import Encoding, channels, encode
+from ..model.params import Params
+from ..model.stream import Stream
 
 
 @dataclass(frozen=True)

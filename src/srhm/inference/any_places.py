@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Integer
 
-from ..params import Params
+from ..model.params import Params
 from ..randomness import scan
 from .groups import Groups, group, sum_groups
 from .log_domain import Semiring, information, share

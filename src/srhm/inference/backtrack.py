@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Integer
 
-from ..derivation import Derivation, placement_of
-from ..params import Params
+from ..model.derivation import Derivation, placement_of
+from ..model.params import Params
 from .picks import Pick
 from .spread import spread_of
 from .upward import Upward

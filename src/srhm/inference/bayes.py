@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Integer
 
-from ..dataset import Backend
-from ..derivation import expand
-from ..encoding import encode
 from ..errors import ArgumentError, check_choice, check_instance, check_integer
-from ..grammar import Grammar
-from ..stream import Stream
+from ..model.dataset import Backend
+from ..model.derivation import expand
+from ..model.encoding import encode
+from ..model.grammar import Grammar
+from ..model.stream import Stream
 from .channel import Channel
 from .queries import class_posterior
 
@@ -126,7 +126,7 @@ def channel_error(
     classify
         From what is received, features with -1 on blanks and :data:`MASKED` on masked positions [sample, position],
         to a class for each sample, or to a score for each class [sample, class_], of which the largest counts.
-        :func:`srhm.encoding.encode_symbols` writes such inputs for a network.
+        :func:`srhm.model.encoding.encode_symbols` writes such inputs for a network.
     grammar, channel, samples, seed
         As for :func:`bayes_error`.
 

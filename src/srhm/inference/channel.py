@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Integer, UInt32
 
 from ..errors import ArgumentError, check_integer, known
-from ..params import Params
+from ..model.params import Params
 from ..randomness import Key, add_wide, below, fold, role_key, threefry2x32
 
 Symbols = Literal["features", "symbols"]

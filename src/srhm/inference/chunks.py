@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Float
 
 from ..errors import ArgumentError
-from ..grammar import Grammar
-from ..params import Params
+from ..model.grammar import Grammar
+from ..model.params import Params
 from .spread import tables_of
 
 Kernel = Callable[..., Any]

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from jaxtyping import Float
 
-from ..params import Params
+from ..model.params import Params
 from .log_domain import information, log_sum, share
 from .spread import spread_of
 from .upward import Upward

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Integer
 
-from ..params import Params
+from ..model.params import Params
 from .groups import Groups, group, sum_groups
 from .log_domain import Semiring, information, others, share
 from .picks import Pick

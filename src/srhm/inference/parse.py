@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Integer
 
-from ..derivation import Derivation, placement_of
 from ..errors import ArgumentError, check_instance
-from ..grammar import Grammar
+from ..model.derivation import Derivation, placement_of
+from ..model.grammar import Grammar
 
 
 def parse(grammar: Grammar, inputs: Integer[Any, "sample position"]) -> Derivation:

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 from jaxtyping import Float, UInt32
 
 from ..errors import check_instance
-from ..grammar import Grammar
-from ..params import Params
+from ..model.grammar import Grammar
+from ..model.params import Params
 from .chunks import in_chunks, refuse_impossible
 from .downward import Posterior, classes, descend
 from .log_domain import SUM

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, UInt32
 
-from ..derivation import Derivation
 from ..errors import check_instance, check_integer
-from ..grammar import Grammar
-from ..params import Params
+from ..model.derivation import Derivation
+from ..model.grammar import Grammar
+from ..model.params import Params
 from ..randomness import Key, fold, role_key, scan, threefry2x32
 from . import picks
 from .backtrack import backtrack

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Integer
 
-from ..grammar import Grammar
-from ..params import Params
+from ..model.grammar import Grammar
+from ..model.params import Params
 from . import any_places, own_places
 from .log_domain import Semiring
 from .picks import Pick

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from jaxtyping import Float
 
-from ..params import Params
+from ..model.params import Params
 from .log_domain import Semiring, constant, finite
 from .spread import spread_of
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Integer, Shaped
 
-from ..dataset import Batch, Dataset
-from ..encoding import check_leaves
 from ..errors import ArgumentError, check_instance, check_integer
-from ..params import Params
+from ..model.dataset import Batch, Dataset
+from ..model.encoding import check_leaves
+from ..model.params import Params
 from .seeing import Seen, features_seen, patches_seen
 from .stage import Stage
 
@@ -137,7 +137,7 @@ class LayerwisePredictor:
         return float((self.predict(data) != data.labels).mean())
 
     def __call__(self, inputs: Integer[np.ndarray, "sample position"]) -> Integer[np.ndarray, " sample"]:
-        """Return the class of every input in the ``"integer"`` encoding, for :func:`srhm.representation.test_error`.
+        """Return the class of every input in the ``"integer"`` encoding, for :func:`srhm.measure.test_error`.
 
         Raises
         ------

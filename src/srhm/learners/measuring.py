@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from ..dataset import split
 from ..errors import check_instance, check_integer
-from ..grammar import Grammar
-from ..params import Params
+from ..model.dataset import split
+from ..model.grammar import Grammar
+from ..model.params import Params
 from .layerwise import LayerwiseLearner
 
 
@@ -17,7 +17,7 @@ def measure(
     repeats: bool = False,
     grammar: Grammar | None = None,
 ) -> Callable[[int, int], dict[str, float]]:
-    """Return ``measure(P, seed)`` for :func:`srhm.complexity.pstar`: the test error after P training points.
+    """Return ``measure(P, seed)`` for :func:`srhm.measure.complexity.pstar`: the test error after P training points.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def measure(
 
     Examples
     --------
-    >>> from srhm.complexity import pstar
+    >>> from srhm.measure.complexity import pstar
     >>> point = measure(LayerwiseLearner(shared=True), Params(n_c=6, v=6, m=6, s=2, s0=1, L=2), P_test=2000)
     >>> found = pstar(point, start=2000, smallest=6)["error"]
     >>> found.status, found.interval_kind, 1000 < found.P_star < 6000

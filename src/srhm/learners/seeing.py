@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Integer
 
-from ..derivation import placement_of
-from ..params import Params
+from ..model.derivation import placement_of
+from ..model.params import Params
 
 
 class Seen(NamedTuple):

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Integer
 
-from ..params import Params
+from ..model.params import Params
 from .grouping import group
 from .seeing import Seen
 

@@ -7,10 +7,10 @@ from typing import Any, Literal
 import jax
 
 from ..backend import backend_name
-from ..encoding import Encoding
-from ..encoding import channels as encoding_channels
 from ..errors import ArgumentError, check_choice, check_instance, check_integer
-from ..params import Params
+from ..model.encoding import Encoding
+from ..model.encoding import channels as encoding_channels
+from ..model.params import Params
 from ..randomness import role_key
 from .active import Active, Leaves
 from .cnn import Bias, PatchConvolution, cnn

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Integer
 
-from ..encoding import Encoding, codes
-from ..params import Params
+from ..model.encoding import Encoding, codes
+from ..model.params import Params
 
 
 class Leaves(NamedTuple):

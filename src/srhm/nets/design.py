@@ -2,9 +2,9 @@
 
 from typing import Any, NamedTuple
 
-from ..encoding import Encoding, check_encoding
 from ..errors import ArgumentError
-from ..params import Params
+from ..model.encoding import Encoding, check_encoding
+from ..model.params import Params
 
 
 class Design(NamedTuple):

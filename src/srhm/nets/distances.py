@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ..backend import backend_name
-from ..encoding import Encoding
-from ..params import Params
+from ..model.encoding import Encoding
+from ..model.params import Params
 from .forest import Forest
 from .network import Network
 

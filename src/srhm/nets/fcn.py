@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..errors import check_instance
-from ..params import Params
+from ..model.params import Params
 from ..randomness import Key
 from .active import Active, Leaves, leaf_changes
 from .draws import Init, Normals

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Array, Int, Integer
 
-from ..encoding import check_leaves
-from ..params import Params
+from ..model.encoding import check_leaves
+from ..model.params import Params
 
 
 class Forest(NamedTuple):

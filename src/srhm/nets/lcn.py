@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..errors import check_instance
-from ..params import Params
+from ..model.params import Params
 from ..randomness import Key
 from .draws import Init, Normals
 from .network import BIAS_SCALE, Network, patches

@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..encoding import Encoding, encode
 from ..errors import ArgumentError
-from ..params import Params
+from ..model.encoding import Encoding, encode
+from ..model.params import Params
 from .active import Active, Leaves
 from .design import Design, design_of
 from .forest import Forest

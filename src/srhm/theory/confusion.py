@@ -17,7 +17,7 @@ from jaxtyping import Float
 from scipy.special import ndtr
 
 from ..errors import check_instance, check_integer, check_number
-from ..grammar import Grammar
+from ..model.grammar import Grammar
 from .class_statistics import ClassStatistics
 from .population import patches, tuples
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Integer
 
-from ..dataset import Dataset
-from ..derivation import expand
 from ..errors import ArgumentError, check_instance, check_integer
+from ..model.dataset import Dataset
+from ..model.derivation import expand
 from .class_statistics import ClassStatistics
 
 

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ..errors import check_instance
-from ..params import Params
+from ..model.params import Params
 from .predictions import predict
 from .visibility import earliest_visible_P
 

@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Float
 
 from ..errors import check_instance, check_integer
-from ..grammar import Grammar
 from ..memory import check_memory
-from ..params import Params
+from ..model.grammar import Grammar
+from ..model.params import Params
 from .class_statistics import ClassStatistics
 
 

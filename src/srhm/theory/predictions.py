@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import SupportsFloat
 
 from ..errors import ArgumentError, check_instance, check_integer, check_number, name_fix
-from ..params import Params
+from ..model.params import Params
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ neural networks learn compositional data: the random hierarchy model" (2024), wh
 from dataclasses import dataclass
 
 from ..errors import check_instance, check_integer
-from ..params import Params
+from ..model.params import Params
 
 
 @dataclass(frozen=True)

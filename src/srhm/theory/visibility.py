@@ -19,7 +19,7 @@ from jaxtyping import Float
 
 from ..errors import check_choice, check_instance
 from ..memory import check_memory
-from ..params import Params
+from ..model.params import Params
 from .population import child_probability
 from .rule_sets import contraction
 

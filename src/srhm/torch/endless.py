@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch.utils.data import get_worker_info
 
-from ..encoding import Encoding
 from ..errors import ArgumentError, check_integer
-from ..stream import Stream
+from ..model.encoding import Encoding
+from ..model.stream import Stream
 from .finite import derivations
 from .form import Form, Layout, split_samples
 from .ranks import check_ranks, rank_and_world

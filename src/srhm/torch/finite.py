@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..dataset import Dataset
-from ..derivation import Derivation, expand
-from ..encoding import Encoding
 from ..errors import ArgumentError, check_instance, check_integer
-from ..params import Params
-from ..stream import Stream
+from ..model.dataset import Dataset
+from ..model.derivation import Derivation, expand
+from ..model.encoding import Encoding
+from ..model.params import Params
+from ..model.stream import Stream
 from .form import Form, Layout, split_samples
 
 

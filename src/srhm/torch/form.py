@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch.utils.data import get_worker_info
 
-from ..derivation import Derivation, Tree, expand
-from ..encoding import Encoding, check_encoding, encode
 from ..errors import ArgumentError
-from ..grammar import Grammar
-from ..params import Params
+from ..model.derivation import Derivation, Tree, expand
+from ..model.encoding import Encoding, check_encoding, encode
+from ..model.grammar import Grammar
+from ..model.params import Params
 
 Layout = Literal["positions_first", "channels_first"]
 """The order of axes of dense inputs: [sample, position, channel], or [sample, channel, position], which

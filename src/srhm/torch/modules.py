@@ -12,7 +12,7 @@ from .form import DEFAULT_LAYOUT, LAYOUTS, Layout
 
 
 class ModuleLayers:
-    """A map from dense inputs to the layers of a module, as :func:`srhm.representation.sensitivities` takes it.
+    """A map from dense inputs to the layers of a module, as :func:`srhm.measure.sensitivity.sensitivities` takes it.
 
     Activations are taken by forward hooks, copied to main memory as they come, so that an operation in place
     later on does not reach them. The module computes in evaluation mode, without gradients, on the device and in

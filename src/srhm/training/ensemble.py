@@ -14,9 +14,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int
 
-from ..checkpoint import Checkpoint
 from ..errors import ArgumentError, check_instances, check_integer
 from ..interrupts import check_interrupt, interrupts_noted
+from .checkpoint import Checkpoint
 from .loop import State, advance_in_order
 from .order import ClassData, EpochOrder
 from .run import Result, SingleRun, Task, paced

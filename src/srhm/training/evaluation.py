@@ -8,12 +8,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..dataset import Dataset
-from ..encoding import Encoding
 from ..errors import check_instance
+from ..model.dataset import Dataset
+from ..model.encoding import Encoding
+from ..model.params import Params
 from ..nets import Leaves, Network, check_scores, outputs
 from ..nets.forest import Forest, plant
-from ..params import Params
 
 _BATCH, _FOREST = 1024, 10_000  # points computed at a time
 

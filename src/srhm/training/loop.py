@@ -13,14 +13,14 @@ import numpy as np
 import optax
 from jaxtyping import Array, Bool, Float, Int
 
-from ..encoding import Encoding
+from ..model.encoding import Encoding
+from ..model.params import Params
 from ..nets import StatefulNetwork, check_scores, outputs, width_of
 from ..nets.active import Leaves
 from ..nets.network import dense
-from ..params import Params
-from ..protocol import Protocol
 from ..randomness import Key, role_key
 from .order import ClassData, EpochOrder, Order
+from .protocol import Protocol
 
 
 class State(NamedTuple):

@@ -11,13 +11,13 @@ import optax
 from jaxtyping import Array, Float, UInt32
 
 from ..backend import backend_name
-from ..dataset import Dataset
-from ..derivation import expand
-from ..encoding import Encoding
 from ..errors import ArgumentError, check_instance, check_integer
+from ..model.dataset import Dataset
+from ..model.derivation import expand
+from ..model.encoding import Encoding
+from ..model.stream import Stream
 from ..nets import Leaves, check_trainable, encoding_for, sees_patches, width_of
 from ..randomness import Key, role_key, threefry2x32
-from ..stream import Stream
 from .evaluation import TestSet
 from .loop import batch_gradient
 from .run import Result, chosen_rate, next_record, paced

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int, Integer, UInt32
 
-from ..dataset import Dataset
 from ..errors import check_instance
+from ..model.dataset import Dataset
 from ..randomness import Key, threefry2x32
 
 

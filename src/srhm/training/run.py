@@ -14,17 +14,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..backend import backend_name
-from ..checkpoint import Checkpoint
-from ..dataset import Dataset
-from ..encoding import Encoding
 from ..errors import ArgumentError, check_instance, check_number
 from ..interrupts import check_interrupt, interrupts_noted
+from ..model.dataset import Dataset
+from ..model.encoding import Encoding
 from ..nets import check_trainable, design_of, encoding_for, sees_patches, width_of
-from ..protocol import MAX_EPOCHS, Protocol, max_epochs, published_rate, stop_loss
 from ..randomness import STREAM_VERSION
+from .checkpoint import Checkpoint
 from .evaluation import TestSet
 from .loop import State, advance_compiled, diverged, start, stopped
 from .order import EpochOrder, batch_order, class_data
+from .protocol import MAX_EPOCHS, Protocol, max_epochs, published_rate, stop_loss
 
 Status = Literal["converged", "epochs", "diverged", "stopped"]
 """How a run ended: its loss fell below the threshold, it reached the last epoch, its loss or its outputs were
@@ -96,7 +96,7 @@ def train(
     rate
         For one of our networks the learning rate divided by its width, which the network knows; for any other the
         learning rate itself. Default: that of the protocol, or else the published one of a network of
-        :func:`srhm.nets.build`, extended where the paper has none (:func:`srhm.protocol.published_rate`).
+        :func:`srhm.nets.build`, extended where the paper has none (:func:`srhm.training.protocol.published_rate`).
     stop_loss
         Training ends when an epoch's mean training loss is below it. Default: that of the protocol, or else the
         published one of a network of :func:`srhm.nets.build`, or else 1e-3.

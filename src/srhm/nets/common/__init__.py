@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from ...params import Params
+from ...model.params import Params
 from ...randomness import Key
 from .efficientnet import EfficientNet, check_efficientnet, efficientnet
 from .network import BASE_WIDTH, CommonNetwork, Variant

@@ -7,7 +7,7 @@ import jax
 from jaxtyping import Array, Float
 
 from ...errors import ArgumentError
-from ...params import Params
+from ...model.params import Params
 from ...randomness import Key
 from ..draws import Uniforms
 from .convolution import Images, Positions

@@ -1,0 +1,111 @@
+"""What stores tell of the runs in them: how many are finished, under way and failed, how fast, how long yet."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import check_instance
+from ..runner.progress import Progress, duration
+from ..store import Store
+from ..study.questions import Answer
+from .results import pstar_content
+
+_RATE_SECONDS = 600.0
+"""Over how long a time the rate is taken."""
+
+
+def status_content(stores: Sequence[Store], *, failures: bool = False) -> dict[str, Any]:
+    """Return what `srhm status --json` prints."""
+    counts = [store.counts() for store in stores]
+    drivers = [driver for store in stores for driver in store.drivers()]
+    live = [driver for driver in drivers if driver.alive]
+    since = max(time.time() - _RATE_SECONDS, min((driver.started for driver in live), default=0.0))
+    recent = sum(store.finished_since(since) for store in stores) if live else 0
+    rate = recent / max(time.time() - since, 1.0) if live else 0.0
+    todo = sum(driver.total - driver.done for driver in live)
+    done = sum(driver.done - driver.finished_before for driver in live)
+    spent = max((time.time() - driver.started for driver in live), default=0.0)
+    content: dict[str, Any] = {
+        "finished": sum(count.finished for count in counts),
+        "running": sum(count.running for count in counts) if live else 0,
+        "failed": sum(count.failed for count in counts),
+        "runs_per_second": rate,
+        "seconds_left": spent * todo / done if done > 0 else None,
+        "drivers": [
+            {
+                "title": driver.title,
+                "host": driver.host,
+                "pid": driver.pid,
+                "state": "lost" if driver.state == "running" and not driver.alive else driver.state,
+                "done": driver.done,
+                "total": driver.total,
+                "seen_seconds_ago": round(time.time() - driver.seen, 1),
+            }
+            for driver in drivers
+        ],
+    }
+    if failures or content["failed"]:
+        shown = [one for store in stores for one in store.failures()]
+        content["failures"] = [
+            {"kind": one.kind, "reason": one.reason, "attempts": one.attempts, "spec": one.spec.to_dict()}
+            for one in (shown if failures else shown[:3])
+        ]
+    return content
+
+
+def status_text(content: dict[str, Any]) -> str:
+    """Return what `srhm status` prints, from its JSON content."""
+    lines = [
+        f"{content['finished']:,} finished, {content['running']:,} running, {content['failed']:,} failed"
+    ]
+    if content["runs_per_second"]:
+        pace = f"{content['runs_per_second']:.3g} runs a second"
+        left = content["seconds_left"]
+        lines[0] += f"; {pace}" + ("" if left is None else f", {duration(left)} left")
+    for driver in content["drivers"]:
+        where = f"{driver['host']}, process {driver['pid']}"
+        lines.append(
+            f"  {driver['title'] or 'driver'} on {where}: {driver['state']}, {driver['done']:,} of {driver['total']:,}"
+        )
+    for one in content.get("failures", []):
+        spec = one["spec"]
+        what = f"{spec['net']}, P = {spec['P']:,}, seed {spec['seeds']['samples']}"
+        lines.append(f"  failed ({one['kind']}, {one['attempts']} tries): {what}: {one['reason']}")
+    if 0 < len(content.get("failures", [])) < content["failed"]:
+        lines.append("  ... --failures lists all; srhm run --again tries them again")
+    return "\n".join(lines)
+
+
+def grid_content(progress: Progress, answers: Sequence[Answer], place: str) -> dict[str, Any]:
+    """Return what `srhm run --json` prints."""
+    check_instance(Progress, progress=progress)
+    return {
+        "total": progress.total,
+        "done": progress.done,
+        "computed": progress.computed,
+        "failed": progress.failed,
+        "seconds": round(progress.seconds, 3),
+        "failures": list(progress.reasons),
+        "pstar": [pstar_content(one, place) for one in answers if any(one.runs)],
+        "store": place,
+    }
+
+
+def grid_text(content: dict[str, Any]) -> str:
+    """Return what `srhm run` prints, from its JSON content."""
+    lines = []
+    for found in content["pstar"]:
+        params, P_star, interval = found["params"], found["P_star"], found["interval"] or (None, None)
+        model = f"{found['net']} v={params['v']} L={params['L']} s={params['s']} s0={params['s0']}"
+        ends = ", ".join("-" if end is None else f"{end:,.0f}" for end in interval)
+        value = found["status"] if P_star is None else f"{P_star:,.0f}"
+        predicted = "" if found["predicted"] is None else f", predicted {found['predicted']:,.0f}"
+        lines.append(f"P* {model}: {value} [{ends}]{predicted}")
+    lines.append(
+        f"{content['done']:,} of {content['total']:,} done, {content['computed']:,} runs computed now in "
+        f"{duration(content['seconds'])}, {content['failed']:,} failed; store {content['store']}"
+    )
+    lines += [f"failed: {reason}" for reason in content["failures"]]
+    if content["failed"]:
+        lines.append("srhm status --failures lists all failures; srhm run --again tries them again.")
+    return "\n".join(lines)

@@ -1,0 +1,175 @@
+"""What a person sees while runs are computed: a live view on a terminal, quiet lines elsewhere.
+
+Everything goes to standard error; standard output is for results.
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, TypeVar
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from ..runner.progress import Progress, duration
+from ..study.describe import name
+from ..study.questions import Answer
+from ..study.runs import Run, RunSpec
+from .status import status_text
+
+_LINE_SECONDS = 30.0
+_WATCH_SECONDS = 2.0
+
+
+_View = TypeVar("_View", bound="_LiveView")
+
+
+class _LiveView:
+    """A view that is drawn again and again on a terminal, and has nowhere to be drawn elsewhere."""
+
+    def __init__(self, first: str) -> None:
+        self._first = first
+        self._console = Console(stderr=True)
+        self._live: Live | None = None
+
+    def __enter__(self: _View) -> _View:
+        if self._console.is_terminal:
+            self._live = Live(Text(self._first), console=self._console, refresh_per_second=4)
+            self._live.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.__exit__(kind, error, trace)
+
+
+class RunsView(_LiveView):
+    """Shows the answers as they grow: a table on a terminal, one line for each finished run elsewhere."""
+
+    def __init__(self) -> None:
+        super().__init__("starting")
+        self._shown: set[tuple[int, int, int]] = set()
+
+    def __call__(self, answers: list[Answer], under_way: int) -> None:
+        """Show the answers so far."""
+        if self._live is not None:
+            self._live.update(self._table(answers, under_way))
+            return
+        for number, answered in enumerate(answers):
+            for replicate, runs in enumerate(answered.runs):
+                for run in runs:
+                    if (number, replicate, run.spec.P) not in self._shown:
+                        self._shown.add((number, replicate, run.spec.P))
+                        print(_line(run, replicate), file=sys.stderr, flush=True)
+
+    @staticmethod
+    def _table(answers: list[Answer], under_way: int) -> Table:
+        table = Table(
+            title=f"{sum(len(r) for a in answers for r in a.runs)} runs finished, {under_way} under way"
+        )
+        for heading in ("network", "runs", "last run", "P*"):
+            table.add_column(heading)
+        for answered in answers:
+            runs = [run for replicate in answered.runs for run in replicate]
+            found = answered.complexity() if answered.finished and runs else None
+            P_star = (
+                "..." if found is None else found.status if found.P_star is None else f"{found.P_star:,.0f}"
+            )
+            last = f"P = {runs[-1].spec.P:,}: error {_percent(runs[-1])}" if runs else ""
+            table.add_row(name(answered.question.spec), str(len(runs)), last, P_star)
+        return table
+
+
+class TrainingView(_LiveView):
+    """Shows one training run: epoch, loss and best test error so far."""
+
+    def __init__(self, spec: RunSpec) -> None:
+        self._title = f"{name(spec)}, P = {spec.P:,}"
+        super().__init__(f"{self._title}: compiling")
+        self._line_at = time.monotonic() + _LINE_SECONDS
+
+    def __call__(self, seen: dict[str, float]) -> None:
+        """Show the state of the run."""
+        text = f"{self._title}: epoch {seen['epoch']:,.0f}, loss {seen['train_loss']:.3g}"
+        if seen["best_test_error"] <= 1:
+            text += f", best test error {seen['best_test_error']:.4f}"
+        if self._live is not None:
+            self._live.update(Text(text))
+        elif time.monotonic() >= self._line_at:
+            self._line_at += _LINE_SECONDS
+            print(text, file=sys.stderr, flush=True)
+
+
+class DriverView(_LiveView):
+    """Shows how far a driver has come: a live line on a terminal, a line every half minute elsewhere."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__(f"{title}: starting")
+        self._title = title
+        self._line_at = float("-inf")
+        self._before: int | None = None
+
+    def __call__(self, progress: Progress) -> None:
+        """Show the progress."""
+        if self._before is None:
+            self._before = progress.done  # found in the store, not done now
+        text = f"{self._title}: {progress_text(progress, self._before)}"
+        if self._live is not None:
+            self._live.update(Text(text))
+        elif time.monotonic() >= self._line_at or progress.done == progress.total:
+            self._line_at = time.monotonic() + _LINE_SECONDS
+            print(text, file=sys.stderr, flush=True)
+
+
+def progress_text(progress: Progress, done_before: int = 0) -> str:
+    """Return one line that tells how far a driver has come."""
+    parts = [f"{progress.done:,} of {progress.total:,} done", f"{progress.running:,} running"]
+    if progress.failed:
+        parts.append(f"{progress.failed:,} failed")
+    if progress.elsewhere:
+        parts.append(f"{progress.elsewhere:,} left to others")
+    if progress.computed:
+        parts.append(f"{progress.rate:.3g} runs a second")
+    left = progress.left(done_before)
+    if left is not None and progress.done < progress.total:
+        parts.append(f"{duration(left)} left")
+    return ", ".join(parts)
+
+
+def watch_status(look: Callable[[], dict[str, Any]]) -> None:
+    """Show what `look` returns again and again, until no driver is at work."""
+    console = Console(stderr=True)
+    content = look()
+    if not console.is_terminal:
+        while _at_work(content):
+            print(status_text(content), file=sys.stderr, flush=True)
+            time.sleep(_LINE_SECONDS)
+            content = look()
+        return
+    with Live(Text(status_text(content)), console=console, refresh_per_second=2) as live:
+        while _at_work(content):
+            time.sleep(_WATCH_SECONDS)
+            content = look()
+            live.update(Text(status_text(content)))
+
+
+def _at_work(content: dict[str, Any]) -> bool:
+    return any(driver["state"] == "running" for driver in content["drivers"])
+
+
+def _line(run: Run, replicate: int) -> str:
+    seconds = sum(run.seconds.get(part, 0.0) for part in ("train", "sensitivities", "probes"))
+    ending = "" if run.status == "converged" else f" ({run.status})"
+    return (
+        f"{name(run.spec)}, seed {replicate}, P={run.spec.P}: error {_percent(run)}, {seconds:.1f} s{ending}"
+    )
+
+
+def _percent(run: Run) -> str:
+    error = run.metrics["error"]
+    return "none" if error is None else f"{100 * error:.1f}%"

@@ -1,0 +1,407 @@
+"""The Random Hierarchy Model by the names of the code in circulation (docs, migration.md).
+
+Three generations of that code go around. Two have a class `RandomHierarchyModel`: that of Cagnetta, Petrini,
+Tomasini, Favero and Wyart (2023), whose synonyms are `m`, and a later one, whose synonyms are `num_synonyms`. The third
+has a class `RHM` (2025), whose features and classes are `v` and `n`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .errors import ArgumentError, MissingExtraError, check_integer, in_short, name_fix, nearest
+from .model.dataset import Dataset, split
+from .model.encoding import encode
+from .model.grammar import Grammar
+from .model.params import Params
+from .model.stream import PERMUTATION_LIMIT, Stream
+
+LARGEST_WHOLE = 10**7
+"""The largest P_max of which all data are made where no number is asked for."""
+
+_FORM = {"input_format": "onehot", "whitening": 0, "transform": None}
+_SHARED = _FORM | {"num_features": 8, "num_classes": 2, "num_layers": 2}
+_FIRST = _SHARED | {
+    "m": 2,
+    "s": 2,
+    "seed": 0,
+    "seed_traintest_split": 0,
+    "max_dataset_size": None,
+    "testsize": -1,
+    "unique_datapoints": 1,
+}
+_SECOND = _SHARED | {
+    "num_synonyms": 2,
+    "tuple_size": 2,
+    "seed_rules": 0,
+    "seed_sample": 1,
+    "train_size": -1,
+    "test_size": 0,
+    "replacement": False,
+}
+_THIRD = _FORM | {
+    "v": None,
+    "n": None,
+    "m": None,
+    "s": None,
+    "L": None,
+    "seed_rules": 0,
+    "seed_samples": 1,
+    "num_data": None,
+}
+"""None stands for what has to be given."""
+
+_GENERATIONS: tuple[dict[str, Any], ...] = (_FIRST, _SECOND, _THIRD)
+_EQUIVALENT = (
+    ("num_features", "num_features", "v"),
+    ("num_classes", "num_classes", "n"),
+    ("num_layers", "num_layers", "L"),
+    ("m", "num_synonyms", "m"),
+    ("s", "tuple_size", "s"),
+    ("seed", "seed_rules", "seed_rules"),
+    ("seed_traintest_split", "seed_sample", "seed_samples"),
+    ("testsize", "test_size", ""),
+    ("max_dataset_size", "train_size + test_size", "num_data"),
+    ("unique_datapoints", "replacement", ""),
+)
+_REFUSED = {
+    "train": "Leave it out: rhm returns both sets, as .train and .test",
+    "testing": "Leave it out: rhm returns both sets, as .train and .test",
+    "ptr": "Use max_dataset_size = ptr + pte and testsize = pte; both count points, not points of a class",
+    "pte": "Use max_dataset_size = ptr + pte and testsize = pte; both count points, not points of a class",
+    "seed_init": "Use seed for the rules and seed_traintest_split for the samples",
+    "seed_trainset": "Use seed_traintest_split",
+    "seed_reset_layer": "Use srhm.exchange_synonyms, which re-draws the synonyms of one level",
+    "memory_constraint": "Leave it out: only the samples asked for are made",
+    "bonus": "Use srhm.exchange_synonyms for data with other synonyms, srhm.inference.Channel for noisy ones",
+    "probability": "Leave it out: every rule is as likely as another here",
+    "probs": "Leave it out: every rule is as likely as another here",
+    "prior": "Leave it out: every class is as likely as another here",
+    "unique": "Leave it out: data do not repeat unless replacement=True",
+    "upload_rules_from_path": "Use srhm.compat.grammar_of_layers and srhm.split",
+    "background_noise": "Use srhm.inference.Channel, or the argument transform",
+    "s0": "Use srhm.Params, srhm.Grammar and srhm.split for the Sparse Random Hierarchy Model",
+    "sparsity_type": "Use srhm.Params, srhm.Grammar and srhm.split for the Sparse Random Hierarchy Model",
+    "apply_diffeo": "Use srhm.shift, which re-draws positions",
+    "seed_p": "Use srhm.shift and its seed, which re-draws positions",
+}
+_OFF = (
+    "bonus",
+    "probability",
+    "probs",
+    "prior",
+    "upload_rules_from_path",
+    "background_noise",
+    "s0",
+    "apply_diffeo",
+)
+"""Refused names that ask for nothing where they are False or 0."""
+_FORMATS = ("onehot", "long", "decimal")
+
+
+@dataclass(frozen=True, eq=False)
+class RhmSet:
+    """One set as the code in circulation holds it: dense tensors, and pairs (input, label) by index.
+
+    Attributes
+    ----------
+    features
+        Tensor [sample, channel, position], float32; [sample, position], int64, for the format ``"long"``.
+    labels
+        Tensor [sample], int64.
+    data
+        The same samples held compactly, with their hidden variables.
+    transform
+        A function of (input, label), or None.
+    """
+
+    features: Any
+    labels: Any
+    data: Dataset
+    transform: Callable[[Any, Any], Any] | None = None
+
+    @property
+    def x(self) -> Any:
+        """The features, by their name in the code of 2023."""
+        return self.features
+
+    @property
+    def targets(self) -> Any:
+        """The labels, by their name in the code of 2023."""
+        return self.labels
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: Any) -> Any:
+        pair = self.features[index], self.labels[index]
+        return self.transform(*pair) if self.transform else pair
+
+
+@dataclass(frozen=True, eq=False)
+class RhmSets:
+    """The two sets of a Random Hierarchy Model.
+
+    Attributes
+    ----------
+    grammar
+        The production rules; ``grammar.rules[-1]`` are those of the classes, ``rules[0]`` of the code in
+        circulation.
+    train, test
+        The sets; no test set where none is asked for.
+    """
+
+    grammar: Grammar
+    train: RhmSet
+    test: RhmSet | None
+
+
+def rhm(**arguments: Any) -> RhmSets:
+    """Draw a Random Hierarchy Model (s0 = 0) and its sets, by the argument names of the code in circulation.
+
+    Names and defaults are those of one of the three generations of that code, never of two at once. Rules and
+    samples have the same laws as there but for the balance of the classes; the same seed gives others.
+
+    Parameters
+    ----------
+    **arguments
+        - `num_features`, 8: v. `num_classes`, 2: n_c. `num_layers`, 2: L.
+        - `m` or `num_synonyms`, 2: m. `s` or `tuple_size`, 2: s.
+        - `seed` or `seed_rules`, 0: seed of the rules. `seed_traintest_split`, 0, or `seed_sample`, 1: of the
+          samples.
+        - 2023: `max_dataset_size`, P + P_test, all data unless given; `testsize`, P_test, -1 for a fifth of
+          them, at most 20,000; `unique_datapoints`, 1, or 0 for draws with repeats.
+        - later: `train_size`, P, -1 for all data but the test set; `test_size`, 0; `replacement`, False, or True
+          for draws with repeats.
+        - `RHM` (2025): `v`, `n` (classes), `m`, `s`, `L` and `num_data`, P, which have no defaults; `seed_rules`, 0;
+          `seed_samples`, 1. Data are drawn with repeats, and there is no test set.
+        - `input_format`, ``"onehot"``, ``"long"`` (1 to v) or ``"decimal"`` (one channel, -2 + 2/v to 0).
+        - `whitening`, 0 or 1, for ``"onehot"``. With 2023's names a feature is 1 on its channel and
+          -(v - 1)^(-1/2) on the others (``"whitened"`` of :data:`srhm.Encoding`); with the others
+          (1 - 1/v)^(1/2) and -(v (v - 1))^(-1/2).
+        - `transform`, a function of (input, label).
+        - What has no counterpart here, such as `bonus`, `prior` or `probs`, as None (or False), which asks for
+          nothing.
+
+    Returns
+    -------
+    RhmSets
+        ``.train``, ``.test`` and ``.grammar``.
+
+    Raises
+    ------
+    ArgumentError
+        If a name belongs to no generation, names of two are mixed, or a value is not supported: the
+        message says what to use instead.
+    MissingExtraError
+        If PyTorch is not installed.
+
+    Examples
+    --------
+    >>> sets = rhm(num_features=8, num_classes=8, num_synonyms=4, num_layers=2, train_size=400, test_size=100)
+    >>> x, y = sets.train[0]
+    >>> len(sets.train), len(sets.test), x.shape
+    (400, 100, torch.Size([8, 4]))
+    """
+    try:
+        import torch
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise MissingExtraError("torch", "torch") from None
+    arguments = {name: value for name, value in arguments.items() if not _asks_for_nothing(name, value)}
+    defaults = _generation(arguments)
+    values = defaults | arguments
+    grammar = _grammar(values)
+    _check_form(values)
+    data = _sets(grammar, values)
+
+    def dense(data: Dataset | None) -> RhmSet | None:
+        if data is None:
+            return None
+        features = torch.from_numpy(_written(data, values))
+        labels = torch.from_numpy(data.labels.astype(np.int64))
+        return RhmSet(features, labels, data, values["transform"])
+
+    train = dense(data[0])
+    assert train is not None
+    return RhmSets(grammar, train, dense(data[1]))
+
+
+def grammar_of_layers(params: Params, layers: Any) -> Grammar:
+    """Build a grammar from rules as the code in circulation holds them: layer 0 is that of the classes.
+
+    Parameters
+    ----------
+    params
+        The numbers of the model.
+    layers
+        Integers [parent, m, s] for each layer, in a mapping with the keys 0 to L - 1 (``.rules`` of a model, or what
+        its `sample_rules` returns) or in a list, the classes' first; arrays, or tensors in main memory.
+
+    Raises
+    ------
+    ArgumentError
+        If the layers are others than 0 to L - 1, or as for :meth:`srhm.Grammar.from_rules`.
+
+    Examples
+    --------
+    >>> grammar = Grammar(Params(n_c=4, v=4, m=2, s=2, s0=0, L=2), seed=0)
+    >>> theirs = {0: grammar.rules[1], 1: grammar.rules[0]}
+    >>> grammar_of_layers(grammar.params, theirs) == grammar
+    True
+    """
+    if isinstance(layers, Mapping):
+        if set(layers) != set(range(params.L)):
+            fix = f"Give the layers 0, of the classes, to {params.L - 1}"
+            raise ArgumentError("layers", list(layers), f"are not the layers of L = {params.L} levels", fix)
+        layers = [layers[number] for number in range(params.L)]
+    if not isinstance(layers, Sequence) or isinstance(layers, str | bytes):
+        fix = "Give a mapping with the keys 0 to L - 1, or a list, the classes' layer first"
+        raise ArgumentError("layers", type(layers).__name__, "are no layers", fix)
+    return Grammar.from_rules(params, layers[::-1])
+
+
+def _asks_for_nothing(name: str, value: Any) -> bool:
+    """Whether an argument without a counterpart here has the value that turns it off."""
+    is_off = isinstance(value, bool | int | float) and not value
+    return name in _REFUSED and (value is None or (is_off and name in _OFF))
+
+
+def _generation(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the defaults of the generation that the names belong to."""
+    for name, value in arguments.items():
+        if name in _REFUSED:
+            raise ArgumentError(name, value, "is not supported", _REFUSED[name])
+        if not any(name in names for names in _GENERATIONS):
+            near = nearest(name, [*_FIRST, *_SECOND, *_THIRD])
+            fix = "See the names in the description of srhm.rhm"
+            fix = fix if near is None else f"Did you mean {near!r}? {fix}"
+            raise ArgumentError(name, value, "is not an argument of rhm", fix)
+    whole = [names for names in (_SECOND, _FIRST, _THIRD) if set(arguments) <= set(names)]
+    if not whole:
+        raise _mixed(arguments)
+    if _FIRST in whole and _SECOND in whole and arguments.get("whitening"):
+        raise ArgumentError(
+            "whitening",
+            arguments["whitening"],
+            "has two meanings in the two codes",
+            "Give the number of synonyms too, as m (2023) or as num_synonyms (later)",
+        )
+    return whole[0]
+
+
+def _mixed(arguments: dict[str, Any]) -> ArgumentError:
+    """The error of names that are not all of one generation: it names one that the nearest does not have."""
+    closest = max(
+        range(len(_GENERATIONS)), key=lambda number: len(set(arguments) & set(_GENERATIONS[number]))
+    )
+    stranger = next(name for name in arguments if name not in _GENERATIONS[closest])
+    others = [names for names in _GENERATIONS if stranger in names]
+    own = [name for name in arguments if name in _GENERATIONS[closest]]
+    own.sort(key=lambda name: any(name in names for names in others))  # first what the stranger's do not have
+    rows = (row for row in _EQUIVALENT if any(stranger in name.split(" + ") for name in row))
+    other = next((row[closest] for row in rows), "")
+    return ArgumentError(
+        stranger,
+        arguments[stranger],
+        f"and {own[0]} are names of two different codes",
+        f"Use {other} in place of {stranger}" if other else f"Leave out {own[0]} or {stranger}",
+    )
+
+
+def _named(values: dict[str, Any], *names: str) -> tuple[str, Any]:
+    """Return the name and the value of one argument, by whichever of its names these arguments have."""
+    name = next(name for name in names if name in values)
+    return name, values[name]
+
+
+def _grammar(values: dict[str, Any]) -> Grammar:
+    """Draw the rules; errors name the arguments as the caller wrote them."""
+    names = {
+        "v": _named(values, "num_features", "v")[0],
+        "n_c": _named(values, "num_classes", "n")[0],
+        "L": _named(values, "num_layers", "L")[0],
+        "m": _named(values, "m", "num_synonyms")[0],
+        "s": _named(values, "s", "tuple_size")[0],
+    }
+    for name in names.values():
+        check_integer(name, values[name])  # Params would fill in numbers that are left open
+    try:
+        params = Params(s0=0, **{symbol: values[name] for symbol, name in names.items()})
+    except ArgumentError as error:
+        raise error.renamed(names) from None
+    name, seed = _named(values, "seed", "seed_rules")
+    return Grammar(params, check_integer(name, seed, least=0, most=2**64 - 1))
+
+
+def _check_form(values: dict[str, Any]) -> None:
+    kind, whitening = values["input_format"], values["whitening"]
+    if kind not in _FORMATS:
+        fix = f"{name_fix(kind, _FORMATS)}; other forms can be made of .data of a set"
+        raise ArgumentError("input_format", kind, "is not supported", fix)
+    if whitening not in (0, 1):
+        raise ArgumentError("whitening", whitening, "is neither 0 nor 1", "Use 0 or 1")
+    if whitening and kind != "onehot":
+        problem = f"has no meaning for the format {kind!r}"
+        raise ArgumentError("whitening", whitening, problem, "Use whitening=0, or input_format='onehot'")
+    if values["transform"] is not None and not callable(values["transform"]):
+        problem = "cannot be called"
+        raise ArgumentError("transform", values["transform"], problem, "Give a function of (input, label)")
+
+
+def _sets(grammar: Grammar, values: dict[str, Any]) -> tuple[Dataset, Dataset | None]:
+    """Draw the samples."""
+    P_max = grammar.params.P_max
+    name, seed = _named(values, "seed_traintest_split", "seed_sample", "seed_samples")
+    seed = check_integer(name, seed, least=0, most=2**64 - 1)
+    if "num_data" in values:
+        P = check_integer("num_data", values["num_data"], least=1, most=2**31 - 1)
+        return Dataset.draw(Stream(grammar, seed, "independent"), P), None
+    repeats = bool(values["replacement"]) if "replacement" in values else not values["unique_datapoints"]
+    repeats = repeats or P_max > PERMUTATION_LIMIT
+    P, P_test = _sizes(P_max, values, repeats)
+    if not P_test:
+        return Dataset.draw(Stream(grammar, seed, "independent" if repeats else "permutation"), P), None
+    sets = split(grammar, P, P_test, seed, repeats=repeats)
+    return sets.train, sets.test
+
+
+def _sizes(P_max: int, values: dict[str, Any], repeats: bool) -> tuple[int, int]:
+    """Return P and P_test."""
+    first = "max_dataset_size" in values
+    all_name, test_name = ("max_dataset_size", "testsize") if first else ("train_size", "test_size")
+    asked = values[all_name]
+    every = asked is None if first else asked == -1
+    if every and (repeats or P_max > LARGEST_WHOLE):
+        problem = f"asks for all data, of which there are {in_short(P_max)}"
+        problem += ", by draws with repeats" if repeats else ""
+        raise ArgumentError(all_name, asked, problem, f"Give {all_name} as a number of points")
+    asked = P_max if every else check_integer(all_name, asked, least=1, most=2**31 - 1)
+    test = check_integer(test_name, values[test_name], least=-1, most=2**31 - 1)
+    P_test = min(asked // 5, 20_000) if test == -1 else test
+    P = asked - P_test if first or every else asked
+    if P < 1:
+        raise ArgumentError(test_name, test, f"leaves none of {asked} points to train on", "Use fewer")
+    if not repeats and P + P_test > P_max:
+        problem = f"makes {P + P_test} points with the test set, of only {P_max} distinct data"
+        raise ArgumentError(
+            all_name, asked, problem, f"Use at most {P_max} points in all, or draw with repeats"
+        )
+    return P, P_test
+
+
+def _written(data: Dataset, values: dict[str, Any]) -> np.ndarray:
+    """Return the inputs in the format asked for, [sample, channel, position] or [sample, position]."""
+    kind, v = values["input_format"], data.params.v
+    if kind != "onehot":
+        symbols = data.encode("integer").astype(np.int64) + 1
+        return symbols if kind == "long" else (2 * (symbols / v - 1)).astype(np.float32)[:, None, :]
+    whitened = values["whitening"]
+    plain = not whitened or "max_dataset_size" not in values
+    dense = encode(data.params, data.features, data.positions, "onehot" if plain else "whitened")
+    if whitened and plain:
+        dense = ((dense - 1 / v) * (1 - 1 / v) ** -0.5).astype(np.float32)
+    return np.ascontiguousarray(dense.transpose(0, 2, 1))

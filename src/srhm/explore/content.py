@@ -1,0 +1,257 @@
+"""What the page says of a state: numbers, rules, the tree in words, predictions, and the code that repeats it."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..figures.style import Number
+from ..model.derivation import Tree
+from ..model.encoding import encode
+from ..model.params import Params
+from ..theory import summary
+from .drawing import is_drawn, pixels
+from .state import State
+from .walk import MOST_STEPS, Step, Walk, hindrance, rule_of, walk
+
+MOST_LEVELS, MOST_PARENTS, MOST_CHOICES, MOST_SYMBOLS = 5, 8, 6, 64
+"""How many levels of rules, rows and tuples of each table, and features of a level in words the page shows."""
+
+_WHOLE = 10**15  # integers below are written in full
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One tuple of a row of rules."""
+
+    features: list[int]
+    used: bool
+    """Whether it produced the datum."""
+
+
+@dataclass(frozen=True)
+class RuleTable:
+    """The rules of one level, or those that are shown."""
+
+    level: int
+    caption: str
+    rows: list[tuple[int, list[Rule]]]
+    """Parent, and its tuples."""
+    parents_left_out: int
+    choices_left_out: int
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A drawing of a tree and all that goes with it."""
+
+    query: str
+    marked: bool
+    title: str
+    alt: str
+    words: list[tuple[str, str]]
+    """Each level and its features, in words."""
+    input: str
+    """The input, a dot for each blank; empty if it is long."""
+
+
+def content(state: State) -> dict[str, Any]:
+    """Return all that the page shows of a state."""
+    params = state.params
+    found = walk(params, state.seed, state.sample, state.steps)
+    width, height = pixels(params)
+    return {
+        "params": params,
+        "drawn": is_drawn(params),
+        "width": width,
+        "height": height,
+        "drawings": _drawings(state, found),
+        "label": int(found.after.label[0]),
+        "read": found.read_class(),
+        "change": _change(found, state.steps),
+        "trail": _trail(state.steps),
+        "actions": [_action(state, kind) for kind in ("exchange", "shift")],
+        "numbers": _numbers(params),
+        "rules": [rule_table(found, level) for level in range(params.L, max(0, params.L - MOST_LEVELS), -1)],
+        "levels_left_out": max(0, params.L - MOST_LEVELS),
+        "predictions": _predictions(params),
+        "code": code(state, found),
+    }
+
+
+def count(number: Number) -> str:
+    """Write a count: in full below 10^15, as a power of ten above, however large.
+
+    Examples
+    --------
+    >>> count(82944), count(10**5000)
+    ('82,944', '1 × 10^5000')
+    """
+    if number < _WHOLE:
+        return f"{number:,.0f}"
+    logarithm = math.log10(number)
+    exponent = math.floor(logarithm + 1e-9)
+    return f"{10 ** max(0.0, logarithm - exponent):.3g} × 10^{exponent}"
+
+
+def _numbers(params: Params) -> list[tuple[str, str, str]]:
+    """Symbol, value and meaning of what follows from the numbers of the model."""
+    return [
+        ("P_max", count(params.P_max), "different data"),
+        ("d", count(params.d), "positions of an input"),
+        ("s^L", count(params.num_leaves), "of them informative"),
+        ("F", f"{params.relevant_fraction:.3g}", "the fraction that is informative"),
+        ("p", count(params.patch), "positions of a patch"),
+        (
+            "n_c m",
+            count(params.n_c * params.m),
+            f"rules of the classes; v m = {params.v * params.m:,} of the features",
+        ),
+    ]
+
+
+def rule_table(found: Walk, level: int) -> RuleTable:
+    """Return the rules that produce the features of a level, those that the datum used among them."""
+    params, tree = found.grammar.params, found.after
+    used = set(zip(_parents(tree, level), found.derivations[-1].rules[level - 1][0].tolist(), strict=True))
+    parents = _some(params.parents_at(level), (parent for parent, _ in used), MOST_PARENTS)
+    rows = []
+    for parent in parents:
+        choices = _some(params.m, (choice for owner, choice in used if owner == parent), MOST_CHOICES)
+        tuples = found.grammar.rules[level - 1][parent]
+        rows.append((parent, [Rule(tuples[choice].tolist(), (parent, choice) in used) for choice in choices]))
+    above = "class" if level == params.L else f"feature of level {level + 1}"
+    caption = f"Each {above} becomes {params.s} features of level {level}" + (
+        ", the input" if level == 1 else ""
+    )
+    return RuleTable(
+        level, caption, rows, params.parents_at(level) - len(parents), max(0, params.m - MOST_CHOICES)
+    )
+
+
+def _parents(tree: Tree, level: int) -> list[int]:
+    above = tree.label if level == len(tree.features) else tree.features[level][0]
+    return np.asarray(above).tolist()
+
+
+def _some(number: int, wanted: Iterable[int], most: int) -> list[int]:
+    """Return at most so many of 0 to number - 1, the wanted ones first, in order."""
+    first = sorted(set(wanted))[:most]
+    rest = (one for one in range(min(number, 2 * most)) if one not in first)
+    return sorted([*first, *rest][:most]) if len(first) < most else first
+
+
+def _drawings(state: State, found: Walk) -> list[Drawing]:
+    """The datum; after a step, the datum before and after it."""
+    if found.before is None:
+        return [_drawing(state, found.after, "The datum", marked=False)]
+    old = replace(state, steps=state.steps[:-1])
+    return [
+        _drawing(old, found.before, "Before", marked=False),
+        _drawing(state, found.after, f"After: {state.steps[-1].words}", marked=True),
+    ]
+
+
+def _drawing(state: State, tree: Tree, title: str, *, marked: bool) -> Drawing:
+    params = state.params
+    words = [("class", str(int(tree.label[0])))]
+    for level in range(params.L, 0, -1):
+        features, places = tree.features[level - 1][0].tolist(), tree.positions[level - 1][0].tolist()
+        shown = [f"{feature} at {place}" for feature, place in zip(features, places, strict=True)][
+            :MOST_SYMBOLS
+        ]
+        more = f", and {len(features) - len(shown)} more" if len(features) > len(shown) else ""
+        name = f"level {level}" + (" (input)" if level == 1 else "")
+        positions = params.patch ** (params.L - level + 1)
+        words.append((name, f"{', '.join(shown)}{more} (positions 0 to {positions - 1:,})"))
+    dense = encode(params, tree.features[0], tree.positions[0], "integer", "int64")[0].tolist()
+    line = " ".join("." if feature < 0 else str(feature) for feature in dense) if is_drawn(params) else ""
+    said = "; ".join(f"{name}: {value}" for name, value in words)
+    return Drawing(
+        state.query(),
+        marked,
+        title,
+        f"Tree of a datum. {said}." + " All other positions are blank." * bool(params.s0),
+        words,
+        line,
+    )
+
+
+def _change(found: Walk, steps: tuple[Step, ...]) -> str:
+    """Say what the last step changed in the input."""
+    if found.before is None:
+        return ""
+    old, new = found.before, found.after
+    pair, what = (old.positions, new.positions), "moved"
+    if steps[-1].kind == "exchange":
+        pair, what = (old.features, new.features), "changed"
+    changed = int((pair[0][0] != pair[1][0]).sum())
+    return f"{changed} of the {new.features[0].size} features of the input {what}"
+
+
+def _trail(steps: tuple[Step, ...]) -> list[tuple[str, str]]:
+    """The steps of the walk, each with the steps up to it as they stand in an address."""
+    return [("-".join(map(str, steps[: place + 1])), step.words) for place, step in enumerate(steps)]
+
+
+def _action(state: State, kind: str) -> dict[str, Any]:
+    """The buttons of a kind of step, one a level, or why there are none."""
+    before = [str(step) for step in state.steps]
+    reason = hindrance(state.params, kind)
+    if not reason and len(state.steps) >= MOST_STEPS:
+        reason = f"this walk has {MOST_STEPS} steps, the most that a page shows"
+    steps = [
+        Step("exchange" if kind == "exchange" else "shift", level) for level in range(1, state.params.L + 1)
+    ]
+    return {
+        "kind": kind,
+        "words": "Exchange synonyms" if kind == "exchange" else "Shift features",
+        "reason": reason,
+        "buttons": [(step.level, "-".join([*before, str(step)])) for step in steps],
+    }
+
+
+def _predictions(params: Params) -> dict[str, Any]:
+    """The predicted P* of each architecture, and what it rests on."""
+    found = summary(params)
+    rows, sentences = [], {}
+    for one in found["predictions"]:
+        low, high = one["range"]
+        for sentence in one["assumptions"]:
+            sentences.setdefault(sentence, []).append(one["net"].upper())
+        rows.append(
+            {
+                "net": one["net"].upper(),
+                "P_star": count(float(f"{one['P_star']:.3g}")),
+                "range": f"{count(float(f'{low:.3g}'))} to {count(float(f'{high:.3g}'))}",
+                "formula": one["formula"],
+                "source": one["source"],
+                "beyond": one["P_star"] > params.P_max,
+            }
+        )
+    every = [row["net"] for row in rows]
+    assumptions = [
+        ("all" if nets == every else ", ".join(nets), sentence) for sentence, nets in sentences.items()
+    ]
+    visible = [(what, count(float(f"{value:.3g}"))) for what, value in found["visible_P"].items()]
+    return {"rows": rows, "assumptions": assumptions, "visible": visible}
+
+
+def code(state: State, found: Walk) -> str:
+    """Return Python code that makes the rules, the datum and its walk; `tree` is what is drawn last."""
+    functions = {
+        step.kind: ("exchange_synonyms" if step.kind == "exchange" else "shift") for step in state.steps
+    }
+    names = sorted(["Grammar", "Params", "Stream", "expand", *functions.values()])
+    lines = [
+        f"from srhm import {', '.join(names)}",
+        "",
+        f"params = {state.params!r}",
+        f"grammar = Grammar(params, seed={state.seed})",
+        f'datum = Stream(grammar, seed={state.seed}, rule="{rule_of(state.params)}").take({state.sample}, 1)',
+    ]
+    for step, seed in zip(state.steps, found.seeds, strict=True):
+        lines.append(f"datum = {functions[step.kind]}(params, datum, level={step.level}, seed={seed})")
+    return "\n".join([*lines, "tree = expand(grammar, datum)"])

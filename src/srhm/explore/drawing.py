@@ -1,0 +1,96 @@
+"""The tree of one datum as an SVG, with what the last step changed marked on it."""
+
+import io
+import threading
+from functools import lru_cache
+
+import matplotlib.style
+from matplotlib.figure import Figure
+
+from ..figures.picture import NAMES, Picture, cell_width, tree_height
+from ..figures.style import DOUBLE_COLUMN, styled
+from ..figures.tiles import EDGE, Page
+from ..figures.trees import MOST_POSITIONS, mark_exchange, mark_shift
+from ..model.derivation import Tree
+from ..model.params import Params
+from .state import State
+from .walk import Step, walk
+
+PIXELS = 120
+"""CSS pixels for an inch, so that 8 points of a drawing are about the size of text."""
+
+_LEFT = EDGE + NAMES + 0.1
+_ABOVE = 0.17  # of the room for words above a tree, which stand beside the drawing here
+_BELOW = 0.1
+
+_drawing = threading.Lock()  # matplotlib's settings belong to the process
+
+
+def is_drawn(params: Params) -> bool:
+    """Return whether the inputs are short enough to draw."""
+    return params.d <= MOST_POSITIONS
+
+
+def size(params: Params) -> tuple[float, float]:
+    """Return width and height of a tree's drawing, in inches."""
+    width = _LEFT + params.d * cell_width(params, DOUBLE_COLUMN - _LEFT - EDGE) + EDGE
+    return max(width, 2.5), tree_height(params) - _ABOVE - _BELOW
+
+
+def pixels(params: Params) -> tuple[int, int]:
+    """Return width and height of a tree's drawing, in CSS pixels."""
+    width, height = size(params)
+    return round(PIXELS * width), round(PIXELS * height)
+
+
+@styled
+def tree_figure(params: Params, tree: Tree, before: Tree | None = None, step: Step | None = None) -> Figure:
+    """Draw a tree, and mark what a step changed since the tree before.
+
+    Parameters
+    ----------
+    params
+        The numbers of the model; d is at most :data:`srhm.figures.trees.MOST_POSITIONS`.
+    tree
+        A batch of one.
+    before, step
+        The same before the step, and the step.
+    """
+    width, height = size(params)
+    page = Page.blank(width, height, "")
+    cell = cell_width(params, DOUBLE_COLUMN - _LEFT - EDGE)
+    left = _LEFT + max(0.0, (width - _LEFT - EDGE - params.d * cell) / 2)
+    picture = Picture(page, 0, params, EDGE, left, height + _ABOVE, cell)
+    picture.draw(tree, "")
+    if before is not None and step is not None:
+        if step.kind == "exchange":
+            mark_exchange(picture, before, tree)
+        else:
+            mark_shift(picture, before, tree, step.level)
+    return page.figure
+
+
+@lru_cache(maxsize=64)
+def tree_svg(state: State, marked: bool = True) -> bytes:
+    """Return the tree at the end of a state's walk as an SVG file, the same bytes every time.
+
+    Parameters
+    ----------
+    state
+        The state.
+    marked
+        Mark what the last step changed.
+    """
+    found = walk(state.params, state.seed, state.sample, state.steps)
+    last = state.steps[-1] if state.steps and marked else None
+    with _drawing:
+        figure = tree_figure(state.params, found.after, found.before if marked else None, last)
+        return _render(figure)
+
+
+@styled
+def _render(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    with matplotlib.style.context({"svg.hashsalt": "srhm"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return buffer.getvalue()

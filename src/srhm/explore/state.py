@@ -1,0 +1,167 @@
+"""What the page shows is all in its address: reading the state from a query, and writing it."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+from urllib.parse import urlencode
+
+from ..errors import ArgumentError, check_integer, name_fix
+from ..model.params import Params
+from ..study.options import Model
+from .walk import Step, check_steps, stream_of
+
+FIELDS = ("v", "n_c", "m", "s", "s0", "L", "sparsity", "seed", "sample")
+"""The fields of the form, in its order; the steps of the walk are beside it."""
+
+MOST_RULES, MOST_ENTRIES, MOST_INPUT = 200_000, 2**22, 50_000
+"""What the page computes with at most: rules times s of all levels, d times s^L, and d."""
+
+_OPTIONAL = ("n_c", "m")  # left empty, they follow from v and s
+_MOST_DIGITS = 100
+
+
+@dataclass(frozen=True)
+class State:
+    """A model, a datum of it, and a walk from that datum through its class.
+
+    Parameters
+    ----------
+    model
+        The numbers of the model, as the form has them: n_c and m may be left to follow from v and s.
+    seed
+        Seed of the rules and of the data, as for `srhm sample`.
+    sample
+        Number of the datum in the stream, from 0.
+    steps
+        Exchanges and shifts, in their order.
+
+    Raises
+    ------
+    ArgumentError
+        If a number is out of its range, or the model is too large for a page.
+    """
+
+    model: Model = field(default_factory=Model)
+    seed: int = 0
+    sample: int = 0
+    steps: tuple[Step, ...] = ()
+
+    def __post_init__(self) -> None:
+        params = check_size(self.model.params())
+        check_integer("seed", self.seed, least=0, most=2**64 - 1)
+        length = stream_of(params, self.seed).length
+        check_integer("sample", self.sample, least=0, most=length - 1)
+        check_steps(params, self.steps)
+
+    @property
+    def params(self) -> Params:
+        """The checked numbers of the model."""
+        return self.model.params()
+
+    def query(self) -> str:
+        """Return the state as the query of an address, which :func:`read` reads."""
+        numbers = asdict(self.model) | {"seed": self.seed, "sample": self.sample}
+        named = {name: numbers[name] for name in FIELDS if numbers[name] is not None}
+        if self.steps:
+            named["steps"] = "-".join(map(str, self.steps))
+        return urlencode(named)
+
+    def moved(self, kind: str) -> "State":
+        """Return the state with the next datum (``"datum"``) or the next rules (``"rules"``), without steps."""
+        if kind == "datum":
+            last = stream_of(self.params, self.seed).length - 1
+            return replace(self, sample=self.sample + 1 if self.sample < last else 0, steps=())
+        if kind == "rules":
+            return replace(self, seed=(self.seed + 1) % 2**64, steps=())
+        raise ArgumentError("next", kind, "is nothing to go on to", "Use 'datum' or 'rules'")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was read from a query: a state, or what is wrong with which field."""
+
+    texts: Mapping[str, str]
+    """What each field of the form holds."""
+    problems: Mapping[str, str]
+    """What is wrong, by the name of the field; ``"page"`` for what no field holds."""
+    state: State | None
+    """The state; None if there is a problem."""
+
+
+def read(query: Mapping[str, Sequence[str]]) -> Reading:
+    """Read the state of the page from a query. What it does not name has its default.
+
+    Parameters
+    ----------
+    query
+        The values of every name.
+
+    Returns
+    -------
+    Reading
+        With a state, or with every problem found.
+    """
+    defaults = asdict(Model()) | {"seed": 0, "sample": 0}
+    texts = {name: "" if defaults[name] is None else str(defaults[name]) for name in FIELDS}
+    problems: dict[str, str] = {}
+    for name, values in query.items():
+        if name in FIELDS:
+            texts[name] = values[-1].strip()
+        if name not in (*FIELDS, "steps", "next"):
+            fix = name_fix(name, [*FIELDS, "steps"])
+            problems["page"] = str(ArgumentError(name, values[-1], "is not known here", fix))
+        elif len(values) > 1:
+            problems[name] = str(ArgumentError(name, list(values), "is given more than once", "Give it once"))
+    numbers: dict[str, Any] = {}
+    for name in FIELDS:
+        try:
+            numbers[name] = texts[name] if name == "sparsity" else _number(name, texts[name])
+            if name == "seed":
+                check_integer(name, numbers[name], least=0, most=2**64 - 1)
+        except ArgumentError as error:
+            problems.setdefault(name, str(error))
+    try:
+        steps = steps_of((query.get("steps") or [""])[-1])
+        if not problems:
+            seed, sample = numbers.pop("seed"), numbers.pop("sample")
+            return Reading(texts, {}, State(Model(**numbers), seed, sample, steps))
+    except ArgumentError as error:
+        problems[error.argument if error.argument in (*FIELDS, "steps") else "page"] = str(error)
+    return Reading(texts, problems, None)
+
+
+def steps_of(text: str) -> tuple[Step, ...]:
+    """Read steps as they stand in an address, ``p1-t2``: exchange at level 1, then shift at level 2.
+
+    Raises
+    ------
+    ArgumentError
+        If the text is none.
+    """
+    words = text.split("-") if text else []
+    if not all(re.fullmatch("[pt][1-9][0-9]?", word) for word in words):
+        raise ArgumentError(
+            "steps", text, "are no steps", "Use p1-t2 to exchange at level 1, then shift at level 2"
+        )
+    return tuple(Step("exchange" if word[0] == "p" else "shift", int(word[1:])) for word in words)
+
+
+def check_size(params: Params) -> Params:
+    """Refuse a model that would make the page slow."""
+    rules = sum(params.parents_at(level) for level in range(1, params.L + 1)) * params.m * params.s
+    if rules > MOST_RULES:
+        problem = f"makes rules of {rules:,} features, more than the {MOST_RULES:,} of a page"
+        raise ArgumentError("m", params.m, problem, "Use a smaller m, v or L")
+    if params.d * params.num_leaves > MOST_ENTRIES or params.d > MOST_INPUT:
+        problem = f"makes inputs of d = {params.d:,} positions, {params.num_leaves:,} informative, too many for a page"
+        raise ArgumentError("L", params.L, problem, "Use a smaller L, s or s0")
+    return params
+
+
+def _number(name: str, text: str) -> int | None:
+    if text == "" and name in _OPTIONAL:
+        return None
+    if re.fullmatch("[+-]?[0-9]+", text) and len(text) <= _MOST_DIGITS:
+        return int(text)
+    return check_integer(name, text)

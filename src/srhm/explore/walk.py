@@ -1,0 +1,159 @@
+"""A walk through one class: from a datum by exchanges of synonyms and shifts, each seen on the tree."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+
+from ..errors import ArgumentError, check_integer
+from ..inference import parse
+from ..model.derivation import Derivation, Tree, exchange_synonyms, expand, shift
+from ..model.encoding import encode
+from ..model.grammar import Grammar
+from ..model.params import Params
+from ..model.stream import PERMUTATION_LIMIT, Stream
+
+MOST_STEPS = 40
+"""Longest walk."""
+
+_SEEDS = 64  # tried for a step that changes anything
+
+
+@dataclass(frozen=True)
+class Step:
+    """One transformation at one level: p_l, the exchange of synonyms, or tau_l, the shift."""
+
+    kind: Literal["exchange", "shift"]
+    level: int
+
+    def __str__(self) -> str:
+        return ("p" if self.kind == "exchange" else "t") + str(self.level)
+
+    @property
+    def words(self) -> str:
+        """What is done, as a phrase."""
+        what = "synonyms exchanged" if self.kind == "exchange" else "features shifted"
+        return f"{what} at level {self.level}"
+
+
+@dataclass(frozen=True)
+class Walk:
+    """A datum before and after the last step of a walk.
+
+    Attributes
+    ----------
+    grammar
+        The rules.
+    seeds
+        The seed of each step's transformation.
+    derivations
+        The datum and what each step made of it, one row each.
+    """
+
+    grammar: Grammar
+    seeds: tuple[int, ...]
+    derivations: tuple[Derivation, ...]
+
+    @property
+    def after(self) -> Tree:
+        """The tree at the end of the walk."""
+        return expand(self.grammar, self.derivations[-1])
+
+    @property
+    def before(self) -> Tree | None:
+        """The tree before the last step; None without steps."""
+        return expand(self.grammar, self.derivations[-2]) if self.seeds else None
+
+    def read_class(self) -> int:
+        """Return the class that is read from the last input alone, by the exact parse."""
+        tree, params = self.after, self.grammar.params
+        return int(
+            parse(self.grammar, encode(params, tree.features[0], tree.positions[0], "integer")).label[0]
+        )
+
+
+def check_steps(params: Params, steps: Sequence[Step]) -> None:
+    """Refuse steps that a model has not, or that can change nothing in it.
+
+    Raises
+    ------
+    ArgumentError
+        If there are more than `MOST_STEPS`, a level is not one of 1 to L, or m = 1 or s0 = 0 leaves nothing to
+        exchange or to shift.
+    """
+    if len(steps) > MOST_STEPS:
+        raise ArgumentError("steps", len(steps), f"are more than {MOST_STEPS}", "Begin with another datum")
+    for step in steps:
+        if step.level > params.L:
+            problem = f"is a step at level {step.level} of L = {params.L}"
+            raise ArgumentError("steps", str(step), problem, "Use levels 1 to L")
+        reason = hindrance(params, step.kind)
+        if reason:
+            raise ArgumentError("steps", str(step), f"cannot change anything: {reason}", "Leave it out")
+
+
+def hindrance(params: Params, kind: str) -> str:
+    """Return why a kind of step changes nothing in a model, or nothing."""
+    if kind == "exchange":
+        return "with m = 1 there are no synonyms" if params.m == 1 else ""
+    return "with s0 = 0 there are no blanks" if params.s0 == 0 else ""
+
+
+@lru_cache(maxsize=8)
+def grammar_of(params: Params, seed: int) -> Grammar:
+    """Return the rules of a seed."""
+    return Grammar(params, seed)
+
+
+def rule_of(params: Params) -> Literal["permutation", "independent"]:
+    """Return how data are numbered: as by `srhm sample`."""
+    return "permutation" if params.P_max <= PERMUTATION_LIMIT else "independent"
+
+
+def stream_of(params: Params, seed: int) -> Stream:
+    """Return the data of a seed."""
+    return Stream(
+        grammar_of(params, check_integer("seed", seed, least=0, most=2**64 - 1)), seed, rule_of(params)
+    )
+
+
+def walk(params: Params, seed: int, sample: int, steps: Sequence[Step] = ()) -> Walk:
+    """Draw a datum, and take steps from it.
+
+    Parameters
+    ----------
+    params
+        The numbers of the model.
+    seed
+        Seed of the rules and of the data.
+    sample
+        Number of the datum.
+    steps
+        Exchanges and shifts. Step k takes the first seed from 64 k on whose choices differ from the old ones.
+
+    Raises
+    ------
+    ArgumentError
+        As for :class:`srhm.explore.State`.
+    """
+    check_steps(params, steps)
+    stream = stream_of(params, seed)
+    derivations, seeds = [stream.take(sample, 1)], []
+    for number, step in enumerate(steps):
+        chosen, derivation = _changed(params, derivations[-1], step, _SEEDS * number)
+        seeds.append(chosen)
+        derivations.append(derivation)
+    return Walk(stream.grammar, tuple(seeds), tuple(derivations))
+
+
+def _changed(params: Params, old: Derivation, step: Step, first: int) -> tuple[int, Derivation]:
+    """Transform with the first seed that changes anything; that none of 64 does has a probability below 2^-64."""
+    part, transform = ("rules", exchange_synonyms) if step.kind == "exchange" else ("placements", shift)
+    place, seed = step.level - 1, first
+    new = transform(params, old, step.level, seed)
+    while np.array_equal(getattr(new, part)[place], getattr(old, part)[place]) and seed < first + _SEEDS - 1:
+        seed += 1
+        new = transform(params, old, step.level, seed)
+    return seed, new

@@ -1,0 +1,39 @@
+"""Drawings, in one style: one module for each kind of figure (extra ``lab``)."""
+
+from .. import lab_extra  # noqa: F401 (says which package is missing)
+from .against import NetworkRun, error_against_sensitivity
+from .curves import Curve, learning_curves
+from .insensitivity import InsensitivityPoint, insensitivity
+from .map import complexity_map
+from .marks import Estimate
+from .model import generative_model
+from .networks import Connection, connections, network_schemes
+from .relevance import RelevancePoint, relevance
+from .rescaled import RescaledCurve, rescaled
+from .scaling import ScalingPoint, scaling
+from .style import save
+from .trees import derivation_trees, transformations
+
+__all__ = [
+    "Connection",
+    "Curve",
+    "Estimate",
+    "InsensitivityPoint",
+    "NetworkRun",
+    "RelevancePoint",
+    "RescaledCurve",
+    "ScalingPoint",
+    "complexity_map",
+    "connections",
+    "derivation_trees",
+    "error_against_sensitivity",
+    "generative_model",
+    "insensitivity",
+    "learning_curves",
+    "network_schemes",
+    "relevance",
+    "rescaled",
+    "save",
+    "scaling",
+    "transformations",
+]

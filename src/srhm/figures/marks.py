@@ -1,0 +1,280 @@
+"""The mark of a setting, the same in every figure: ours is filled, the paper's open; v, s0, L and s show."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol, runtime_checkable
+
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.legend_handler import HandlerTuple
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from ..errors import check_number
+from .style import (
+    BLACK,
+    BLUE,
+    BROWN,
+    GREEN,
+    INDIGO,
+    LINE_COLOURS,
+    MUTED,
+    ORANGE,
+    PINK,
+    SKY,
+    VERMILLION,
+    Number,
+)
+
+Row = tuple[Artist | tuple[Line2D, ...], str]
+"""A row of a key: what is drawn, and the words beside it."""
+
+NET_NAMES = {
+    "CNN": "CNN (convolutional)",
+    "LCN": "LCN (locally connected)",
+    "FCN": "FCN (fully connected)",
+}
+"""Titles of panels that hold one network."""
+
+_COLOUR_OF_V = {4: BLUE, 6: VERMILLION, 8: GREEN, 10: ORANGE, 12: PINK, 3: BLACK, 5: SKY, 7: INDIGO, 9: BROWN}
+_SHAPE_OF_S0 = {0: "o", 1: "s", 2: "^", 3: "v", 4: "D", 5: "p", 6: "h"}
+_SIZE = 5.5
+_PAPERS_SIZE = 3.5  # points: how much larger than ours the paper's open marker is, so that both are seen
+_ARROW = 15  # points
+_ROW = 0.158  # inches, of a key
+
+
+@runtime_checkable
+class Setting(Protocol):
+    """The numbers of a model that a mark shows."""
+
+    @property
+    def v(self) -> int:
+        """Features: the colour."""
+        ...
+
+    @property
+    def s0(self) -> int:
+        """Blanks beside each informative child: the shape."""
+        ...
+
+    @property
+    def L(self) -> int:
+        """Levels: the rim."""
+        ...
+
+    @property
+    def s(self) -> int:
+        """Informative children: the rim, with the levels."""
+        ...
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A measured number on a logarithmic axis: known, with or without an interval, or bounded from below.
+
+    Raises
+    ------
+    ArgumentError
+        If a number is not positive.
+    """
+
+    value: Number | None = None
+    """The number; None while it is unknown."""
+    interval: tuple[Number | None, Number | None] | None = None
+    """Its low and high end; an end that nothing bounds is None."""
+    lower_bound: Number | None = None
+    """It is known to lie above this; drawn, with an arrow, where `value` is None."""
+
+    def __post_init__(self) -> None:
+        check_positive({"value": self.value, "interval": self.interval, "lower_bound": self.lower_bound})
+
+    @property
+    def place(self) -> float | None:
+        """Where the mark stands: at the value, or else at the lower bound."""
+        found = self.lower_bound if self.value is None else self.value
+        return None if found is None else float(found)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether a lower bound is all that is known."""
+        return self.value is None and self.lower_bound is not None
+
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        """The interval, an open end of which stops at the value."""
+        if self.value is None or self.interval is None:
+            return None
+        low, high = (float(self.value if end is None else end) for end in self.interval)
+        return low, high
+
+    @property
+    def reach(self) -> list[float]:
+        """All that its axis has to hold."""
+        return ([] if self.place is None else [self.place]) + list(self.ends or ())
+
+
+def check_positive(numbers: dict[str, Any]) -> None:
+    """Refuse what no logarithmic axis holds; None is passed over, a pair is checked end by end.
+
+    Raises
+    ------
+    ArgumentError
+        If a number is not positive.
+    """
+    for name, number in numbers.items():
+        if isinstance(number, tuple):
+            check_positive({f"{name}[{place}]": end for place, end in enumerate(number)})
+        elif number is not None:
+            check_number(name, number, above=0.0)
+
+
+@dataclass(frozen=True)
+class Marks:
+    """The marks of all settings of a figure."""
+
+    settings: Sequence[Setting]
+    """Every setting that is drawn, as often as it is."""
+    with_paper: bool = True
+    """Whether marks of the paper are drawn."""
+    rim_shows_s: bool = True
+    """False where each s has a panel of its own."""
+
+    @cached_property
+    def kinds(self) -> list[tuple[int, int]]:
+        """The (L, s) that rims tell apart."""
+        return sorted(set(map(self._kind, self.settings)))
+
+    def _kind(self, setting: Setting) -> tuple[int, int]:
+        return setting.L, setting.s if self.rim_shows_s else 0
+
+    def ours(self, setting: Setting) -> dict[str, Any]:
+        """Return colour, shape and rim of our marker of a setting."""
+        return {
+            "color": colour_of_v(setting.v),
+            "marker": shape_of_s0(setting.s0),
+            **_rim(self.kinds.index(self._kind(setting))),
+        }
+
+    def paper(self, setting: Setting) -> dict[str, Any]:
+        """Return the paper's marker of a setting."""
+        kind = self.kinds.index(self._kind(setting))
+        return hollow(self.ours(setting), _SIZE + _PAPERS_SIZE, kind)
+
+    def shapes(self, **look: Any) -> tuple[Line2D, ...]:
+        """Return grey markers of the first shapes that occur, for what is said of all settings."""
+        first = sorted({setting.s0 for setting in self.settings})[:3]
+        return tuple(
+            plain_mark(**{**look, "marker": shape}) for shape in dict.fromkeys(map(shape_of_s0, first))
+        )
+
+    def hollow_shapes(self) -> tuple[Line2D, ...]:
+        """Return the same for the paper's."""
+        return self.shapes(**hollow({"color": MUTED}, 6.5))
+
+    def key(self) -> list[Row]:
+        """Return what shape, colour and rim mean, each shown without the others."""
+        rows: list[Row] = [GAP]
+        for s0 in sorted({setting.s0 for setting in self.settings}):
+            word = "blank" if s0 == 1 else "blanks"
+            rows.append((plain_mark(marker=shape_of_s0(s0)), f"$s_0$ = {s0} {word}"))
+        rows.append(GAP)
+        for v in sorted({setting.v for setting in self.settings}):
+            rows.append((Patch(facecolor=colour_of_v(v)), f"$v$ = {v} features"))
+        if len(self.kinds) > 1:
+            rows.append(GAP)
+            several = len({s for _, s in self.kinds}) > 1
+            for place, (L, s) in enumerate(self.kinds):
+                words = f"$L$ = {L} level{'s' * (L > 1)}" + (f", $s$ = {s}" if several else "")
+                marks = self.shapes(**_rim(place))
+                if self.with_paper:
+                    marks = (*marks[:2], plain_mark(**hollow({"color": MUTED}, 7.0, place)))
+                rows.append((marks, words))
+        return rows
+
+
+def colour_of_v(v: int) -> str:
+    """Return the colour of a number of features."""
+    return _COLOUR_OF_V.get(v, LINE_COLOURS[v % len(LINE_COLOURS)])
+
+
+def shape_of_s0(s0: int) -> str:
+    """Return the shape of a number of blanks."""
+    return _SHAPE_OF_S0.get(s0, "P")
+
+
+def _rim(kind: int) -> dict[str, Any]:
+    """Markers of the first (L, s) have a white rim; of the next ones, a black one, growing."""
+    if kind == 0:
+        return {"markersize": _SIZE, "markeredgecolor": "white", "markeredgewidth": 0.5}
+    return {"markersize": _SIZE - 0.5 + kind, "markeredgecolor": BLACK, "markeredgewidth": 0.5 + 0.5 * kind}
+
+
+def hollow(look: Mapping[str, Any], size: Number, kind: int = 0) -> dict[str, Any]:
+    """Return the paper's marker beside ours: of the same shape and colour, but open; a heavier line is its rim."""
+    return {
+        **look, "markersize": size, "markerfacecolor": "none", "markeredgecolor": look["color"],
+        "markeredgewidth": 1.1 + 0.8 * kind,
+    }  # fmt: skip
+
+
+def plain_mark(**look: Any) -> Line2D:
+    """Return a grey marker for a key."""
+    return Line2D([], [], **{"linestyle": "", "marker": "o", "color": MUTED, "markersize": _SIZE, **look})
+
+
+GAP: Row = (plain_mark(marker=""), " ")
+"""An empty row."""
+
+
+def draw_estimate(panel: Axes, x: Estimate, y: Estimate, look: dict[str, Any], gid: str) -> None:
+    """Draw our marker with error bars, and with an arrow for each number of which only a bound is known.
+
+    Nothing is drawn unless both have a place. The marker is called ``ours/GID``, the bars ``interval/GID``, the
+    arrows ``above/GID`` (upwards) and ``beyond/GID`` (to the right).
+    """
+    if x.place is None or y.place is None:
+        return
+    for one, words, tip in ((y, "above", (0, _ARROW)), (x, "beyond", (_ARROW, 0))):
+        if one.bounded:
+            panel.annotate(
+                "", xy=(x.place, y.place), xytext=tip, textcoords="offset points", zorder=3,
+                gid=f"{words}/{gid}",
+                arrowprops={
+                    "arrowstyle": "<|-", "color": look["color"], "linewidth": 1.2, "shrinkA": 0, "shrinkB": 0,
+                },
+            )  # fmt: skip
+    bars = {}
+    for axis, one in (("xerr", x), ("yerr", y)):
+        if one.ends is not None and one.place is not None:
+            bars[axis] = [[max(0.0, one.place - one.ends[0])], [max(0.0, one.ends[1] - one.place)]]
+    if bars:
+        panel.errorbar(
+            [x.place], [y.place], fmt="none", zorder=4, ecolor=look["color"], elinewidth=1.3, capsize=2,
+            capthick=1, gid=f"interval/{gid}", **bars,
+        )  # fmt: skip
+    panel.plot([x.place], [y.place], linestyle="", zorder=5, gid=f"ours/{gid}", **look)
+
+
+def bar_row(words: str, bar: str = "|") -> Row:
+    """Return what error bars are, for a key."""
+    return plain_mark(marker=bar, markersize=9, markeredgewidth=1.3), words
+
+
+def arrow_row(words: str, arrow: str = r"$\uparrow$") -> Row:
+    """Return what an arrow means, for a key."""
+    return plain_mark(marker=arrow, markersize=7), words
+
+
+def draw_key(figure: Figure, rows: Sequence[Row]) -> None:
+    """Put a key at the right of all panels, and make the figure as high as its key."""
+    figure.set_figheight(max(figure.get_figheight(), _ROW * len(rows) + 0.1))
+    figure.legend(
+        handles=[handle for handle, _ in rows],
+        labels=[label for _, label in rows],
+        loc="outside right upper",
+        handlelength=3.6,
+        handler_map={tuple: HandlerTuple(ndivide=None)},
+    )

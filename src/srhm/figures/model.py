@@ -1,0 +1,216 @@
+"""A drawing of the generative model: its rules, a datum without and with blanks, and what leaves the class."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from ..errors import ArgumentError, check_instance, check_integer
+from ..model.derivation import Derivation, Tree, exchange_synonyms, shift
+from ..model.grammar import Grammar
+from ..model.params import Params
+from .picture import NAMES, Picture, cell_width, tree_height
+from .style import DOUBLE_COLUMN, INK, MUTED, styled
+from .tiles import EDGE, HEADING, KEY, MARK, TILE, Page, rounded
+from .trees import changed, check_length, mark_exchange, mark_shift, tree_of
+
+MOST_INPUTS = 26
+"""Largest input length d that is drawn: trees stand side by side here."""
+
+_HALF = DOUBLE_COLUMN / 2
+_ROW = 0.265  # inches from one parent to the next
+_PARENTS = 4  # of a level, at most
+_PARENT, _SYMBOL, _OR = 0.62, 0.2, 0.2  # widths: of a parent, of a symbol, of the gap between two tuples
+_ARROW = 0.24
+_LEVEL = 0.2  # height of the words above the rules of a level
+
+
+@styled
+def generative_model(
+    grammar: Grammar,
+    derivation: Derivation,
+    row: int = 0,
+    level: int = 1,
+    seed: int = 0,
+    *,
+    title: str | None = None,
+) -> Figure:
+    """Draw the model (paper, Figure 2): rules, a datum without blanks and with them, and two changes of it.
+
+    Panel a shows the rules of each level, those outlined that produced the datum; where there are too many to
+    draw, dots stand for the rest. Panel b is the datum as it would be with s0 = 0, panel c the datum itself. In
+    panel d synonyms are exchanged, in panel e features are shifted, marked as in
+    :func:`srhm.figures.transformations`.
+
+    Parameters
+    ----------
+    grammar
+        The production rules, of a model with blanks and synonyms.
+    derivation
+        A batch of derivations.
+    row
+        Which of the batch to draw.
+    level
+        Level at which synonyms are exchanged and features are moved, 1 (the input) to L.
+    seed
+        Seed of both; each takes the first seed from this one on that changes anything.
+    title
+        Title of the figure.
+
+    Raises
+    ------
+    ArgumentError
+        If the input is longer than `MOST_INPUTS`, s0 = 0 or m = 1, the row is not in the batch, or the level is
+        not in 1 to L.
+    """
+    check_instance(Grammar, grammar=grammar)
+    check_instance(Derivation, derivation=derivation)
+    params = _check(grammar.params)
+    level = check_integer("level", level, least=1, most=params.L)
+    tree = tree_of(grammar, derivation, row, "row")
+    rows = min(_PARENTS, max(map(params.parents_at, range(1, params.L + 1))))
+    top = HEADING + 0.2 + _LEVEL + rows * _ROW + 0.3
+    height = top + 2 * tree_height(params) + KEY
+    page = Page.blank(DOUBLE_COLUMN, height, title or "The Sparse Random Hierarchy Model")
+    page.key(params)
+    _draw_rules(page, grammar, _used(tree, derivation, row), height - HEADING)
+    for block, (own, drawn, words) in enumerate(_trees(grammar, derivation, row, level, seed, tree)):
+        x, y = _HALF * (block % 2), height - top - (block // 2) * tree_height(params)
+        picture = _picture(page, block, own, x, y)
+        picture.draw(drawn, f"{_letter('bcde'[block])} {words}")
+        if block == 2:
+            mark_exchange(picture, tree, drawn)
+        elif block == 3:
+            mark_shift(picture, tree, drawn, level)
+    return page.figure
+
+
+def _check(params: Params) -> Params:
+    check_length(params, MOST_INPUTS)
+    if params.s0 == 0 or params.m == 1:
+        problem = f"has s0 = {params.s0} blanks and m = {params.m} synonyms"
+        raise ArgumentError("grammar", params, problem, "Use a model with s0 > 0 and m > 1")
+    return params
+
+
+def _letter(letter: str) -> str:
+    return f"$\\bf{{{letter}}}$ "
+
+
+def _trees(
+    grammar: Grammar, derivation: Derivation, row: int, level: int, seed: int, tree: Tree
+) -> list[tuple[Params, Tree, str]]:
+    """Return the four data with the models they are of, and what to say of each."""
+    params = grammar.params
+    dense = replace(params, s0=0)
+    packed = tuple(np.arange(features.shape[1])[None] for features in tree.features)
+    exchanged = changed(grammar, derivation, row, level, seed, exchange_synonyms)
+    shifted = changed(grammar, derivation, row, level, seed, shift)
+    places = (
+        f"each feature at one of {params.s0 + 1} places"
+        if params.sparsity == "A"
+        else f"features at {params.s} of {params.patch} places"
+    )
+    data = (
+        (dense, tree._replace(positions=packed), "a datum without blanks, $s_0$ = 0"),
+        (params, tree, f"the same, $s_0$ = {params.s0}: {places}"),
+        (params, exchanged, f"other synonyms at level {level} (outlined): same class"),
+        (params, shifted, f"other places at level {level} (arrows): same class"),
+    )
+    return [(own, drawn, words) for own, drawn, words in data if drawn is not None]
+
+
+def _picture(page: Page, block: int, params: Params, x: float, y: float) -> Picture:
+    """Return the place of a tree in a half of the page."""
+    room = _HALF - 2 * EDGE - NAMES - 0.1
+    cell = cell_width(params, room)
+    left = x + EDGE + NAMES + 0.1 + (room - cell * params.d) / 2
+    return Picture(page, block, params, x + EDGE, left, y, cell)
+
+
+def _used(tree: Tree, derivation: Derivation, row: int) -> list[set[tuple[int, int]]]:
+    """Return for each level the (parent, choice) of the rules that produced the datum."""
+    parents = [*(features[0].tolist() for features in tree.features[1:]), [int(tree.label[0])]]
+    choices = [np.asarray(level)[row].tolist() for level in derivation.rules]
+    return [set(zip(*pair, strict=True)) for pair in zip(parents, choices, strict=True)]
+
+
+def _shown(count: int, used: Iterable[int], most: int) -> list[int]:
+    """Return which of some things are drawn: all if they fit, else the used ones first."""
+    first = sorted(set(used))
+    rest = [one for one in range(count) if one not in first]
+    return sorted([*first, *rest][:most])
+
+
+def _draw_rules(page: Page, grammar: Grammar, used: Sequence[set[tuple[int, int]]], top: float) -> None:
+    """Draw the rules of all levels side by side, from the class at the left to the input at the right."""
+    params = grammar.params
+    words = f"{_letter('a')} rules: each class and each feature may become one of $m$ = {params.m} tuples"
+    page.axes.text(
+        EDGE, top - 0.17, words + " (outlined: those used below)", fontsize=8.5, va="bottom", gid="rules"
+    )
+    width = (DOUBLE_COLUMN - 2 * EDGE) / params.L
+    for column, level in enumerate(range(params.L, 0, -1)):
+        x, y = EDGE + column * width, top - 0.2 - _LEVEL
+        above = "class" if level == params.L else f"level {level + 1}"
+        below = f"level {level}" + (" (input)" if level == 1 else "")
+        page.axes.text(x, y + 0.05, f"{above} → {below}", fontsize=7, color=MUTED, va="bottom")
+        count = params.parents_at(level)
+        parents = _shown(count, (parent for parent, _ in used[level - 1]), _PARENTS)
+        for place, parent in enumerate(parents):
+            _draw_parent(page, grammar, level, parent, used[level - 1], (x, y - (place + 1) * _ROW, width))
+        if len(parents) < count:
+            page.axes.text(
+                x + _PARENT / 2, y - (len(parents) + 0.5) * _ROW, "⋮", ha="center", va="center", fontsize=8
+            )
+
+
+def _draw_parent(
+    page: Page,
+    grammar: Grammar,
+    level: int,
+    parent: int,
+    used: set[tuple[int, int]],
+    place: tuple[float, float, float],
+) -> None:
+    """Draw the rules of one class or feature, in a row of some width."""
+    params, (x, y, width) = grammar.params, place
+    if level == params.L:
+        page.class_tile(x, y, _PARENT - 0.06, f"class {parent}", f"rule/{level}/{parent}")
+    else:
+        page.tile(x, y, _PARENT - 0.06, parent, f"rule/{level}/{parent}/feature")
+    page.axes.annotate(
+        "", xy=(x + _PARENT + _ARROW - 0.06, y + TILE / 2), xytext=(x + _PARENT - 0.02, y + TILE / 2),
+        arrowprops={
+            "arrowstyle": "-|>", "mutation_scale": 6, "color": INK, "linewidth": 0.9, "shrinkA": 0, "shrinkB": 0,
+        },
+    )  # fmt: skip
+    step = params.s * _SYMBOL + _OR
+    room = int((width - _PARENT - _ARROW) / step)
+    choices = _shown(params.m, (choice for owner, choice in used if owner == parent), room)
+    for number, choice in enumerate(choices):
+        left = x + _PARENT + _ARROW + number * step
+        gid = f"rule/{level}/{parent}/{choice}"
+        for child, feature in enumerate(grammar.rules[level - 1][parent, choice].tolist()):
+            page.tile(left + child * _SYMBOL + 0.01, y, _SYMBOL - 0.02, feature, f"{gid}/feature/{child}")
+        if (parent, choice) in used:
+            frame = rounded(left - 0.02, y - 0.02, params.s * _SYMBOL + 0.04, TILE + 0.04)
+            frame.set(
+                facecolor="none",
+                edgecolor=MARK,
+                linewidth=1.3,
+                zorder=4,
+                gid=f"used/{level}/{parent}/{choice}",
+            )
+            page.axes.add_patch(frame)
+        between = "or" if number < len(choices) - 1 else "…" if len(choices) < params.m else ""
+        page.axes.text(
+            left + params.s * _SYMBOL + _OR / 2,
+            y + TILE / 2,
+            between,
+            fontsize=7,
+            color=MUTED,
+            ha="center",
+            va="center",
+        )

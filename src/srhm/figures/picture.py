@@ -1,0 +1,151 @@
+"""How a datum and its tree are laid out and drawn: rows of tiles, one row a level."""
+
+from dataclasses import dataclass
+
+from matplotlib.patches import FancyArrowPatch, PathPatch
+from matplotlib.path import Path
+
+from ..model.derivation import Tree
+from ..model.params import Params
+from .style import DOUBLE_COLUMN, INK, MUTED, Number
+from .tiles import EDGE, HEADING, KEY, MARK, TILE, Page, rounded
+
+NAMES = 0.76
+"""Width of the names of rows, in inches, left of a tree."""
+
+_LABELS = EDGE + NAMES + 0.1  # inches left of the trees of a page
+_CELL, _LEAST_CELL = 0.34, 0.095  # widest and narrowest input cell
+_ROW = 0.47  # from one row to the next
+_WORDS, _GAP = 0.25, 0.26  # words above a tree; below it
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The place of one tree on a page; everything drawn there has a `gid` that begins with its number."""
+
+    page: Page
+    block: int
+    """0 for the first tree."""
+    params: Params
+    """The numbers of the model."""
+    margin: float
+    """Left edge of the words above the tree, in inches; the names of its rows end at `margin` + `NAMES`."""
+    left: float
+    """Left edge of the input."""
+    top: float
+    """Upper edge of the words above the tree."""
+    cell: float
+    """Width of an input cell."""
+
+    def box(self, level: int, position: Number) -> tuple[float, float, float]:
+        """Return left and lower edge and width of the tile of a position; level L + 1 is the class."""
+        params, cell, left = self.params, self.cell, self.left
+        lower = self.top - _WORDS - TILE - (params.L + 1 - level) * _ROW
+        if level == params.L + 1:
+            width = min(0.8, params.d * cell)
+            return left + (params.d * cell - width) / 2, lower, width
+        width = cell * params.patch ** (level - 1)
+        trim = min(0.04 * cell + 0.012 * (level - 1), 0.1 * width)  # half of the gap between two tiles
+        edge = 0.10 * cell  # and more of it between two patches
+        before = trim + edge * (position % params.patch == 0)
+        after = trim + edge * (position % params.patch == params.patch - 1)
+        return left + position * width + before, lower, width - before - after
+
+    def draw(self, tree: Tree, words: str) -> None:
+        """Draw a tree of one datum, with words above it."""
+        params, axes = self.params, self.page.axes
+        x, y, width = self.box(params.L + 1, 0)
+        self.page.class_tile(x, y, width, f"class {int(tree.label[0])}", self._gid("class"))
+        axes.text(
+            self.margin, y + TILE + 0.08, words, fontsize=8.5, va="bottom",
+            gid=self._gid("words"),
+        )  # fmt: skip
+        self._row_name(y, "class")
+        for level in range(params.L, 0, -1):
+            places, symbols = tree.positions[level - 1][0].tolist(), tree.features[level - 1][0].tolist()
+            features = dict(zip(places, symbols, strict=True))
+            narrowest = min(self.box(level, position)[2] for position in range(params.patch))
+            for position in range(params.patch ** (params.L - level + 1)):
+                x, y, width = self.box(level, position)
+                feature = features.get(position)
+                kind = "blank" if feature is None else "feature"
+                self.page.tile(x, y, width, feature, self._gid(kind, level, position), narrowest=narrowest)
+            self._row_name(y, f"level {level}" + (" (input)" if level == 1 else ""))
+            parents = [0] if level == params.L else tree.positions[level][0].tolist()
+            for child, position in enumerate(features):
+                self._branch(level, parents[child // params.s], position)
+
+    def _row_name(self, y: float, name: str) -> None:
+        self.page.axes.text(
+            self.margin + NAMES, y + TILE / 2, name, color=MUTED, ha="right", va="center", fontsize=7
+        )
+
+    def _branch(self, level: int, parent: int, position: int) -> None:
+        """Join a feature to its parent."""
+        x0, y0 = self._edge_of(level + 1, parent, 0.0)
+        x1, y1 = self._edge_of(level, position, 1.0)
+        middle = (y0 + y1) / 2
+        path = Path([(x0, y0), (x0, middle), (x1, middle), (x1, y1)], [Path.MOVETO] + [Path.CURVE4] * 3)
+        self.page.axes.add_patch(
+            PathPatch(
+                path, facecolor="none", edgecolor=INK, linewidth=0.9, zorder=1, capstyle="round",
+                gid=self._gid("branch", level, position),
+            )
+        )  # fmt: skip
+
+    def _edge_of(self, level: int, position: int, height: float) -> tuple[float, float]:
+        """Return the middle of the lower (0) or upper (1) edge of a tile."""
+        x, y, width = self.box(level, position)
+        return x + width / 2, y + height * TILE
+
+    def outline(self, level: int, position: int, kind: str, *, dashed: bool = False) -> None:
+        """Draw an outline just outside a tile."""
+        x, y, width = self.box(level, position)
+        out = min(0.018, 0.06 * width)
+        frame = rounded(x - out, y - out, width + 2 * out, TILE + 2 * out)
+        frame.set(
+            facecolor="none", edgecolor=MARK, linewidth=1.5, zorder=4, gid=self._gid(kind, level, position)
+        )
+        if dashed:
+            frame.set(linestyle=(0, (2, 1.2)), linewidth=1.0)
+        self.page.axes.add_patch(frame)
+
+    def arrow(self, level: int, old: int, new: int) -> None:
+        """Draw an arrow below a row, from an old position to a new one."""
+        start, end = self._edge_of(level, old, 0.0), self._edge_of(level, new, 0.0)
+        if level > 1:  # keep clear of the branches, which leave from the middle
+            aside = 0.2 * self.box(level, new)[2] * (1 if new > old else -1)
+            start, end = (start[0] + aside, start[1]), (end[0] - aside, end[1])
+        bow = min(0.6, 0.13 / abs(end[0] - start[0]))  # in units of the distance: all arrows sag alike
+        self.page.axes.add_patch(
+            FancyArrowPatch(
+                (start[0], start[1] - 0.03), (end[0], end[1] - 0.03), arrowstyle="-|>", mutation_scale=6,
+                connectionstyle=f"arc3,rad={bow if new > old else -bow}", color=MARK, linewidth=1.1,
+                shrinkA=0, shrinkB=0, zorder=5, gid=self._gid("arrow", level, new),
+            )
+        )  # fmt: skip
+
+    def _gid(self, kind: str, *place: int) -> str:
+        return "/".join(map(str, (self.block, kind, *place)))
+
+
+def page_of_trees(params: Params, trees: int, title: str) -> tuple[Page, list[Picture]]:
+    """Make a figure with room for some trees, one above the other, and the key of their tiles."""
+    cell = cell_width(params, DOUBLE_COLUMN - _LABELS - EDGE)
+    width = max(_LABELS + params.d * cell + EDGE, 0.7 * DOUBLE_COLUMN)
+    height = HEADING + trees * tree_height(params) + KEY
+    page = Page.blank(width, height, title)
+    page.key(params)
+    left = _LABELS + max(0.0, (width - _LABELS - EDGE - params.d * cell) / 2)
+    tops = [height - HEADING - block * tree_height(params) for block in range(trees)]
+    return page, [Picture(page, block, params, EDGE, left, top, cell) for block, top in enumerate(tops)]
+
+
+def cell_width(params: Params, room: float) -> float:
+    """Return the width of an input cell, where there is some room for the input, in inches."""
+    return min(_CELL, max(_LEAST_CELL, room / params.d))
+
+
+def tree_height(params: Params) -> float:
+    """Height of a tree with its words and the gap below it, in inches."""
+    return _WORDS + params.L * _ROW + TILE + _GAP

@@ -1,0 +1,106 @@
+"""What is drawn over P, in words: test error and sensitivities, with the lines of their thresholds and of chance."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+
+from ..errors import ArgumentError, check_number, name_fix
+from ..measure.complexity import check_threshold
+from .style import MUTED, Number, plain_number
+
+DASHED = {"color": MUTED, "linestyle": (0, (4, 2)), "linewidth": 0.8}
+"""The line of a threshold."""
+DOTTED = {"color": MUTED, "linestyle": (0, (1, 1.5)), "linewidth": 0.9}
+"""The line of chance."""
+
+_SENSITIVITY = re.compile(r"([SD])_(\d)(\d)")
+_READING = re.compile(r"(probe|probe_rule|probe_placement|ari)_(\d)(\d)")
+_READ = {
+    "probe": ("Level-{l} features, {layer}", "share read right\nby a linear probe"),
+    "probe_rule": ("Level-{l} synonyms, {layer}", "share read right\nby a linear probe"),
+    "probe_placement": ("Level-{l} places, {layer}", "share read right\nby a linear probe"),
+    "ari": ("Clusters of {layer}, level {l}", "adjusted Rand index"),
+}
+
+
+def check_quantities(
+    argument: str,
+    names: Iterable[str],
+    thresholds: Mapping[str, Number],
+    curves: Sequence[Any],
+    chance: Number | None = None,
+) -> None:
+    """Refuse what would draw an empty panel or no line: unknown quantities, and values out of range.
+
+    A quantity is known if it is the error, a sensitivity or what a probe reads, or if a curve has values of it.
+    """
+    held = {name for curve in curves for name in (*curve.values, *(curve.paper or {}))}
+    at_P_star = [name for curve in curves for name in (curve.P_star or {})]
+    for words, asked in ((argument, names), ("thresholds", thresholds), ("P_star", at_P_star)):
+        for name in asked:
+            ours = name == "error" or _SENSITIVITY.fullmatch(str(name)) or _READING.fullmatch(str(name))
+            if not ours and name not in held:
+                fix = name_fix(name, sorted(held | {"error"}))
+                raise ArgumentError(words, name, "is not a quantity of the curves", fix)
+    for name, value in thresholds.items():
+        check_threshold(f"thresholds[{name!r}]", name, value)
+    if chance is not None:
+        check_number("chance", chance, above=0.0, below=1.0)
+
+
+def full_words(name: str, L: int | None) -> tuple[str, str]:
+    """Return the title of a quantity's panel and the label of its axis, where there is room for both."""
+    read = _READING.fullmatch(name)
+    if read is not None:
+        kind, layer, level = read.groups()
+        title, axis = _READ[kind]
+        return title.format(l=level, layer=_layer(layer, L)), axis
+    match = _SENSITIVITY.fullmatch(name)
+    if match is None:
+        return ("Test error", "share of wrong answers") if name == "error" else (name, name)
+    kind, layer, level = match.groups()
+    what, done = (
+        ("synonyms", f"level-{level} synonyms exchanged")
+        if kind == "S"
+        else ("shifts", f"level-{level} features moved")
+    )
+    title = f"Sensitivity to {what}, ${kind}_{{{layer}{level}}}$"
+    return title, f"change of {_layer(layer, L)} with\n{done}"
+
+
+def short_words(name: str, L: int | None) -> tuple[str, str]:
+    """Return the same where panels are small."""
+    match = _SENSITIVITY.fullmatch(name)
+    if match is None:
+        return ("Test error", "share of\nwrong answers") if name == "error" else full_words(name, L)
+    kind, layer, level = match.groups()
+    what = "synonyms" if kind == "S" else "shifts"
+    symbol = f"${kind}_{{{layer}{level}}}$"
+    return f"{symbol}: level-{level} {what}", f"relative change\nof {_layer(layer, L)}"
+
+
+def _layer(layer: str, L: int | None) -> str:
+    return "the output" if L is not None and int(layer) == L + 1 else f"layer {layer}"
+
+
+def draw_threshold(panel: Axes, name: str, threshold: Number, *, written: bool = True) -> None:
+    """Draw the threshold of a quantity across a panel, and write its value at the right edge."""
+    panel.axhline(float(threshold), zorder=1, gid=f"threshold/{name}", **DASHED)
+    if not written:
+        return
+    panel.annotate(
+        f"{plain_number(100 * threshold)}%" if name == "error" else plain_number(threshold),
+        xy=(1, float(threshold)), xycoords=("axes fraction", "data"), xytext=(2, 0),
+        textcoords="offset points", va="center", fontsize=6.5, color=MUTED,
+    )  # fmt: skip
+
+
+def draw_chance(panel: Axes, chance: Number) -> None:
+    """Draw the test error of guessing across a panel, and name it."""
+    panel.axhline(float(chance), zorder=1, gid="chance", **DOTTED)
+    panel.annotate(
+        "chance", xy=(1, float(chance)), xycoords=("axes fraction", "data"), xytext=(-1, 1.5),
+        textcoords="offset points", ha="right", va="bottom", fontsize=6.5, color=MUTED,
+    )  # fmt: skip

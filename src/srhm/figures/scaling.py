@@ -1,0 +1,228 @@
+"""Measured P* against its scaling law, on logarithmic axes, with the paper's values beside ours."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..errors import ArgumentError, check_instances
+from ..measure.exponent import Exponent
+from .marks import (
+    NET_NAMES,
+    Estimate,
+    Marks,
+    Row,
+    arrow_row,
+    bar_row,
+    check_positive,
+    draw_estimate,
+    draw_key,
+    plain_mark,
+)
+from .style import (
+    DOUBLE_COLUMN,
+    INK,
+    MUTED,
+    TITLE_SIZE,
+    Number,
+    log_axis,
+    log_range,
+    panel_grid,
+    panel_letters,
+    styled,
+)
+
+_SCALING_LAWS = {
+    "CNN": r"scaling law $(s_0+1)^2\, n_c m^L$",
+    "LCN": r"scaling law $s^{L/2}(s_0+1)^L\, n_c m^L$",
+}
+_GRID_STEP = {"linewidth": 5, "alpha": 0.22, "solid_capstyle": "butt"}
+
+
+@dataclass(frozen=True)
+class ScalingPoint:
+    """One setting: its scaling law, what was measured and what the paper says.
+
+    Raises
+    ------
+    ArgumentError
+        If a number that goes on a logarithmic axis is not positive.
+    """
+
+    net: str
+    """The network, which names the panel, such as ``"CNN"``."""
+    label: str
+    """Name of the setting; written at the point where `scaling` is asked to."""
+    scaling_law: Number
+    """What P* should be proportional to."""
+    P_star: Number | None
+    """Measured P*, in training points; None while it is unknown."""
+    interval: tuple[Number | None, Number | None] | None
+    """Low and high end of P*; an end that nothing bounds is None."""
+    paper: Number | None
+    """The paper's P*."""
+    paper_bracket: tuple[Number | None, Number | None] | None
+    """The neighbours on the paper's grid between which its value lies."""
+    lower_bound: Number | None
+    """P* is known to lie above this; drawn, with an arrow upwards, where `P_star` is None."""
+    s0: int
+    """Blanks beside each informative child: the shape."""
+    v: int
+    """Features: the colour."""
+    L: int
+    """Levels; where several occur, a rim tells them apart."""
+    s: int
+    """Informative children; where several occur, a rim tells them apart."""
+
+    def __post_init__(self) -> None:
+        names = ("scaling_law", "P_star", "interval", "paper", "paper_bracket", "lower_bound")
+        check_positive({name: getattr(self, name) for name in names})
+
+    @property
+    def ours(self) -> Estimate:
+        """What was measured."""
+        return Estimate(self.P_star, self.interval, self.lower_bound)
+
+
+@styled
+def scaling(
+    points: Sequence[ScalingPoint],
+    *,
+    fits: Mapping[str, Exponent] | None = None,
+    x_labels: Mapping[str, str] | None = None,
+    y_label: str = "$P$*: training points for 10% test error",
+    interval_name: str = "90% interval",
+    write_labels: bool = False,
+    title: str | None = None,
+) -> Figure:
+    """Draw measured P* against its scaling law, a panel for each network.
+
+    Ours are filled, with error bars; the paper's are hollow and larger, on a pale bar between the neighbours on
+    its grid: where both agree, ours lies within the paper's. The dashed line is proportional to the scaling law
+    and runs through the geometric mean of our points (of the paper's where there are none of ours); the full
+    line is the fit.
+
+    Parameters
+    ----------
+    points
+        The settings. The panels come in the order in which their networks first occur.
+    fits
+        For a network the power law of P* over the scaling law, as :func:`srhm.measure.exponent.fit_exponent` finds it.
+    x_labels
+        For a network the label of its horizontal axis. Default for CNN and LCN: Eq. 4 and Eq. 3 of the paper.
+    y_label
+        Label of the vertical axis.
+    interval_name
+        What the error bars are, for the legend.
+    write_labels
+        Write each setting's label at its marker; meant for few points.
+    title
+        Title of the figure.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no point.
+    """
+    check_instances(ScalingPoint, points=points)
+    nets = list(dict.fromkeys(point.net for point in points))
+    if not nets:
+        raise ArgumentError("points", points, "is empty", "Give one point at least")
+    columns = min(len(nets), 2)
+    width = DOUBLE_COLUMN if columns == 2 else 0.66 * DOUBLE_COLUMN
+    figure, panels = panel_grid(len(nets), columns, width, 2.75, 0.2)
+    marks = Marks(points, with_paper=any(point.paper is not None for point in points))
+    for panel, net in zip(panels, nets, strict=True):
+        own = [point for point in points if point.net == net]
+        _axes(panel, own, write_labels)
+        panel.set_title(NET_NAMES.get(net, net))
+        panel.set_xlabel((x_labels or {}).get(net) or _SCALING_LAWS.get(net, "scaling law"))
+        if panels.index(panel) % columns == 0:
+            panel.set_ylabel(y_label)
+        for point in own:
+            _draw(panel, point, marks, write_labels)
+        _lines(panel, own, (fits or {}).get(net))
+    panel_letters(panels)
+    draw_key(figure, [*_key(points, marks, interval_name), *marks.key()])
+    if title is not None:
+        figure.suptitle(title, fontsize=TITLE_SIZE, fontweight="bold")
+    return figure
+
+
+def _axes(panel: Axes, points: Sequence[ScalingPoint], write_labels: bool) -> None:
+    """Scale the axes, with room for labels at the right."""
+    heights: list[Number] = []
+    for point in points:
+        paper = (point.paper, *(point.paper_bracket or ()))
+        heights += point.ours.reach + [value for value in paper if value is not None]
+    left, right = log_range([point.scaling_law for point in points], margin=0.09)
+    right *= (right / left) ** (0.3 * write_labels)
+    log_axis(panel.xaxis, left, right, least_gap=0.16)
+    log_axis(panel.yaxis, *log_range(heights, margin=0.09))
+
+
+def _draw(panel: Axes, point: ScalingPoint, marks: Marks, write_labels: bool) -> None:
+    """Draw our value and the paper's."""
+    gid, x = f"{point.net}/{point.label}", float(point.scaling_law)
+    if point.paper is not None:
+        look = marks.paper(point)
+        if point.paper_bracket is not None:
+            low, high = (float(point.paper if end is None else end) for end in point.paper_bracket)
+            panel.plot(
+                [x, x], [low, high], "-", color=look["color"], zorder=2, gid=f"bracket/{gid}", **_GRID_STEP
+            )
+        panel.plot([x], [float(point.paper)], linestyle="", zorder=3, gid=f"paper/{gid}", **look)
+    draw_estimate(panel, Estimate(x), point.ours, marks.ours(point), gid)
+    height = point.ours.place
+    if write_labels and height is not None:
+        panel.annotate(
+            point.label, xy=(x, height), xytext=(6 if point.paper is None else 9, -5), va="top",
+            textcoords="offset points", fontsize=6.5, color=MUTED, gid=f"label/{gid}",
+        )  # fmt: skip
+
+
+def _lines(panel: Axes, points: Sequence[ScalingPoint], fit: Exponent | None) -> None:
+    """Draw the line of slope 1 and the fit, and name them in the panel."""
+    ratios = [math.log(point.P_star / point.scaling_law) for point in points if point.P_star is not None]
+    ratios = ratios or [
+        math.log(point.paper / point.scaling_law) for point in points if point.paper is not None
+    ]
+    ends = panel.get_xlim()
+    handles = []
+    if ratios:
+        factor = math.exp(sum(ratios) / len(ratios))
+        handles += panel.plot(
+            ends, [factor * end for end in ends], color=MUTED, linestyle=(0, (4, 2)), linewidth=0.9, zorder=1,
+            gid="slope 1", label="slope 1",
+        )  # fmt: skip
+    if fit is not None:
+        x = [float(point.scaling_law) for point in points if point.P_star is not None] or list(ends)
+        x = [min(x), max(x)]
+        words = f"fit: slope {fit.slope:.2f}"
+        if fit.interval is not None:
+            words += " ({:.2f} to {:.2f})".format(*fit.interval)
+        handles += panel.plot(
+            x, [math.exp(fit.intercept) * end**fit.slope for end in x], color=INK, linewidth=1.1, zorder=1.5,
+            gid="fit", label=words,
+        )  # fmt: skip
+    if handles:
+        panel.legend(handles=handles[::-1], loc="upper left", borderaxespad=0.2, handlelength=2.2)
+
+
+def _key(points: Sequence[ScalingPoint], marks: Marks, interval_name: str) -> list[Row]:
+    """Return whose value a marker shows, and what bars and arrows are."""
+    rows: list[Row] = []
+    if any(point.P_star is not None for point in points):
+        rows.append((marks.shapes(), "ours"))
+        if any(point.ours.ends is not None for point in points):
+            rows.append(bar_row(f"our {interval_name}"))
+    if any(point.ours.bounded for point in points):
+        rows.append(arrow_row("ours: $P$* is above"))
+    if any(point.paper is not None for point in points):
+        rows.append((marks.hollow_shapes(), "paper"))
+        if any(point.paper is not None and point.paper_bracket is not None for point in points):
+            step = plain_mark(marker="|", markersize=9, markeredgewidth=5, alpha=_GRID_STEP["alpha"])
+            rows.append((step, "paper's grid step"))
+    return rows

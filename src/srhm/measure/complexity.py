@@ -1,0 +1,467 @@
+"""P*: the number of training points at which a metric falls to its threshold, from any ``measure(P, seed)``.
+
+A run is expensive, so :class:`Search` picks every next P from the runs made so far, shared by all thresholds.
+:func:`pstar` is its loop for one process; a driver of many workers asks and tells the searches itself.
+:func:`nearest_grid` is the published rule.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal, SupportsFloat, SupportsIndex
+
+import numpy as np
+from scipy.special import stdtrit
+
+from ..errors import ArgumentError, check_choice, check_instance, check_integer, check_number
+
+Metrics = Mapping[str, SupportsFloat | None]
+Status = Literal["bracketed", "above", "below", "diverged", "open"]
+Result = tuple[int, float]  # P and the metric there, nan for a run that diverged
+
+_ERROR_10 = MappingProxyType({"error": 0.10})  # the threshold of the paper
+_BUDGET = 8  # runs for one threshold when the start is within a factor 10 of P*
+_STEP, _NEAR_STEP = 4, 2  # factor in P between runs while the crossing is not bracketed
+_REACH = 12  # least factor between the start and the third run: 10, and room for noise
+_SPAN = 1000  # largest P / start when no largest P is given
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """Where one seed's metric falls to its threshold."""
+
+    quantity: str
+    """Name of the metric, such as ``"error"`` or ``"S_21"``."""
+    threshold: float
+    """Value of the metric that defines P*."""
+    status: Status
+    """``bracketed``: P* lies between two neighbours. ``above``: not learned at the largest P allowed.
+    ``below``: learned at the smallest P allowed already. ``diverged``: the run that would decide has no value, its
+    training diverged. ``open``: runs are missing."""
+    P_star: float | None
+    """Training points at the crossing, the metric interpolated linearly in ln P; None unless bracketed."""
+    P_low: int | None
+    """Largest P before the crossing: the metric is above its threshold there, or the run diverged."""
+    P_high: int | None
+    """Smallest P past the crossing: the metric is at or below its threshold there."""
+    runs: int
+    """Results told, those made for other quantities included."""
+    interpolated: bool = False
+    """Whether ``P_star`` was interpolated; otherwise it is a grid point."""
+    diverged: int = 0
+    """Those of the results within the bounds of P that have no value of this metric: their training diverged."""
+
+    def __repr__(self) -> str:
+        found = self.status if self.P_star is None else f"P* = {_in_points(self.P_star)}"
+        between = f"P_low = {_in_points(self.P_low)}, P_high = {_in_points(self.P_high)}"
+        return f"Crossing({self.quantity} = {self.threshold:g}: {found}, {between}, {_of_runs(self)})"
+
+
+@dataclass(frozen=True)
+class SampleComplexity:
+    """P* over seeds and its uncertainty, made by :func:`combine`."""
+
+    quantity: str
+    """Name of the metric."""
+    threshold: float
+    """Value of the metric that defines P*."""
+    status: Literal["bracketed", "above", "below", "mixed", "diverged", "open"]
+    """``bracketed``: every seed is. ``open``: a seed's search is not finished. ``diverged``: the runs that would
+    decide diverged in a seed's search. ``above``, ``below``: a seed crosses beyond the P allowed on that side;
+    ``mixed``: seeds do so on both sides."""
+    P_star: float | None
+    """Geometric mean of the seeds' P*, in training points; None unless ``bracketed``."""
+    interval: tuple[float | None, float | None] | None
+    """Low and high end in training points; None for an end that no run bounds."""
+    interval_kind: str
+    """What the interval is, such as ``"90% t-interval over 3 seeds"`` or ``"bracket of one seed"``."""
+    crossings: tuple[Crossing, ...]
+    """The crossings of the seeds, in the order given."""
+    runs: int
+    """Runs of all seeds."""
+    ln_spread: float | None
+    """Standard deviation of ln P* over seeds (divisor N - 1); None unless two or more, all bracketed."""
+
+    @property
+    def of_seeds(self) -> tuple[float, ...]:
+        """P* of every seed, in training points; empty unless all are ``bracketed``.
+
+        Some of them alone would favour the seeds that learn early.
+        """
+        found = tuple(one.P_star for one in self.crossings if one.P_star is not None)
+        return found if len(found) == len(self.crossings) else ()
+
+    @property
+    def diverged(self) -> int:
+        """Runs of all seeds whose training diverged."""
+        return sum(one.diverged for one in self.crossings)
+
+    def __repr__(self) -> str:
+        found = self.status if self.P_star is None else f"P* = {_in_points(self.P_star)}"
+        if self.interval is not None:
+            found += " [{}, {}]".format(*map(_in_points, self.interval))
+        of = f"{self.interval_kind}, {_of_runs(self)}"
+        return f"SampleComplexity({self.quantity} = {self.threshold:g}: {found}, {of})"
+
+
+def _in_points(P: float | None) -> str:
+    return "none" if P is None else f"{P:,.0f}"
+
+
+def _of_runs(found: Crossing | SampleComplexity) -> str:
+    return f"{found.runs} runs" + (f", {found.diverged} of them diverged" if found.diverged else "")
+
+
+class Search:
+    """One seed's search by ask and tell: ``ask()`` gives the next P to run, ``tell(P, metrics)`` its result.
+
+    Asks depend on the set of results told alone, so telling stored results, in any order, resumes a search;
+    results that were never asked for count alike.
+
+    All steps are in ln P. From ``start``, steps by a factor 4 (2 once the metric is within a factor 2 of its
+    threshold) lead to two runs that straddle the threshold. Between them the square root of the metric, close
+    to straight across a factor 4 in P, predicts the crossing; runs are placed about it so that they close the
+    bracket if the prediction holds, and so that bisection can still finish within 8 runs if it fails (first
+    quantity, start within a factor 10 of P*, within = 10%, no run diverged). Closed means that
+    P_high <= (1 + within) P_low or P_high = P_low + 1.
+
+    Results on the wrong side of each other, which noise brings in through runs made for another quantity, are
+    settled by the cut of the sorted results that puts the fewest on its wrong side; among equals, the least
+    sum of their distances to the threshold decides.
+
+    Where to go from a run that diverged (None, nan, ±inf) the search decides as if it were above the threshold,
+    unless a smaller P was learned. It may have diverged by accident past P*: when the bracket closes on it, the
+    search looks below it too. P* is interpolated between the nearest results with values if they are within
+    (1 + within)². Else, and where the largest P diverged, no P* was measured: the status is ``diverged``.
+
+    Parameters
+    ----------
+    start
+        First guess of P*, in training points.
+    thresholds
+        Threshold of each quantity, positive, and below 1 for the error and for S and D; served in this order.
+        Default: error 10%.
+    smallest, largest
+        Bounds of P, included; results outside are kept and not used. ``None``: 1000 × start, so that a metric
+        that never falls ends the search.
+    within
+        Relative distance of closed neighbours, 0.001 to 1. Default 10%.
+
+    Examples
+    --------
+    >>> search = Search(1000, smallest=10)
+    >>> while (P := search.ask()) is not None:
+    ...     search.tell(P, {"error": min(0.9, 250 / P)})
+    >>> found = search.crossing()
+    >>> found.P_low < 2500 < found.P_high, round(found.P_star / 2500, 2), found.runs
+    (True, 1.0, 4)
+    """
+
+    def __init__(
+        self,
+        start: SupportsFloat,
+        *,
+        thresholds: Mapping[str, SupportsFloat] = _ERROR_10,
+        smallest: SupportsIndex,
+        largest: SupportsIndex | None = None,
+        within: SupportsFloat = 0.10,
+    ) -> None:
+        guess = check_number("start", start, above=0.0)
+        self.smallest = check_integer("smallest", smallest, least=1)
+        most = max(self.smallest, math.ceil(_SPAN * guess)) if largest is None else largest
+        self.largest = check_integer("largest", most, least=self.smallest)
+        if not self.smallest <= guess <= self.largest:
+            problem = f"is outside smallest = {self.smallest} to largest = {self.largest}"
+            raise ArgumentError("start", start, problem, "Start between them, or widen them")
+        self.start = round(guess)
+        self.within = check_number("within", within, above=0.0)
+        if not 0.001 <= self.within <= 1.0:
+            raise ArgumentError(
+                "within", within, "is outside 0.001 to 1", "Use 0.1 for neighbours within 10%"
+            )
+        if not thresholds:
+            raise ArgumentError(
+                "thresholds", thresholds, "is empty", 'Give one at least, as in {"error": 0.1}'
+            )
+        self.thresholds = {
+            name: check_threshold(f"thresholds[{name!r}]", name, value) for name, value in thresholds.items()
+        }
+        self._told: dict[int, Metrics] = {}
+
+    @property
+    def points(self) -> tuple[tuple[int, Metrics], ...]:
+        """The results told so far as (P, metrics), sorted by P."""
+        return tuple((P, self._told[P]) for P in sorted(self._told))
+
+    def tell(self, P: SupportsIndex, metrics: Metrics) -> None:
+        """Take the result of a run on P training points, asked for or not; a P told again is replaced."""
+        P = check_integer("P", P, least=1)
+        for name in self.thresholds:
+            _value(metrics, name)  # refuse a bad result here rather than at the next ask
+        self._told[P] = dict(metrics)
+
+    def ask(self) -> int | None:
+        """The next P to run, the same until it is told; None when every quantity is finished."""
+        return next((P for name in self.thresholds if (P := self._next(name)) is not None), None)
+
+    def crossing(self, quantity: str = "error") -> Crossing:
+        """The crossing of one quantity, as far as the results told so far show it."""
+        check_choice("quantity", quantity, self.thresholds, "has no threshold in this search")
+        threshold, runs = self.thresholds[quantity], len(self._told)
+        left, right = self._sides(quantity)
+        diverged = sum(math.isnan(value) for _, value in (*left, *right))
+        valued = [result for result in left if not math.isnan(result[1])]
+        if self._next(quantity) is None and valued and right:
+            low, high = valued[-1], right[0]
+            if high[0] <= self._up(self._up(low[0])):
+                part = (low[1] - threshold) / (low[1] - high[1])
+                P_star, ends = low[0] * (high[0] / low[0]) ** part, (low[0], high[0])
+                return Crossing(quantity, threshold, "bracketed", P_star, *ends, runs, True, diverged)
+        if self._next(quantity) is not None:
+            status = "open"
+        elif right and not left:
+            status = "below"
+        else:
+            status = "diverged" if right or math.isnan(left[-1][1]) else "above"
+        ends = (left[-1][0] if left else None, right[0][0] if right else None)
+        return Crossing(quantity, threshold, status, None, *ends, runs, diverged=diverged)
+
+    def _up(self, P: int) -> int:
+        """The largest P_high that is close enough to P_low = P."""
+        return max(P + 1, math.floor(P * (1 + self.within) * (1 + 1e-12)))  # 1e-12 against round-off
+
+    def _down(self, P: int) -> int:
+        """The smallest P_low that is close enough to P_high = P."""
+        return min(P - 1, math.ceil(P / (1 + self.within) * (1 - 1e-12)))
+
+    def _sides(self, quantity: str) -> tuple[list[Result], list[Result]]:
+        """The results within the bounds of P, sorted, cut in two where the metric crosses its threshold."""
+        threshold = self.thresholds[quantity]
+        usable = sorted(P for P in self._told if self.smallest <= P <= self.largest)
+        results = [(P, _value(self._told[P], quantity)) for P in usable]
+        costs = []
+        for cut in range(len(results) + 1):
+            wrong = [threshold - y for _, y in results[:cut] if y <= threshold]
+            wrong += [y - threshold for _, y in results[cut:] if y > threshold]
+            diverged = sum(math.isnan(y) for _, y in results[cut:])
+            costs.append((len(wrong), diverged, math.fsum(wrong)))
+        cut = costs.index(min(costs))
+        return results[:cut], results[cut:]
+
+    def _next(self, quantity: str) -> int | None:
+        """The next P that this quantity needs, or None."""
+        left, right = self._sides(quantity)
+        if not (left and right):
+            return self._step(quantity, *(left[-1:] or right[:1]), up=bool(left))
+        low, high = left[-1], right[0]
+        if high[0] <= self._up(low[0]) and math.isnan(low[1]):
+            # Closed on a run that diverged: the gap left lies between the last value and the first such run after it.
+            last = max((i for i, (_, y) in enumerate(left) if not math.isnan(y)), default=None)
+            if last is None:  # one with nothing below it is not believed, two are
+                return self._step(quantity, low, up=False) if len(left) == 1 else None
+            low, high = left[last], left[last + 1]
+        return None if high[0] <= self._up(low[0]) else self._inside(quantity, low, high)
+
+    def _step(self, quantity: str, edge: Result | None = None, *, up: bool) -> int | None:
+        """One step on from the outermost result when all of them lie on one side of the crossing."""
+        if edge is None:
+            return self.start
+        P, value = edge
+        factor = _NEAR_STEP if 0.5 < value / self.thresholds[quantity] < 2 else _STEP
+        reach = _REACH if len(self._told) == 2 else 1
+        if up:
+            goal = min(self.largest, max(P * factor, self.start * reach))
+        else:
+            goal = max(self.smallest, min(P // factor, self.start // reach))
+        return goal if goal != P else None
+
+    def _inside(self, quantity: str, low: Result, high: Result) -> int:
+        """A P in an open bracket, by prediction, kept where bisection can finish in the runs left."""
+        rungs = [low[0]]
+        while rungs[-1] < high[0]:
+            rungs.append(self._up(rungs[-1]))
+        needed = (len(rungs) - 2).bit_length()  # runs of bisection over the len(rungs) - 1 closed brackets
+        # The first quantity has the runs left of its budget; the others, which pay no steps, one to spare.
+        spare = quantity != next(iter(self.thresholds))
+        half = 2 ** (max(needed + spare, _BUDGET - len(self._told)) - 1)  # brackets allowed on either side
+        least, most = high[0], rungs[min(half, len(rungs) - 2)]
+        for _ in range(min(half, len(rungs))):
+            least = self._down(least)
+        goal = self._predict(quantity, low, high)
+        return min(max(goal, least, low[0] + 1), most, high[0] - 1)
+
+    def _predict(self, quantity: str, low: Result, high: Result) -> int:
+        """The P that closes the bracket, now or with the next run, if the prediction is right."""
+        middle = math.sqrt(low[0] * high[0])
+        if math.isnan(low[1]) or math.isnan(high[1]):
+            return round(middle)
+        roots = [math.sqrt(max(y, 0.0)) for y in (low[1], self.thresholds[quantity], high[1])]
+        crossing = low[0] * (high[0] / low[0]) ** ((roots[0] - roots[1]) / (roots[0] - roots[2]))
+        if crossing <= self._up(low[0]):
+            return self._up(low[0])
+        if crossing >= self._down(high[0]):
+            return self._down(high[0])
+        # Half a closed bracket to the side that cuts off more; the other half is for the next run.
+        aside = math.sqrt(1 + self.within)
+        return round(crossing * aside if crossing < middle else crossing / aside)
+
+
+def combine(crossings: Iterable[Crossing], level: SupportsFloat = 0.90) -> SampleComplexity:
+    """P* over seeds: exp(mean ln P*), with exp(mean ± t s / √N), t of Student with N - 1 degrees of freedom.
+
+    One seed gives its bracket. If a seed never crossed there is no P*: leaving it out would favour the seeds
+    that learn early. The interval then bounds the geometric mean over these seeds, to which such a seed gives
+    the largest P tried (``above``, a lower bound) or the smallest (``below``, an upper bound). A seed whose search
+    ended at runs that diverged bounds nothing.
+
+    Parameters
+    ----------
+    crossings
+        One for each seed, of the same quantity and threshold.
+    level
+        Confidence level, between 0 and 1.
+    """
+    found = (crossings,) if isinstance(crossings, Crossing) else tuple(crossings)
+    for number, crossing in enumerate(found):
+        check_instance(Crossing, **{f"crossings[{number}]": crossing})
+    level = check_number("level", level, above=0.0, below=1.0)
+    kinds = {(crossing.quantity, crossing.threshold) for crossing in found}
+    if len(kinds) != 1:
+        fix = "Give the crossings of one quantity at one threshold, at least one"
+        raise ArgumentError("crossings", sorted(kinds), "are not of one kind", fix)
+    (quantity, threshold), N = kinds.pop(), len(found)
+    statuses = [crossing.status for crossing in found]
+    status, P_star, interval, spread = "bracketed", None, None, None
+    if "open" in statuses:
+        status, kind = "open", "none: the search of a seed is not finished"
+    elif "diverged" in statuses:
+        status, kind = "diverged", f"none: training diverged in {statuses.count('diverged')} of {N} seeds"
+    elif "above" in statuses and "below" in statuses:
+        status, kind = "mixed", "none: seeds lie above the largest and below the smallest P tried"
+    else:
+        end = {"bracketed": "P_star", "above": "P_low", "below": "P_high"}
+        logs = np.log([getattr(crossing, end[crossing.status]) for crossing in found])
+        mean = math.exp(logs.mean())
+        if "above" in statuses:
+            status, interval = "above", (mean, None)
+            kind = f"lower bound: {statuses.count('above')} of {N} seeds above the largest P tried"
+        elif "below" in statuses:
+            status, interval = "below", (None, mean)
+            kind = f"upper bound: {statuses.count('below')} of {N} seeds below the smallest P tried"
+        elif N == 1:
+            low, high = (None if P is None else float(P) for P in (found[0].P_low, found[0].P_high))
+            P_star, interval, kind = mean, (low, high), "bracket of one seed"
+        else:
+            spread = float(logs.std(ddof=1))
+            factor = math.exp(stdtrit(N - 1, (1 + level) / 2) * spread / math.sqrt(N))
+            P_star, interval = mean, (mean / factor, mean * factor)
+            kind = f"{100 * level:g}% t-interval over {N} seeds"
+    runs = sum(crossing.runs for crossing in found)
+    return SampleComplexity(quantity, threshold, status, P_star, interval, kind, found, runs, spread)
+
+
+def pstar(
+    measure: Callable[[int, int], Metrics],
+    *,
+    start: SupportsFloat,
+    seeds: Sequence[SupportsIndex] = (0, 1, 2),
+    thresholds: Mapping[str, SupportsFloat] = _ERROR_10,
+    smallest: SupportsIndex,
+    largest: SupportsIndex | None = None,
+    within: SupportsFloat = 0.10,
+) -> dict[str, SampleComplexity]:
+    """P* of every quantity in ``thresholds``, one :class:`Search` for each seed, one run after the other.
+
+    Parameters
+    ----------
+    measure
+        ``measure(P, seed)`` trains on P points and returns its metrics by name (None or nan: the run diverged).
+    seeds
+        Distinct integers >= 0, one for each replicate.
+    start, thresholds, smallest, largest, within
+        As for :class:`Search`.
+
+    Examples
+    --------
+    >>> found = pstar(lambda P, seed: {"error": (90 + 10 * seed) / P}, start=500, smallest=10)["error"]
+    >>> round(found.P_star / 997, 2), found.interval_kind
+    (1.0, '90% t-interval over 3 seeds')
+    """
+    distinct = [check_integer("seeds", seed, least=0) for seed in seeds]
+    if not distinct or len(set(distinct)) < len(distinct):
+        raise ArgumentError("seeds", distinct, "is empty or holds a seed twice", "Give distinct integers")
+    options = {"smallest": smallest, "largest": largest, "within": within}
+    searches = [Search(start, thresholds=thresholds, **options) for _ in distinct]
+    for seed, search in zip(distinct, searches, strict=True):
+        while (P := search.ask()) is not None:
+            search.tell(P, measure(P, seed))
+    return {name: combine(search.crossing(name) for search in searches) for name in thresholds}
+
+
+def nearest_grid(
+    points: Iterable[tuple[SupportsIndex, Metrics]],
+    quantity: str = "error",
+    threshold: SupportsFloat = 0.10,
+    tolerance: tuple[SupportsFloat, SupportsFloat] = (0.0, 0.2),
+) -> Crossing:
+    """P* by the published rule: the grid point whose metric is nearest the threshold, if within tolerance.
+
+    ``P_low`` and ``P_high`` are then its neighbours in the grid, which are the uncertainty of this rule and
+    need not straddle the threshold. Out of tolerance there is no P*: the status is ``above`` or ``below``
+    if the whole grid lies there, ``diverged`` if the run at its largest P diverged and no other is at or below the
+    threshold, else ``open``, the grid being too coarse.
+
+    Parameters
+    ----------
+    points
+        Grid of (P, metrics), P in training points, in any order.
+    quantity, threshold
+        The metric and the value that defines P*.
+    tolerance
+        Lowest and highest value taken; published: 0 and 0.2 for the error, threshold ± 0.5 for S and D.
+
+    Examples
+    --------
+    >>> nearest_grid([(100, {"error": 0.5}), (150, {"error": 0.17}), (225, {"error": 0.02})]).P_star
+    150.0
+    """
+    threshold = check_threshold("threshold", quantity, threshold)
+    least, most = (check_number("tolerance", end) for end in tolerance)
+    if not least <= threshold <= most:
+        raise ArgumentError(
+            "tolerance", tolerance, f"leaves out {threshold}", "Give (lowest, highest) about it"
+        )
+    grid = sorted((check_integer("points", P, least=1), _value(metrics, quantity)) for P, metrics in points)
+    if not grid:
+        raise ArgumentError("points", grid, "is empty", "Give at least one (P, metrics)")
+    values = np.array([value for _, value in grid])
+    status, P_star, P_low, P_high = "open", None, None, None
+    i = int(np.argmin(np.where(np.isnan(values), np.inf, abs(values - threshold))))
+    if least <= values[i] <= most:
+        status, P_star = "bracketed", float(grid[i][0])
+        P_low, P_high = (grid[j][0] if 0 <= j < len(grid) else None for j in (i - 1, i + 1))
+    elif not np.any(values <= threshold):
+        status, P_low = "diverged" if np.isnan(values[-1]) else "above", grid[-1][0]
+    elif not np.any(values > threshold):
+        status, P_high = "below", grid[0][0]
+    diverged = int(np.isnan(values).sum())
+    return Crossing(quantity, threshold, status, P_star, P_low, P_high, len(grid), diverged=diverged)
+
+
+def check_threshold(argument: str, quantity: str, value: SupportsFloat) -> float:
+    """Return a threshold as a positive float, below 1 for the error and for S and D, or raise an ``ArgumentError``."""
+    is_share = quantity == "error" or quantity.startswith(("S_", "D_"))
+    return check_number(argument, value, above=0.0, below=1.0 if is_share else math.inf)
+
+
+def _value(metrics: Metrics, quantity: str) -> float:
+    """The value of a quantity, nan for a run that diverged; a quantity that is left out is an error."""
+    if quantity not in metrics:
+        raise ArgumentError("metrics", dict(metrics), f"lacks {quantity!r}", "Give None where a run diverged")
+    value = metrics[quantity]
+    try:
+        number = math.nan if value is None else float(value)
+    except (TypeError, ValueError):
+        raise ArgumentError(f"metrics[{quantity!r}]", value, "is no number", "Give a float or None") from None
+    return number if math.isfinite(number) else math.nan

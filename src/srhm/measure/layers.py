@@ -1,0 +1,262 @@
+"""What a network is to a measurement: a map from dense inputs to its layers, whatever it was built with.
+
+A measurement takes one of our networks, a PyTorch module, a scikit-learn estimator, or any function of arrays,
+such as one of JAX. :func:`layers_of` turns each into the same kind of map.
+"""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import equinox as eqx
+import numpy as np
+from jaxtyping import Integer, Shaped
+
+from ..errors import ArgumentError
+from ..model.params import Params
+from ..nets import Network, StatefulNetwork, check_scores
+
+Layers = Callable[[Any], Any]
+"""A map from dense inputs [sample, position, channel] ([sample, position] for integers) to its activations: an
+array [sample, ...], or a list or a mapping of such arrays, layer after layer from the input to the output, one score
+for each class [sample, class_]. In a mapping the output is the layer called ``"output"``, wherever it stands: what
+``jax.jit`` returns is sorted by name; a mapping without it holds layers alone, of any shape."""
+
+Table = dict[str, dict[str, float]]
+"""What was measured of each layer, by the name of the layer and that of the quantity."""
+
+
+def layers_of(network: Any) -> Layers:
+    """Return a network as a map from inputs to layers.
+
+    Parameters
+    ----------
+    network
+        - One of our networks: its hidden layers and its output, compiled.
+        - A PyTorch module: the output of every part of it that has no parts of its own, by name, then its own
+          output; inputs are [sample, channel, position], as convolutions take them. For other layers or another
+          layout see :class:`srhm.torch.ModuleLayers`.
+        - A fitted scikit-learn estimator: its decision function (of two classes d: -d and d), or else its class
+          probabilities, or else its prediction as 0 and 1 for each class, of inputs [sample, position x channel].
+        - Any other function: itself.
+
+    Raises
+    ------
+    ArgumentError
+        If it is none of these.
+
+    Examples
+    --------
+    >>> layers = layers_of(lambda x: [x.sum(axis=1), x.sum(axis=(1, 2))[:, None]])
+    >>> {name: values.shape for name, values in see(layers, np.zeros((5, 16, 4))).items()}
+    {'layer_1': (5, 4), 'output': (5, 1)}
+    """
+    if isinstance(network, Network | StatefulNetwork):
+        return activations(network)
+    if is_module(network):
+        from ..torch import ModuleLayers
+
+        return ModuleLayers(network)
+    if is_estimator(network):
+        return lambda x: _decision(network, _flat(x))
+    if callable(network):
+        return network
+    fix = "Give a function of inputs, a PyTorch module or a fitted estimator"
+    raise ArgumentError("layers", network, "cannot be called", fix)
+
+
+def predictor_of(network: Any) -> Callable[[Any], Any]:
+    """Return a network as a map from inputs to outputs [sample, class_], or to class numbers [sample].
+
+    Parameters
+    ----------
+    network
+        As for :func:`layers_of`. An estimator predicts classes; of a list of layers the last counts, of a mapping
+        the one called ``"output"``.
+
+    Raises
+    ------
+    ArgumentError
+        If it cannot be called; when it predicts, if none of several layers is called ``"output"``.
+    """
+    if is_estimator(network):
+        return lambda x: network.predict(_flat(x))
+    # Ours compute the output alone; a module without names of layers keeps none.
+    layers = network if isinstance(network, Network | StatefulNetwork) else layers_of(network)
+    layers = getattr(layers, "output", layers) if is_module(network) else layers
+
+    def predict(x: Any) -> Any:
+        answer = layers(x)
+        if isinstance(answer, Mapping):
+            return _output(answer)
+        return answer[-1] if _is_list_of_arrays(answer) else answer
+
+    return predict
+
+
+def activations(net: Any) -> Layers:
+    """Return the compiled map from inputs to all layers of one of our networks."""
+    # As pairs, since JAX sorts a dict by its keys: layer_10 would come before layer_2.
+    compiled = eqx.filter_jit(lambda net, x: tuple(net.activations(x).items()))
+    return lambda x: dict(compiled(net, x))
+
+
+def see(layers: Layers, x: Any, params: Params | None = None) -> dict[str, Shaped[np.ndarray, "sample unit"]]:
+    """Return what the layers are for a batch of inputs, each flat, in the type that it has.
+
+    Layers of a list are called ``"layer_1"`` and so on, the last one ``"output"``, as is a single array; of a mapping
+    the layer ``"output"`` comes last.
+
+    Parameters
+    ----------
+    layers
+        The map.
+    x
+        The inputs.
+    params
+        The model, of whose classes the output should be the scores; by default it may have any shape.
+
+    Raises
+    ------
+    ArgumentError
+        If the map does not return one row of real numbers for each input, or no layer at all, or the output is not
+        one score for each class.
+    """
+    seen = layers(x)
+    if not isinstance(seen, Mapping):
+        *hidden, output = seen if _is_list_of_arrays(seen) else [seen]
+        seen = {f"layer_{number}": values for number, values in enumerate(hidden, start=1)}
+        seen["output"] = output
+    elif "output" in seen:
+        seen = {name: values for name, values in seen.items() if name != "output"} | {
+            "output": seen["output"]
+        }
+    if not seen:
+        raise ArgumentError("layers", seen, "holds no layer", "Return one array at least")
+    flat = {}
+    for name, values in seen.items():
+        array = as_array("layers", values)
+        if array.ndim == 0 or len(array) != len(x):
+            raise ArgumentError(
+                "layers",
+                array.shape,
+                f"is the shape of {name} for {len(x)} inputs",
+                "Return one row an input",
+            )
+        if name == "output" and params is not None:
+            check_scores("layers", array, len(x), params, _NOT_SCORES)
+        flat[name] = array.reshape(len(x), -1)
+    return flat
+
+
+_NOT_SCORES = ', or give what is not the output another name, as in {"features": ...}'
+
+
+def judge(answer: Any, count: int, params: Params) -> Integer[np.ndarray, " sample"] | None:
+    """Return the classes that a network's answer means; None if a number of it is nan: the network diverged.
+
+    Parameters
+    ----------
+    answer
+        Scores [sample, class_], the largest of which counts, or class numbers [sample].
+    count
+        Number of inputs.
+    params
+        The numbers of the model.
+
+    Raises
+    ------
+    ArgumentError
+        If it is neither: another shape, numbers that are not classes, or no numbers.
+    """
+    array, n_c = as_array("predict", answer), params.n_c
+    if array.ndim != 1:
+        check_scores("predict", array, count, params, ", or class numbers [sample]")
+        return None if np.isnan(array).any() else array.argmax(axis=1)
+    if len(array) != count:
+        problem = f"is the shape returned for {count} inputs of n_c = {n_c} classes"
+        raise ArgumentError("predict", array.shape, problem, "Return one class number an input")
+    if array.dtype.kind == "f" and np.isnan(array).any():
+        return None
+    if array.dtype.kind not in "iuf":
+        problem = f"is the type of the {count} class numbers returned"
+        raise ArgumentError("predict", str(array.dtype), problem, f"Return integers from 0 to {n_c - 1}")
+    wrong = (array < 0) | (array >= n_c) | (array != np.floor(array))
+    if wrong.any():
+        problem = f"is among the class numbers returned for {count} inputs of n_c = {n_c} classes"
+        fix = f"Return integers from 0 to {n_c - 1}, or one score a class, {(count, n_c)}"
+        raise ArgumentError("predict", array[wrong][0].item(), problem, fix)
+    return array.astype(np.int64)
+
+
+def as_array(argument: str, values: Any) -> np.ndarray:
+    """Return what a network returned as an array of numbers, or raise an :class:`~srhm.ArgumentError`."""
+    try:
+        array = np.asarray(values)
+    except (
+        TypeError,
+        ValueError,
+        RuntimeError,
+    ) as error:  # rows of different lengths, a tensor with gradients
+        problem = f"is returned, which NumPy cannot read ({error})"
+        raise ArgumentError(argument, type(values).__name__, problem, "Return an array of numbers") from error
+    if array.dtype.kind in "OSUMmc":
+        problem = f"is the type of an array of shape {array.shape} returned"
+        raise ArgumentError(argument, str(array.dtype), problem, "Return real numbers")
+    return array
+
+
+def tabulate(layers: Sequence[str], **measured: tuple[np.ndarray, np.ndarray] | None) -> Table:
+    """Return values and errors [layer, level] by name: ``S=(S, S_error)`` gives ``"S_1"`` and ``"S_1_error"``.
+
+    What was not measured is None, and has no entry.
+    """
+    table: Table = {layer: {} for layer in layers}
+    for letter, pair in measured.items():
+        if pair is not None:
+            for layer, values, errors in zip(layers, *pair, strict=True):
+                for level, (value, error) in enumerate(zip(values, errors, strict=True), start=1):
+                    table[layer] |= {
+                        f"{letter}_{level}": float(value),
+                        f"{letter}_{level}_error": float(error),
+                    }
+    return table
+
+
+def is_module(network: Any) -> bool:
+    """Return whether it is a PyTorch module; PyTorch is not imported, since a module has done that."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(network, torch.nn.Module)
+
+
+def is_estimator(network: Any) -> bool:
+    """Return whether it has the methods of a scikit-learn classifier, a pipeline or a search among them."""
+    return not callable(network) and hasattr(network, "fit") and hasattr(network, "predict")
+
+
+def _is_list_of_arrays(seen: Any) -> bool:
+    """A list of numbers, or of lists of them, is an array itself."""
+    return isinstance(seen, list | tuple) and len(seen) > 0 and all(getattr(one, "ndim", 0) for one in seen)
+
+
+def _output(layers: Mapping[str, Any]) -> Any:
+    if "output" in layers or len(layers) == 1:
+        return layers["output"] if "output" in layers else next(iter(layers.values()))
+    fix = "Call the output 'output'"  # the last one need not be it: jax.jit sorts
+    raise ArgumentError("predict", list(layers), "are the layers, and it is not said which predicts", fix)
+
+
+def _decision(estimator: Any, x: Any) -> Any:
+    for method in ("decision_function", "predict_proba"):
+        if hasattr(estimator, method):
+            found = np.asarray(getattr(estimator, method)(x))
+            return np.stack([-found, found], axis=1) if found.ndim == 1 else found
+    if hasattr(estimator, "classes_"):  # as a vote of the majority has
+        return (estimator.predict(x)[:, None] == estimator.classes_).astype(np.float64)
+    name = type(estimator).__name__
+    fix = "Give a classifier, or a function of inputs"
+    raise ArgumentError("layers", name, "has no decision_function, no predict_proba and no classes_", fix)
+
+
+def _flat(x: Any) -> np.ndarray:
+    return np.asarray(x).reshape(len(x), -1)

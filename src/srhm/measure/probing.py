@@ -1,0 +1,283 @@
+"""What can be read from a layer by a linear map: the features of every level, their rules and placements.
+
+Beside the sensitivities, which say how far a layer moves, a probe says whether something is still there at all.
+Everything here takes any network; see :func:`srhm.measure.layers.layers_of`.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Integer
+
+from ..errors import ArgumentError, check_instance, check_integer
+from ..model.dataset import Dataset
+from ..model.derivation import expand
+from ..model.encoding import Encoding, encode
+from ..model.grammar import Grammar
+from ..nets import encoding_for
+from .layers import Layers, Table, layers_of, see, tabulate
+from .ridge import Ridge
+from .sensitivity import Progress
+
+INPUTS = 2000
+"""Inputs taken unless told otherwise."""
+LEAST_INPUTS = 4
+"""Two inputs to fit a probe, and two that judge it."""
+
+_COLUMNS = 4096  # units turned into double precision at a time
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How well linear probes read one kind of choice.
+
+    Attributes
+    ----------
+    accuracy
+        Fraction read right on the held-out half, mean over the nodes of a level, [layer, level].
+    error
+        Its standard error over the held-out inputs, for the probe as it was fitted.
+    chance
+        Fraction that the best guess without the input has right, from the grammar, [level].
+    """
+
+    accuracy: Float[np.ndarray, "layer level"]
+    error: Float[np.ndarray, "layer level"]
+    chance: Float[np.ndarray, " level"]
+
+    @property
+    def corrected(self) -> Float[np.ndarray, "layer level"]:
+        """The accuracy in units where a guess has 0 and a perfect probe 1: (accuracy - chance) / (1 - chance)."""
+        return (self.accuracy - self.chance) / (1 - self.chance)
+
+
+@dataclass(frozen=True)
+class Probes:
+    """Linear probes of every layer for every level (docs, measurements.md).
+
+    Attributes
+    ----------
+    layers
+        Names of the layers, k = 1, 2, ...; the last is the output.
+    feature
+        The informative features of level l = 1 to L, and as level L+1 the class.
+    rule
+        Which of its m synonyms a level-(l+1) feature chose, told the feature, l = 1 to L; None where m = 1.
+    placement
+        Which placement it chose; None where s0 = 0.
+    inputs
+        Number of inputs: the first half fits the probes, the second judges them.
+    """
+
+    layers: tuple[str, ...]
+    feature: Reading
+    rule: Reading | None
+    placement: Reading | None
+    inputs: int
+
+    def metrics(self) -> dict[str, float]:
+        """Return the accuracies by name: ``"probe_21"`` is a feature of level l = 1 read from layer k = 2.
+
+        ``"probe_rule_21"`` and ``"probe_placement_21"`` likewise, each with its ``"_error"``; ``"probe_chance_1"``
+        is the chance of a feature of level 1.
+        """
+        named = {}
+        for prefix, reading in (
+            ("probe", self.feature),
+            ("probe_rule", self.rule),
+            ("probe_placement", self.placement),
+        ):
+            if reading is not None:
+                for (k, level), value in np.ndenumerate(reading.accuracy):
+                    named[f"{prefix}_{k + 1}{level + 1}"] = float(value)
+                    named[f"{prefix}_{k + 1}{level + 1}_error"] = float(reading.error[k, level])
+        return named | {
+            f"probe_chance_{level}": float(chance)
+            for level, chance in enumerate(self.feature.chance, start=1)
+        }
+
+    def table(self) -> Table:
+        """Return the accuracies by the name of the layer: ``table()["conv1"]["rule_2"]``, and ``"rule_2_error"``."""
+        readings = {"feature": self.feature, "rule": self.rule, "placement": self.placement}
+        pairs = {kind: None if one is None else (one.accuracy, one.error) for kind, one in readings.items()}
+        return tabulate(self.layers, **pairs)
+
+
+def probes(
+    network: Any,
+    dataset: Dataset,
+    *,
+    inputs: int = INPUTS,
+    encoding: Encoding | None = None,
+    dtype: Any = None,
+    batch: int = 250,
+    progress: Progress | None = None,
+) -> Probes:
+    """Measure how well the hidden variables of every level are read from every layer by a linear map.
+
+    For node j of a level a ridge regression maps all activations of a layer, whatever their shape, to one
+    indicator for each choice; the largest is the choice that is read. One penalty serves a level; it is the one
+    with the smallest leave-one-out error in the half that fits. Nothing is random.
+
+    Parameters
+    ----------
+    network
+        Any that :func:`srhm.measure.layers.layers_of` takes.
+    dataset
+        Where the inputs come from: usually the test set.
+    inputs
+        Number of inputs, the first ones of the set; the whole set if it is smaller. The activations of all of
+        them are kept in memory.
+    encoding, dtype
+        How inputs are written. Default: as a network of :func:`srhm.nets.build` was built for, else ``"whitened"``; in
+        float32, or int32 for integers.
+    batch
+        Inputs at a time.
+    progress
+        Called after every batch with the number of inputs shown so far, and of all.
+
+    Raises
+    ------
+    ArgumentError
+        If there are fewer than 4 inputs, the network was built for another encoding or model, or the map does not
+        return one row for each input, or the output is not one score for each class.
+    """
+    check_instance(Dataset, dataset=dataset)
+    batch = check_integer("batch", batch, least=1)
+    encoding = encoding_for(network, encoding, dataset.params)
+    inputs = min(check_integer("inputs", inputs, least=LEAST_INPUTS), len(dataset))
+    if inputs < LEAST_INPUTS:
+        raise ArgumentError(
+            "dataset", len(dataset), "inputs are too few", f"Use a test set of at least {LEAST_INPUTS} points"
+        )
+    kinds = {kind: latents for kind, latents in _latents(dataset, inputs).items() if latents[0].choices > 1}
+    seen = _activations(layers_of(network), dataset, inputs, encoding, dtype, batch, progress)
+    read = {name: _read(values, kinds) for name, values in seen.items()}
+    readings = {}
+    for kind, latents in kinds.items():
+        accuracy, error = np.moveaxis(np.array([found[kind] for found in read.values()]), -1, 0)
+        readings[kind] = Reading(accuracy, error, np.array([latent.chance for latent in latents]))
+    rule, placement = readings.get("rule"), readings.get("placement")
+    return Probes(tuple(read), readings["feature"], rule, placement, inputs)
+
+
+@dataclass(frozen=True)
+class _Latent:
+    """The choices of one level at all of its nodes; what is read is a choice, told the group.
+
+    The group of a rule is the feature that chose it, since the rules of two features have nothing in common but
+    their numbers; for everything else there is one group.
+    """
+
+    choice: Integer[np.ndarray, "sample node"]
+    choices: int
+    chance: float
+    group: Any = 0
+
+    def probe(self, ridge: Ridge, kernel: Float[np.ndarray, "new input"]) -> tuple[float, float]:
+        """Return the accuracy of the probes of all nodes on the second half of the samples, and its error."""
+        half = kernel.shape[1]
+        code = self.group * self.choices + self.choice
+        known, columns = zip(*(np.unique(node[:half], return_inverse=True) for node in code.T), strict=True)
+        targets = [np.eye(len(one))[column] for one, column in zip(known, columns, strict=True)]
+        values = ridge.fit(np.concatenate(targets, axis=1))(kernel)
+        ends = np.cumsum([len(one) for one in known])[:-1]
+        right = np.empty(code[half:].shape)
+        for node, scores in enumerate(np.split(values, ends, axis=1)):
+            first = code[half:, node] - self.choice[half:, node]
+            told = _columns(scores, known[node], first[:, None] + np.arange(self.choices))
+            right[:, node] = told.argmax(axis=1) == self.choice[half:, node]
+        each = right.mean(axis=1)
+        return float(each.mean()), float(np.sqrt(each.var(ddof=1) / len(each)))
+
+
+def _columns(
+    scores: Float[np.ndarray, "sample known"],
+    known: Integer[np.ndarray, " known"],
+    wanted: Integer[np.ndarray, "sample choice"],
+) -> Float[np.ndarray, "sample choice"]:
+    """Return the scores of the wanted codes of each sample; a code that was never fitted has none, 0."""
+    place = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+    return np.where(known[place] == wanted, np.take_along_axis(scores, place, axis=1), 0.0)
+
+
+def _latents(dataset: Dataset, count: int) -> dict[str, list[_Latent]]:
+    """Return the hidden variables of the first samples: of every kind one for each level, from level 1 on."""
+    params, grammar = dataset.params, dataset.stream.grammar
+    derivation = dataset.derivation(0, count)
+    tree = expand(grammar, derivation)
+    features = [*tree.features, tree.label[:, None]]
+    bounds = [params.v] * params.L + [params.n_c]
+    return {
+        "feature": [
+            _Latent(feature, bound, chance)
+            for feature, bound, chance in zip(features, bounds, _guesses(grammar), strict=True)
+        ],
+        "rule": [
+            _Latent(rule, params.m, 1 / params.m, parent)
+            for rule, parent in zip(derivation.rules, features[1:], strict=True)
+        ],
+        "placement": [
+            _Latent(placement, params.placements, 1 / params.placements)
+            for placement in derivation.placements
+        ],
+    }
+
+
+def _guesses(grammar: Grammar) -> list[float]:
+    """Return for level 1 to L+1 the chance of the most frequent feature, mean over nodes."""
+    params = grammar.params
+    share = np.full((1, params.n_c), 1 / params.n_c)  # of each symbol at each node
+    guesses = [float(share.max(axis=1).mean())]
+    for rules in reversed(grammar.rules):
+        of_child = np.stack([(rules == feature).mean(axis=1) for feature in range(params.v)], axis=-1)
+        share = np.einsum("np,psv->nsv", share, of_child).reshape(-1, params.v)
+        guesses.append(float(share.max(axis=1).mean()))
+    return guesses[::-1]
+
+
+def _activations(
+    layers: Layers,
+    dataset: Dataset,
+    count: int,
+    encoding: Encoding,
+    dtype: Any,
+    batch: int,
+    progress: Progress | None,
+) -> dict[str, np.ndarray]:
+    """Return the activations of the first samples, of every layer as [sample, unit] in the type it has."""
+    kept: dict[str, np.ndarray] = {}
+    for first in range(0, count, batch):
+        rows = slice(first, min(first + batch, count))
+        part = dataset[rows]
+        x = encode(dataset.params, part.features, part.positions, encoding, dtype)
+        for name, values in see(layers, x, dataset.params).items():
+            if first == 0:
+                kept[name] = np.empty((count, values.shape[1]), values.dtype)
+            kept[name][rows] = values
+        if progress is not None:
+            progress(rows.stop, count)
+    return kept
+
+
+def _read(values: np.ndarray, kinds: dict[str, list[_Latent]]) -> dict[str, list[tuple[float, float]]]:
+    """Return (accuracy, error) of the probes of one layer, for every kind and level; nan if it is not finite."""
+    if not np.isfinite(values).all():
+        return {kind: [(np.nan, np.nan)] * len(latents) for kind, latents in kinds.items()}
+    half = len(values) // 2
+    kernel = _kernel(values, half)
+    ridge = Ridge(kernel[:half])
+    return {
+        kind: [latent.probe(ridge, kernel[half:]) for latent in latents] for kind, latents in kinds.items()
+    }
+
+
+def _kernel(values: np.ndarray, half: int) -> Float[np.ndarray, "sample input"]:
+    """Return the scalar products of all samples with the first half, about the mean of that half."""
+    kernel = np.zeros((len(values), half))
+    for first in range(0, values.shape[1], _COLUMNS):
+        part = values[:, first : first + _COLUMNS].astype(np.float64)
+        part -= part[:half].mean(axis=0)
+        kernel += part @ part[:half].T
+    return kernel

@@ -1,0 +1,333 @@
+"""What a network has become insensitive to: S_kl to synonyms, D_kl to diffeomorphisms, and its test error.
+
+Everything here takes any network: one of ours, a PyTorch module, a scikit-learn estimator, a function of arrays;
+see :func:`srhm.measure.layers.layers_of`.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from ..errors import ArgumentError, check_instance, check_integer, import_extra
+from ..model.dataset import Dataset
+from ..model.derivation import Derivation, exchange_synonyms, expand, shift
+from ..model.encoding import Encoding, encode
+from ..nets import Network, check_scores, encoding_for, sees_patches
+from ..nets.distances import tree_distances
+from ..nets.forest import plant
+from .layers import Layers, Table, judge, layers_of, predictor_of, see, tabulate
+
+if TYPE_CHECKING:
+    import pandas
+
+Progress = Callable[[int, int], None]
+"""Called after every batch with the number of inputs shown so far, and of all that will be shown."""
+
+
+@dataclass(frozen=True)
+class Sensitivities:
+    """Relative sensitivities of every layer to transformations of every level (paper, Eq. 6, 7, 13, 14).
+
+    S_kl = <|f_k(x) - f_k(p_l x)|^2> / <|f_k(x) - f_k(z)|^2>, with x and z independent data and p_l the
+    exchange of level-l synonyms; D_kl the same with the level-l shift tau_l.
+
+    Attributes
+    ----------
+    layers
+        Names of the layers, k = 1, 2, ...; the last is the output.
+    S, S_error
+        Sensitivity to synonyms and its jackknife standard error over inputs, [layer, level].
+    D, D_error
+        Sensitivity to shifts, likewise; None where s0 = 0, since nothing can shift.
+    inputs
+        Number of inputs.
+    cumulative
+        Whether level l stands for all levels 1 to l.
+    """
+
+    layers: tuple[str, ...]
+    S: Float[np.ndarray, "layer level"]
+    S_error: Float[np.ndarray, "layer level"]
+    D: Float[np.ndarray, "layer level"] | None
+    D_error: Float[np.ndarray, "layer level"] | None
+    inputs: int
+    cumulative: bool
+
+    def metrics(self) -> dict[str, float]:
+        """Return the values by name: ``"S_21"`` is layer k = 2, level l = 1, ``"S_21_error"`` its error."""
+        named = {}
+        for letter in ("S", "D"):
+            for suffix in ("", "_error"):
+                values = getattr(self, letter + suffix)
+                for (k, level), value in np.ndenumerate(values) if values is not None else ():
+                    named[f"{letter}_{k + 1}{level + 1}{suffix}"] = float(value)
+        return named
+
+    def table(self) -> Table:
+        """Return the values by the name of the layer: ``table()["conv1"]["S_2"]``, and its ``"S_2_error"``."""
+        D = None if self.D is None or self.D_error is None else (self.D, self.D_error)
+        return tabulate(self.layers, S=(self.S, self.S_error), D=D)
+
+    def to_pandas(self) -> "pandas.DataFrame":
+        """Return a data frame with a row for each value: ``layer``, ``level``, ``kind`` S or D, ``value``, ``error``.
+
+        Raises
+        ------
+        MissingExtraError
+            If pandas is not installed.
+        """
+        frame = import_extra("pandas", "table")
+        kinds = {"S": (self.S, self.S_error)}
+        if self.D is not None and self.D_error is not None:
+            kinds["D"] = self.D, self.D_error
+        rows = [
+            (layer, level, kind, float(values[k, level - 1]), float(errors[k, level - 1]))
+            for kind, (values, errors) in kinds.items()
+            for k, layer in enumerate(self.layers)
+            for level in range(1, values.shape[1] + 1)
+        ]
+        return frame.DataFrame(rows, columns=["layer", "level", "kind", "value", "error"])
+
+
+def sensitivities(
+    network: Any,
+    dataset: Dataset,
+    *,
+    inputs: int = 1000,
+    seed: int = 0,
+    cumulative: bool = False,
+    encoding: Encoding | None = None,
+    dtype: Any = None,
+    batch: int = 250,
+    progress: Progress | None = None,
+) -> Sensitivities:
+    """Measure S_kl and D_kl of every layer k and level l (docs, measurements.md).
+
+    The denominator averages over all pairs of distinct inputs, 2 N/(N - 1) times the total variance.
+
+    Parameters
+    ----------
+    network
+        Any that :func:`srhm.measure.layers_of` takes. A CNN or an LCN of ours is computed at its informative nodes
+        only, equal ones once; a PyTorch module in evaluation mode. A function should evaluate batch normalisation
+        and dropout in evaluation mode too.
+    dataset
+        Where the inputs come from, usually the test set.
+    inputs
+        Number of inputs N, the first ones of the set; the whole set if it is smaller.
+    seed
+        Seed of the transformations.
+    cumulative
+        Re-draw all levels 1 to l, as the published code does.
+    encoding, dtype
+        How inputs are written. Default: as a network of :func:`srhm.nets.build` was built for, else ``"whitened"``; in
+        float32, or int32 for integers.
+    batch
+        Inputs at a time.
+    progress
+        Called after every batch.
+
+    Raises
+    ------
+    ArgumentError
+        If there are fewer than 3 inputs, the network was built for another encoding or model, or the map does not
+        return one row for each input, or the output is not one score for each class.
+    """
+    check_instance(Dataset, dataset=dataset)
+    batch = check_integer("batch", batch, least=1)
+    encoding = encoding_for(network, encoding, dataset.params)
+    inputs = min(check_integer("inputs", inputs, least=3), len(dataset))
+    if inputs < 3:
+        raise ArgumentError(
+            "dataset", len(dataset), "inputs are too few", "Use a test set of at least 3 points"
+        )
+    params, original = dataset.params, dataset.derivation(0, inputs)
+    transformations = {"S": exchange_synonyms} | ({"D": shift} if params.s0 > 0 else {})
+    forms = {
+        letter: [
+            transformed(params, original, level, seed, cumulative=cumulative)
+            for level in range(1, params.L + 1)
+        ]
+        for letter, transformed in transformations.items()
+    }
+    if isinstance(network, Network) and sees_patches(network):
+        scores = jax.ShapeDtypeStruct((inputs, network.readout.shape[1]), network.readout.dtype)
+        check_scores("network", scores, inputs, params)
+        squares = _of_trees(network, dataset, encoding, original, forms)
+    else:
+        eye = _Eye(layers_of(network), dataset, encoding, dtype, batch, progress)
+        eye.total = inputs * (2 + sum(map(len, forms.values())))
+        squares = _of_batches(eye, original, forms)
+    measured: dict[str, Any] = {"D": None, "D_error": None}
+    for letter in forms:
+        pairs = [
+            [_ratio(change, spread) for change in changes[letter]] for spread, changes in squares.values()
+        ]
+        measured[letter], measured[letter + "_error"] = np.moveaxis(np.array(pairs), -1, 0)
+    return Sensitivities(layers=tuple(squares), inputs=inputs, cumulative=cumulative, **measured)
+
+
+Forms = dict[str, list[Derivation]]
+"""For ``"S"`` and ``"D"``, the data transformed at each level."""
+
+Squares = dict[str, tuple[np.ndarray, dict[str, list[np.ndarray]]]]
+"""For every layer by name: the squared distance of each input from the mean of all, and for ``"S"`` and ``"D"`` at
+each level that of each input from its transformed form."""
+
+
+def _of_batches(sees: "_Eye", original: Derivation, forms: Forms) -> Squares:
+    """Measure squared distances of any map, batch by batch."""
+    mean = sees.mean(original)
+    spread: dict[str, list[np.ndarray]] = {name: [] for name in mean}
+    change = {name: {letter: [[] for _ in changed] for letter, changed in forms.items()} for name in mean}
+    for rows, seen in sees.batches(original):
+        for name, values in seen.items():
+            spread[name].append(_squares(values - mean[name]))
+        for letter, changed in forms.items():
+            for number, derivation in enumerate(changed):
+                for name, values in sees.look(derivation, rows).items():
+                    change[name][letter][number].append(_squares(values - seen[name]))
+    return {
+        name: (
+            np.concatenate(spread[name]),
+            {letter: [np.concatenate(level) for level in levels] for letter, levels in change[name].items()},
+        )
+        for name in mean
+    }
+
+
+def _of_trees(
+    net: Network, dataset: Dataset, encoding: Encoding, original: Derivation, forms: Forms
+) -> Squares:
+    """Measure squared distances of a network of patches, every distinct sub-tree of all forms once."""
+    changed = [derivation for levels in forms.values() for derivation in levels]
+    trees = [expand(dataset.stream.grammar, derivation) for derivation in (original, *changed)]
+    forest = plant(
+        dataset.params,
+        np.concatenate([tree.features[0] for tree in trees]),
+        np.concatenate([tree.positions[0] for tree in trees]),
+    )
+    found = tree_distances(net, forest, params=dataset.params, encoding=encoding, forms=len(changed))
+    names = [f"layer_{layer}" for layer in range(1, len(found))] + ["output"]
+    squares: Squares = {}
+    for name, (spread, change) in zip(names, found, strict=True):
+        rows = iter(np.asarray(change, np.float64))
+        of_letter = {letter: [next(rows) for _ in levels] for letter, levels in forms.items()}
+        squares[name] = np.asarray(spread, np.float64), of_letter
+    return squares
+
+
+def _squares(differences: Float[np.ndarray, "sample entry"]) -> Float[np.ndarray, " sample"]:
+    return np.einsum("ne,ne->n", differences, differences)
+
+
+def _ratio(change: Float[np.ndarray, " sample"], spread: Float[np.ndarray, " sample"]) -> tuple[float, float]:
+    """Return <change> over the mean squared distance of pairs, and its jackknife standard error.
+
+    The mean over distinct pairs of |f_i - f_j|^2 is 2 SS / (N - 1), SS the sum of squares about the mean;
+    without input i, SS falls by N/(N - 1) times the square of input i.
+    """
+    N, total, SS = len(change), change.sum(), spread.sum()
+    with np.errstate(divide="ignore", invalid="ignore"):  # a constant layer has no sensitivity: nan
+        value = (total / N) / (2 * SS / (N - 1))
+        without = ((total - change) / (N - 1)) / (2 * (SS - N / (N - 1) * spread) / (N - 2))
+        error = np.sqrt((N - 1) / N * ((without - without.mean()) ** 2).sum())
+    return float(value), float(error)
+
+
+@dataclass
+class _Eye:
+    """Shows batches of inputs to the layers; returns what they see as [sample, entry], in float64."""
+
+    layers: Layers
+    dataset: Dataset
+    encoding: Encoding
+    dtype: Any
+    batch: int
+    progress: Progress | None = None
+    total: int = 0
+    """Inputs that will be shown in all."""
+    count: int = 0
+    """Inputs shown so far."""
+    _trees: dict[int, Any] = field(default_factory=dict)
+
+    def look(self, derivation: Derivation, rows: slice) -> dict[str, Float[np.ndarray, "sample entry"]]:
+        if id(derivation) not in self._trees:  # expanded once, not once a batch
+            self._trees[id(derivation)] = (derivation, expand(self.dataset.stream.grammar, derivation))
+        tree = self._trees[id(derivation)][1]
+        x = encode(
+            self.dataset.params, tree.features[0][rows], tree.positions[0][rows], self.encoding, self.dtype
+        )
+        seen = {
+            name: values.astype(np.float64)
+            for name, values in see(self.layers, x, self.dataset.params).items()
+        }
+        self.count += len(x)
+        if self.progress is not None:
+            self.progress(self.count, self.total)
+        return seen
+
+    def batches(
+        self, derivation: Derivation
+    ) -> Iterator[tuple[slice, dict[str, Float[np.ndarray, "sample entry"]]]]:
+        count = len(derivation.label)
+        for first in range(0, count, self.batch):
+            rows = slice(first, min(first + self.batch, count))
+            yield rows, self.look(derivation, rows)
+
+    def mean(self, derivation: Derivation) -> dict[str, Float[np.ndarray, " entry"]]:
+        sums: dict[str, Any] = {}
+        for _, seen in self.batches(derivation):
+            for name, values in seen.items():
+                sums[name] = sums.get(name, 0.0) + values.sum(axis=0)
+        return {name: total / len(derivation.label) for name, total in sums.items()}
+
+
+def test_error(
+    predict: Any,
+    dataset: Dataset,
+    *,
+    encoding: Encoding | None = None,
+    dtype: Any = None,
+    batch: int = 1000,
+) -> float:
+    """Return the fraction of a set that a predictor puts in the wrong class; nan if it diverged.
+
+    Parameters
+    ----------
+    predict
+        A map from dense inputs [sample, position, channel] to outputs [sample, class_], of which the largest
+        counts, or to class numbers [sample], from 0 to n_c - 1; or any network that
+        :func:`srhm.measure.layers.predictor_of` takes. It diverged if an output is nan.
+    dataset
+        The test set.
+    encoding, dtype
+        How inputs are written. Default: as a network of :func:`srhm.nets.build` was built for, else ``"whitened"``; in
+        float32, or int32 for integers.
+    batch
+        Inputs at a time.
+
+    Raises
+    ------
+    ArgumentError
+        If the network was built for another encoding or model, or the predictor returns neither n_c outputs nor a
+        class number for each input.
+    """
+    check_instance(Dataset, dataset=dataset)
+    wrong, answers = 0, predictor_of(predict)
+    encoding = encoding_for(predict, encoding, dataset.params)
+    for part in dataset.batches(check_integer("batch", batch, least=1)):
+        x = encode(dataset.params, part.features, part.positions, encoding, dtype)
+        classes = judge(answers(x), len(part), dataset.params)
+        if classes is None:
+            return math.nan
+        wrong += int((classes != part.labels).sum())
+    return wrong / len(dataset)
+
+
+test_error.__test__ = False  # pyright: ignore[reportFunctionMemberAccess] # not a test of pytest's

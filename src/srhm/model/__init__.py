@@ -1,0 +1,47 @@
+"""The model: its numbers, rules, derivations and samples. All of it can be imported from srhm too."""
+
+from .catalogue import Instance, instances, load
+from .dataset import Batch, Dataset, Split, split
+from .derivation import (
+    Derivation,
+    Tree,
+    child_offsets,
+    enumerate_all,
+    exchange_synonyms,
+    expand,
+    placement_of,
+    rank,
+    shift,
+    unrank,
+)
+from .encoding import Encoding, channels, encode
+from .grammar import Grammar
+from .params import Params, Sparsity
+from .stream import Stream
+
+__all__ = [
+    "Batch",
+    "Dataset",
+    "Derivation",
+    "Encoding",
+    "Grammar",
+    "Instance",
+    "Params",
+    "Sparsity",
+    "Split",
+    "Stream",
+    "Tree",
+    "channels",
+    "child_offsets",
+    "encode",
+    "enumerate_all",
+    "exchange_synonyms",
+    "expand",
+    "instances",
+    "load",
+    "placement_of",
+    "rank",
+    "shift",
+    "split",
+    "unrank",
+]

@@ -1,0 +1,324 @@
+"""Training and test sets: samples of streams, held compactly, and how the two are kept apart."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Integer, Num, Shaped
+
+from ..cores import available_cores
+from ..errors import ArgumentError, check_array, check_choice, check_instance, check_integer
+from ..memory import check_memory
+from .derivation import Derivation, expand
+from .encoding import Encoding, check_leaves, encode
+from .grammar import Grammar
+from .params import Params
+from .stream import PERMUTATION_LIMIT, Origin, SplitRule, Stream
+
+Backend = Literal["numpy", "jax"]
+
+_CHUNK = 2**15
+"""Samples made at a time: few enough for the cache of a core, enough to outweigh the start of each operation."""
+
+
+_COMPILER_OPTIONS: dict[str, str | int] = {
+    "xla_disable_hlo_passes": "cpu-parallel-task-assigner",
+    "xla_cpu_prefer_vector_width": 512,
+}
+"""A chunk is computed by one core: cores that share each operation wait for each other. XLA takes vectors of
+256 bits where a processor has 512."""
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A finite set of samples, held compactly: the informative leaves and the label, a few bytes a sample.
+
+    Attributes
+    ----------
+    stream
+        The stream that the samples come from; with :attr:`start` it gives all hidden variables.
+    start
+        Number of the first sample in the stream.
+    features, positions
+        The informative leaves, [sample, s^L], in the smallest unsigned integers that hold them.
+    labels
+        The classes [sample].
+
+    Raises
+    ------
+    ArgumentError
+        If the arrays are not of the stream's model: their shapes, or a number in them.
+    """
+
+    stream: Stream
+    start: int
+    features: Integer[np.ndarray, "sample leaf"]
+    positions: Integer[np.ndarray, "sample leaf"]
+    labels: Integer[np.ndarray, " sample"]
+
+    def __post_init__(self) -> None:
+        check_instance(Stream, stream=self.stream)
+        check_leaves(self.params, self.features, self.positions)
+        fix = "Give labels of the stream's model"
+        check_array("labels", self.labels, (len(self.features),), most=self.params.n_c - 1, fix=fix)
+
+    @classmethod
+    def draw(cls, stream: Stream, count: int, start: int = 0, backend: Backend = "numpy") -> "Dataset":
+        """Take `count` samples of a stream, from sample `start` on.
+
+        Parameters
+        ----------
+        stream
+            Where the samples come from.
+        count, start
+            The samples `start` to `start + count - 1`.
+        backend
+            What computes them; the samples are the same. ``"numpy"``: one core, nothing to prepare.
+            ``"jax"``: a compiled program on all cores, many times faster, after about a second that the first
+            draw from a stream takes to compile it.
+
+        Raises
+        ------
+        ArgumentError
+            If `count` is below 1, a sample lies outside the stream, the set is larger than main memory, or there
+            is no such backend.
+        """
+        check_instance(Stream, stream=stream)
+        check_choice("backend", backend, ("numpy", "jax"), "is not a backend")
+        start, count = stream.checked_range(start, check_integer("count", count, least=1))
+        params = stream.params
+        needed = bytes_of(params, count)
+        check_memory("count", count, needed, "a data set", "Draw fewer, or take batches of the stream")
+        leaves = count, params.num_leaves
+        features = np.empty(leaves, smallest_unsigned(params.v))
+        positions = np.empty(leaves, smallest_unsigned(params.d))
+        labels = np.empty(count, smallest_unsigned(params.n_c))
+        skipped = start % params.n_c
+        chunk = max(1, _CHUNK // params.n_c) * params.n_c
+
+        def fill(first: int) -> None:
+            """Write the chunk that begins `first` samples after the first whole block."""
+            begin, end = max(first, skipped), min(first + chunk, skipped + count)
+            origin = stream.origin(start - skipped + first)
+            if backend == "jax":
+                drawn = map(np.asarray, _compiled(stream, chunk)(origin))
+            else:
+                drawn = _compact(stream, origin, end - first, np)
+            for whole, part in zip((features, positions, labels), drawn, strict=True):
+                whole[begin - skipped : end - skipped] = part[begin - first : end - first]
+
+        firsts = range(0, skipped + count, chunk)
+        if backend == "jax":
+            fill(0)  # compiles
+            with ThreadPoolExecutor(available_cores()) as threads:  # XLA lets other threads run
+                list(threads.map(fill, firsts[1:]))
+        else:
+            _keep_memory()
+            list(map(fill, firsts))
+        return cls(stream, start, features, positions, labels)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, rows: slice | np.ndarray) -> "Batch":
+        return Batch(self.features[rows], self.positions[rows], self.labels[rows])
+
+    def __iter__(self) -> Iterator["Batch"]:
+        raise TypeError("A Dataset is not iterable; use dataset.batches(size) or dataset[a:b]")
+
+    def batches(self, size: int) -> Iterator["Batch"]:
+        """Yield the samples in order, `size` at a time; the last batch may be smaller.
+
+        Raises
+        ------
+        ArgumentError
+            If the size is below 1.
+        """
+        size = check_integer("size", size, least=1)
+        for first in range(0, len(self), size):
+            yield self[first : first + size]
+
+    @property
+    def params(self) -> Params:
+        """The numbers of the model."""
+        return self.stream.params
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the samples take."""
+        return self.features.nbytes + self.positions.nbytes + self.labels.nbytes
+
+    def derivation(self, first: int = 0, count: int | None = None) -> Derivation:
+        """Return the hidden choices of samples `first` to `first + count - 1` (to the end, unless given).
+
+        Raises
+        ------
+        ArgumentError
+            If a sample lies outside the set.
+        """
+        first = check_integer("first", first, least=0, most=len(self))
+        count = check_integer("count", len(self) - first if count is None else count, least=0)
+        if first + count > len(self):
+            raise ArgumentError("count", count, f"reaches beyond the {len(self)} samples", "Take fewer")
+        return self.stream.take(self.start + first, count)
+
+    def encode(
+        self, encoding: Encoding = "whitened", dtype: Any = None
+    ) -> Num[np.ndarray, "sample position *channel"]:
+        """Return all samples as one dense array; see :func:`srhm.encode`."""
+        return encode(self.params, self.features, self.positions, encoding, dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Some samples of a :class:`Dataset`: features and positions [sample, s^L], labels [sample]."""
+
+    features: Shaped[Any, "sample leaf"]
+    positions: Shaped[Any, "sample leaf"]
+    labels: Shaped[Any, " sample"]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """A training set and a test set of one task, and how they were kept apart.
+
+    Attributes
+    ----------
+    train, test
+        The two sets.
+    rule
+        ``"permutation"``: P + P_test distinct data, none common to both sets. ``"independent"``: separate
+        draws, which may repeat.
+    repeat_bound
+        Upper bound on the probability that any of the P + P_test samples equals another: 0 for a permutation,
+        (P + P_test)^2 / (2 P_max) for independent draws (1 if that is larger).
+    """
+
+    train: Dataset
+    test: Dataset
+    rule: SplitRule
+    repeat_bound: float
+
+
+def split(grammar: Grammar, P: int, P_test: int, seed: int = 0, *, repeats: bool = False) -> Split:
+    """Draw a training set of `P` points and a test set of `P_test`.
+
+    Training sets of one seed are nested: the set of P points is the beginning of the set of any larger P.
+
+    Parameters
+    ----------
+    grammar
+        The production rules.
+    P, P_test
+        Numbers of training and test points, each at least 1.
+    seed
+        Any integer from 0 to 2^64 - 1.
+    repeats
+        Draw every point independently, as the published code does: data may repeat within and across the
+        sets. By default this happens only where P_max exceeds 2^62.
+
+    Raises
+    ------
+    ArgumentError
+        If P + P_test exceeds P_max where data may not repeat, a number is out of range, or the sets are larger
+        than main memory.
+
+    Examples
+    --------
+    >>> grammar = Grammar(Params(n_c=4, v=4, m=4, s=2, s0=0, L=2), seed=0)
+    >>> sets = split(grammar, P=200, P_test=56, seed=1)
+    >>> len(sets.train), len(sets.test), sets.rule, sets.repeat_bound
+    (200, 56, 'permutation', 0.0)
+    """
+    check_instance(Grammar, grammar=grammar)
+    train, test, bound = split_streams(grammar, P, P_test, seed, repeats=repeats)
+    name, value = max((("P", P), ("P_test", P_test)), key=lambda one: one[1])
+    needed = bytes_of(grammar.params, P + P_test)
+    check_memory(name, value, needed, "data sets", f"Use a smaller {name}")
+    return Split(Dataset.draw(train, P), Dataset.draw(test, P_test), train.rule, bound)
+
+
+def split_streams(
+    grammar: Grammar, P: int, P_test: int, seed: int = 0, *, repeats: bool = False
+) -> tuple[Stream, Stream, float]:
+    """Return the streams whose first P and first P_test samples :func:`split` draws, and its bound on repeats.
+
+    Parameters
+    ----------
+    grammar, P, P_test, seed, repeats
+        As for :func:`split`.
+
+    Raises
+    ------
+    ArgumentError
+        As for :func:`split`.
+    """
+    check_instance(Grammar, grammar=grammar)
+    P = check_integer("P", P, least=1, most=2**31 - 1)
+    P_test = check_integer("P_test", P_test, least=1, most=2**31 - 1)
+    P_max = grammar.params.P_max
+    if repeats or P_max > PERMUTATION_LIMIT:
+        train = Stream(grammar, seed, "independent")
+        return train, replace(train, role="test"), min(1.0, (P + P_test) ** 2 / (2 * P_max))
+    if P + P_test > P_max:
+        raise ArgumentError(
+            "P",
+            P,
+            f"and P_test = {P_test} exceed the P_max = {P_max} distinct data",
+            f"Use P + P_test <= {P_max}, or repeats=True for draws with repeats",
+        )
+    train = Stream(grammar, seed, "permutation")
+    return train, replace(train, backward=True), 0.0
+
+
+def _compact(stream: Stream, origin: Origin, count: int, xp: Any) -> tuple[Any, Any, Any]:
+    """The informative leaves and labels of `count` samples from an origin on, in the smallest integers."""
+    params = stream.params
+    tree = expand(stream.grammar, stream.take(origin, count, xp))
+    return (
+        tree.features[0].astype(smallest_unsigned(params.v)),
+        tree.positions[0].astype(smallest_unsigned(params.d)),
+        tree.label.astype(smallest_unsigned(params.n_c)),
+    )
+
+
+@lru_cache(maxsize=64)
+def _compiled(stream: Stream, count: int) -> Callable[[Origin], tuple[Any, Any, Any]]:
+    """The compiled version of :func:`_compact` for one stream, from any origin."""
+    import jax
+    import jax.numpy as jnp
+
+    from ..backend import backend_name
+
+    backend_name()  # refuses where there is none
+    return jax.jit(lambda origin: _compact(stream, origin, count, jnp), compiler_options=_COMPILER_OPTIONS)
+
+
+def _keep_memory() -> None:
+    """Have the C library keep the memory of temporary arrays, which it else returns and has cleared anew.
+
+    Its limit on what it keeps grows with the largest block that was freed (glibc; elsewhere nothing happens).
+    Pages that had to be cleared took half of the time.
+    """
+    np.empty(2**24, np.uint8)
+
+
+def bytes_of(params: Params, count: int) -> int:
+    """Return the bytes that samples of a model take: feature and position of each leaf, and the label."""
+    check_instance(Params, params=params)
+    leaf, label = (
+        sum(np.dtype(smallest_unsigned(n)).itemsize for n in most)
+        for most in ((params.v, params.d), (params.n_c,))
+    )
+    return count * (params.num_leaves * leaf + label)
+
+
+def smallest_unsigned(values: int) -> type:
+    """Return the smallest unsigned integer type that holds 0 .. values - 1."""
+    return next(kind for kind in (np.uint8, np.uint16, np.uint32) if values - 1 <= np.iinfo(kind).max)

@@ -1,0 +1,369 @@
+"""Derivations: how one class came to one input, and what may be re-drawn without changing the class.
+
+A derivation is the label and, for each level l, the rule choices and the placements that put level-l features
+under their level-(l+1) parents (at level L, under the class). It is the whole datum: the features of every
+level, their positions and the input follow from it and the grammar.
+
+All functions take NumPy or JAX arrays, and give the same numbers for both.
+"""
+
+from functools import lru_cache
+from math import comb
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Integer, Shaped
+
+from ..errors import ArgumentError, check_array, check_instance, check_integer, in_short, known
+from ..randomness import below, fold, role_key, threefry2x32
+from .grammar import Grammar
+from .params import Params
+
+
+class Derivation(NamedTuple):
+    """The choices behind a batch of data.
+
+    Attributes
+    ----------
+    label
+        Classes [sample].
+    rules
+        ``rules[l - 1]``: which of its `m` rules each node used to produce level-l features,
+        [sample, node] with s^(L-l) nodes, in the order of their positions.
+    placements
+        ``placements[l - 1]``: which of the `params.placements` placements it gave them, [sample, node].
+    """
+
+    label: Any
+    rules: tuple[Any, ...]
+    placements: tuple[Any, ...]
+
+
+class Tree(NamedTuple):
+    """The features that a batch of derivations produces, and where they are.
+
+    Attributes
+    ----------
+    label
+        Classes [sample].
+    features
+        ``features[l - 1]``: the informative features of level l, [sample, feature] with s^(L-l+1) of them.
+    positions
+        ``positions[l - 1]``: their positions among the p^(L-l+1) of level l, [sample, feature], increasing.
+    """
+
+    label: Any
+    features: tuple[Any, ...]
+    positions: tuple[Any, ...]
+
+
+def expand(grammar: Grammar, derivation: Derivation) -> Tree:
+    """Produce the features of every level from their derivations, from the class down to the input.
+
+    Parameters
+    ----------
+    grammar
+        The production rules.
+    derivation
+        A batch of derivations, of NumPy or JAX arrays.
+
+    Raises
+    ------
+    ArgumentError
+        If the derivations are not of this model: the number of levels or nodes, or a choice (but inside a
+        compiled function, where choices are not known), does not fit.
+    """
+    check_instance(Grammar, grammar=grammar)
+    params = grammar.params
+    _check(params, derivation)
+    xp = derivation.label.__array_namespace__()
+    # Samples are the last, contiguous axis in here: one operation does a node of all of them.
+    symbols = derivation.label[None, :].astype(np.int32)
+    places = xp.zeros_like(symbols)
+    features, positions = [], []
+    for level in range(params.L, 0, -1):
+        rule = symbols * np.int32(params.m) + derivation.rules[level - 1].T.astype(np.int32)
+        tables = np.ascontiguousarray(grammar.rules[level - 1].reshape(-1, params.s).T)
+        children = [xp.take(xp.asarray(table), rule, mode="clip") for table in tables]
+        offsets = _offsets(params, derivation.placements[level - 1].T)
+        starts = places * np.int32(params.patch)
+        shape = (symbols.shape[0] * params.s, symbols.shape[1])
+        symbols = xp.stack(children, axis=1).reshape(shape)
+        places = xp.stack([starts + offset for offset in offsets], axis=1).reshape(shape)
+        features.append(symbols.T)
+        positions.append(places.T)
+    return Tree(derivation.label, tuple(features[::-1]), tuple(positions[::-1]))
+
+
+def _check(params: Params, derivation: Derivation) -> None:
+    """Raise an error unless derivations can be of this model."""
+    fix = "Give the derivation together with the params, or the grammar, that it was drawn from"
+    check_instance(Derivation, derivation=derivation)
+    check_array("derivation.label", derivation.label, (None,), most=params.n_c - 1, fix=fix)
+    for part, bound in (("rules", params.m), ("placements", params.placements)):
+        choices = getattr(derivation, part)
+        if len(choices) != params.L:
+            problem = f"levels do not fit L = {params.L}"
+            raise ArgumentError(f"derivation.{part}", len(choices), problem, fix)
+        for level, of_level in enumerate(choices, start=1):
+            shape = len(derivation.label), params.nodes_at(level)
+            check_array(f"derivation.{part}[{level - 1}]", of_level, shape, most=bound - 1, fix=fix)
+
+
+def child_offsets(params: Params, placement: Integer[Any, "*shape"]) -> Integer[Any, "*shape s"]:
+    """Return the places in its patch that a node's s children take, for each placement number.
+
+    Sparsity A: the digits of the number in base s0+1, one for each sub-patch. Sparsity B: the number-th
+    choice of s places out of p in lexicographic order (the combinatorial number system).
+
+    Raises
+    ------
+    ArgumentError
+        If a placement is not from 0 to ``params.placements - 1`` (not looked at inside a compiled function).
+    """
+    check_instance(Params, params=params)
+    fix = "Give placements of this model"
+    check_array("placement", placement, (None,) * np.ndim(placement), most=params.placements - 1, fix=fix)
+    return placement.__array_namespace__().stack(_offsets(params, placement), axis=-1)
+
+
+def _offsets(params: Params, placement: Any) -> list[Any]:
+    """The place of each child in its patch, one array for each of the s children."""
+    xp = placement.__array_namespace__()
+    rest = placement.astype(np.int32)
+    offsets = []
+    if params.sparsity == "A":
+        places = params.s0 + 1
+        for child in range(params.s):
+            unit = np.int32(places ** (params.s - 1 - child))
+            place = rest // unit
+            offsets.append(np.int32(child * places) + place)
+            rest = rest - place * unit
+    else:
+        rest = np.int32(params.placements - 1) - rest
+        for child in range(params.s):
+            counts = xp.asarray(_binomials(params.patch, params.s - child))
+            place = xp.searchsorted(counts, rest, side="right").astype(np.int32) - np.int32(1)
+            rest = rest - xp.take(counts, place, axis=0)
+            offsets.append(np.int32(params.patch - 1) - place)
+    return offsets
+
+
+def placement_of(params: Params, offsets: Integer[Any, "*shape s"]) -> Integer[Any, "*shape"]:
+    """Return the placement number of children at given places: the inverse of :func:`child_offsets`.
+
+    Raises
+    ------
+    ArgumentError
+        If there are not s places, from 0 to p - 1, for each node; or (not looked at inside a compiled function)
+        they are no placement: a child outside its own sub-patch, for sparsity B not to the right of the one before.
+    """
+    check_instance(Params, params=params)
+    _check_offsets(params, offsets)
+    xp = offsets.__array_namespace__()
+    offsets = offsets.astype(np.int32)
+    number = xp.zeros_like(offsets[..., 0])
+    for child in range(params.s):
+        if params.sparsity == "A":
+            place = offsets[..., child] - np.int32(child * (params.s0 + 1))
+            number = number * np.int32(params.s0 + 1) + place
+        else:
+            counts = xp.asarray(_binomials(params.patch, params.s - child))
+            number = number + xp.take(counts, np.int32(params.patch - 1) - offsets[..., child], axis=0)
+    return number if params.sparsity == "A" else np.int32(params.placements - 1) - number
+
+
+def _check_offsets(params: Params, offsets: Any) -> None:
+    """Raise an error unless children can stand at these places of their patch."""
+    fix = "Give places of this model, as child_offsets returns them"
+    shape = (*[None] * (np.ndim(offsets) - 1), params.s)
+    check_array("offsets", offsets, shape, most=params.patch - 1, fix=fix)
+    values = known(offsets)
+    if values is None:
+        return
+    if params.sparsity == "A":
+        wrong = values // (params.s0 + 1) != np.arange(params.s)
+        problem = "has a child outside its own sub-patch"
+    else:
+        wrong = values[..., 1:] <= values[..., :-1]
+        problem = "has children that are not in order, each at a place of its own"
+    if wrong.any():
+        row = values.reshape(-1, params.s)[int(np.argmax(wrong.any(axis=-1)))]
+        raise ArgumentError("offsets", row.tolist(), problem, fix)
+
+
+@lru_cache(maxsize=256)
+def _binomials(places: int, chosen: int) -> np.ndarray:
+    """C(t, chosen) for t = 0 .. places - 1, cut where it exceeds every placement number."""
+    return np.array([min(comb(t, chosen), 2**31 - 1) for t in range(places)], np.int32)
+
+
+def exchange_synonyms(
+    params: Params, derivation: Derivation, level: int, seed: int = 0, *, cumulative: bool = False
+) -> Derivation:
+    """Re-draw the rule choices of one level, p_l of the paper (Eq. 6): the label stays.
+
+    Every choice of level l is replaced by a uniform one, the old value included; nothing else changes. Below
+    an exchanged feature the choices stay, so the new symbols there follow from the grammar.
+
+    Parameters
+    ----------
+    params
+        The numbers of the model.
+    derivation
+        A batch of derivations. Row i is re-drawn from (seed, level, i): a batch is not the same as its parts.
+    level
+        Level l of the features that are exchanged, 1 (the input) to L.
+    seed
+        Seed of the new choices.
+    cumulative
+        Re-draw all levels 1 to `level`, as the published code does.
+
+    Raises
+    ------
+    ArgumentError
+        If the level is not between 1 and L, the seed is no integer from 0 to 2^64 - 1, or the derivations are not
+        of this model, as for :func:`expand`.
+    """
+    check_instance(Params, params=params)
+    return _redraw(params, derivation, level, seed, "rules", params.m, cumulative)
+
+
+def shift(
+    params: Params, derivation: Derivation, level: int, seed: int = 0, *, cumulative: bool = False
+) -> Derivation:
+    """Re-draw the placements of one level, the diffeomorphism tau_l of the paper (Eq. 7): no symbol changes.
+
+    Every placement of level l is replaced by a uniform one, the old value included; a feature that moves
+    carries its sub-tree with it. With s0 = 0 there is one placement and nothing changes.
+
+    Parameters
+    ----------
+    params, derivation, level, seed, cumulative
+        As for :func:`exchange_synonyms`.
+
+    Raises
+    ------
+    ArgumentError
+        As for :func:`exchange_synonyms`.
+    """
+    check_instance(Params, params=params)
+    return _redraw(params, derivation, level, seed, "placements", params.placements, cumulative)
+
+
+_PART = {"rules": 0, "placements": 1}
+
+
+def _redraw(
+    params: Params, derivation: Derivation, level: int, seed: int, part: str, bound: int, cumulative: bool
+) -> Derivation:
+    level = check_integer("level", level, least=1, most=params.L)
+    _check(params, derivation)
+    key = fold(role_key(seed, "transformation"), _PART[part])
+    xp = derivation.label.__array_namespace__()
+    row = xp.arange(derivation.label.shape[0], dtype=np.uint32)[:, None]
+    choices = list(getattr(derivation, part))
+    for redrawn in range(1 if cumulative else level, level + 1):
+        node = xp.arange(params.nodes_at(redrawn), dtype=np.uint32)[None, :]
+        words, _ = threefry2x32(fold(key, redrawn), *xp.broadcast_arrays(row, node))
+        choices[redrawn - 1] = below(words, bound).astype(choices[redrawn - 1].dtype)
+    return derivation._replace(**{part: tuple(choices)})
+
+
+def radices(params: Params) -> tuple[int, ...]:
+    """Return how many values each choice below the class has, the most significant digit of a rank first.
+
+    From level L down to 1, node by node: the rule, then the placement. Their product is P_max / n_c.
+    """
+    check_instance(Params, params=params)
+    return (params.m, params.placements) * params.num_nodes
+
+
+def from_digits(params: Params, label: Shaped[Any, " sample"], digits: list[Any]) -> Derivation:
+    """Assemble derivations from the label and the digits of the rank within it, each an array [sample]."""
+    check_instance(Params, params=params)
+    xp = label.__array_namespace__()
+    return from_choices(params, label, xp.stack(digits[::2]), xp.stack(digits[1::2]))
+
+
+def from_choices(
+    params: Params,
+    label: Shaped[Any, " sample"],
+    rules: Integer[Any, "node sample"],
+    placements: Integer[Any, "node sample"],
+) -> Derivation:
+    """Assemble derivations from the label and the choices of all nodes, from the class down, left to right."""
+    check_instance(Params, params=params)
+    parts: list[list[Any]] = [[], []]
+    start = 0
+    for level in range(params.L, 0, -1):
+        stop = start + params.nodes_at(level)
+        for part, choices in zip(parts, (rules, placements), strict=True):
+            part.insert(0, choices[start:stop].T)
+        start = stop
+    return Derivation(label, tuple(parts[0]), tuple(parts[1]))
+
+
+def rank(params: Params, derivation: Derivation) -> np.ndarray:
+    """Number derivations from 0 to P_max - 1, exactly.
+
+    Returns
+    -------
+    array [sample]
+        64-bit integers where P_max is below 2^63, Python integers (dtype object) above.
+
+    Raises
+    ------
+    ArgumentError
+        If the derivations are not of this model, as for :func:`expand`.
+    """
+    check_instance(Params, params=params)
+    _check(params, derivation)
+    dtype = _rank_type(params)
+    number = np.asarray(derivation.label).astype(dtype)
+    for level in range(params.L, 0, -1):
+        rules = np.asarray(derivation.rules[level - 1]).astype(dtype)
+        placements = np.asarray(derivation.placements[level - 1]).astype(dtype)
+        for node in range(params.nodes_at(level)):
+            number = (number * params.m + rules[:, node]) * params.placements + placements[:, node]
+    return number
+
+
+def unrank(params: Params, ranks: Any) -> Derivation:
+    """Return the derivations of given ranks: the inverse of :func:`rank`.
+
+    Raises
+    ------
+    ArgumentError
+        If a rank is not an integer from 0 to P_max - 1.
+    """
+    check_instance(Params, params=params)
+    numbers = np.atleast_1d(np.asarray(ranks, dtype=object))
+    for number in numbers:
+        check_integer("ranks", number, least=0, most=params.P_max - 1)
+    rest = numbers.astype(_rank_type(params))
+    digits = []
+    for radix in reversed(radices(params)):
+        digits.append((rest % radix).astype(np.int32))
+        rest = rest // radix
+    return from_digits(params, rest.astype(np.int32), digits[::-1])
+
+
+def enumerate_all(params: Params, limit: int = 10**7) -> Derivation:
+    """Return every derivation of a small model, in the order of ranks.
+
+    Raises
+    ------
+    ArgumentError
+        If the model has more than `limit` data.
+    """
+    check_instance(Params, params=params)
+    if params.P_max > limit:
+        raise ArgumentError(
+            "limit", limit, f"is below P_max = {in_short(params.P_max)}", "Enumerate a smaller model"
+        )
+    return unrank(params, np.arange(params.P_max))
+
+
+def _rank_type(params: Params) -> type:
+    return np.int64 if params.P_max < 2**63 else object

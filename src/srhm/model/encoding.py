@@ -1,0 +1,209 @@
+"""Dense inputs from compact data: what a network sees (docs, model.md).
+
+A datum is held as the features and positions of its informative leaves; every encoding writes them into an
+array over all d positions. Functions take NumPy or JAX arrays and give the same values for both.
+"""
+
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Integer, Num
+
+from ..errors import ArgumentError, check_array, check_choice, check_instance, known
+from ..memory import check_memory
+from .params import Params
+
+Dense = Literal["whitened", "onehot", "onehot_blank"]
+Encoding = Literal["whitened", "onehot", "onehot_blank", "integer"]
+"""How a position is written. With c = (v - 1)^(-1/2):
+
+- ``"whitened"`` (the published code's): 1 on its feature's channel and -c on the others; a blank is -c on all
+  v channels.
+- ``"onehot"`` (the paper's text): 1 on its feature's channel, 0 elsewhere; a blank is zero.
+- ``"onehot_blank"``: as ``"onehot"``, with one more channel, the last, that is 1 on blanks.
+- ``"integer"``: the feature itself, -1 on a blank; no channel axis.
+"""
+
+ENCODINGS: tuple[str, ...] = ("whitened", "onehot", "onehot_blank", "integer")
+
+
+def channels(params: Params, encoding: Encoding = "whitened") -> int:
+    """Return the number of channels of a dense encoding: v, or v + 1 with a blank channel.
+
+    Raises
+    ------
+    ArgumentError
+        If the encoding is unknown or has no channels.
+    """
+    check_instance(Params, params=params)
+    check_encoding(encoding)
+    if encoding == "integer":
+        raise ArgumentError("encoding", encoding, "has no channels", "Use a dense one for a network")
+    return params.v + (encoding == "onehot_blank")
+
+
+def check_encoding(encoding: str) -> None:
+    """Raise an :class:`~srhm.ArgumentError` if there is no such encoding."""
+    check_choice("encoding", encoding, ENCODINGS, "is not an encoding")
+
+
+def check_leaves(params: Params, features: Any, positions: Any) -> None:
+    """Raise an :class:`~srhm.ArgumentError` unless informative leaves [sample, s^L] can be of a model.
+
+    Values are not looked at inside a compiled function.
+    """
+    check_instance(Params, params=params)
+    fix = "Give leaves together with the params of their model"
+    check_array("features", features, (None, params.num_leaves), most=params.v - 1, fix=fix)
+    shape = len(features), params.num_leaves
+    check_array("positions", positions, shape, most=params.d - 1, fix=fix)
+
+
+def encode(
+    params: Params,
+    features: Integer[Any, "sample leaf"],
+    positions: Integer[Any, "sample leaf"],
+    encoding: Encoding = "whitened",
+    dtype: Any = None,
+) -> Num[Any, "sample position *channel"]:
+    """Write informative leaves into dense inputs.
+
+    Parameters
+    ----------
+    params
+        The numbers of the model.
+    features, positions
+        The leaves of each datum, [sample, s^L].
+    encoding
+        One of ``"whitened"``, ``"onehot"``, ``"onehot_blank"``, ``"integer"``; see :data:`Encoding`.
+    dtype
+        Type of the result: float32, or int32 for ``"integer"``, unless given.
+
+    Returns
+    -------
+    array
+        [sample, position, channel], or [sample, position] for ``"integer"``.
+
+    Raises
+    ------
+    ArgumentError
+        If the encoding is unknown, the type cannot hold its values, or the leaves are not of this model: another
+        number of them, a feature that is not below v or a position that is not below d (values are not looked at
+        inside a compiled function); or the inputs are larger than main memory.
+
+    Examples
+    --------
+    >>> params = Params(n_c=2, v=2, m=1, s=2, s0=1, L=1)
+    >>> features, positions = np.array([[1, 0]]), np.array([[0, 3]])
+    >>> encode(params, features, positions, "integer")
+    array([[ 1, -1, -1,  0]], dtype=int32)
+    >>> encode(params, features, positions, "onehot")[0]
+    array([[0., 1.],
+           [0., 0.],
+           [0., 0.],
+           [1., 0.]], dtype=float32)
+    """
+    check_instance(Params, params=params)
+    check_encoding(encoding)
+    dtype = _checked_type(params, encoding, dtype)
+    check_leaves(params, features, positions)
+    entries = 1 if encoding == "integer" else channels(params, encoding)
+    needed = len(features) * params.d * (4 + entries * np.dtype(dtype).itemsize)
+    check_memory("features", f"{len(features)} samples", needed, "dense inputs", "Encode fewer at a time")
+    grid = _grid(params, features, positions)
+    if encoding == "integer":
+        return grid.astype(dtype)
+    xp = grid.__array_namespace__()
+    return _looked_up(xp.asarray(codes(params, encoding).astype(dtype)), grid, params)
+
+
+def encode_symbols(
+    params: Params,
+    symbols: Integer[Any, "sample position"],
+    encoding: Encoding = "whitened",
+    dtype: Any = None,
+) -> Num[Any, "sample position channel"]:
+    """Write whole inputs, given by the symbol at every position, densely.
+
+    Parameters
+    ----------
+    params
+        The numbers of the model.
+    symbols
+        Features; anything below 0, a blank or a masked position, is written as a blank.
+    encoding
+        One with channels; see :data:`Encoding`.
+    dtype
+        Type of the result; float32 unless given.
+
+    Raises
+    ------
+    ArgumentError
+        If the encoding is unknown or has no channels, the type cannot hold its values, there are not d symbols a
+        sample, or one is not below v (symbols are not looked at inside a compiled function).
+
+    Examples
+    --------
+    >>> params = Params(n_c=2, v=2, m=1, s=2, s0=1, L=1)
+    >>> encode_symbols(params, np.array([[1, -1, -2, 0]]), "onehot")[0]
+    array([[0., 1.],
+           [0., 0.],
+           [0., 0.],
+           [1., 0.]], dtype=float32)
+    """
+    check_instance(Params, params=params)
+    code, dtype = codes(params, encoding), _checked_type(params, encoding, dtype)
+    values = known(symbols)
+    if values is not None and values.size and int(values.max()) >= params.v:
+        raise ArgumentError("symbols", int(values.max()), "is no feature", f"Use 0 to {params.v - 1}")
+    if symbols.ndim != 2 or symbols.shape[1] != params.d:
+        fix = f"Give [sample, {params.d}] integers"
+        raise ArgumentError("symbols", symbols.shape, "is not the shape of inputs of this model", fix)
+    xp = symbols.__array_namespace__()
+    return _looked_up(xp.asarray(code.astype(dtype)), symbols, params)
+
+
+def _looked_up(table: Any, symbols: Any, params: Params) -> Any:
+    xp = table.__array_namespace__()
+    return xp.take(table, xp.where(symbols < 0, np.int32(params.v), symbols), axis=0)
+
+
+def codes(params: Params, encoding: Encoding) -> Num[np.ndarray, "symbol channel"]:
+    """Return how a dense encoding writes each feature, and a blank as the last row, [v + 1, channel].
+
+    Raises
+    ------
+    ArgumentError
+        If the encoding is unknown or has no channels.
+    """
+    check_instance(Params, params=params)
+    blank = -((params.v - 1.0) ** -0.5) if encoding == "whitened" else 0.0
+    code = np.full((params.v + 1, channels(params, encoding)), blank)
+    np.fill_diagonal(code[: params.v], 1.0)
+    if encoding == "onehot_blank":
+        code[params.v, params.v] = 1.0
+    return code
+
+
+def _checked_type(params: Params, encoding: Encoding, dtype: Any) -> Any:
+    """Return the type of an encoding, if it holds -c, or the integers from -1 to v - 1."""
+    if dtype is None:
+        return np.int32 if encoding == "integer" else np.float32
+    kind = np.dtype(dtype).kind
+    if encoding == "whitened" and kind in "iub":
+        raise ArgumentError("dtype", dtype, "cannot hold the -c of blanks", "Use a floating type")
+    if encoding == "integer" and (kind in "ub" or (kind == "i" and np.iinfo(dtype).max < params.v - 1)):
+        raise ArgumentError("dtype", dtype, f"cannot hold -1 to {params.v - 1}", "Use np.int32")
+    return dtype
+
+
+def _grid(params: Params, features: Any, positions: Any) -> Integer[Any, "sample position"]:
+    """Return the feature at every position, -1 where it is blank."""
+    xp = features.__array_namespace__()
+    grid = xp.full((features.shape[0], params.d), -1, dtype=np.int32)
+    rows = xp.arange(features.shape[0], dtype=np.int32)[:, None]
+    places, values = positions.astype(np.int32), features.astype(np.int32)
+    if xp is np:
+        grid[rows, places] = values
+        return grid
+    return grid.at[rows, places].set(values, mode="promise_in_bounds", unique_indices=True)

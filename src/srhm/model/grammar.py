@@ -1,0 +1,329 @@
+"""The production rules of one model: which s-tuples of features each class and feature produces."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Integer
+
+from ..errors import ArgumentError, check_instance, check_integer
+from ..files import user_path, write_atomically
+from ..memory import check_memory
+from ..randomness import STREAM_VERSION, Key, add_wide, below, fold, role_key, threefry2x32
+from .params import Params
+
+_FORMAT = "srhm-grammar"
+
+
+class Grammar:
+    """Production rules drawn uniformly from all rule sets of a model (paper, section 2; docs, model.md).
+
+    At each level every parent owns `m` ordered s-tuples, and all tuples of a level are distinct, within and
+    across parents, so that a tuple names its parent. Levels are independent.
+
+    Parameters
+    ----------
+    params
+        The numbers of the model.
+    seed
+        Any integer from 0 to 2^64 - 1; the same seed gives the same rules on every machine.
+
+    Attributes
+    ----------
+    params : Params
+        The numbers of the model.
+    seed : int or None
+        The seed of the rules, or None for rules that were given.
+    rules : tuple of arrays
+        ``rules[l - 1]`` holds the tuples of level-l features, shape [parent, m, s], read-only. The parents
+        are the `n_c` classes at level L and the `v` features below.
+
+    Raises
+    ------
+    ArgumentError
+        If the seed is no such integer, or the rules are larger than main memory.
+
+    Examples
+    --------
+    >>> grammar = Grammar(Params(n_c=2, v=3, m=2, s=2, s0=1, L=2), seed=0)
+    >>> grammar.rules[1].shape, grammar.rules[0].shape
+    ((2, 2, 2), (3, 2, 2))
+    """
+
+    def __init__(self, params: Params, seed: int = 0) -> None:
+        check_instance(Params, params=params)
+        self.params = params
+        key = role_key(seed, "grammar")  # checks the seed
+        self.seed: int | None = int(seed)
+        parents = max(params.n_c, params.v if params.L > 1 else 0)
+        needed = 4 * params.s * params.m * (params.n_c + (params.L - 1) * params.v)
+        needed += 16 * params.s * parents * params.m  # while they are drawn
+        check_memory("params", params, needed, "rules", "Use a smaller m, v or n_c")
+        self.rules = tuple(
+            _draw_tuples(fold(key, level), params.parents_at(level), params.m, params.v, params.s)
+            for level in range(1, params.L + 1)
+        )
+        _freeze(self.rules)
+
+    @classmethod
+    def from_rules(cls, params: Params, rules: Sequence[Any]) -> "Grammar":
+        """Build a grammar from given rules.
+
+        Parameters
+        ----------
+        params
+            The numbers of the model.
+        rules
+            A list or tuple with an entry for each level, level 1 (the input) first and the classes' rules last:
+            integers of shape [parent, m, s]. Where n_c = v the shapes do not tell which end is which. The code in
+            circulation numbers its layers from the classes on: :func:`srhm.compat.grammar_of_layers` reads those.
+
+        Raises
+        ------
+        ArgumentError
+            If `rules` is a mapping, whose keys may count from either end; or a level is missing, has another shape,
+            holds a number outside 0..v-1, or lists a tuple twice.
+        """
+        check_instance(Params, params=params)
+        if not isinstance(rules, Sequence | np.ndarray) or isinstance(rules, str | bytes):
+            keys = f" with the keys {list(rules)}" if isinstance(rules, Mapping) else ""
+            raise ArgumentError(
+                "rules",
+                f"{type(rules).__name__}{keys}",
+                "does not say which level comes first",
+                "Give a list, the rules of level 1 (the input) first and those of the classes last; "
+                "srhm.compat.grammar_of_layers takes layers that are numbered from the classes on",
+            )
+        if len(rules) != params.L:
+            raise ArgumentError("rules", len(rules), "levels do not fit the model", f"Give {params.L} levels")
+        grammar = cls.__new__(cls)
+        grammar.params, grammar.seed = params, None
+        grammar.rules = tuple(
+            _checked_level(params, level, rules[level - 1]) for level in range(1, params.L + 1)
+        )
+        _freeze(grammar.rules)
+        return grammar
+
+    @cached_property
+    def _inverse(self) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+        """For each level the sorted codes of its tuples, and the rule (parent * m + choice) of each."""
+        tables = []
+        for level_rules in self.rules:
+            codes = _codes(level_rules.reshape(-1, self.params.s), self.params.v)
+            order = np.argsort(codes)
+            tables.append((codes[order], order))
+        return tuple(tables)
+
+    def parents_of(self, level: int, tuples: Integer[Any, "*shape s"]) -> tuple[np.ndarray, np.ndarray]:
+        """Look up who produces given tuples of level-l features.
+
+        Parameters
+        ----------
+        level
+            Level of the features in the tuples, 1 to L.
+        tuples
+            Features, shape [..., s].
+
+        Returns
+        -------
+        parent, choice
+            Arrays [...]: the class or feature that owns each tuple and which of its `m` rules it is; both -1
+            for a tuple that no rule produces.
+
+        Raises
+        ------
+        ArgumentError
+            If the level is not between 1 and L, or the tuples are not `s` integers each.
+        """
+        self.params.parents_at(level)  # checks the level
+        codes, rules = self._inverse[level - 1]
+        tuples = np.asarray(tuples)
+        if tuples.shape[-1:] != (self.params.s,) or tuples.dtype.kind not in "iu":
+            raise ArgumentError(
+                "tuples",
+                tuples,
+                f"does not hold tuples of {self.params.s} integers",
+                f"Give integers of shape [..., {self.params.s}]",
+            )
+        tuples = tuples.astype(np.int64)
+        wanted = _codes(tuples, self.params.v)
+        place = np.minimum(np.searchsorted(codes, wanted), len(codes) - 1)
+        inside = ((tuples >= 0) & (tuples < self.params.v)).all(axis=-1)
+        found = inside & (codes[place] == wanted)
+        rule = rules[place]
+        return np.where(found, rule // self.params.m, -1), np.where(found, rule % self.params.m, -1)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the model's numbers and rules, hexadecimal: the identity of the grammar."""
+        sha = hashlib.sha256(json.dumps(asdict(self.params), sort_keys=True).encode())
+        for level_rules in self.rules:
+            sha.update(level_rules.astype("<i8").tobytes())
+        return sha.hexdigest()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy or a pickled grammar is made of; all else follows from it."""
+        return {name: self.__dict__[name] for name in ("params", "seed", "rules")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Make a copy, or a grammar out of a pickle, whose arrays NumPy has made writeable."""
+        self.params, self.seed, self.rules = state["params"], state["seed"], state["rules"]
+        _freeze(self.rules)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Grammar) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __repr__(self) -> str:
+        return f"Grammar({self.params}, seed={self.seed}, digest={self.digest[:8]})"
+
+    def to_json(self) -> str:
+        """Return the grammar as readable JSON, one line a parent."""
+        head = {
+            "format": _FORMAT,
+            "stream_version": STREAM_VERSION,
+            "params": asdict(self.params),
+            "seed": self.seed,
+            "digest": self.digest,
+        }
+        lines = [f"  {json.dumps(name)}: {json.dumps(value)}" for name, value in head.items()]
+        levels = [
+            "    [\n" + ",\n".join(f"      {json.dumps(parent.tolist())}" for parent in level) + "\n    ]"
+            for level in self.rules
+        ]
+        lines.append('  "rules": [\n' + ",\n".join(levels) + "\n  ]")
+        return "{\n" + ",\n".join(lines) + "\n}\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "Grammar":
+        """Read a grammar from the text of :meth:`to_json`, checking all of it.
+
+        The rules are those of the text. A seed of another version of the random streams would give other
+        rules now, so it is dropped.
+
+        Raises
+        ------
+        ArgumentError
+            If the text is no such JSON, breaks a rule of the model, or its digest or seed does not fit its
+            rules.
+        """
+        fix = "Give the text of to_json, unchanged"
+        try:
+            content = json.loads(text)
+            if content["format"] != _FORMAT:
+                raise ValueError("the format is another")
+            params, rules = Params.from_dict(content["params"]), list(content["rules"])
+            version, seed, digest = content["stream_version"], content["seed"], content["digest"]
+        except ArgumentError:
+            raise
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise ArgumentError("text", text, "is not a saved grammar", fix) from error
+        grammar = cls.from_rules(params, rules)
+        if digest != grammar.digest:
+            raise ArgumentError("digest", digest, "does not fit the rules", fix)
+        if check_integer("stream_version", version, least=1) == STREAM_VERSION and seed is not None:
+            if cls(params, seed) != grammar:
+                raise ArgumentError("seed", seed, "does not give the rules", fix)
+            grammar.seed = seed
+        return grammar
+
+    def save(self, path: str | Path) -> None:
+        """Write the grammar to a JSON file, whole or not at all; missing folders are made."""
+        write_atomically(path, self.to_json().encode())
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Grammar":
+        """Read a grammar from a file of :meth:`save`; see :meth:`from_json` for what is checked.
+
+        Raises
+        ------
+        ArgumentError
+            If the file cannot be read, or is no such file.
+        """
+        fix = "Name a file of Grammar.save"
+        try:
+            text = user_path(path).read_text(encoding="utf-8-sig")
+        except (TypeError, UnicodeDecodeError) as error:
+            raise ArgumentError("path", path, "is not a saved grammar", fix) from error
+        except OSError as error:
+            raise ArgumentError("path", str(path), f"cannot be read: {error.strerror}", fix) from error
+        return cls.from_json(text)
+
+
+def _freeze(rules: Sequence[np.ndarray]) -> None:
+    """Make the rules read-only: the digest, which stands for them, is computed once."""
+    for level_rules in rules:
+        level_rules.setflags(write=False)
+
+
+def _draw_tuples(key: Key, parents: int, m: int, v: int, s: int) -> Integer[np.ndarray, "parents m s"]:
+    """Draw parents * m distinct s-tuples, uniformly among all ordered choices of them."""
+    needed = parents * m
+    draw = _shuffle_all_tuples if 2 * needed >= v**s else _draw_until_distinct
+    return np.ascontiguousarray(draw(key, needed, v, s).reshape(parents, m, s).astype(np.int32))
+
+
+def _shuffle_all_tuples(key: Key, needed: int, v: int, s: int) -> np.ndarray:
+    """Shuffle the v^s tuples by random 64-bit words and take the first ones."""
+    number = np.arange(v**s, dtype=np.uint64)
+    high, low = threefry2x32(key, *_words_of(number))
+    order = np.argsort(high.astype(np.uint64) << np.uint64(32) | low, kind="stable")[:needed]
+    return np.stack(np.unravel_index(order, (v,) * s), axis=-1)
+
+
+def _draw_until_distinct(key: Key, needed: int, v: int, s: int) -> np.ndarray:
+    """Draw tuples one after another, passing over those seen before: the same law, without the v^s tuples."""
+    keys = [fold(key, place) for place in range(s)]
+    drawn = np.empty((0, s), np.int64)
+    count = 2 * needed + 64  # at most half of all tuples are needed, so this is nearly always enough
+    start = 0
+    while True:
+        counter = add_wide(start, np.arange(count, dtype=np.uint32))
+        new = np.stack([below(threefry2x32(k, *counter)[0], v) for k in keys], axis=-1).astype(np.int64)
+        drawn = np.concatenate([drawn, new])
+        first = np.unique(_codes(drawn, v), return_index=True)[1]
+        if len(first) >= needed:
+            return drawn[np.sort(first)[:needed]]
+        start += count
+
+
+def _words_of(number: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return (number & np.uint64(0xFFFFFFFF)).astype(np.uint32), (number >> np.uint64(32)).astype(np.uint32)
+
+
+def _codes(tuples: np.ndarray, v: int) -> np.ndarray:
+    """Number every tuple by its features as digits in base v; Params keeps v^s below 2^62."""
+    code = np.zeros(tuples.shape[:-1], np.int64)
+    for place in range(tuples.shape[-1]):
+        code = code * v + tuples[..., place]
+    return code
+
+
+def _checked_level(params: Params, level: int, given: Any) -> np.ndarray:
+    """Return one level of given rules as an array, or say what is wrong with it."""
+    name, shape = f"rules[{level - 1}]", (params.parents_at(level), params.m, params.s)
+    try:
+        rules = np.asarray(given)
+    except ValueError:
+        rules = np.empty(0)
+    if rules.shape != shape or rules.dtype.kind not in "iu":
+        fix = "Give [parent, m, s], level 1 (the input) first and the classes last"
+        raise ArgumentError(name, given, f"is not an integer array of shape {shape} (level {level})", fix)
+    if rules.min() < 0 or rules.max() >= params.v:
+        raise ArgumentError(
+            name,
+            given,
+            f"holds features outside 0..{params.v - 1}",
+            f"Number the features 0 to {params.v - 1}",
+        )
+    codes = _codes(rules.reshape(-1, params.s), params.v)
+    if len(np.unique(codes)) < len(codes):
+        raise ArgumentError(name, given, "lists a tuple twice", "Give every tuple to one parent only, once")
+    return np.ascontiguousarray(rules.astype(np.int32))

@@ -1,0 +1,67 @@
+"""What a tier takes before it starts: runs and time of each figure, and of all together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import check_instance
+from .cost import Device, run_seconds, shown
+from .figures import PaperFigure
+from .plan import curve_runs, distinct
+from .tiers import Tier
+
+RUNS_OF_A_SEARCH, _NEAR = 4.5, 1.5
+"""Runs of one replicate until its P* is bracketed, and those that S and D take beyond them, as measured."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What one figure, or all, takes."""
+
+    name: str
+    """Its number, or ``"all"``."""
+    run: int
+    """Settings that are run."""
+    points: int
+    """Settings that it has."""
+    runs: int
+    """Runs, about: how many a search takes is not known before."""
+    seconds: float
+    """On the whole device, about."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON data."""
+        return {
+            "figure": self.name, "run": self.run, "points": self.points, "runs": self.runs,
+            "seconds": round(self.seconds),
+        }  # fmt: skip
+
+    @property
+    def shown(self) -> str:
+        """The time in words."""
+        return shown(self.seconds) if self.runs else ""
+
+
+def estimates(figures: Sequence[PaperFigure], tier: Tier, device: Device) -> list[Estimate]:
+    """Return the estimate of each figure, and of all together, in which shared runs count once."""
+    check_instance(Tier, tier=tier)
+    check_instance(Device, device=device)
+    each = [_estimate(figure.name, [figure], tier, device) for figure in figures]
+    return [*each, _estimate("all", figures, tier, device)] if len(each) > 1 else each
+
+
+def _estimate(name: str, figures: Sequence[PaperFigure], tier: Tier, device: Device) -> Estimate:
+    searched = distinct(tier, figures, lambda figure: figure.searches)
+    sensed = distinct(tier, figures, lambda figure: figure.senses)
+    curves = curve_runs(tier, figures)
+    runs = tier.seeds * (RUNS_OF_A_SEARCH * len(searched) + _NEAR * len(sensed)) + len(curves)
+    seconds = sum(run_seconds(spec, device) for spec in curves)
+    for count, settings in ((RUNS_OF_A_SEARCH, searched), (_NEAR, sensed)):
+        seconds += count * tier.seeds * sum(run_seconds(tier.near(one), device) for one in settings)
+    return Estimate(
+        name,
+        len(distinct(tier, figures, lambda figure: True)),
+        len({tier.spec(one).hash for figure in figures for one in figure.settings}),
+        round(runs),
+        seconds / device.parallel,
+    )

@@ -1,0 +1,111 @@
+"""The tables and the figure of the experiment."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ...figures import save
+from ...figures.style import DOUBLE_COLUMN, LINE_COLOURS, MARKERS, panel_grid, panel_letters, styled
+from ...files import write_atomically
+from ...measure.exponent import Exponent
+from ..cost import Device, run_seconds, shown
+from ..drawings import estimate_of
+from ..estimate import RUNS_OF_A_SEARCH
+from ..tables import in_words, table
+from .arms import Arm
+from .measuring import TIER, ArmResult
+
+_GROUPS = {
+    "depth": "Depth and patch size",
+    "controls": "Controlled runs, CNN, L = 2, v = 6",
+    "rate": "Learning rate, CNN, L = 2, v = 4",
+    "width": "Width, CNN, L = 2, v = 6",
+    "batch": "Batch, CNN, L = 2, v = 6",
+}
+
+
+def cost(arm: Arm) -> float:
+    """Return the seconds that an arm takes on one core, about."""
+    return sum(
+        arm.seeds * RUNS_OF_A_SEARCH * run_seconds(TIER.near(setting), Device.core())
+        for setting in arm.settings
+    )
+
+
+def page(results: Sequence[ArmResult]) -> str:
+    """Return the measurements in Markdown: for every arm P* at each s0, and the exponent of s0+1."""
+    parts = []
+    for group, heading in _GROUPS.items():
+        own = [one for one in results if one.arm.group == group]
+        if not own:
+            continue
+        s0s = sorted({s0 for one in own for s0 in one.P_star})
+        heads = ["network", *(f"P*, s0 = {s0}" for s0 in s0s), "exponent, s0 > 0", "±", "with s0 = 0", "dead"]
+        parts += [f"## {heading}", table(heads, [_row(one, s0s) for one in own])]
+    return "\n\n".join(part.rstrip() for part in parts) + "\n"
+
+
+def _row(result: ArmResult, s0s: Sequence[int]) -> list[str]:
+    cells = []
+    for s0 in s0s:
+        found = result.P_star.get(s0)
+        if found is None:
+            cells.append("not run, about " + shown(cost(result.arm)) if s0 in result.P_star else "")
+        else:
+            value, interval = in_words(found)
+            cells.append(f"{value} ({interval})" if interval else value)
+    half = "" if result.half_width is None else f"{result.half_width:.2f}"
+    zero = 0 in result.P_star
+    slopes = [_slope(result.exponent), half, _slope(result.exponent_with_zero) if zero else ""]
+    return [result.arm.what, *cells, *slopes, str(result.dead) if result.dead else ""]
+
+
+def _slope(found: Exponent | None) -> str:
+    return "" if found is None else f"{found.slope:.2f}"
+
+
+@styled
+def draw_open_question(results: Sequence[ArmResult]) -> Figure:
+    """Draw P* over s0+1, a panel for each group and a line for each arm, with the exponents in the legends."""
+    groups = [name for name in _GROUPS if any(one.arm.group == name for one in results)]
+    figure, panels = panel_grid(len(groups), 2, DOUBLE_COLUMN, 2.9, 0.3)
+    for panel, group in zip(panels, groups, strict=True):
+        own = [one for one in results if one.arm.group == group]
+        for place, result in enumerate(own):
+            _draw_arm(panel, result, LINE_COLOURS[place % len(LINE_COLOURS)], MARKERS[place % len(MARKERS)])
+        panel.set(xscale="log", yscale="log", xlabel="$s_0 + 1$", ylabel="training points $P$*")
+        panel.set_xticks(range(1, 8), [str(number) for number in range(1, 8)])
+        panel.minorticks_off()
+        panel.set_xlim(0.9, 7.6)
+        low, high = panel.get_ylim()
+        panel.set_ylim(low, high * (high / low) ** (0.13 * len(own)))  # room for the legend
+        panel.set_title(_GROUPS[group])
+        panel.legend(loc="upper left", fontsize=6.3, handlelength=1.6, labelspacing=0.25)
+    panel_letters(panels)
+    return figure
+
+
+def _draw_arm(panel: Axes, result: ArmResult, colour: str, marker: str) -> None:
+    """Draw P* of one arm with its intervals; open marks at s0 = 0, which no exponent counts."""
+    points = [(s0 + 1, estimate_of(found)) for s0, found in sorted(result.P_star.items())]
+    known = [(x, float(one.value), one.interval) for x, one in points if one.value is not None]
+    slope = "" if result.half_width is None else f": {_slope(result.exponent)} ± {result.half_width:.2f}"
+    panel.plot([x for x, *_ in known], [y for _, y, _ in known], "-", color=colour, linewidth=1.1, zorder=2)
+    for x, y, interval in known:
+        ends = [y if end is None else float(end) for end in interval or (None, None)]
+        panel.plot([x, x], ends, color=colour, linewidth=1.0, zorder=2)
+        panel.plot(
+            x, y, marker, color=colour, markersize=4.5, zorder=3, gid=f"P_star/{result.arm.name}/{x - 1}",
+            markerfacecolor=colour if x > 1 else "white",
+        )  # fmt: skip
+    panel.plot([], [], "-", marker=marker, color=colour, markersize=4, label=result.arm.what + slope)
+
+
+def write_open_question(results: Sequence[ArmResult], folder: Path) -> list[Path]:
+    """Write exponents.md and the figure of the arms that have runs; return the files."""
+    path = folder / "exponents.md"
+    write_atomically(path, page(results).encode())
+    known = [one for one in results if any(found and found.P_star for found in one.P_star.values())]
+    return [path, *(save(draw_open_question(known), folder / "exponents") if known else [])]

@@ -1,0 +1,71 @@
+"""The computation of the experiment: what is missing in a store, then the tables and the figure."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ...errors import check_instance
+from ...runner.driver import drive
+from ...runner.executors import Executor
+from ...runner.progress import Progress
+from ...runner.searches import replicates
+from ...store import Store
+from ...store.index import Shelf
+from ..cost import shown
+from .arms import ARMS, Arm
+from .measuring import arm_results, questions
+from .report import cost, write_open_question
+
+
+def plan_of(arms: Sequence[Arm]) -> list[dict[str, Any]]:
+    """Return for each arm its name, group, description, s0 and the time it takes on one core, as JSON data."""
+    return [
+        {
+            "name": arm.name,
+            "group": arm.group,
+            "what": arm.what,
+            "s0": [setting.params.s0 for setting in arm.settings],
+            "core_seconds": round(cost(arm)),
+            "core_time": shown(cost(arm)),
+        }
+        for arm in arms
+    ]
+
+
+def compute(
+    arms: Sequence[Arm],
+    store: Store,
+    executor: Callable[[], Executor] | None,
+    folder: Path,
+    watch: Callable[[Progress], None] | None = None,
+) -> dict[str, Any]:
+    """Compute what the store lacks of some arms, and write what it knows of all.
+
+    Parameters
+    ----------
+    arms
+        What is computed, the cheapest first.
+    store
+        Where runs are looked up and written.
+    executor
+        Makes who computes; None computes nothing.
+    folder
+        Where the tables and the figure are written.
+    watch
+        Is shown the progress.
+
+    Returns
+    -------
+    dict
+        Runs computed and failed, and the files written.
+    """
+    check_instance(Store, store=store)
+    done = None
+    if executor is not None:
+        shelf = Shelf.of(store)
+        chains = [chain for one in questions(arms) for chain in replicates(shelf.answer(one))]
+        done = drive(chains, store, executor(), watch=watch, title="srhm open-question")
+    results = arm_results(ARMS.values(), Shelf.of(store))
+    files = [str(path) for path in write_open_question(results, folder)]
+    computed, failed = (0, 0) if done is None else (done.computed, done.failed)
+    return {"computed": computed, "failed": failed, "files": files}

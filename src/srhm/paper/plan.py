@@ -1,0 +1,108 @@
+"""What a reproduction runs: searches for P* first, then curves, then S and D near their thresholds."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from ..errors import check_instance
+from ..runner.chains import Chain, Single
+from ..runner.driver import Policy, drive
+from ..runner.executors import Executor
+from ..runner.progress import Progress
+from ..runner.searches import replicates
+from ..store import Store
+from ..store.index import Shelf
+from ..study.grid import shard
+from ..study.questions import Answer
+from ..study.runs import RunSpec
+from .cost import Device, run_seconds
+from .figures import PaperFigure
+from .settings import Setting
+from .tiers import Tier
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Searches and runs that are done together."""
+
+    title: str
+    """What it is, in a few words."""
+    answers: list[Answer] = field(default_factory=list)
+    """Searches, with what the store already knows of them."""
+    specs: list[RunSpec] = field(default_factory=list)
+    """Single runs, each once."""
+
+    def chains(self) -> list[Chain]:
+        """Return all of it."""
+        return [chain for one in self.answers for chain in replicates(one)] + [
+            Single(one) for one in self.specs
+        ]
+
+
+def phases(figures: Sequence[PaperFigure], tier: Tier, shelf: Shelf) -> list[Phase]:
+    """Return what the figures need at a tier, the cheapest informative points first."""
+    check_instance(Tier, tier=tier)
+    searched = distinct(tier, figures, lambda figure: figure.searches)
+    sensed = distinct(tier, figures, lambda figure: figure.senses)
+    specs = sorted(curve_runs(tier, figures), key=lambda spec: run_seconds(spec, Device.core()))
+    found = [
+        Phase("P*", [shelf.answer(tier.question(one)) for one in searched]),
+        Phase("curves", specs=specs),
+        Phase("P*_S and P*_D", [shelf.answer(tier.question(one, sensitivities=True)) for one in sensed]),
+    ]
+    return [phase for phase in found if phase.answers or phase.specs]
+
+
+def distinct(
+    tier: Tier, figures: Iterable[PaperFigure], wanted: Callable[[PaperFigure], bool]
+) -> list[Setting]:
+    """Return the settings of some figures, each once, the cheapest first."""
+    found = {
+        tier.spec(one).hash: one for figure in figures if wanted(figure) for one in tier.settings(figure)
+    }
+    return sorted(found.values(), key=tier.cost)
+
+
+def curve_runs(tier: Tier, figures: Iterable[PaperFigure]) -> list[RunSpec]:
+    """Return the runs of all curves of some figures, each once."""
+    found: dict[str, RunSpec] = {}
+    for figure in figures:
+        for setting in tier.settings(figure) if figure.curved else ():
+            found |= {spec.hash: spec for spec in tier.curve(figure, setting)}
+    return list(found.values())
+
+
+def reproduce(
+    figures: Sequence[PaperFigure],
+    tier: Tier,
+    store: Store,
+    executor: Callable[[], Executor],
+    *,
+    part: tuple[int, int] | None = None,
+    policy: Policy | None = None,
+    watch: Callable[[Progress], None] | None = None,
+) -> list[Progress]:
+    """Compute what the figures need and the store has not; the same call goes on wherever it was cut.
+
+    Parameters
+    ----------
+    figures, tier
+        What is wanted.
+    store
+        Where runs are looked up and written.
+    executor
+        Makes who computes, once for each phase.
+    part
+        (i, n): the i-th of n parts, for a task of a job array.
+    policy, watch
+        As for :func:`srhm.runner.driver.drive`.
+    """
+    check_instance(Tier, tier=tier)
+    check_instance(Store, store=store)
+    done = []
+    for number in range(len(phases(figures, tier, Shelf(())))):
+        phase = phases(figures, tier, Shelf.of(store))[number]  # it takes what the phases before it found
+        chains = phase.chains()
+        chains = chains if part is None else shard(chains, *part)
+        title = f"srhm reproduce --tier {tier.name}: {phase.title}"
+        done.append(drive(chains, store, executor(), policy=policy or Policy(), watch=watch, title=title))
+    return done

@@ -1,0 +1,43 @@
+"""The experiment with weights shared over the s0+1 places of a sub-patch: P* over s0+1 for each choice of layers."""
+
+from collections.abc import Sequence
+
+from ..errors import check_instance
+from ..measure.exponent import Exponent, fit_exponent
+from ..store.index import Shelf
+from .figures import FIGURES
+from .measured import Measured
+from .settings import Setting
+from .tiers import Tier
+
+
+def shared_settings(tier: Tier) -> tuple[Setting, ...]:
+    """Return the settings of the experiment at a tier."""
+    check_instance(Tier, tier=tier)
+    figure = FIGURES["sharing"]
+    return figure.stand_in if tier.name == "laptop" else figure.settings
+
+
+def by_sharing(tier: Tier) -> dict[tuple[str, tuple[int, ...]], list[Setting]]:
+    """Return the settings of each network and choice of layers; at s0 = 0 all choices are one network."""
+    check_instance(Tier, tier=tier)
+    settings = shared_settings(tier)
+    found: dict[tuple[str, tuple[int, ...]], list[Setting]] = {}
+    for one in settings:
+        plain = [other for other in settings if (other.net, other.params.s0) == (one.net, 0)]
+        own = found.setdefault((one.net, one.shared_layers), plain)
+        if one.params.s0 > 0:
+            own.append(one)
+    return found
+
+
+def sharing_fit(settings: Sequence[Setting], tier: Tier, shelf: Shelf) -> Exponent | None:
+    """Return the exponent of s0+1 over the P* of every seed; None while fewer than three points are known."""
+    check_instance(Tier, tier=tier)
+    x, y = [], []
+    for setting in settings:
+        found = Measured.on(shelf, setting, tier).complexity()
+        known = () if found is None else found.of_seeds
+        x += [setting.params.s0 + 1.0] * len(known)
+        y += known
+    return fit_exponent(x, y) if len(y) > 2 and len(set(x)) > 1 else None

@@ -1,0 +1,347 @@
+"""Tables of a reproduction, in Markdown: every published P* beside ours, exponents, and what is not computed."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from ..errors import check_instance
+from ..measure.complexity import SampleComplexity
+from ..measure.correlation import rank_correlation
+from ..measure.exponent import Exponent, fit_exponents
+from ..reference.published import published
+from ..store.index import Shelf
+from ..study.runs import Run
+from ..training.protocol import Protocol
+from .cost import Device, run_seconds, shown
+from .drawings import COMMON_LAYERS, NAMES, label
+from .estimate import RUNS_OF_A_SEARCH
+from .figures import FIGURES, PaperFigure
+from .measured import Measured
+from .settings import Setting
+from .sharing import by_sharing, shared_settings, sharing_fit
+from .tiers import TIERS, Tier
+
+AGREES = 1.5
+"""Within this factor of the paper's value ours agrees: its grids have steps of 1.3 to 1.7."""
+
+_ARCHITECTURES = 3
+_QUANTITIES = {"P_star": ("error", "P*"), "P_star_S": ("S", "P*_S"), "P_star_D": ("D", "P*_D")}
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A published P* (or that of S or D) and ours."""
+
+    figure: str
+    setting: Setting
+    quantity: str
+    """P_star, P_star_S or P_star_D."""
+    paper: int | None
+    valid: bool
+    found: SampleComplexity | None
+    seconds: float
+    """What measuring it takes on a core, about."""
+
+    @property
+    def ratio(self) -> float | None:
+        """Ours over the paper's; of a lower bound, if it lies above the paper's."""
+        if self.found is None or not self.paper:
+            return None
+        if self.found.P_star is not None:
+            return self.found.P_star / self.paper
+        low = self.found.interval[0] if self.found.interval else None
+        return low / self.paper if low is not None and low > self.paper else None
+
+    @property
+    def agrees(self) -> bool | None:
+        """Whether it is within the factor; None where there is nothing to compare."""
+        return None if self.ratio is None else 1 / AGREES <= self.ratio <= AGREES
+
+
+def comparisons(tier: Tier, shelf: Shelf) -> list[Compared]:
+    """Return every setting of the figures that search P*, with the paper's value, ours, or both."""
+    check_instance(Tier, tier=tier)
+    found: dict[tuple[str, str], Compared] = {}
+    for figure in FIGURES.values():
+        if not figure.searches or not figure.name[0].isdigit():
+            continue
+        quantities = ("P_star_S", "P_star_D") if figure.kind == "insensitivity" else ("P_star",)
+        for setting in dict.fromkeys((*figure.settings, *figure.stand_in)):
+            for quantity in (*quantities, *(("P_star",) if figure.name == "16" else ())):
+                paper = published(setting.net, setting.params, quantity)  # pyright: ignore[reportArgumentType]
+                measured = Measured.on(shelf, setting, tier)
+                ours = measured.complexity(_QUANTITIES[quantity][0])
+                if paper is None and ours is None:
+                    continue
+                seconds = RUNS_OF_A_SEARCH * tier.seeds * run_seconds(tier.near(setting), Device.core())
+                value, valid = (None, True) if paper is None else (paper.P_star, paper.valid)
+                key = tier.spec(setting).hash, quantity
+                found.setdefault(key, Compared(figure.name, setting, quantity, value, valid, ours, seconds))
+    return list(found.values())
+
+
+def comparison_table(compared: Iterable[Compared], quantity: str) -> str:
+    """Return the table of one quantity: those that were measured."""
+    rows = []
+    for one in compared:
+        if one.quantity != quantity or one.found is None:
+            continue
+        verdict = (
+            {None: "", True: "yes", False: "**no**"}[one.agrees] if one.valid else "paper's is not valid"
+        )
+        paper = "" if one.paper is None else f"{one.paper:,}"
+        ratio = (
+            ""
+            if one.ratio is None
+            else f"{one.ratio:.2f}"
+            if one.found.P_star is not None
+            else f"> {one.ratio:.2f}"
+        )
+        rows.append(
+            [
+                one.figure,
+                NAMES[one.setting.net],
+                label(one.setting),
+                paper,
+                *in_words(one.found),
+                ratio,
+                verdict,
+            ]
+        )
+    name = _QUANTITIES[quantity][1]
+    return table(
+        [
+            "figure",
+            "network",
+            "model",
+            f"paper's {name}",
+            "ours",
+            "90% interval",
+            "ours / paper",
+            "within 1.5",
+        ],
+        rows,
+    )
+
+
+def in_words(found: SampleComplexity) -> tuple[str, str]:
+    """Return P* and its interval as text; of an unknown one the bound, such as ``"> 320"``."""
+    check_instance(SampleComplexity, found=found)
+    low, high = found.interval or (None, None)
+    if found.P_star is None:
+        bound = low if low is not None else high
+        sign = ">" if low is not None else "<"
+        return (f"{sign} {bound:,.0f}" if bound is not None else found.status), ""
+    ends = " to ".join("?" if end is None else f"{end:,.0f}" for end in (low, high))
+    return f"{found.P_star:,.0f}", ends
+
+
+def missing_table(compared: Iterable[Compared]) -> str:
+    """Return what was published and not measured, with its cost on a core."""
+    rows = [
+        [one.figure, NAMES[one.setting.net], label(one.setting), f"{one.paper:,}", shown(one.seconds)]
+        for one in sorted(compared, key=lambda one: one.seconds)
+        if one.quantity == "P_star" and one.found is None and one.paper is not None
+    ]
+    return table(["figure", "network", "model", "paper's P*", "cost on a core, about"], rows)
+
+
+def causes_table(tier: Tier, shelf: Shelf) -> str:
+    """Return the tests of causes: the same settings with an option of the published code, and without."""
+    check_instance(Tier, tier=tier)
+    rows = []
+    for figure in FIGURES.values():
+        for setting in figure.settings if figure.causes else ():
+            plain = setting.at(protocol=Protocol())
+            if setting == plain:
+                continue
+            for quantity, (short, words) in _QUANTITIES.items():
+                paper = published(setting.net, setting.params, quantity)  # pyright: ignore[reportArgumentType]
+                found = [Measured.on(shelf, one, tier).complexity(short) for one in (plain, setting)]
+                if paper is None or found[1] is None:
+                    continue
+                cells = []
+                for one in found:
+                    ratio = "" if one is None or one.P_star is None else f" ({one.P_star / paper.P_star:.2f})"
+                    cells.append("" if one is None else in_words(one)[0] + ratio)
+                rows.append([NAMES[setting.net], label(setting), words, f"{paper.P_star:,}", *cells])
+    heads = ["network", "model and option", "", "paper's", "ours (over the paper's)", "with the option"]
+    return table(heads, rows)
+
+
+def correlation_table(shelf: Shelf) -> str:
+    """Return, for every model that three architectures or more have learnt, how error goes with D and S.
+
+    Spearman's rank correlation over all runs, of the sensitivities of the output to level-1 changes; the seeds of one
+    architecture at one P are a group.
+    """
+    rows = []
+    for params, runs in shelf.by_model().items():
+        names = [f"{letter}_{{k}}1" for letter in "DS"]
+        whole = [
+            run for run in runs if params.s0 and all(run.metrics.get(n.format(k=_output(run))) for n in names)
+        ]
+        architectures = {(run.spec.net, run.spec.shared_layers) for run in whole}
+        if len(architectures) < _ARCHITECTURES:
+            continue
+        cells = []
+        for name in names:
+            found = rank_correlation(
+                [run.metrics["error"] for run in whole],  # pyright: ignore[reportArgumentType]
+                [run.metrics[name.format(k=_output(run))] for run in whole],  # pyright: ignore[reportArgumentType]
+                groups=[(run.spec.net, run.spec.shared_layers, run.spec.P) for run in whole],
+            )
+            ends = "" if found.interval is None else " ({:.2f} to {:.2f})".format(*found.interval)
+            cells.append(f"{found.value:.2f}{ends}")
+        rows.append([f"v={params.v}, s={params.s}, s0={params.s0}, L={params.L}, sparsity {params.sparsity}",
+                     str(len(architectures)), str(len(whole)), *cells])  # fmt: skip
+    return table(["model", "architectures", "runs", "error and D", "error and S"], sorted(rows))
+
+
+def _output(run: Run) -> int:
+    """Return which k is the output: the logits of our networks, of the common ones the last node."""
+    return run.spec.params.L + 1 if run.spec.net in ("cnn", "lcn", "fcn") else COMMON_LAYERS["1"]
+
+
+# Exponents
+
+
+@dataclass(frozen=True)
+class Power:
+    """One exponent of P*, fitted and that of the scaling law."""
+
+    net: str
+    what: str
+    """Which points were fitted."""
+    variable: str
+    scaling_law: float
+    found: Exponent
+
+
+def powers(tier: Tier, shelf: Shelf) -> list[Power]:
+    """Fit P* of each network as a power law in s0+1, m, n_c and s, at each L, with and without s0 = 0."""
+    check_instance(Tier, tier=tier)
+    names = ("4B", "4C", "10", "13", "16", "rules")
+    settings = dict.fromkeys(
+        one
+        for name in names
+        for one in (*FIGURES[name].settings, *FIGURES[name].stand_in)
+        if one.params.sparsity == "A"
+    )
+    known = []
+    for setting in settings:
+        found = Measured.on(shelf, setting, tier).complexity()
+        if found is not None and found.P_star is not None:
+            known.append((setting, found.P_star))
+    powers = []
+    for net in ("lcn", "cnn", "fcn"):
+        for L in (2, 3):
+            own = [pair for pair in known if (pair[0].net, pair[0].params.L) == (net, L)]
+            blanks = [pair for pair in own if pair[0].params.s0 > 0]
+            for words, some in ((f"L = {L}", own), (f"L = {L}, s0 > 0", blanks)):
+                powers += _fitted(net, L, words, some)
+    return powers
+
+
+def _fitted(net: str, L: int, words: str, known: Sequence[tuple[Setting, float]]) -> list[Power]:
+    """Fit those exponents that the points can tell apart: of s only where both m and s vary by themselves."""
+    variables: dict[str, tuple[Callable[[Setting], float], float]] = {
+        "s0+1": (lambda one: one.params.s0 + 1.0, 2.0 if net == "cnn" else float(L)),
+        "m": (lambda one: float(one.params.m), float(L)),
+        "n_c": (lambda one: float(one.params.n_c), 1.0),
+        "s": (lambda one: float(one.params.s), 0.0 if net == "cnn" else L / 2),
+    }
+    columns = {name: [of(one) for one, _ in known] for name, (of, _) in variables.items()}
+    columns = {name: column for name, column in columns.items() if len(set(column)) > 1}
+    if columns.get("m") == columns.get("n_c") and "m" in columns:  # n_c m^L in one
+        del columns["n_c"]
+        columns["m = n_c"] = columns.pop("m")
+        variables["m = n_c"] = (variables["m"][0], L + 1.0)
+    if len(known) < len(columns) + 2 or not columns:
+        return []
+    found = fit_exponents(columns, [P_star for _, P_star in known])
+    return [Power(net, words, name, variables[name][1], one) for name, one in found.items()]
+
+
+def power_table(powers: Iterable[Power]) -> str:
+    """Return the exponents next to those of the scaling law."""
+    rows = []
+    for one in powers:
+        ends = "" if one.found.interval is None else "{:.2f} to {:.2f}".format(*one.found.interval)
+        inside = (
+            one.found.interval is not None
+            and one.found.interval[0] <= one.scaling_law <= one.found.interval[1]
+        )
+        rows.append(
+            [NAMES[one.net], one.what, one.variable, f"{one.scaling_law:g}", f"{one.found.slope:.2f}", ends,
+             "yes" if inside else "no", str(one.found.points)]
+        )  # fmt: skip
+    heads = [
+        "network",
+        "points with",
+        "exponent of",
+        "scaling law",
+        "fitted",
+        "90% interval",
+        "scaling law within",
+        "points",
+    ]
+    return table(heads, rows)
+
+
+def sharing_table(tier: Tier, shelf: Shelf) -> str:
+    """Return P* and the exponent of s0+1 for each choice of shared layers."""
+    check_instance(Tier, tier=tier)
+    s0s = sorted({one.params.s0 for one in shared_settings(tier)})
+    rows = []
+    for (net, layers), settings in by_sharing(tier).items():
+        found = {one.params.s0: Measured.on(shelf, one, tier).complexity() for one in settings}
+        known = {
+            s0: f"{one.P_star:,.0f}"
+            for s0, one in found.items()
+            if one is not None and one.P_star is not None
+        }
+        slopes = [
+            sharing_fit([one for one in settings if one.params.s0 >= least], tier, shelf) for least in (0, 1)
+        ]
+        words = [
+            ""
+            if one is None or one.interval is None
+            else f"{one.slope:.2f} ({one.interval[0]:.2f} to {one.interval[1]:.2f})"
+            for one in slopes
+        ]
+        rows.append(
+            [NAMES[net], " and ".join(map(str, layers)) or "none", *(known.get(s0, "") for s0 in s0s), *words]
+        )
+    heads = ["network", "shared layers", *(f"P*, s0 = {s0}" for s0 in s0s)]
+    return table([*heads, "exponent of s0+1", "the same, s0 > 0"], rows)
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def figure_table(figures: Sequence[PaperFigure], tier: Tier, shelf: Shelf) -> str:
+    """Return how many settings of each figure have runs, and what the rest takes at the full tier."""
+    check_instance(Tier, tier=tier)
+    rows = []
+    full = TIERS["full"]
+    for figure in figures:
+        if not figure.settings:
+            continue
+        wanted = figure.stand_in if tier.name == "laptop" and figure.stand_in else figure.settings
+        done = [one for one in wanted if any(Measured.on(shelf, one, tier).runs)]
+        left = [one for one in figure.settings if one not in done]
+        each = RUNS_OF_A_SEARCH if figure.searches else 6.0
+        seconds = each * full.seeds * sum(run_seconds(full.near(one), Device.core()) for one in left)
+        stands = " stand-ins" if wanted != figure.settings else ""
+        rows.append(
+            [
+                figure.name,
+                figure.title,
+                f"{len(done)} of {len(wanted)}{stands}",
+                shown(seconds) if left else "",
+            ]
+        )
+    return table(["figure", "what", "settings with runs", "the rest on a core, about"], rows)

@@ -1,0 +1,123 @@
+"""The numbers of the paper that ours are laid beside, as printed or read off its figures."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal
+
+from ..errors import check_instance
+from ..model.params import Params
+
+Complexity = Literal["P_star", "P_star_S", "P_star_D"]
+
+
+@dataclass(frozen=True)
+class Published:
+    """One published P*, in training points, or that of S or D.
+
+    Attributes
+    ----------
+    P_star
+        The grid point whose error (or S, or D) is nearest to the threshold, one seed.
+    low, high
+        Its neighbours on the published grid, between which the crossing lies; None where they are not known.
+    figure
+        The figure it stands in.
+    note
+        What is known about its origin.
+    valid
+        False for a value that was left over from another setting (docs, measurements.md).
+    """
+
+    P_star: int
+    low: int | None
+    high: int | None
+    figure: str
+    note: str
+    valid: bool = True
+
+
+@dataclass(frozen=True)
+class Series:
+    """A published curve.
+
+    Attributes
+    ----------
+    figure, net, params
+        Where it stands, and what was trained on what.
+    quantity
+        ``"test_error"``, ``"S_kl"`` or ``"D_kl"``.
+    layer, level
+        Layer k as the source names it, such as ``"2"``, ``"output"`` or ``"depth 0.8"``, and level l, of S and D.
+    points
+        (P, value) in order of P; P in training points.
+    """
+
+    figure: str
+    net: str
+    params: Params
+    quantity: str
+    layer: str | None
+    level: int | None
+    points: tuple[tuple[int, float], ...]
+
+
+@cache
+def entries() -> tuple[Mapping[str, Any], ...]:
+    """Return the whole table; a row has the names of a model, and a value or points."""
+    text = files("srhm.reference").joinpath("published.json").read_text(encoding="utf-8")
+    return tuple(json.loads(text))
+
+
+def _is_of(entry: Mapping[str, Any], net: str, params: Params) -> bool:
+    """Return whether an entry is of a model; in all of them n_c = v, and m is the most there can be."""
+    same = all(entry[name] == getattr(params, name) for name in ("L", "s", "s0", "v", "sparsity"))
+    return same and entry["arch"] == net and params.n_c == params.v and params.m == params.v ** (params.s - 1)
+
+
+def published(net: str, params: Params, quantity: Complexity = "P_star") -> Published | None:
+    """Return the published P* of a network on a model, or that of S or D, or None if the paper has none.
+
+    Examples
+    --------
+    >>> published("lcn", Params(n_c=6, v=6, m=6, s=2, s0=1, L=2)).P_star
+    3054
+    """
+    check_instance(Params, params=params)
+    for entry in entries():
+        if entry["quantity"] == quantity and _is_of(entry, net, params):
+            low, high = entry.get("bracket") or (None, None)
+            note, valid = entry.get("note", ""), entry.get("valid", True)
+            return Published(entry["value"], low, high, entry["figure"], note, valid)
+    return None
+
+
+def published_series(figure: str, quantity: str | None = None) -> list[Series]:
+    """Return the curves of a figure, such as ``"12"``, or those of one quantity.
+
+    Examples
+    --------
+    >>> {series.net for series in published_series("9", "test_error")} == {
+    ...     "vgg11", "resnet18", "resnet34", "efficientnetb0"}
+    True
+    """
+    return [
+        Series(
+            entry["figure"],
+            entry["arch"],
+            _params(entry),
+            entry["quantity"],
+            None if entry.get("k") is None else str(entry["k"]),
+            entry.get("ell"),
+            tuple((P, value) for P, value in entry["points"]),
+        )
+        for entry in entries()
+        if "points" in entry and entry["figure"] == figure and quantity in (None, entry["quantity"])
+    ]
+
+
+def _params(entry: Mapping[str, Any]) -> Params:
+    v, s = entry["v"], entry["s"]
+    return Params(v, v, v ** (s - 1), s, entry["s0"], entry["L"], entry["sparsity"])

@@ -1,0 +1,474 @@
+"""The driver: hands runs to an executor, puts what comes back into the store, and lets nothing be lost.
+
+What happens to a run is decided here and nowhere else. A run whose process was killed, whose node was lost, that
+ran out of memory or took longer than its limit is tried again, from its checkpoint; one that raised an error, or
+failed too often, is recorded as failed with its reason; and the rest goes on. Several drivers may share one
+store: each run is claimed by one of them, for a time, and claims of drivers that have died are void.
+"""
+
+import json
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import get_args
+
+from ..errors import BackendError, SrhmError, check_integer, check_number
+from ..interrupts import check_interrupt, interrupts_noted
+from ..store import Store, StoreBusy, StoreFull
+from ..study.failure import Failure, FailureKind
+from ..study.runs import Run, RunSpec
+from .chains import Chain
+from .executors import Executor, InProcess, Job, Outcome, Together
+from .heart import LEASE_SECONDS, Heart
+from .progress import Progress
+from .resources import resources
+from .work import RunJob
+
+_TICK_SECONDS = 1.0
+"""How often the progress is shown and, when nothing else is left, the store asked for the runs of other drivers."""
+_AHEAD_SECONDS = 1.0
+"""Runs are claimed for about so long in advance: short ones many at a time."""
+_MOST_AHEAD = 256
+_STORE_SECONDS = 120.0
+"""How long finished runs wait for a store that is locked or full before the driver gives up."""
+_REASONS = 3
+"""Failures whose reasons are told."""
+_LAST_SECONDS = 5.0
+"""How long they wait when the driver has to end."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What the driver does when things go wrong.
+
+    Raises
+    ------
+    ArgumentError
+        If a number is out of range.
+    """
+
+    retries: int = 2
+    """How often a run is tried again after its process was killed or lost, its memory or its time ran out."""
+    limit: float | None = None
+    """Seconds after which a run counts as hung. It may go on from its checkpoint at the next try."""
+    again: bool = False
+    """Try runs again that the store has as failed."""
+    gpu_memory: int | None = None
+    """Bytes of memory of a GPU, of which runs then ask for a part; they compute on CPUs unless given. For clusters."""
+    keep_weights: bool = False
+    """Keep the trained weights beside the store; finished runs without them are computed again."""
+
+    def __post_init__(self) -> None:
+        check_integer("retries", self.retries, least=0, most=1000)
+        if self.limit is not None:
+            check_number("limit", self.limit, above=0.0)
+        if self.gpu_memory is not None:
+            check_integer("gpu_memory", self.gpu_memory, least=1)
+
+
+class Cancelled(KeyboardInterrupt):
+    """The driver was asked through the store to stop."""
+
+
+Watch = Callable[[Progress], None]
+"""Called when something has changed, and about once a second."""
+
+
+def drive(
+    chains: Sequence[Chain],
+    store: Store,
+    executor: Executor,
+    *,
+    policy: Policy | None = None,
+    watch: Watch | None = None,
+    title: str = "",
+) -> Progress:
+    """Work through all chains.
+
+    Finished runs are in the store as soon as they come. Whatever ends this call, an interrupt or a kill, the same
+    call goes on from there: with the runs in the store, and with the checkpoints of those under way.
+
+    Parameters
+    ----------
+    chains
+        What is wanted; earlier ones come first where the executor is short of slots.
+    store
+        Where finished runs are looked up and written.
+    executor
+        Who computes; it is closed at the end.
+    policy
+        What to do when things go wrong.
+    watch
+        Is shown the progress.
+    title
+        Tells this driver from others in :meth:`Store.drivers <srhm.store.Drivers.drivers>`.
+
+    Returns
+    -------
+    Progress
+        The last one.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If it is interrupted, or, as :class:`Cancelled`, was asked to stop by `srhm cancel`.
+    SystemExit
+        With the status 143, if the process is told to end by SIGTERM.
+    BackendError
+        If JAX has no backend to compute on; no run is recorded as failed for that.
+    Unavailable
+        If the executor can start nothing.
+    SrhmError
+        If the store stays locked or full for two minutes; before the first run, if it cannot be written.
+    """
+    return _Driver(chains, store, executor, policy or Policy(), watch, title).run()
+
+
+@dataclass(eq=False)
+class _Task:
+    """A run that some chains wait for."""
+
+    spec: RunSpec
+    chains: list[Chain]
+    attempts: int = 0
+
+
+@dataclass(eq=False)
+class _Driver:
+    chains: Sequence[Chain]
+    store: Store
+    executor: Executor
+    policy: Policy
+    watch: Watch | None
+    title: str
+    asking: deque[Chain] = field(default_factory=deque)
+    """Chains that may ask for a run."""
+    wanted: dict[str, _Task] = field(default_factory=dict)
+    """Runs that are to be claimed, by hash, in the order they were asked for."""
+    elsewhere: dict[str, _Task] = field(default_factory=dict)
+    """Runs that other drivers have claimed, when we last looked."""
+    claimed: dict[str, _Task] = field(default_factory=dict)
+    """Runs that are ours, and wait for a slot."""
+    under_way: dict[int, _Task] = field(default_factory=dict)
+    """Runs at work, by the number of their job."""
+    unsaved: list[Run] = field(default_factory=list)
+    """Finished runs that the store has not taken yet."""
+    unsaved_failures: list[tuple[_Task, Failure]] = field(default_factory=list)
+    """The same of failed ones."""
+    finished: set[str] = field(default_factory=set)
+    """Hashes of the runs in the store."""
+    failures: dict[str, Failure] = field(default_factory=dict)
+    """Hashes of the runs that have failed, and why."""
+
+    def __post_init__(self) -> None:
+        self.asking.extend(self.chains)
+        self.done = self.computed = self.failed = self.numbers = 0
+        self.began = time.monotonic()
+        self.shown = self.looked = float("-inf")
+        self.store_failed_at: float | None = None
+        self.no_backend: str | None = None
+        self.mean_seconds = _AHEAD_SECONDS
+        self.heart: Heart | None = None
+        self.opened = ExitStack()
+        self.reasons: deque[str] = deque(maxlen=_REASONS)
+
+    @interrupts_noted()
+    def run(self) -> Progress:
+        """Work until no chain asks any more."""
+        try:
+            self._look_up()
+            while self._step():
+                pass
+        except BaseException as error:
+            self._stop()
+            if isinstance(error, KeyboardInterrupt) and self.heart is not None and self.heart.cancelled:
+                raise Cancelled("asked to stop by srhm cancel") from None
+            raise
+        self.executor.close()
+        if self.heart is not None:
+            self.heart.stop("done")
+        self.opened.close()
+        self.store.tidy()
+        self._show(at_once=True)
+        return self._progress()
+
+    def _step(self) -> bool:
+        """Do one round; return whether there is more to do."""
+        check_interrupt()
+        self._ask()
+        self._claim()
+        self._start()
+        if self.heart is not None and self.heart.cancelled:
+            raise KeyboardInterrupt
+        self._show()
+        if self.under_way:
+            self._take(self.executor.wait(_TICK_SECONDS))
+        elif self.store_failed_at or not (self.wanted or self.claimed or self.asking):
+            time.sleep(_TICK_SECONDS if self.store_failed_at or self.elsewhere else 0)
+            self._save()
+        left = self.under_way, self.unsaved, self.unsaved_failures, self.claimed, self.wanted, self.elsewhere
+        return any(left) or bool(self.asking)
+
+    # --- what is asked for ---
+
+    def _look_up(self) -> None:
+        """Learn which runs the store has, and which of them have failed."""
+        self.finished = self.store.hashes(with_weights=self.policy.keep_weights)
+        self.failures = self._known_failures()
+
+    def _known_failures(self) -> dict[str, Failure]:
+        if self.policy.again:
+            return {}
+        known = self.store.failures()
+        return {one.spec.hash: Failure(_kind(one.kind), one.reason) for one in known}
+
+    def _ask(self) -> None:
+        """Have chains ask until there is work for all slots; runs in the store are told at once."""
+        while self.asking and len(self.wanted) + len(self.claimed) < self._ahead():
+            chain = self.asking.popleft()
+            spec = chain.ask()
+            if spec is None:
+                self.done += 1
+                continue
+            key = spec.hash
+            if key in self.finished:
+                if not self._tell_stored(chain, spec):
+                    break
+            elif key in self.failures:
+                chain.give_up(spec, self.failures[key])
+                self.reasons.append(self.failures[key].reason)
+                self.failed += 1
+                self.done += 1
+            elif (task := self._known(key)) is not None:
+                task.chains.append(chain)
+            else:
+                self.wanted[key] = _Task(spec, [chain])
+
+    def _tell_stored(self, chain: Chain, spec: RunSpec) -> bool:
+        """Tell a chain the run in the store, and have it ask again; return whether the store could be read."""
+        self.asking.appendleft(chain)
+        if chain.skip():
+            return True
+        try:
+            run = self.store.get(spec)
+        except StoreBusy as error:
+            self._bear(error)
+            return False
+        self.store_failed_at = None
+        if run is None:  # deleted meanwhile by somebody else
+            self.finished.discard(spec.hash)
+        else:
+            chain.tell(run, computed=False)
+        return True
+
+    def _known(self, key: str) -> _Task | None:
+        """A run that another chain has asked for, and that is not finished."""
+        under_way = (task for task in self.under_way.values() if task.spec.hash == key)
+        waiting = self.wanted.get(key) or self.claimed.get(key) or self.elsewhere.get(key)
+        return waiting or next(under_way, None)
+
+    def _ahead(self) -> int:
+        """How many runs to have ready: one for each free slot, or a second's worth if they are short."""
+        free = self.executor.slots - len(self.under_way)
+        soon = round(self.executor.slots * _AHEAD_SECONDS / max(self.mean_seconds, 1e-3))
+        return max(free, min(soon, _MOST_AHEAD) if self.computed else free)
+
+    # --- what is begun ---
+
+    def _claim(self) -> None:
+        """Claim wanted runs, and once a second those that other drivers had."""
+        if self.executor.slots - len(self.under_way) - len(self.claimed) <= 0 or self.unsaved:
+            return
+        tasks = dict(islice(self.wanted.items(), self._ahead()))
+        if self.elsewhere and time.monotonic() - self.looked >= _TICK_SECONDS:
+            tasks |= dict(islice(self.elsewhere.items(), self._ahead()))
+            self.looked = time.monotonic()
+        if not tasks:
+            return
+        heart = self.heart = self.heart or self._enter()
+        specs = [task.spec for task in tasks.values()]
+        options = {"again": self.policy.again, "with_weights": self.policy.keep_weights}
+        try:
+            won = self.store.claim(specs, heart.owner, LEASE_SECONDS, **options)
+        except (StoreBusy, StoreFull) as error:
+            self._bear(error)
+            return
+        self.store_failed_at = None
+        for key, task in tasks.items():
+            self.wanted.pop(key, None)
+            self.elsewhere.pop(key, None)
+            (self.claimed if key in won else self.elsewhere)[key] = task  # to the end of their line
+        with suppress(StoreBusy):  # they are looked at again
+            self._look_at([task for key, task in tasks.items() if key not in won])
+
+    def _look_at(self, tasks: list[_Task]) -> None:
+        """See whether runs that were not ours to claim are finished, or have failed."""
+        if not tasks:
+            return
+        found = self.store.finished([task.spec for task in tasks])
+        finished = {key: run for key, run in found.items() if run.weights or not self.policy.keep_weights}
+        failures = self._known_failures()
+        for task in tasks:
+            key = task.spec.hash
+            if key in finished:
+                del self.elsewhere[key]
+                self.finished.add(key)
+                self._tell_all(task, finished[key], computed=False)
+            elif key in failures:
+                del self.elsewhere[key]
+                self._give_up(task, failures[key])
+
+    def _start(self) -> None:
+        """Hand claimed runs to the executor until its slots are taken."""
+        while self.claimed and len(self.under_way) < self.executor.slots:
+            key, task = next(iter(self.claimed.items()))
+            job = RunJob(
+                task.spec,
+                str(self.store.checkpoint(task.spec).absolute()),
+                str(self.store.weights_folder.absolute()) if self.policy.keep_weights else None,
+            )
+            self.numbers += 1
+            task.attempts += 1
+            needs = resources(task.spec, gpu_memory=self.policy.gpu_memory)
+            self.executor.start(Job(self.numbers, json.dumps(job.to_dict()), needs, self.policy.limit))
+            del self.claimed[key]
+            self.under_way[self.numbers] = task
+
+    def _enter(self) -> Heart:
+        """Find out whether runs can be written, and say in the store that we are here."""
+        self.store.check_writable()
+        stops_main = isinstance(self.executor, InProcess | Together)
+        heart = Heart(self.store, lambda: self.done, stops_main=stops_main)
+        self.store.enter(heart.owner, self.title, len(self.chains), self.done, self.executor.slots)
+        self.opened.enter_context(self.store.kept_open())
+        heart.start()
+        return heart
+
+    # --- what comes back ---
+
+    def _take(self, outcomes: list[Outcome]) -> None:
+        """Keep the runs that have come back, then tell the chains."""
+        runs: list[tuple[_Task, Run]] = []
+        for outcome in outcomes:
+            task = self.under_way.pop(outcome.number)
+            found = outcome.failure if outcome.result is None else _read(outcome.result)
+            if isinstance(found, Run):
+                runs.append((task, found))
+                self.unsaved.append(found)
+            elif found is not None:
+                self._failed(task, found)
+        self._save()
+        for task, run in runs:
+            self.computed += 1
+            self.finished.add(task.spec.hash)
+            self._tell_all(task, run, computed=True)
+        if self.no_backend is not None:
+            raise BackendError(self.no_backend)
+        if outcomes:
+            self.mean_seconds = (time.monotonic() - self.began) * self.executor.slots / max(1, self.computed)
+            self._show(at_once=True)
+
+    def _save(self) -> None:
+        """Put what came back into the store; one that is locked or full is tried again for a while."""
+        if not (self.unsaved or self.unsaved_failures):
+            return
+        try:
+            if self.unsaved:
+                self.store.put_many(self.unsaved)
+                self.unsaved = []
+            while self.unsaved_failures:
+                task, failure = self.unsaved_failures[0]
+                self.store.fail(task.spec, failure.kind, failure.reason, task.attempts)
+                del self.unsaved_failures[0]
+        except (StoreBusy, StoreFull) as error:
+            self._bear(error)
+        else:
+            self.store_failed_at = None
+
+    def _bear(self, error: SrhmError) -> None:
+        """Bear with a store that is locked or full, for a while."""
+        now = time.monotonic()
+        self.store_failed_at = self.store_failed_at or now
+        if now - self.store_failed_at > _STORE_SECONDS:
+            raise error
+
+    def _failed(self, task: _Task, failure: Failure) -> None:
+        """Try a run again if that may help, else record that it failed."""
+        other = self.computed > 0 or failure.kind != "backend"  # a backend that other workers have
+        if other and failure.kind != "error" and task.attempts <= self.policy.retries:
+            self.claimed[task.spec.hash] = task
+            return
+        if failure.kind == "backend":
+            self.no_backend = failure.reason
+            return
+        self.unsaved_failures.append((task, failure))
+        self.failures[task.spec.hash] = failure
+        self._give_up(task, failure)
+
+    def _give_up(self, task: _Task, failure: Failure) -> None:
+        self.failed += 1
+        self.reasons.append(failure.reason)
+        self.done += len(task.chains)
+        for chain in task.chains:
+            chain.give_up(task.spec, failure)
+
+    def _tell_all(self, task: _Task, run: Run, *, computed: bool) -> None:
+        for chain in reversed(task.chains):
+            chain.tell(run, computed=computed)
+            self.asking.appendleft(chain)  # a search goes on before another begins
+
+    # --- meanwhile ---
+
+    def _show(self, *, at_once: bool = False) -> None:
+        """Show the progress, unless it was shown a moment ago."""
+        now = time.monotonic()
+        if self.watch is not None and (at_once or now - self.shown >= _TICK_SECONDS):
+            self.shown = now
+            self.watch(self._progress())
+
+    def _progress(self) -> Progress:
+        return Progress(
+            total=len(self.chains),
+            done=self.done,
+            computed=self.computed,
+            running=len(self.under_way),
+            failed=self.failed,
+            elsewhere=len(self.elsewhere),
+            seconds=time.monotonic() - self.began,
+            reasons=tuple(self.reasons),
+        )
+
+    def _stop(self) -> None:
+        """End early: keep what comes back, and give back what was claimed."""
+        outcomes: list[Outcome] = []
+        try:
+            outcomes = self.executor.close(interrupted=True)
+        finally:
+            with suppress(Exception):  # what went wrong first is what counts
+                self._take(outcomes)
+            until = time.monotonic() + _LAST_SECONDS
+            while self.unsaved and time.monotonic() < until:
+                time.sleep(0.2)
+                with suppress(Exception):
+                    self._save()
+            with suppress(Exception):
+                if self.heart is not None:
+                    self.heart.stop("stopped")
+            self.opened.close()
+            self.store.tidy()
+
+
+def _read(result: str) -> Run | Failure:
+    """Read a run that came back; a node with another version of the package may send what is none."""
+    try:
+        return Run.from_dict(json.loads(result))
+    except ValueError as error:
+        return Failure("error", f"the result cannot be read: {error}")
+
+
+def _kind(name: str) -> FailureKind:
+    """Return the kind of failure that a store names; one that is not known, of a newer version, is an error."""
+    return next((kind for kind in get_args(FailureKind) if kind == name), "error")

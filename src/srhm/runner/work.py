@@ -1,0 +1,45 @@
+"""What a worker does with a job: JSON in, a run, JSON out. Nothing else passes between processes."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import check_instance
+from ..study.runs import Run, RunSpec
+from .execution import execute
+
+
+@dataclass(frozen=True)
+class RunJob:
+    """A run to be executed, and where its files go."""
+
+    spec: RunSpec
+    """What to run."""
+    checkpoint: str | None = None
+    """File from which a run that was cut goes on."""
+    weights: str | None = None
+    """Folder for the trained weights; they are not kept unless given."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the job as JSON data."""
+        return {"spec": self.spec.to_dict(), "checkpoint": self.checkpoint, "weights": self.weights}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "RunJob":
+        """Rebuild a job from :meth:`to_dict`, checking its run."""
+        return cls(RunSpec.from_dict(content["spec"]), content["checkpoint"], content["weights"])
+
+
+def execute_job(content: str) -> str:
+    """Execute the run of a job, as JSON, and return the finished run, as JSON."""
+    job = RunJob.from_dict(json.loads(content))
+    checkpoint = None if job.checkpoint is None else Path(job.checkpoint)
+    return finished(execute(job.spec, checkpoint=checkpoint, weights=job.weights))
+
+
+def finished(run: Run) -> str:
+    """Return a run as JSON."""
+    check_instance(Run, run=run)
+    return json.dumps(run.to_dict())

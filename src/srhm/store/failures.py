@@ -1,0 +1,66 @@
+"""The runs of a store that were given up."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import sqlalchemy as sql
+
+from ..study.runs import RunSpec
+from .database import Database, chunks, now
+from .tables import CLAIMS, FAILURES, RUNS
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A run that was given up."""
+
+    spec: RunSpec
+    """What was to be run."""
+    kind: str
+    """What kind of failure: ``killed``, ``lost``, ``memory``, ``timeout`` or ``error``."""
+    reason: str
+    """What happened, in words for the user."""
+    attempts: int
+    """How often it was tried."""
+    failed_at: float
+    """When it was given up, in seconds since 1970."""
+
+
+class Failures(Database):
+    """The failures; a finished run has none."""
+
+    def fail(self, spec: RunSpec, kind: str, reason: str, attempts: int) -> None:
+        """Write that a run is given up, and end the claim to it; one that is finished meanwhile stays so."""
+        with self._writing() as connection:
+            connection.execute(sql.delete(CLAIMS).where(CLAIMS.c.hash == spec.hash))
+            if connection.execute(sql.select(RUNS.c.hash).where(RUNS.c.hash == spec.hash)).first() is None:
+                row = {
+                    "hash": spec.hash,
+                    "kind": kind[:32],
+                    "reason": reason.replace("\0", ""),  # which no text of PostgreSQL may hold
+                    "attempts": attempts,
+                    "spec": spec.to_dict(),
+                    "failed_at": now(connection),
+                }
+                connection.execute(sql.delete(FAILURES).where(FAILURES.c.hash == spec.hash))
+                connection.execute(sql.insert(FAILURES).values(**row))
+
+    def failures(self) -> list[Failed]:
+        """Return the failures, the oldest first."""
+        rows = self._read(sql.select(FAILURES).order_by(FAILURES.c.failed_at, FAILURES.c.hash))
+        return [
+            Failed(RunSpec.from_dict(row.spec), row.kind, row.reason, row.attempts, row.failed_at)
+            for row in rows
+        ]
+
+    def forget_failures(self, hashes: Iterable[str] | None = None) -> int:
+        """Delete the failures of these runs, or all, so that they are tried again; return how many there were."""
+        if not self._exists():
+            return 0
+        with self._writing() as connection:
+            if hashes is None:
+                return connection.execute(sql.delete(FAILURES)).rowcount
+            return sum(
+                connection.execute(sql.delete(FAILURES).where(FAILURES.c.hash.in_(some))).rowcount
+                for some in chunks(hashes)
+            )

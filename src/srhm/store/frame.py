@@ -1,0 +1,120 @@
+"""Runs as columns: the one table that pandas and Parquet get."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import IO, TYPE_CHECKING, Any
+
+from ..errors import import_extra
+from .database import Row, chunks
+
+if TYPE_CHECKING:
+    import pandas
+
+Rows = Callable[[], Iterable[Row]]
+"""The rows of a table of runs, to be read more than once."""
+
+_PARTS = ("metrics", "seconds", "versions")
+_MODEL = ("n_c", "v", "m", "s", "s0", "L")
+_TYPES: dict[str, str] = (
+    {"hash": "string"}
+    | dict.fromkeys(_MODEL, "int64")
+    | {"sparsity": "string", "net": "string", "width": "int64", "P": "int64", "P_test": "int64"}
+    | dict.fromkeys(("encoding", "bias", "init", "shared_layers", "frozen_layers", "variant"), "string")
+    | {"record": "bool", "probe": "bool"}
+    | {f"seed_{role}": "uint64" for role in ("grammar", "samples", "network", "order")}
+    | {
+        "protocol_batch_per_class": "int64",
+        "protocol_momentum": "float64",
+        "protocol_learning_rate": "float64",
+        "protocol_stop_loss": "float64",
+        "protocol_stop_every": "int64",
+        "protocol_max_epochs": "int64",
+        "protocol_look_every": "int64",
+        "protocol_batches": "string",
+        "protocol_report": "string",
+        "protocol_repeats": "bool",
+        "protocol_sensitivity_inputs": "int64",
+        "protocol_cumulative": "bool",
+    }
+    | dict.fromkeys(("status", "device", "weights", "finished"), "string")
+)
+"""The columns that every table has, and their types in Arrow."""
+
+
+def to_pandas(rows: Rows) -> "pandas.DataFrame":
+    """Return the rows as a data frame.
+
+    Raises
+    ------
+    MissingExtraError
+        If pandas or pyarrow is not installed.
+    """
+    arrow = import_extra("pyarrow", "table")
+    import_extra("pandas", "table")
+    types = _types(rows())
+    batches = list(_batches(arrow, rows(), types))
+    return arrow.Table.from_batches(batches, _schema(arrow, types)).to_pandas()
+
+
+def write_parquet(rows: Rows, file: IO[bytes]) -> None:
+    """Write the rows as Parquet, some at a time.
+
+    Raises
+    ------
+    MissingExtraError
+        If pyarrow is not installed.
+    """
+    arrow, parquet = import_extra("pyarrow", "table"), import_extra("pyarrow.parquet", "table")
+    types = _types(rows())
+    with parquet.ParquetWriter(file, _schema(arrow, types)) as writer:
+        for batch in _batches(arrow, rows(), types):
+            writer.write_batch(batch)
+
+
+def _types(rows: Iterable[Row]) -> dict[str, str]:
+    """Return the columns of a table with these rows, and their types."""
+    names: dict[str, set[str]] = {part: set() for part in _PARTS}
+    for row in rows:
+        for part, found in names.items():
+            found.update(getattr(row, part))
+    types = dict(_TYPES)
+    types |= {_metric(name): "float64" for name in sorted(names["metrics"])}
+    types |= {f"seconds_{name}": "float64" for name in sorted(names["seconds"])}
+    return types | {f"versions_{name}": "string" for name in sorted(names["versions"])}
+
+
+def _metric(name: str) -> str:
+    return f"metric_{name}" if name in _TYPES else name
+
+
+def _schema(arrow: Any, types: dict[str, str]) -> Any:
+    return arrow.schema([(name, arrow.type_for_alias(kind)) for name, kind in types.items()])
+
+
+def _batches(arrow: Any, rows: Iterable[Row], types: dict[str, str]) -> Iterator[Any]:
+    schema = _schema(arrow, types)
+    for some in chunks(rows):
+        yield arrow.RecordBatch.from_pylist([_flat(row, types) for row in some], schema=schema)
+
+
+def _flat(row: Row, types: dict[str, str]) -> dict[str, Any]:
+    """Return a row with a value for every column, of its type or None."""
+    spec = row.spec
+    flat: dict[str, Any] = {
+        "variant": "usual",
+        "probe": False,
+        **spec["params"],
+        **spec,
+        **row._mapping,
+        "record": spec["record"],
+        **{name: "".join(map(str, spec.get(name, ()))) for name in ("shared_layers", "frozen_layers")},
+    }
+    flat |= {f"seed_{role}": seed for role, seed in spec["seeds"].items()}
+    flat |= {f"protocol_{name}": value for name, value in spec["protocol"].items()}
+    flat |= {_metric(name): value for name, value in row.metrics.items()}
+    flat |= {f"seconds_{name}": value for name, value in row.seconds.items()}
+    flat |= {f"versions_{name}": value for name, value in row.versions.items()}
+    numbers = {"float64": float, "int64": int, "uint64": int}
+    return {
+        name: numbers[kind](value) if (value := flat.get(name)) is not None and kind in numbers else value
+        for name, kind in types.items()
+    }

@@ -1,0 +1,164 @@
+"""The finished runs of a store."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sql
+
+from ..errors import ArgumentError, check_choice, check_instance, check_integer, check_number, name_fix
+from ..nets import NAMES
+from ..nets.weights import is_digest
+from ..study.runs import Run, RunSpec
+from ..training.checkpoint import Checkpoint
+from .database import Database, Row, chunks
+from .tables import CLAIMS, FAILURES, RUNS, row_of, run_of
+
+
+class Runs(Database):
+    """The finished runs, and beside them the files of checkpoints and weights."""
+
+    def checkpoint(self, spec: RunSpec) -> Path:
+        """Return the file for the checkpoint of an unfinished run; :meth:`put` deletes it."""
+        return self._checkpoints / f"{spec.hash[:24]}.npz"
+
+    def tidy(self) -> None:
+        """Delete the folder of the checkpoints if there are none."""
+        with suppress(OSError):  # it is not there, not empty, or another driver is just using it
+            self._checkpoints.rmdir()
+
+    @property
+    def weights_folder(self) -> Path:
+        """The folder for the weights of trained networks (:mod:`srhm.nets.weights`)."""
+        return self._files / f"{self._place.stem}-weights"
+
+    @property
+    def _checkpoints(self) -> Path:
+        return self._files / f"{self._place.stem}-checkpoints"
+
+    def get(self, spec: RunSpec) -> Run | None:
+        """Return the finished run of a specification, or None."""
+        return self.finished([spec]).get(spec.hash)
+
+    def finished(self, specs: Iterable[RunSpec]) -> dict[str, Run]:
+        """Return the finished runs among many specifications, by their hashes."""
+        wanted = {spec.hash: spec for spec in specs}
+        rows = self._read_in(sql.select(RUNS), RUNS.c.hash, wanted)
+        return {row.hash: run_of(row, wanted[row.hash]) for row in rows}
+
+    def hashes(self, *, with_weights: bool = False) -> set[str]:
+        """Return the hashes of all finished runs, or of those whose weights were kept."""
+        query = sql.select(RUNS.c.hash)
+        return {
+            row.hash
+            for row in self._read(query.where(RUNS.c.weights.is_not(None)) if with_weights else query)
+        }
+
+    def put(self, run: Run) -> None:
+        """Write a finished run, and delete its checkpoint; one with the same specification is replaced.
+
+        Raises
+        ------
+        ArgumentError
+            If the run was stopped before its end.
+        """
+        self.put_many([run])
+
+    def put_many(self, runs: Iterable[Run]) -> None:
+        """Write finished runs, all or none, as :meth:`put` writes one. Their failures and claims are over.
+
+        Raises
+        ------
+        ArgumentError
+            If one of the runs was stopped before its end.
+        """
+        runs = list(runs)
+        for run in runs:
+            if run.status == "stopped":
+                raise ArgumentError(
+                    "run", run.status, "is not a finished status", "Continue the run to its end"
+                )
+        if not runs:
+            return
+        rows = {run.spec.hash: row_of(run) for run in runs}
+        with self._writing() as connection:
+            for hashes in chunks(rows):
+                connection.execute(sql.delete(RUNS).where(RUNS.c.hash.in_(hashes)))
+                insert_rows(connection, [rows[one] for one in hashes])
+        for run in runs:
+            Checkpoint(self.checkpoint(run.spec)).remove()
+
+    def runs(self, **columns: Any) -> Iterator[Run]:
+        """Yield the finished runs whose columns have the given values, such as ``net="cnn", v=6``, by P.
+
+        Columns to choose by are the hash, the network and the numbers of the model, ``P``, the seeds, the status and a
+        few more. None stands for what is missing.
+
+        Raises
+        ------
+        ArgumentError
+            If the store does not exist, there is no such column, or it cannot have such a value.
+        """
+        return (run_of(row) for row in self._rows(**columns))
+
+    def __len__(self) -> int:
+        return sum(row.number for row in self._read(count(RUNS)))
+
+    def _rows(self, **columns: Any) -> Iterator[Row]:
+        """Return the rows of :meth:`runs`, of which only some are in memory at a time."""
+        self.check_exists()
+        known = [column.name for column in RUNS.c if not isinstance(column.type, sql.JSON)]
+        for name, value in columns.items():
+            if name not in known:
+                problem = "is not a column that runs can be chosen by"
+                raise ArgumentError(name, value, problem, name_fix(name, known))
+        conditions = [RUNS.c[name] == _checked_value(name, value) for name, value in columns.items()]
+        return self._stream(sql.select(RUNS.c.hash).where(*conditions).order_by(RUNS.c.P, RUNS.c.hash))
+
+    def _stream(self, query: sql.Select) -> Iterator[Row]:
+        """Yield the rows whose hashes a query gives, in its order."""
+        for some in chunks([row.hash for row in self._read(query)]):
+            found = {row.hash: row for row in self._read(sql.select(RUNS).where(RUNS.c.hash.in_(some)))}
+            yield from (found[one] for one in some)
+
+
+def _checked_value(name: str, value: Any) -> Any:
+    """Return a value that a column can have, or raise: one that it cannot have would choose no run, silently."""
+    column = RUNS.c[name]
+    if name in _CHOICES:
+        check_choice(name, value, _CHOICES[name], "is not a value of this column")
+        return value
+    if column.nullable and value is None:
+        return None
+    given: Any = value
+    if name.startswith("seed_"):
+        number = int(given) if isinstance(given, str) and given.isdecimal() else given
+        return str(check_integer(name, number, least=0, most=2**64 - 1))
+    if isinstance(column.type, sql.Integer):
+        return check_integer(name, given)
+    if isinstance(column.type, sql.Float):
+        return check_number(name, given)
+    if name not in ("hash", "weights"):
+        check_instance(str, **{name: given})
+    elif not is_digest(given):
+        raise ArgumentError(name, given, "is not a SHA-256", "Give all 64 digits of 0-9a-f")
+    return value
+
+
+_CHOICES = {"net": NAMES, "sparsity": ("A", "B"), "status": ("converged", "epochs", "diverged")}
+"""The columns that hold one of some names."""
+
+
+def insert_rows(connection: sql.Connection, rows: list[dict[str, Any]]) -> None:
+    """Insert rows of runs that are not there; nobody need compute them any more, and they did not fail."""
+    if rows:
+        hashes = [row["hash"] for row in rows]
+        connection.execute(sql.insert(RUNS), rows)
+        for table in (FAILURES, CLAIMS):
+            connection.execute(sql.delete(table).where(table.c.hash.in_(hashes)))
+
+
+def count(table: sql.Table) -> sql.Select:
+    """Return the query for the number of rows of a table."""
+    return sql.select(sql.func.count().label("number")).select_from(table)

@@ -1,0 +1,235 @@
+"""Files of runs: GRID.toml names many runs and searches in a few lines (docs, cluster.md)."""
+
+import itertools
+import re
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ..errors import ArgumentError, check_integer, name_fix
+from ..files import user_path
+from ..reference.thresholds import chosen_thresholds
+from .options import Model, Network
+from .questions import Question
+from .runs import RunSpec, Seeds
+
+_MODEL = tuple(one.name for one in fields(Model))
+_NETWORK = tuple(one.name for one in fields(Network))
+_RUNS = (*_MODEL, *_NETWORK, "P", "seeds", "fix")
+_SEARCH = (*_MODEL, *_NETWORK, "seeds", "fix", "quantities", "start", "search")
+_MOST = 1_000_000
+"""Runs of one file."""
+_Part = TypeVar("_Part")
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Runs and searches, in the order they are to be done."""
+
+    title: str
+    """Name of the file, or what it calls itself."""
+    runs: tuple[RunSpec, ...]
+    """Single runs, each once."""
+    questions: tuple[Question, ...]
+    """Searches for P*."""
+
+
+def shard(chains: Sequence[_Part], number: int, of: int) -> list[_Part]:
+    """Return one of `of` parts of the chains, counted from 1: every of-th, so that parts are alike.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such part.
+    """
+    check_integer("shards", of, least=1, most=1_000_000)
+    check_integer("shard", number, least=1, most=of)
+    return list(chains[number - 1 :: of])
+
+
+def parsed_shard(text: str) -> tuple[int, int]:
+    """Return (i, n) of "i/n", checked.
+
+    Raises
+    ------
+    ArgumentError
+        If it is not of that form, or there is no such part.
+    """
+    found = re.fullmatch(r"(\d{1,7})/(\d{1,7})", text)
+    if found is None:
+        raise ArgumentError("shard", text, "is not of the form i/n", "Write for example --shard 3/10")
+    number, of = int(found[1]), int(found[2])
+    shard([], number, of)
+    return number, of
+
+
+def read_grid(path: str | Path) -> Grid:
+    """Read a file of runs.
+
+    Tables ``[[runs]]`` name single runs, tables ``[[pstar]]`` searches for P*. Their keys are the options of `srhm
+    train` and `srhm pstar`, written with ``_``; a list of values stands for one table for each, and several lists for
+    all combinations. ``seeds`` is the number of replicates (numbered from 0), or a list of their numbers in
+    ``[[runs]]``; ``fix`` a list of the roles that share seed 0; ``title`` names the whole.
+
+    Raises
+    ------
+    ArgumentError
+        If the file cannot be read, is not TOML, or names something that is not there or cannot be; the error
+        tells the table.
+    """
+    path = user_path(path)
+    content = _parsed(path)
+    unknown = set(content) - {"title", "runs", "pstar"}
+    if unknown:
+        fix = name_fix(sorted(unknown)[0], ("title", "runs", "pstar"))
+        raise _wrong(path, f"has the key {sorted(unknown)[0]!r}", fix)
+    title = content.get("title", path.stem)
+    if not isinstance(title, str):
+        raise _wrong(path, f"has the title {title!r}, which is not a text", "Write it in quotes")
+    runs: dict[str, RunSpec] = {}
+    for spec in _each(path, content, "runs", _RUNS, _runs_of):
+        runs.setdefault(spec.hash, spec)
+    questions = tuple(_each(path, content, "pstar", _SEARCH, _questions_of))
+    if not runs and not questions:
+        raise _wrong(path, "names no runs", "Add a table [[runs]] or [[pstar]]")
+    return Grid(title, tuple(runs.values()), questions)
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise _wrong(path, f"cannot be read: {error.strerror}", "Name a file of runs") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise _wrong(path, f"is not TOML: {error}", "Fix the file") from error
+
+
+def _each(path: Path, content: dict[str, Any], kind: str, known: Sequence[str], of: Any) -> Iterator[Any]:
+    """Yield what all tables of a kind name; errors say which table."""
+    tables = content.get(kind, [])
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise _wrong(
+            path, f"has a {kind!r} that is no list of tables", f"Write [[{kind}]], with two brackets"
+        )
+    for number, table in enumerate(tables, start=1):
+        where = f"[[{kind}]] number {number}"
+        unknown = [key for key in table if key not in known]
+        if unknown:
+            raise _wrong(path, f"has the key {unknown[0]!r} in {where}", name_fix(unknown[0], known))
+        try:
+            yield from of(table)
+        except ArgumentError as error:
+            raise _wrong(path, f"is wrong in {where}: {error}"[:-1], "Fix that table") from error
+        except TypeError as error:
+            raise _wrong(path, f"is wrong in {where}: {error}", "Fix that table") from error
+
+
+def _wrong(path: Path, problem: str, fix: str) -> ArgumentError:
+    return ArgumentError("grid", str(path), problem, fix)
+
+
+def _crossed(table: dict[str, Any], apart: Sequence[str], times: int = 1) -> Iterator[dict[str, Any]]:
+    """Yield the table for every combination of its lists, each of which stands for `times` runs.
+
+    The keys of `apart` are left as they are.
+    """
+    lists = {key: value for key, value in table.items() if isinstance(value, list) and key not in apart}
+    count = times
+    for key, values in lists.items():
+        count *= len(values)
+        if not values:
+            raise ArgumentError(key, [], "is an empty list", "Give at least one value")
+    if count > _MOST:
+        raise ArgumentError("grid", count, "is too many combinations", f"Use at most {_MOST:,}")
+    for values in itertools.product(*lists.values()):
+        yield table | dict(zip(lists, values, strict=True))
+
+
+def _base(table: dict[str, Any], P: Any) -> RunSpec:
+    for key, value in table.items():
+        if isinstance(value, dict):
+            raise ArgumentError(key, value, "is a table", "Give a number, a word or a list of them")
+    model = Model(**{key: table[key] for key in _MODEL if key in table})
+    network = Network(**{key: table[key] for key in _NETWORK if key in table})
+    params = model.params()
+    return network.spec(params, params.n_c if P is None else P, Seeds())
+
+
+def _seeds(given: Any) -> list[int]:
+    if given == []:
+        raise ArgumentError("seeds", given, "is an empty list", "Give at least one value")
+    if isinstance(given, list):
+        return [check_integer("seeds", seed, least=0, most=2**64 - 1) for seed in given]
+    return list(range(check_integer("seeds", given, least=1, most=_MOST)))
+
+
+def _roles(table: dict[str, Any]) -> tuple[str, ...]:
+    fix = table.get("fix", [])
+    if not isinstance(fix, str | list):
+        raise ArgumentError("fix", fix, "is not a list of roles", "Write for example fix = ['grammar']")
+    return (fix,) if isinstance(fix, str) else tuple(fix)
+
+
+def _runs_of(table: dict[str, Any]) -> Iterator[RunSpec]:
+    if "P" not in table:
+        raise ArgumentError("P", None, "is missing", "Give P, or use [[pstar]] to search for P*")
+    seeds, fix = _seeds(table.get("seeds", 1)), _roles(table)
+    for one in _crossed(table, ("seeds", "fix"), times=len(seeds)):
+        base = _base(one, one["P"])
+        for seed in seeds:
+            yield base.at(base.P, Seeds.replicate(seed, fix))
+
+
+def _questions_of(table: dict[str, Any]) -> Iterator[Question]:
+    for one in _crossed(table, ("fix",)):
+        spec = _base(one, None)
+        chosen = chosen_thresholds(spec.net, spec.params, one.get("quantities", "error"))
+        usual = "nearest_grid" if one.get("protocol") == "published" else "bisection"
+        seeds = check_integer("seeds", one.get("seeds", 3), least=1, most=1000)
+        rule = one.get("search", usual)
+        yield Question(spec, seeds, _roles(one), chosen, one.get("start"), rule)
+
+
+def as_grid(specs: Sequence[RunSpec], title: str) -> str:
+    """Return the text of a file of runs that names these runs, one table for all that differ in P and seed alone.
+
+    Raises
+    ------
+    ArgumentError
+        If the seeds of a run are not those of a replicate.
+    """
+    groups: dict[str, tuple[dict[str, Any], dict[int, list[int]]]] = {}
+    for spec in specs:
+        table = _table(spec)
+        seed = spec.seeds.samples
+        if spec.seeds != Seeds.replicate(seed):
+            raise ArgumentError("specs", spec.seeds, "is not a replicate", "Use Seeds.replicate(number)")
+        entry = groups.setdefault(repr(table), (table, {}))
+        entry[1].setdefault(seed, []).append(spec.P)
+    lines = [f"title = {_toml(title)}"]
+    for table, by_seed in groups.values():
+        for seed, Ps in sorted(by_seed.items()):
+            lines += ["", "[[runs]]", *(f"{key} = {_toml(value)}" for key, value in table.items())]
+            lines += [f"seeds = [{seed}]", f"P = {sorted(Ps)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _table(spec: RunSpec) -> dict[str, Any]:
+    """The options that give a run, up to its P and seeds, those of the protocol among them."""
+    content = spec.to_dict()
+    options = {**asdict(spec.params), **{key: content[key] for key in _NETWORK if key in content}}
+    options |= {key: value for key, value in content["protocol"].items() if key in _NETWORK}
+    options.pop("protocol", None)
+    for name in ("shared_layers", "frozen_layers"):
+        options[name] = "".join(map(str, getattr(spec, name))) or None
+    return {key: value for key, value in options.items() if value is not None}
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return repr(value)
