@@ -9,6 +9,11 @@ from pathlib import Path
 from .. import __version__
 from .endings import INTERRUPTED, TERMINATED
 
+_WINDOWS = (
+    "Windows is not supported: runs are interrupted and told to stop by signals that it does not have. "
+    "Use the Windows Subsystem for Linux (wsl --install)."
+)
+
 
 def console() -> None:
     """Run the command line and end the process.
