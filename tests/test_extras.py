@@ -35,6 +35,10 @@ COMMANDS = [
     ("postgres", "status postgresql://host/runs"),
     ("ray", "run grid.toml --on ray --store new.sqlite"),
 ]
+USES_OF_THE_CORE = [
+    ("lab", "from srhm.nets.weights import save_weights; save_weights('new', None)"),
+    ("lab", "from srhm.nets.weights import load_weights; load_weights('new', 64 * '0', None)"),
+]
 OF_THE_CORE = [("lab", line) for line in ("", "--help", "train --help", "theory --v 4", "no such command")]
 """There is no command line without the laboratory, and it says so, whatever it is asked."""
 
@@ -54,7 +58,7 @@ def libraries():
 
 @pytest.mark.parametrize(
     ("installed", "uses", "commands"),
-    [((), [], OF_THE_CORE), (("lab",), USES, COMMANDS)],
+    [((), USES_OF_THE_CORE, OF_THE_CORE), (("lab",), USES, COMMANDS)],
     ids=["the core alone", "with lab"],
 )
 def test_what_is_missing_is_told(tmp_path, installed, uses, commands):

@@ -221,7 +221,7 @@ def test_the_crossing_of_results():
 
 def test_the_data_of_the_package_are_readable():
     """Other programs may read them: plain JSON, every digest a full SHA-256."""
-    content = json.loads((Path(srhm.__file__).parent / "catalogue.json").read_text("utf-8"))
+    content = json.loads((Path(srhm.__file__).parent / "model" / "catalogue.json").read_text("utf-8"))
     assert [one["name"] for one in content] == list(NAMES)
     for one in content:
         assert set(one["digests"]) == {"rules", "train", "test"}

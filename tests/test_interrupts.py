@@ -98,7 +98,7 @@ def test_sigterm_writes_the_checkpoints_of_training(tmp_path: Path, members: int
     def told(_: Any) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
-    options: dict[str, Any] = {"rate": 1e-3, "width": 4, "stop_loss": 1e-30}
+    options: dict[str, Any] = {"rate": 1e-3, "stop_loss": 1e-30}
     with pytest.raises(Terminated):
         if members == 1:
             train(

@@ -9,10 +9,8 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load, save
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, import_extra
 from ..files import user_path, write_atomically
 
 
@@ -35,6 +33,7 @@ def save_weights(folder: str | Path, net: Any) -> str:
     str
         The SHA-256 of the file, 64 hexadecimal digits.
     """
+    save = import_extra("safetensors.numpy", "lab").save
     content = save({name: np.ascontiguousarray(array) for name, array in _arrays(net).items()})
     digest = hashlib.sha256(content).hexdigest()
     path = weights_file(folder, digest)
@@ -60,10 +59,11 @@ def load_weights(folder: str | Path, digest: str, template: Any) -> Any:
     ArgumentError
         If there is no such file, its content has another SHA-256, or it does not fit the template.
     """
+    library, arrays_of = import_extra("safetensors", "lab"), import_extra("safetensors.numpy", "lab").load
     content = read_weights(folder, digest)
     try:
-        found = load(content)
-    except (SafetensorError, ValueError, KeyError) as error:
+        found = arrays_of(content)
+    except (library.SafetensorError, ValueError, KeyError) as error:
         raise ArgumentError(
             "digest", digest, "is not a file of safetensors", "Save the weights anew"
         ) from error

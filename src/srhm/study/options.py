@@ -32,7 +32,7 @@ class Model:
 
     def params(self) -> Params:
         """Return the checked numbers."""
-        return Params(**asdict(self))
+        return Params(**{name: value for name, value in asdict(self).items() if value is not None})
 
 
 @dataclass(frozen=True)
