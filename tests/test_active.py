@@ -117,8 +117,8 @@ def test_fifty_steps_in_single_precision(name, model):
     params = MODELS[model]
     sets = split(Grammar(params), P=100, P_test=10)
     net, found = filled(name, params, 16), []
-    for one in (net, Dense(net)):
-        state, settings = start(one, Protocol(), rate=0.02, stop_loss=1e-9, order_seed=0)
+    for one, rate in ((net, 0.02), (Dense(net), 0.02 * net.width)):
+        state, settings = start(one, Protocol(), rate=rate, stop_loss=1e-9, order_seed=0)
         state = advance(
             state, class_data(sets.train, 4), settings, jnp.int32(50), jnp.int32(10**6),
             params=params, encoding="whitened", batch_per_class=4,
