@@ -31,8 +31,7 @@ from srhm.measure.sensitivity import sensitivities, test_error
 from srhm.model.derivation import Derivation, child_offsets, expand, placement_of
 from srhm.model.encoding import encode
 from srhm.nets import Network, build
-from srhm.training import advance, class_data, start, stopped
-from srhm.training.protocol import Protocol
+from srhm.training import Optimizer, Stopping, advance, class_data, start, stopped
 
 RESULTS = Path(__file__).parent / "results" / "alignment.json"
 DOCS = Path(__file__).parent.parent / "docs" / "open-question"
@@ -112,7 +111,7 @@ def follow(case: Case, seed: int) -> list[dict[str, float]]:
     grammar = srhm.Grammar(params, seed)
     sets = srhm.split(grammar, case.P, 5000, seed)
     net = build("cnn", params, WIDTH, seed)
-    state, settings = start(net, Protocol(), rate=case.rate, stop_loss=1e-3, order_seed=seed)
+    state, settings = start(net, Optimizer(), Stopping(loss=1e-3), rate=case.rate * WIDTH, order_seed=seed)
     data = class_data(sets.train, 4)
     choices = sets.test.derivation(0, INPUTS)
     rows, done = [], 0

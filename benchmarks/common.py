@@ -1,4 +1,4 @@
-"""Common networks: seconds of a training step beside PyTorch, and convolutions as products beside XLA's own.
+"""Standard architectures: seconds of a training step beside PyTorch, and convolutions as products beside XLA's own.
 
 Usage: python benchmarks/common.py
 
@@ -19,8 +19,8 @@ import torch
 from steps import our_step, take_turns  # sets up one core, before JAX starts
 
 import srhm
-from srhm.nets import COMMON
-from srhm.nets.common.convolution import Convolution
+from srhm.nets import standard
+from srhm.nets.standard.convolution import Convolution
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 import torch_nets
@@ -32,7 +32,7 @@ CONVOLUTIONS = ((36, 64, 64), (18, 128, 128), (9, 256, 256), (5, 512, 512), (2, 
 
 
 def torch_step(name: str) -> Callable[[int], None]:
-    net = torch_nets.build(name, "usual", 64, 10, 10)
+    net = torch_nets.build(name, "standard", 64, 10, 10)
     optimizer = torch.optim.SGD(net.parameters(), lr=1e-5, momentum=0.9)
     x, labels = torch.randn(BATCH, 10, 36), torch.arange(BATCH) % 10
 
@@ -96,7 +96,7 @@ def rows() -> list[dict]:
     sets = srhm.split(srhm.Grammar(PARAMS), 2000, 100)
     found = []
     for measure, cases in (
-        (lambda name: network(name, sets), COMMON),
+        (lambda name: network(name, sets), [row.name for row in standard.ROWS]),
         (lambda form: convolution(*form), CONVOLUTIONS),
     ):
         for case in cases:

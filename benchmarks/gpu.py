@@ -23,13 +23,12 @@ import jax.numpy as jnp
 import numpy as np
 
 import srhm
-from srhm.nets import build
+from srhm.nets import NetSpec, build
 from srhm.runner.execution import _prepare as prepare
-from srhm.study.runs import RunSpec, Seeds
-from srhm.training import ClassData, class_data, start, train_ensemble
+from srhm.study import Setup
+from srhm.training import ClassData, Optimizer, Stopping, class_data, start, train_ensemble
 from srhm.training.ensemble import _stacked, advance_members
 from srhm.training.loop import advance
-from srhm.training.protocol import Protocol, published_rate
 
 HERE = Path(__file__).parent
 PARTS = ("machine", "steps", "kernels", "nets", "processes")
@@ -101,9 +100,11 @@ def machine() -> list[dict]:
 
 def prepared(net: str, params: srhm.Params, width: int, seed: int) -> tuple[Any, ClassData, Any]:
     sets = srhm.split(srhm.Grammar(params, seed), min(2000, params.P_max - 100), 100, seed)
-    rate = published_rate(net, params).value / 100  # slow, so that nothing is learned while the clock runs
+    rate = (
+        NetSpec(net).rate(params).value * width / 100
+    )  # slow, so that nothing is learned while the clock runs
     network = build(net, params, width, seed)
-    state, settings = start(network, Protocol(), rate=rate, stop_loss=1e-9, order_seed=seed)
+    state, settings = start(network, Optimizer(), Stopping(loss=1e-9), rate=rate, order_seed=seed)
     return state, class_data(sets.train, 4), settings
 
 
@@ -244,13 +245,13 @@ def nets(counts: Sequence[int] = (1, 64)) -> list[dict]:
     """Networks trained a second at width 512, until their loss is below 1e-3: one, and 64 in one program."""
     params, found = model(2, 1, 6), []
     for count in counts:
-        specs = [RunSpec(params, "cnn", 1500, 512, seeds=Seeds.replicate(seed)) for seed in range(count)]
-        tasks = [prepare(spec).task for spec in specs]
+        setup = Setup(params, NetSpec("cnn", width=512))
+        jobs = [prepare(setup.at(1500, seed)).job for seed in range(count)]
         began = time.perf_counter()
-        train_ensemble(tasks)  # compiles
+        train_ensemble(jobs)  # compiles
         first = time.perf_counter() - began
         began = time.perf_counter()
-        results = train_ensemble(tasks)
+        results = train_ensemble(jobs)
         seconds = time.perf_counter() - began
         found.append(
             {

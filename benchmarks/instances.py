@@ -13,9 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import srhm
+from srhm.nets import NetSpec
 from srhm.runner.execution import execute
 from srhm.runner.executors import compute_on_one_thread
-from srhm.study.runs import Run, RunSpec, Seeds
+from srhm.study import Measuring, Run, RunSpec, Seeds, Setup
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "instances.json"
@@ -30,14 +31,15 @@ BRACKET = 1.11
 
 def spec_of(task: srhm.Instance, net: str, P: int) -> RunSpec:
     """The run of a network on the training set of seed 0: it draws the sets of the instance."""
-    return RunSpec(task.params, net, P, WIDTH, task.P_test, Seeds(task.seed, task.seed, 0, 0))
+    setup = Setup(task.params, NetSpec(net, width=WIDTH), measuring=Measuring(P_test=task.P_test))
+    return setup.at(P, Seeds(task.seed, task.seed, 0, 0))
 
 
 def row_of(task: srhm.Instance, run: Run, source: str) -> dict:
     return {
         "instance": task.name,
-        "net": run.spec.net,
-        "width": run.spec.width,
+        "net": run.spec.net.family,
+        "width": run.spec.setup.width,
         "P": run.spec.P,
         "error": run.metrics["error"],
         "status": run.status,
@@ -54,8 +56,10 @@ def archived() -> list[dict]:
         for line in lines:
             run = Run.from_dict(json.loads(line))
             task = tasks.get((run.spec.params, run.spec.seeds.grammar))
-            plain = replace(run.spec, record=False, probe=False)  # neither changes what is learned
-            if task and plain.net in NETS and plain == spec_of(task, plain.net, plain.P):
+            setup = run.spec.setup
+            measuring = replace(setup.measuring, record=False, probe=False)  # neither changes what is learned
+            plain = replace(run.spec, setup=replace(setup, measuring=measuring))
+            if task and plain.net.family in NETS and plain == spec_of(task, plain.net.family, plain.P):
                 found[plain.hash] = row_of(task, run, ARCHIVE.name)
     return list(found.values())
 

@@ -16,16 +16,16 @@ from pathlib import Path
 from statistics import quantiles
 
 import srhm
+from srhm.nets import NetSpec
 from srhm.runner.chains import Single
 from srhm.runner.driver import drive
 from srhm.runner.executors import Executor, Job, Outcome, Workers, available_cores
 from srhm.runner.work import finished
 from srhm.store import Store, owner_name
-from srhm.study.grid import read_grid
-from srhm.study.runs import Run, RunSpec, Seeds
+from srhm.study import Run, RunSpec, Seeds, Setup, read_grid
 
 HERE = Path(__file__).parent
-SPEC = RunSpec(srhm.Params(n_c=10, v=10, m=10, s=2, s0=1, L=2), "cnn", 10_000, 512)
+SPEC = Setup(srhm.Params(n_c=10, v=10, m=10, s=2, s0=1, L=2), NetSpec("cnn", width=512)).at(10_000)
 METRICS = {
     "error": 0.1,
     "best_test_error": 0.1,

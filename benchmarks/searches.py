@@ -9,11 +9,12 @@ import time
 from pathlib import Path
 
 import srhm
+from srhm.nets import NetSpec
 from srhm.runner.chains import Single
 from srhm.runner.driver import drive
 from srhm.runner.executors import compute_on_one_thread, open_executor
 from srhm.store import Store
-from srhm.study.runs import RunSpec, Seeds
+from srhm.study import Setup
 
 COMMAND = "--net cnn --v 6 --s0 1 --L 2 --width 256 --seeds 3 --workers 2 --json"
 
@@ -56,7 +57,8 @@ def pstar() -> list[dict]:
 def eight_runs() -> dict:
     """Eight runs of width 64 on two spawned workers, and one after another in this process."""
     params = srhm.Params(n_c=10, v=10, m=10, s=2, s0=2, L=3)
-    specs = [RunSpec(params, "cnn", 20_000, 64, seeds=Seeds.replicate(number)) for number in range(8)]
+    setup = Setup(params, NetSpec("cnn", width=64))
+    specs = [setup.at(20_000, number) for number in range(8)]
     compute_on_one_thread()
     seconds, steps = {}, 0
     for workers in (2, 1):

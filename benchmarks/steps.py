@@ -24,10 +24,9 @@ import torch
 from machine import product_rate, triad_bandwidth
 
 import srhm
-from srhm.nets import build
+from srhm.nets import NetSpec, build
 from srhm.nets.blocks import room
-from srhm.training import advance, class_data, start
-from srhm.training.protocol import Protocol, published_rate
+from srhm.training import Optimizer, Stopping, advance, class_data, start
 
 torch.set_num_threads(1)
 
@@ -56,8 +55,10 @@ def model(L: int, s0: int, v: int) -> srhm.Params:
 
 def our_step(net: str, params: srhm.Params, width: int, sets: srhm.Split) -> Callable[[int], None]:
     network = build(net, params, width)
-    rate = published_rate(net, params).value / 100  # slow, so that nothing is learned while the clock runs
-    state, settings = start(network, Protocol(), rate=rate, stop_loss=1e-9, order_seed=0)
+    rate = (
+        NetSpec(net).rate(params).value * width / 100
+    )  # slow, so that nothing is learned while the clock runs
+    state, settings = start(network, Optimizer(), Stopping(loss=1e-9), rate=rate, order_seed=0)
     data = class_data(sets.train, 4)
 
     def run(steps: int) -> None:
@@ -117,7 +118,7 @@ def torch_step(
     net: str, params: srhm.Params, width: int, sets: srhm.Split, way: str
 ) -> Callable[[int], None]:
     network = TorchNet(net, params, width, way)
-    rate = published_rate(net, params).value * width / 100
+    rate = NetSpec(net).rate(params).value * width / 100
     optimizer = torch.optim.SGD(network.parameters(), lr=rate, momentum=0.9)
     size = 4 * params.n_c
     x = torch.from_numpy(np.ascontiguousarray(sets.train.encode()[: 10 * size]))

@@ -117,15 +117,24 @@ def skip_member(app, what, name, obj, skip, options):
 
 
 def resolve_export(app, env, node, contnode):
-    """Lead a reference to an exported name, srhm.Params, to where it is documented, srhm.model.params.Params."""
+    """Lead a reference to an exported name, srhm.Params, or to a member of it, srhm.Params.P_max, to where it is
+    documented, srhm.model.params.Params. A bare name is one of the module that the text is in, or of srhm.
+    """
     if node.get("refdomain") != "py":
         return None
-    module, _, name = node["reftarget"].rpartition(".")
-    module = module or "srhm"  # a bare name from another module, or in a table of summaries
-    domain = env.domains["py"]
-    for home in homes(module, name) if module.startswith("srhm") and module in sys.modules else ():
-        if home in domain.objects:
-            return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", home, node, contnode)
+    objects, parts = env.domains["py"].objects, node["reftarget"].split(".")
+    if parts[0] == "srhm":
+        length = max(n for n in range(1, len(parts) + 1) if ".".join(parts[:n]) in sys.modules)
+        modules, parts = [".".join(parts[:length])], parts[length:]
+    else:
+        modules = [module for module in (node.get("py:module"), "srhm") if module in sys.modules]
+    for module in modules if parts else ():
+        for home in homes(module, parts[0]):
+            full = ".".join((home, *parts[1:]))
+            if full in objects:
+                return env.domains["py"].resolve_xref(
+                    env, node["refdoc"], app.builder, "obj", full, node, contnode
+                )
     return None
 
 

@@ -12,7 +12,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.svm import SVC
 
 import srhm
-from srhm.measure.sensitivity import sensitivities
+from srhm.measure import sensitivities
 from srhm.runner.own import pstar
 
 MODEL = srhm.Params(n_c=8, v=8, m=4, s=2, s0=1, L=2)

@@ -14,9 +14,9 @@ import torch
 from torch import nn
 
 import srhm
+from srhm.nets import NetSpec
 from srhm.runner.own import pstar
 from srhm.torch import BalancedBatchSampler, TorchDataset
-from srhm.training.protocol import published_rate
 
 MODEL = srhm.Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)
 SETTINGS: dict[str, Any] = {
@@ -62,7 +62,7 @@ def train(dataset, seed, width=64, max_epochs=10_000):
     with torch.no_grad():
         for parameter in net.parameters():
             parameter.copy_(torch.randn(parameter.shape, generator=generator))
-    rate = published_rate("cnn", dataset.params).value * width
+    rate = NetSpec("cnn").rate(dataset.params).value * width
     optimizer = torch.optim.SGD(net.parameters(), rate, momentum=0.9)
     x, y = TorchDataset(dataset)[:]  # a few hundred points: all of them at once
     batches = BalancedBatchSampler(y, batch_per_class=4, seed=seed)

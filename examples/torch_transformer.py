@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 import srhm
-from srhm.measure.sensitivity import sensitivities
+from srhm.measure import sensitivities
 from srhm.runner.own import pstar
 from srhm.torch import BalancedBatchSampler, ModuleLayers, TorchDataset
 

@@ -20,8 +20,8 @@ import numpy as np
 
 import chaos_driver
 from srhm.store import Store
+from srhm.study import Run
 from srhm.study.grid import read_grid
-from srhm.study.runs import Run
 
 _GRID = """
 title = "chaos"

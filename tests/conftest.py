@@ -37,7 +37,7 @@ from postgres import place, postgres_server, postgres_url  # noqa: F401 (fixture
 SOURCE = Path(importlib.util.find_spec("srhm").submodule_search_locations[0])
 ANNOTATED = [file.relative_to(SOURCE) for file in SOURCE.rglob("*.py") if "jaxtyping" in file.read_text()]
 jaxtyping.install_import_hook(
-    sorted({f"srhm.{file.parts[0].removesuffix('.py')}" for file in ANNOTATED}), "typechecking.check"
+    sorted(".".join(("srhm", *file.with_suffix("").parts)) for file in ANNOTATED), "typechecking.check"
 )
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")

@@ -4,13 +4,21 @@ import time
 from pathlib import Path
 from typing import Any
 
+from setups import run_spec
 from srhm import Params
 from srhm.store import Store, owner_name
-from srhm.study.runs import Run, RunSpec, Seeds
-from srhm.training.protocol import Protocol
+from srhm.study import Run, RunSpec, Seeds
 
 PARAMS = Params(n_c=3, v=3, m=3, s=2, s0=1, L=2)
-SPEC = RunSpec(PARAMS, "cnn", 200, width=8, P_test=100, protocol=Protocol(stop_loss=0.05, max_epochs=60))
+
+
+def small(net: str = "cnn", P: int = 200, **changes: Any) -> RunSpec:
+    """Return a run of a few seconds at most, with the options that are changed."""
+    options = {"width": 8, "P_test": 100, "stop_loss": 0.05, "max_epochs": 60}
+    return run_spec(PARAMS, net, P, **(options | changes))
+
+
+SPEC = small()
 
 
 def fake_run(spec: RunSpec, **metrics: Any) -> Run:
@@ -22,7 +30,8 @@ def fake_run(spec: RunSpec, **metrics: Any) -> Run:
 
 def many_specs(number: int) -> list[RunSpec]:
     """Return different specifications."""
-    return [RunSpec(PARAMS, "cnn", 50, width=8, P_test=100, seeds=Seeds(order=i)) for i in range(number)]
+    setup = run_spec(PARAMS, "cnn", 50, width=8, P_test=100).setup
+    return [setup.at(50, Seeds(order=i)) for i in range(number)]
 
 
 def meet(folder: str, place: int, name: int, number: int) -> None:

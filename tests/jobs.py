@@ -101,7 +101,7 @@ def do_mask(_):
 def execute_fake(content: str) -> str:
     """Stand in for training: what happens to a run is told by its seed of the network."""
     from srhm.runner.work import RunJob, finished
-    from srhm.study.runs import Run
+    from srhm.study import Run
 
     job = RunJob.from_dict(json.loads(content))
     spec, path = job.spec, Path(job.checkpoint or "")

@@ -4,10 +4,10 @@ import json
 from dataclasses import replace
 
 from fake_runs import fake_run
-from srhm.paper.settings import Setting
+from srhm.paper.settings import shared_layers
 from srhm.paper.tiers import TIERS, Tier
 from srhm.runner.work import RunJob, finished
-from srhm.study.runs import Run, RunSpec, Seeds, largest_P
+from srhm.study import Run, RunSpec, Setup
 
 LAPTOP = TIERS["laptop"]
 SPREAD = (0.95, 1.0, 1.05)
@@ -16,20 +16,20 @@ SPREAD = (0.95, 1.0, 1.05)
 
 def true_P_star(spec: RunSpec) -> float:
     """A law that we choose: Eq. 3 or 4 times 1.5, and each shared layer takes a factor s0+1."""
-    params, blanks = spec.params, spec.params.s0 + 1
-    if spec.net == "cnn":
-        return 1.5 * blanks ** (2 - len(spec.shared_layers)) * params.n_c * params.m**params.L
+    params, blanks, shared = spec.params, spec.params.s0 + 1, len(shared_layers(spec.setup))
+    if spec.net.family == "cnn":
+        return 1.5 * blanks ** (2 - shared) * params.n_c * params.m**params.L
     half = params.s ** (params.L / 2)
-    return 1.5 * half * blanks ** (params.L - len(spec.shared_layers)) * params.n_c * params.m**params.L
+    return 1.5 * half * blanks ** (params.L - shared) * params.n_c * params.m**params.L
 
 
 def oracle(spec: RunSpec) -> Run:
     """A run whose error crosses 10% at that P*, S at twice and D at half of it."""
     P_star = true_P_star(spec) * SPREAD[spec.seeds.network % 3]
-    k, output = (2, 3) if spec.net in ("cnn", "lcn") else (3, 3)
+    k, output = (2, 3) if spec.net.family in ("cnn", "lcn") else (3, 3)
     x = spec.P / P_star
     metrics = {"error": min(0.75, 0.1 / x**2), "best_test_error": 0.1, "steps": 100}
-    limits = {"lcn": (0.3, 0.1), "cnn": (0.4, 0.2), "fcn": (0.2, 0.2)}[spec.net]
+    limits = {"lcn": (0.3, 0.1), "cnn": (0.4, 0.2), "fcn": (0.2, 0.2)}[spec.net.family]
     for layer in range(1, output + 1):
         for level in range(1, spec.params.L + 1):
             metrics[f"S_{layer}{level}"] = limits[0] * 2 / x if layer >= k else 0.8
@@ -42,14 +42,12 @@ def work(content: str) -> str:
     return finished(oracle(RunJob.from_dict(json.loads(content)).spec))
 
 
-def runs_of(setting: Setting, tier: Tier = LAPTOP) -> list[Run]:
+def runs_of(setup: Setup, tier: Tier = LAPTOP) -> list[Run]:
     """Runs about P*, neighbours within 10% at the crossing, as a search leaves them."""
-    spec = tier.spec(setting)
-    most = largest_P(spec.params, spec.protocol, spec.P_test)
+    setup = tier.setup(setup)
+    least, P_star = setup.params.n_c, true_P_star(setup.at(setup.params.n_c))
     return [
-        oracle(
-            spec.at(min(max(spec.params.n_c, round(true_P_star(spec) * factor)), most), Seeds.replicate(seed))
-        )
+        oracle(setup.at(min(max(least, round(P_star * factor)), setup.largest), seed))
         for seed in range(tier.seeds)
         for factor in (0.25, 0.5, 0.9, 0.98, 1.02, 1.1, 2.0, 4.0)
     ]

@@ -14,8 +14,7 @@ from srhm import Dataset, Grammar, Params, Stream, split
 from srhm.nets import Leaves, outputs
 from srhm.nets.blocks import blockwise, rank_in_block, room
 from srhm.nets.products import product
-from srhm.training import advance, class_data, start
-from srhm.training.protocol import Protocol
+from srhm.training import Optimizer, Stopping, advance, class_data, start
 from strategies import small_params
 
 FAMILIES = ("cnn", "lcn", "fcn")
@@ -117,8 +116,8 @@ def test_fifty_steps_in_single_precision(name, model):
     params = MODELS[model]
     sets = split(Grammar(params), P=100, P_test=10)
     net, found = filled(name, params, 16), []
-    for one, rate in ((net, 0.02), (Dense(net), 0.02 * net.width)):
-        state, settings = start(one, Protocol(), rate=rate, stop_loss=1e-9, order_seed=0)
+    for one in (net, Dense(net)):
+        state, settings = start(one, Optimizer(), Stopping(loss=1e-9), rate=0.02 * 16, order_seed=0)
         state = advance(
             state, class_data(sets.train, 4), settings, jnp.int32(50), jnp.int32(10**6),
             params=params, encoding="whitened", batch_per_class=4,

@@ -14,13 +14,11 @@ from srhm.measure.complexity import Crossing, combine
 from srhm.measure.probing import probes
 from srhm.measure.sensitivity import sensitivities
 from srhm.measure.sensitivity import test_error as error_of
-from srhm.nets import build
+from srhm.nets import NetSpec, build
 from srhm.runner.own import pstar
-from srhm.study.questions import Question
-from srhm.study.runs import RunSpec
+from srhm.study import Measuring, RunSpec, Seeds, Setup, Study
 from srhm.torch import EndlessDataset, TorchDataset
-from srhm.training import train_ensemble
-from srhm.training.protocol import Protocol
+from srhm.training import Optimizer, Stopping, train_ensemble
 
 PARAMS = Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)
 GRAMMAR = Grammar(PARAMS, 0)
@@ -32,9 +30,14 @@ OBJECTS = {
     Dataset: SETS.train,
     Derivation: SETS.train.derivation(0, 2),
     Channel: Channel(),
-    Protocol: Protocol(),
+    Optimizer: Optimizer(),
+    Stopping: Stopping(),
+    Measuring: Measuring(),
+    NetSpec: NetSpec("cnn"),
+    Setup: Setup(PARAMS, NetSpec("cnn")),
+    Seeds: Seeds(),
     LayerwiseLearner: LayerwiseLearner(),
-    RunSpec: RunSpec(PARAMS, "cnn", 40),
+    RunSpec: Setup(PARAMS, NetSpec("cnn")).at(40),
 }
 """What the arguments of these types are where another one is wrong."""
 
@@ -53,9 +56,8 @@ MODULES = (
     ),
     *("exports", "inference", "nets", "training.protocol", "training", "theory", "gradients", "learners"),
     *(
-        "study.runs",
+        "study",
         "runner.execution",
-        "study.questions",
         "figures",
         "reference",
         "paper.settings",
@@ -66,7 +68,7 @@ MODULES = (
 INSIDE = {
     "advance", "advance_online", "batch_loss", "batch_gradient", "start", "outputs", "Leaves", "Run", "BayesError",
     "MostProbable", "LayerwisePredictor", "RelevancePoint", "Series", "Setting", "check_options", "check_scores",
-    "chosen_thresholds", "SrhmError", "Instance", "Split", "Design", "check_start", "encoding_for",
+    "chosen_thresholds", "SrhmError", "Instance", "Split", "Design", "check_start", "encoding_for", "shared_layers",
 }  # fmt: skip
 """Results, and what runs inside compiled programs, where no user calls it."""
 
@@ -118,9 +120,9 @@ def test_lists_of_another_type(refuses):
     crossing = Crossing("error", 0.1, "above", None, 900, None, 3)
     with refuses("crossings[1]", "0.1", "Give a Crossing"):
         combine([crossing, 0.1])
-    with refuses("tasks", "{}", "Give a list of Task"):
+    with refuses("jobs", "{}", "Give a list of TrainingJob"):
         train_ensemble({})
-    with refuses("tasks[0]", "'cnn'", "Give a Task"):
+    with refuses("jobs[0]", "'cnn'", "Give a TrainingJob"):
         train_ensemble(["cnn"])
     with refuses("points[0]", "(1, 2)", "Give a ScalingPoint"):
         scaling([(1, 2)])
@@ -132,11 +134,17 @@ def test_fields_of_another_type(refuses):
     with refuses("params", "{'v': 4}", "Give a Params"):
         pstar(knows_all_but, {"v": 4}, start=100)
     with refuses("params", "{'v': 4}", "Give a Params"):
-        RunSpec({"v": 4}, "cnn", 40)
-    with refuses("protocol", "'published'", "Give a Protocol"):
-        RunSpec(PARAMS, "cnn", 40, protocol="published")
-    with refuses("spec", "Params(", "Give a RunSpec"):
-        Question(PARAMS)
+        Setup({"v": 4}, NetSpec("cnn"))
+    with refuses("net", "'cnn'", "Give a NetSpec"):
+        Setup(PARAMS, "cnn")
+    with refuses("optimizer", "'published'", "Give an Optimizer"):
+        Setup(PARAMS, NetSpec("cnn"), "published")
+    with refuses("setup", "Params(", "Give a Setup"):
+        RunSpec(PARAMS, 40)
+    with refuses("seeds", "(1, 2)", "Give a Seeds"):
+        RunSpec(Setup(PARAMS, NetSpec("cnn")), 40, (1, 2))
+    with refuses("setup", "Params(", "Give a Setup"):
+        Study(PARAMS)
     for data in (TorchDataset, EndlessDataset):
         with pytest.raises(ArgumentError, match="Grammar"):
             data(GRAMMAR, 10)

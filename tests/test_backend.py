@@ -8,6 +8,7 @@ import jax
 import pytest
 
 import srhm
+from setups import run_spec
 from srhm.cli import main
 from srhm.errors import BackendError
 from srhm.inference import Channel, bayes_error
@@ -18,12 +19,11 @@ from srhm.runner.executors import Executor, InProcess, Together, Workers, defaul
 from srhm.runner.own import pstar
 from srhm.runner.work import execute_job
 from srhm.store import Store
-from srhm.study.runs import RunSpec
-from srhm.training import train, train_online
+from srhm.training import Optimizer, train, train_online
 from test_driver import singles
 
 PARAMS = srhm.Params(n_c=2, v=2, m=2, s=2, s0=1, L=1)
-SPEC = RunSpec(PARAMS, "fcn", 4, width=4, P_test=4)
+SPEC = run_spec(PARAMS, "fcn", 4, width=4, P_test=4)
 NOTHING = "names nothing that JAX can compute on here"
 
 
@@ -43,7 +43,7 @@ def test_every_entry_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = srhm.Stream(grammar, 0, "independent")
     entries: list[Callable[[], Any]] = [
         lambda: build("fcn", PARAMS, 4),
-        lambda: train(net, sets.train, sets.test, rate=1.0),
+        lambda: train(net, sets.train, sets.test, optimizer=Optimizer(rate=1.0)),
         lambda: train_online(net, stream, sets.test, points=8, rate=1.0),
         lambda: execute(SPEC),
         lambda: srhm.Dataset.draw(stream, 4, backend="jax"),

@@ -13,7 +13,7 @@ import pytest
 from fake_runs import SPEC, drive, fake_run, many_specs, race
 from srhm.store import Counts, Store, owner_is_dead, owner_name
 from srhm.store import drivers as drivers_module
-from srhm.study.runs import RunSpec
+from srhm.study import RunSpec
 
 RACERS = 4
 

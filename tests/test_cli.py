@@ -26,10 +26,10 @@ from fake_runs import SPEC, fake_run
 from srhm.cli import main
 from srhm.cli.commands import COMMANDS
 from srhm.cli.endings import INTERRUPTED
+from srhm.nets import predict
 from srhm.runner.work import RunJob, finished
 from srhm.store import Store
-from srhm.study.runs import Run
-from srhm.theory import predict
+from srhm.study import Run
 from srhm.training.checkpoint import Checkpoint
 
 SMALL = [
@@ -236,7 +236,11 @@ def test_no_sentence_of_the_help_is_broken(
             ["pstar", "--start", "0.5"],
             "start = 0.5 is not between n_c = 6 and 72944, the most training points",
         ),
-        (["train", "--shared-layers", "9"], "Use digits, such as 1, or 12 for the first two"),
+        (["train", "--shared-layers", "x"], "Use digits, such as 1, or 12 for the first two"),
+        (
+            ["train", "--shared-layers", "9"],
+            "shared_layers = '9' are not layers from 1 to 2 in order. Use 1, 12, ...",
+        ),
     ],
 )
 def test_mistakes_are_answered_in_the_words_of_the_command(
@@ -450,6 +454,20 @@ def test_the_published_protocol_takes_the_published_rule(
     if search == "nearest_grid":
         assert content["runs"] == 15
         assert any(content["P_star"] == pytest.approx(point["P"]) for point in content["points"])
+
+
+def test_what_is_on_or_off_is_a_plain_flag(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("srhm.runner.executors.execute_job", Oracle())
+    names = ("cumulative", "record", "probe", "replacement")
+    for given in ([], [f"--{name}" for name in names]):
+        status, out, _ = run(capsys, "pstar", "--seeds", "1", "--json", *given)
+        options = json.loads(out)["options"]
+        assert status == 0 and [options[name] for name in names] == [bool(given)] * len(names)
+    for name in names:
+        status, out, err = run(capsys, "train", f"--{name}", "True")
+        assert (status, out) == (2, "") and "True" in err
 
 
 def test_runs_that_did_not_converge_are_counted_and_told(

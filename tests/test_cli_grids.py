@@ -112,7 +112,7 @@ def test_failures_are_told_and_tried_again_when_asked(
     from srhm.runner.work import execute_job
 
     def work(content: str) -> str:
-        if json.loads(content)["spec"]["net"] == "lcn":
+        if json.loads(content)["spec"]["net"]["family"] == "lcn":
             raise RuntimeError("the machine caught fire")
         return execute_job(content)
 
@@ -124,7 +124,7 @@ def test_failures_are_told_and_tried_again_when_asked(
     status, out, _ = run(capsys, "status", "runs.sqlite", "--json", "--failures")
     content = json.loads(out)
     assert status == 0 and (content["failed"], content["running"]) == (4, 0)
-    assert {one["spec"]["net"] for one in content["failures"]} == {"lcn"}
+    assert {one["spec"]["net"]["family"] for one in content["failures"]} == {"lcn"}
     assert [(one["state"], one["done"], one["total"]) for one in content["drivers"]] == [("done", 9, 9)]
     status, out, _ = run(capsys, "status", "runs.sqlite")
     assert (
@@ -145,7 +145,7 @@ def test_tables_are_exported(capsys: pytest.CaptureFixture[str]) -> None:
     assert status == 0 and f"wrote {len(table)} runs" in out
     run(capsys, "export", "runs.csv", "--store", "runs.sqlite")
     assert set(pandas.read_csv("runs.csv")["hash"]) == set(table["hash"]) == set(rows("runs.sqlite"))
-    assert {"net", "v", "P", "error", "S_21", "seed_network", "protocol_momentum"} <= set(table.columns)
+    assert {"net", "v", "P", "error", "S_21", "seed_network", "momentum"} <= set(table.columns)
     run(capsys, "export", "runs.jsonl.xz", "--store", "runs.sqlite")
     status, out, _ = run(capsys, "merge", "again.sqlite", "runs.jsonl.xz", "runs.sqlite", "--json")
     assert (status, json.loads(out)["added"], json.loads(out)["known"]) == (0, len(table), len(table))
@@ -153,7 +153,6 @@ def test_tables_are_exported(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_weights_are_kept_when_asked_for(capsys: pytest.CaptureFixture[str], here: Path) -> None:
-    from srhm.nets import build
     from srhm.nets.weights import load_weights
 
     command = ["run", "GRID.toml", "--store", "runs.sqlite", "--workers", "1", "--json"]
@@ -164,7 +163,7 @@ def test_weights_are_kept_when_asked_for(capsys: pytest.CaptureFixture[str], her
     store = Store("runs.sqlite")
     one = next(store.runs(net="lcn"))
     assert one.weights is not None
-    net = load_weights(store.weights_folder, one.weights, build("lcn", one.spec.params, one.spec.width))
+    net = load_weights(store.weights_folder, one.weights, one.spec.net.build(one.spec.params, 0))
     assert net.readout.shape == (8, 3)
 
 

@@ -1,4 +1,4 @@
-"""The common networks: numbers of weights by hand, parts against loops, both modes, what is refused."""
+"""The standard architectures: numbers of weights by hand, parts against loops, both modes, what is refused."""
 
 from dataclasses import replace
 
@@ -11,14 +11,16 @@ from scipy.stats import kstest
 
 from oracles import ALARM, close
 from srhm import Params
-from srhm.nets import COMMON, build, check_fit, check_options, default_width
-from srhm.nets.common.convolution import Convolution, DepthwiseConvolution
-from srhm.nets.common.normalisation import BatchNorm, norms
-from srhm.nets.common.passes import Evaluation, Training
-from srhm.nets.common.vgg import max_pool
+from srhm.nets import NetSpec, build
 from srhm.nets.draws import Uniforms
+from srhm.nets.standard import ROWS
+from srhm.nets.standard.convolution import Convolution, DepthwiseConvolution
+from srhm.nets.standard.normalisation import BatchNorm, norms
+from srhm.nets.standard.passes import Evaluation, Training
+from srhm.nets.standard.vgg import max_pool
 from srhm.randomness import Key, role_key
 
+STANDARD = tuple(row.name for row in ROWS)
 PAPER = Params(n_c=10, v=10, m=10, s=2, s0=2, L=2)
 SHORT = Params(n_c=3, v=3, m=2, s=2, s0=1, L=2)
 KEY = Key(jnp.uint32(3), jnp.uint32(8))
@@ -95,12 +97,12 @@ NODES = {"vgg11": 8, "vgg16": 13, "resnet18": 17, "resnet34": 33, "efficientnetb
 """ReLUs, and sigmoids of the last, as published."""
 
 
-@pytest.mark.parametrize("name", COMMON)
+@pytest.mark.parametrize("name", STANDARD)
 def test_numbers_of_weights(name):
     assert trained(form_of(name)) == NUMBERS[name]
 
 
-@pytest.mark.parametrize("name", COMMON)
+@pytest.mark.parametrize("name", STANDARD)
 def test_nodes_and_named_layers(name):
     """Depth f is node int(f * count), counted from 0; the last node and the outputs follow."""
     x = jax.ShapeDtypeStruct((7, 36, 10), "float32")
@@ -130,10 +132,10 @@ def test_shapes_of_the_nodes():
     assert lengths == [length for length, count in stages for _ in range(count)]
 
 
-@pytest.mark.parametrize("name", COMMON)
+@pytest.mark.parametrize("name", STANDARD)
 def test_the_width_scales_all_channels(name):
     wide, narrow = (norms(form_of(name, width=width)) for width in (None, 8))
-    assert default_width(name, PAPER) == 64
+    assert NetSpec(name).on(PAPER).width == 64
     assert [one.scale.size for one in wide] == [8 * other.scale.size for other in narrow]
 
 
@@ -357,21 +359,23 @@ def test_uniform_numbers_are_those_of_jax(dtype):
 
 # What is refused
 
+WITH_VARIANTS = "Leave it out, or use resnet18 or resnet34 or efficientnetb0"
+
 
 @pytest.mark.parametrize(
     ("name", "options", "argument", "value", "fix"),
     [
-        ("vgg11", {"init": "hom"}, "init", "'hom'", "Leave init as it is"),
-        ("vgg11", {"bias": "none"}, "bias", "'none'", "Use bias='position'"),
-        ("vgg16", {"variant": "published"}, "variant", "'published'", "Use variant='usual'"),
-        ("cnn", {"variant": "published"}, "variant", "'published'", "Use variant='usual'"),
-        ("resnet18", {"variant": "own"}, "variant", "'own'", "Use 'usual' or 'published'"),
+        ("vgg11", {"init": "hom"}, "init", "'hom'", "Leave it out, or use cnn or lcn or fcn"),
+        ("vgg11", {"bias": "none"}, "bias", "'none'", "Leave it out, or use cnn"),
+        ("vgg16", {"variant": "published"}, "variant", "'published'", WITH_VARIANTS),
+        ("cnn", {"variant": "published"}, "variant", "'published'", WITH_VARIANTS),
+        ("resnet18", {"variant": "own"}, "variant", "'own'", "Use 'standard' or 'published'"),
         ("resnet18", {"width": 0}, "width", "0", "Use width >= 1"),
         ("efficientnetb0", {"width": 12}, "width", "12", "Use a multiple of 8"),
         ("vgg11", {"params": SHORT}, "params", repr(SHORT), "Use d = (s(s0+1))^L >= 32"),
         (
             "resnet34", {"params": SHORT, "variant": "published"}, "params", repr(SHORT),
-            "Use d = (s(s0+1))^L >= 25, or variant='usual'",
+            "Use d = (s(s0+1))^L >= 25, or variant='standard'",
         ),
     ],
 )  # fmt: skip
@@ -381,9 +385,8 @@ def test_bad_arguments(refuses, name, options, argument, value, fix):
 
 
 def test_the_checks_before_any_work_are_the_same(refuses):
-    check_options("vgg11", "position", "normal")
-    check_fit("resnet18", PAPER, 64, "published")
-    with refuses("init", "'hom'", "Leave init as it is"):
-        check_options("resnet34", "position", "hom")
+    NetSpec("resnet18", options={"variant": "published"}).on(PAPER)
+    with refuses("init", "'hom'", "Leave it out, or use cnn or lcn or fcn"):
+        NetSpec("resnet34", options={"init": "hom"})
     with refuses("params", repr(SHORT), "Use d = (s(s0+1))^L >= 32"):
-        check_fit("vgg16", SHORT, 64)
+        NetSpec("vgg16").on(SHORT)

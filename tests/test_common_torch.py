@@ -1,4 +1,4 @@
-"""The common networks against the same networks in PyTorch, in double precision: both modes, slopes, statistics."""
+"""The standard architectures against the same ones in PyTorch, in double precision: modes, slopes, statistics."""
 
 import equinox as eqx
 import jax
@@ -8,10 +8,10 @@ import pytest
 
 from srhm import Params
 from srhm.nets import build
-from srhm.nets.common.convolution import Convolution, DepthwiseConvolution
-from srhm.nets.common.linear import Linear
-from srhm.nets.common.normalisation import BatchNorm
-from srhm.nets.common.passes import Training
+from srhm.nets.standard.convolution import Convolution, DepthwiseConvolution
+from srhm.nets.standard.linear import Linear
+from srhm.nets.standard.normalisation import BatchNorm
+from srhm.nets.standard.passes import Training
 from srhm.randomness import Key
 
 torch = pytest.importorskip("torch", reason="compares with PyTorch, which make test installs")
@@ -61,6 +61,7 @@ def torch_parts(module):
 def twins(name, variant):
     """A network with random arrays, statistics among them, and the same network in PyTorch."""
     random = np.random.default_rng(5)
+    options = {} if name.startswith("vgg") else {"variant": variant}
 
     def fill(part):
         draw = lambda shape, least: jnp.asarray(random.uniform(least, 1, shape))  # noqa: E731
@@ -69,7 +70,7 @@ def twins(name, variant):
             return BatchNorm(draw(shape, 0.5), draw(shape, -1), draw(shape, -1), draw(shape, 0.5))
         return draw(part.shape, -1)
 
-    form = eqx.filter_eval_shape(lambda: build(name, PARAMS, 8, variant=variant, dtype="float64"))
+    form = eqx.filter_eval_shape(lambda: build(name, PARAMS, 8, dtype="float64", **options))
     net = jax.tree.map(fill, form, is_leaf=lambda part: isinstance(part, BatchNorm))
     module = torch_nets.build(name, variant, 8, 10, 10).double()
     for part, other in zip(parts_of(net), torch_parts(module), strict=True):
@@ -107,7 +108,7 @@ def test_evaluation_is_that_of_torch(name):
     """Outputs, and the activations at every node."""
     x = np.random.default_rng(1).normal(size=(4, 36, 10))
     with jax.enable_x64(True):
-        net, module = twins(name, "usual")
+        net, module = twins(name, "standard")
         if name == "efficientnetb0":
             net, module = shortened(net, module)
         output, nodes = compiled(lambda net, x: (net(x), net.nodes(x)), net, x)
@@ -119,7 +120,7 @@ def test_evaluation_is_that_of_torch(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "variant"), [("vgg11", "usual"), ("resnet18", "published"), ("efficientnetb0", "usual")]
+    ("name", "variant"), [("vgg11", "standard"), ("resnet18", "published"), ("efficientnetb0", "standard")]
 )
 def test_training_is_that_of_torch(name, variant):
     """Outputs, the slopes of all weights, and the statistics after a step."""

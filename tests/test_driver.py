@@ -14,6 +14,7 @@ import pytest
 
 import jobs
 import srhm
+from setups import run_spec
 from srhm.runner import driver
 from srhm.runner.chains import Single
 from srhm.runner.driver import Cancelled, Policy, drive
@@ -21,10 +22,10 @@ from srhm.runner.executors import InProcess, Workers
 from srhm.runner.progress import Progress
 from srhm.runner.work import RunJob
 from srhm.store import Store, StoreBusy, StoreFull, owner_name
-from srhm.study.runs import Run, RunSpec, Seeds
+from srhm.study import Run, RunSpec, Seeds
 from srhm.training.checkpoint import Checkpoint
 
-SPEC = RunSpec(srhm.Params(n_c=3, v=3, m=3, s=2, s0=1, L=2), "cnn", 100, width=8, P_test=100)
+SPEC = run_spec(srhm.Params(n_c=3, v=3, m=3, s=2, s0=1, L=2), "cnn", 100, width=8, P_test=100)
 
 
 def runs(count: int, network: int = 0, first: int = 100) -> list[RunSpec]:

@@ -14,7 +14,7 @@ from srhm.runner.chains import Single
 from srhm.runner.driver import drive
 from srhm.runner.executors import Workers
 from srhm.store import Store
-from srhm.study.runs import Seeds
+from srhm.study import Seeds
 
 
 @pytest.mark.usefixtures("unchecked")

@@ -6,26 +6,37 @@ import pytest
 
 from filled_nets import filled
 from srhm import Grammar, Params, split
-from srhm.training import Task, advance, class_data, start, train, train_ensemble
+from srhm.training import (
+    Optimizer,
+    Stopping,
+    TrainingJob,
+    advance,
+    class_data,
+    start,
+    train,
+    train_ensemble,
+)
 from srhm.training.ensemble import _advance_together, _Seats
-from srhm.training.protocol import Protocol
 from srhm.training.run import SingleRun
 
 PARAMS = Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)
 
 
-def task(number, name="cnn", P=45, dtype="float32", width=8, **options):
+def job(number, name="cnn", P=45, dtype="float32", width=8, rate=None, record=False, **options):
     """A run with rules, data, weights, order, P and rate of its own."""
     net = filled(name, PARAMS, width, number, dtype=dtype)
     sets = split(Grammar(PARAMS, number), P + 7 * number, 100, seed=number)
-    rate = 0.05 / (1 + number)
-    return Task(net, sets.train, sets.test, rate, order_seed=number, **options)
+    batch = options.pop("batch_per_class", 4)
+    optimizer = Optimizer(rate or 0.05 / (1 + number), 0.9, batch, options.pop("batches", "reshuffled"))
+    return TrainingJob(
+        net, sets.train, sets.test, optimizer, Stopping(**options), order_seed=number, record=record
+    )
 
 
 def alone(one):
     return train(
-        one.net, one.train_set, one.test_set, rate=one.rate, stop_loss=one.stop_loss,
-        protocol=one.protocol, order_seed=one.order_seed, record=one.record,
+        one.net, one.train_set, one.test_set, optimizer=one.optimizer, stopping=one.stopping,
+        order_seed=one.order_seed, record=one.record,
     )  # fmt: skip
 
 
@@ -33,15 +44,15 @@ def alone(one):
 def test_fifty_steps_agree_in_double_precision(name):
     """Members with 3, 4 and 5 batches an epoch, in a program with room for a fourth."""
     with jax.enable_x64(True):
-        runs = [SingleRun(task(number, name, dtype="float64")) for number in range(3)]
+        runs = [SingleRun(job(number, name, dtype="float64")) for number in range(3)]
         slots = max(run.data.features.shape[1] for run in runs)
         assert all(run.data.features.shape[1] == slots for run in runs)
         for run in runs:
             run.limits = lambda steps: (steps, 10**6)
         _advance_together(runs, [run.data for run in runs], 4, 50)
         for number, run in enumerate(runs):
-            one = task(number, name, dtype="float64")
-            state, settings = start(one.net, Protocol(), rate=one.rate, stop_loss=1e-3, order_seed=number)
+            one = job(number, name, dtype="float64")
+            state, settings = start(one.net, one.optimizer, one.stopping, rate=one.rate, order_seed=number)
             state = advance(
                 state, class_data(one.train_set, 4), settings, jnp.int32(50), jnp.int32(10**6),
                 params=PARAMS, encoding="whitened", batch_per_class=4,
@@ -78,15 +89,15 @@ def test_each_member_stops_on_its_own(patient, monkeypatch):
         seats.fresh, seats._compiling, seats._empty = False, float(patient), 0.0
 
     with jax.enable_x64(True):
-        tasks = [
-            task(0, dtype="float64", stop_loss=0.5, record=True),
-            task(1, dtype="float64", stop_loss=0.05, protocol=Protocol(max_epochs=60)),
-            task(2, dtype="float64", stop_loss=1e-9, protocol=Protocol(max_epochs=12, look_every=5)),
-            task(3, dtype="float64", stop_loss=1e-9, protocol=Protocol(max_epochs=7, batches="fixed")),
+        jobs = [
+            job(0, dtype="float64", loss=0.5, record=True),
+            job(1, dtype="float64", loss=0.05, max_epochs=60),
+            job(2, dtype="float64", loss=1e-9, max_epochs=12, eval_every=5),
+            job(3, dtype="float64", loss=1e-9, max_epochs=7, batches="fixed"),
         ]
         left = []
-        found = train_ensemble(tasks, progress=left.append)
-        for one, member in zip(tasks, found, strict=True):
+        found = train_ensemble(jobs, progress=left.append)
+        for one, member in zip(jobs, found, strict=True):
             single = alone(one)
             for name in ("status", "epochs", "steps", "test_error", "best_test_error", "best_epoch"):
                 assert getattr(member, name) == getattr(single, name), name
@@ -98,24 +109,23 @@ def test_each_member_stops_on_its_own(patient, monkeypatch):
 
 
 def test_a_diverged_member_disturbs_nobody():
-    tasks = [task(0, protocol=Protocol(max_epochs=5)), task(1, protocol=Protocol(max_epochs=5))]
-    wild = Task(tasks[1].net, tasks[1].train_set, tasks[1].test_set, 1e30, protocol=Protocol(max_epochs=5))
-    first, second = train_ensemble([tasks[0], wild])
+    calm, wild = job(0, max_epochs=5), job(1, max_epochs=5, rate=1e30)
+    first, second = train_ensemble([calm, wild])
     assert (first.status, second.status) == ("epochs", "diverged")
-    single = alone(tasks[0])
+    single = alone(calm)
     assert abs(first.train_loss - single.train_loss) < 1e-4
     assert first.test_error == single.test_error
 
 
 def test_a_budget_stops_all():
-    found = train_ensemble([task(0), task(1)], budget=0)
+    found = train_ensemble([job(0), job(1)], budget=0)
     assert [one.status for one in found] == ["stopped", "stopped"]
     assert [one.steps for one in found] == [0, 0]
 
 
 def test_refused():
-    with pytest.raises(ValueError, match=r"^tasks = 0 is below 1\. Use tasks >= 1\.$"):
+    with pytest.raises(ValueError, match=r"^jobs = 0 is below 1\. Use jobs >= 1\.$"):
         train_ensemble([])
-    for other in (task(1, "lcn"), task(1, width=9), task(1, protocol=Protocol(batch_per_class=3))):
+    for other in (job(1, "lcn"), job(1, width=9), job(1, batch_per_class=3)):
         with pytest.raises(ValueError, match="has another model, network, encoding or batch than the first"):
-            train_ensemble([task(0), other])
+            train_ensemble([job(0), other])

@@ -12,7 +12,15 @@ import pytest
 from fake_runs import SPEC, fake_run
 from srhm.store import Store
 
-LABORATORY = ("srhm.lab_extra", "srhm.store", "srhm.runner", "srhm.figures", "srhm.report", "srhm.paper")
+LABORATORY = (
+    "srhm.lab_extra",
+    "srhm.store",
+    "srhm.runner",
+    "srhm.figures",
+    "srhm.report",
+    "srhm.paper",
+    "srhm.front",
+)
 ROOTS = {"srhm.explore": "explore", **dict.fromkeys(LABORATORY, "lab"), "srhm.torch": "torch"}
 """Parts of the package that cannot be imported without an extra; of two, the first."""
 

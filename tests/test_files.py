@@ -176,7 +176,7 @@ def test_every_function_that_takes_a_path_puts_the_home_in(tmp_path, monkeypatch
         assert store.path == home / "runs.sqlite" and store.weights_folder.is_relative_to(home / "files")
     assert write_archive("~/runs.jsonl.xz", []) == 0 == len(list(read_archive("~/runs.jsonl.xz")))
     Path(home, "GRID.toml").write_text("[[pstar]]\nnet = 'cnn'\nv = 4\ns0 = 0\n", encoding="utf-8")
-    assert len(read_grid("~/GRID.toml").questions) == 1
+    assert len(read_grid("~/GRID.toml").studies) == 1
     Path(home, "mine.py").write_text("def train():\n    pass\n", encoding="utf-8")
     assert find("~/mine.py:train").__name__ == "train"
     Notes("~/results.jsonl", {}).add(10, 0, {"error": 0.5})
@@ -195,7 +195,7 @@ def test_a_byte_order_mark_is_passed_over(tmp_path):
     rules.write_text(grammar.to_json(), encoding="utf-8-sig")
     assert srhm.Grammar.load(rules).digest == grammar.digest
     grid.write_text("[[pstar]]\nnet = 'cnn'\nv = 4\ns0 = 0\n", encoding="utf-8-sig")
-    assert len(read_grid(grid).questions) == 1
+    assert len(read_grid(grid).studies) == 1
     Notes(notes, {}).add(10, 0, {"error": 0.5})
     notes.write_bytes(b"\xef\xbb\xbf" + notes.read_bytes())
     assert Notes(notes, {}).results() == [(10, 0, {"error": 0.5})]

@@ -26,19 +26,20 @@ DIRECT = {
     "model": "errors files memory randomness cores backend",
     "inference": "model",
     "theory": "model",
-    "nets": "model backend",
-    "reference": "nets",
-    "gradients": "theory nets",
+    "nets": "theory backend",
+    "reference": "model",
+    "gradients": "nets",
     "training": "nets inference interrupts",
     "torch": "inference",
     "exports": "inference",
     "compat": "inference",
     "learners": "inference",
     "measure": "training torch",
-    "study": "measure reference theory",
+    "study": "measure reference",
     "store": "study lab_extra",
     "runner": "store __init__ interrupts",
     "figures": "study lab_extra",
+    "front": "runner figures",
     "report": "figures store",
     "explore": "figures store",
     "paper": "report explore runner",
@@ -51,14 +52,31 @@ DIRECT = {
 those may import are allowed too. `__init__` is the front door, `from srhm import ...`."""
 
 INNER = {
-    "nets.common": "nets.design nets.draws nets.stateful",
-    "paper.open_question": "paper.cost paper.drawings paper.estimate paper.measured paper.settings paper.tables "
-    "paper.tiers",
+    "nets.standard": "nets.design nets.draws nets.family nets.stateful",
+    "paper.open_question": "paper.cost paper.drawings paper.estimate paper.settings paper.tables paper.tiers",
     "runner.executors": "runner.execution runner.functions runner.work",
     "store.migrations": "",
     "store.migrations.versions": "",
 }
 """What each room inside a room imports of the outer one."""
+
+NETWORK_NAMES = {"cnn", "lcn", "fcn", "vgg11", "vgg16", "resnet18", "resnet34", "efficientnetb0"}
+NAMING = (
+    "nets",
+    "reference",
+    "front.py",
+    "paper/figures.py",
+    "paper/settings.py",
+    "paper/open_question/arms.py",
+    "paper/demo.py",
+)
+"""The files, or folders of files, in whose code a network may be called by its name; others ask its family."""
+SHARING = (
+    "nets/cnn.py", "nets/lcn.py", "nets/options.py", "study/expected.py", "paper/drawings.py", "paper/figures.py",
+    "paper/open_question/arms.py", "paper/open_question/measuring.py", "paper/settings.py", "paper/sharing.py",
+    "paper/tables.py", "paper/tiers.py",
+)  # fmt: skip
+"""The files that know of the option `shared_layers`; to others it is one of the options of a family."""
 
 DATA_ROOMS = ("model", "inference", "compat")
 GROUND_FLOOR = ("errors", "files", "memory", "randomness", "cores")
@@ -151,13 +169,21 @@ def forbidden(tree: ast.AST) -> Iterator[tuple[int, str]]:
                     yield node.lineno, f"calls {called} with allow_pickle; no file is read as a pickle"
 
 
+def named_networks(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Yield (line, name) for each string outside docstrings that is the name of a network."""
+    texts = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and id(node) not in texts and node.value in NETWORK_NAMES:
+            yield node.lineno, node.value
+
+
 # The checks themselves are checked: each must find what it is there for, and only that.
 
 
 @pytest.mark.parametrize(
     ("code", "expected"),
     [
-        ("from .store.index import Shelf", ["store"]),
+        ("from .store.index import RunIndex", ["store"]),
         ("from ..model.params import Params", ["model"]),
         ("from . import model, nonsense", ["model", "__init__"]),
         ("import srhm.nets.cnn", ["nets"]),
@@ -205,6 +231,19 @@ def test_heavy_imports_are_found(code, expected):
 )
 def test_forbidden_things_are_found(code, count):
     assert len(list(forbidden(ast.parse(code)))) == count
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ('if net == "cnn":\n    pass', ["cnn"]),
+        ("rates = {'vgg11': 0.1, 'rnn': 1}", ["vgg11"]),
+        ('"""cnn"""\nclass A:\n    net: str\n    "lcn"', []),
+        ('label = "CNN"', []),
+    ],
+)
+def test_names_of_networks_are_found(code, expected):
+    assert [name for _, name in named_networks(ast.parse(code))] == expected
 
 
 def test_the_table_is_an_order():
@@ -312,6 +351,30 @@ def test_importing_the_package_loads_nothing_heavy():
 def test_no_pickle_no_global_seed_no_bare_except(path):
     found = [f"line {line} {what}" for line, what in forbidden(ast.parse(path.read_text("utf-8")))]
     assert not found, f"{path.relative_to(ROOT)}: {found}"
+
+
+def test_networks_are_named_where_they_are_made_or_chosen():
+    """All else asks the row of the family, so that a new one is served at once."""
+    from srhm.nets import FAMILIES
+
+    assert set(FAMILIES) == NETWORK_NAMES
+    for path in sources():
+        name = path.relative_to(SOURCE).as_posix()
+        if name not in NAMING and room_of(path) not in NAMING:
+            found = list(named_networks(ast.parse(path.read_text("utf-8"))))
+            assert not found, f"{path.relative_to(ROOT)} names {found}; ask the row of the family instead"
+    files = [path for path in SOURCE.rglob("*.json") if '"cnn"' in path.read_text("utf-8")]
+    places = {path.relative_to(SOURCE).as_posix() for path in files}
+    assert places == {"model/catalogue.json", "reference/published.json"}
+
+
+def test_few_files_know_of_shared_layers():
+    known = {
+        path.relative_to(SOURCE).as_posix()
+        for path in sources()
+        if re.search(r"\bshared_layers\b", path.read_text("utf-8"))
+    }
+    assert known <= set(SHARING), f"ask for the options of the family: {sorted(known - set(SHARING))}"
 
 
 def project() -> dict:

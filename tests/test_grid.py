@@ -6,13 +6,12 @@ from pathlib import Path
 import pytest
 
 import srhm
-from srhm.paper.demo import questions
+from setups import run_spec, setup
+from srhm.paper.demo import searches
 from srhm.runner.chains import Single
 from srhm.runner.searches import all_chains
+from srhm.study import Seeds
 from srhm.study.grid import as_grid, read_grid, shard
-from srhm.study.questions import Answer
-from srhm.study.runs import RunSpec, Seeds
-from srhm.training.protocol import Protocol
 
 TEXT = """
 title = "both nets"
@@ -50,18 +49,18 @@ def test_lists_stand_for_all_combinations(tmp_path: Path) -> None:
     assert grid.title == "both nets"
     assert len(grid.runs) == 16 and len({spec.hash for spec in grid.runs}) == 16
     params = srhm.Params(n_c=3, v=3, m=3, s=2, s0=0, L=2)
-    first = RunSpec(params, "cnn", 20, 8, 9, Seeds(), Protocol(max_epochs=50))
+    first = run_spec(params, "cnn", 20, width=8, P_test=9, max_epochs=50)
     assert grid.runs[0] == first
     assert grid.runs[1] == replace(first, seeds=Seeds(0, 1, 1, 1))
-    assert {(s.net, s.params.s0, s.P) for s in grid.runs} == {
+    assert {(s.net.family, s.params.s0, s.P) for s in grid.runs} == {
         (net, s0, P) for net in ("cnn", "lcn") for s0 in (0, 1) for P in (20, 30)
     }
-    assert [(q.spec.params.s0, q.replicates, q.rule) for q in grid.questions] == [
+    assert [(one.setup.params.s0, one.replicates, one.rule) for one in grid.studies] == [
         (0, 3, "nearest_grid"), (1, 3, "nearest_grid")
     ]  # fmt: skip
-    assert set(grid.questions[0].thresholds) == {"error", "S_21"}
-    assert grid.questions[0].spec.protocol.repeats
-    chains = all_chains(grid.runs, [Answer.none_yet(question) for question in grid.questions])
+    assert set(grid.studies[0].thresholds) == {"error", "S_21"}
+    assert grid.studies[0].setup.replacement
+    chains = all_chains(grid.runs, grid.studies)
     assert len(chains) == 22 and sum(isinstance(chain, Single) for chain in chains) == 16
 
 
@@ -78,11 +77,12 @@ def test_shards_are_all_of_it_and_alike(tmp_path: Path) -> None:
 
 def test_a_file_written_from_runs_names_these_runs(tmp_path: Path) -> None:
     runs = list(read_grid(written(tmp_path, TEXT.replace('fix = "grammar"', ""))).runs)
-    runs.append(replace(runs[0], shared_layers=(1, 2)))
-    runs.append(replace(runs[0], frozen_layers=(2,)))
-    runs.append(
-        replace(runs[0], record=True, probe=True, protocol=Protocol(report="best", learning_rate=0.01))
-    )
+    for options in (
+        {"shared_layers": "12"},
+        {"frozen_layers": "2"},
+        {"record": True, "probe": True, "select": "best", "learning_rate": 0.01},
+    ):
+        runs.append(setup(runs[0].params, "cnn", width=8, P_test=20, **options).at(20))
     again = read_grid(written(tmp_path, as_grid(runs, 'it is "the same"')))
     assert again.title == 'it is "the same"'
     assert {spec.hash for spec in again.runs} == {spec.hash for spec in runs}
@@ -133,7 +133,7 @@ def test_a_file_written_from_runs_names_these_runs(tmp_path: Path) -> None:
         ("[[runs]]\nP = 50\nseeds = [-1]", "seeds = -1 is below 0"),
         ("[[runs]]\nP = 50\nfix = ['colour']", "fix = 'colour'"),
         ("[[runs]]\nP = 50\nv = {a = 1}", r"v = \{'a': 1\} is a table"),
-        ("[[runs]]\nP = 50\nrepeats = 'yes'", "repeats = 'yes'"),
+        ("[[runs]]\nP = 50\nreplacement = 'yes'", "replacement = 'yes'"),
         ("[[runs]]\nP = 50\nmomentum = 'big'", "momentum = 'big'"),
         ("[[runs]]\nP = 50\nrecord = 'no'", "record = 'no' is neither true nor false"),
         (f"[[runs]]\nP = {list(range(10, 1200))}\nseeds = 1000", "too many combinations"),
@@ -159,4 +159,9 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 def test_the_example_names_the_runs_of_the_demonstration() -> None:
     grid = read_grid(Path(__file__).parent.parent / "examples" / "demo.toml")
-    assert grid.runs == () and list(grid.questions) == questions(256)
+    assert grid.runs == ()
+    named, done = (
+        [(one.setup, one.seeds, one.thresholds, one.start, one.rule) for one in studies]
+        for studies in (grid.studies, searches(256))
+    )
+    assert named == done

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 import srhm
+from setups import run_spec
 from srhm.model import catalogue
 from srhm.model.catalogue import DIGESTED, TRAINING_SEEDS, name_of
-from srhm.study.runs import RunSpec, default_test_points
-from srhm.theory import predict
+from srhm.nets import predict
+from srhm.study.setup import default_test_points
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = srhm.instances()
@@ -116,7 +117,7 @@ def test_what_is_said_of_an_instance(name):
         assert value == pytest.approx(predict(net, task.params).P_star, abs=0.05)
     assert task.P_test == default_test_points(task.params)
     assert list(task.sizes) == sorted(set(task.sizes)) and task.sizes[-1] <= task.stretch * 4
-    RunSpec(task.params, "cnn", task.sizes[-1])  # can be run
+    run_spec(task.params, "cnn", task.sizes[-1])  # can be run
     assert task.description.endswith(".") and len(task.description) < 120
     for fact in ("Tomasini", "Wyart", "2024", "235:48369-48389", name, task.digests["rules"]):
         assert fact in task.citation
@@ -150,8 +151,9 @@ def test_training_sets_of_other_seeds():
 def test_sets_are_those_of_runs(name):
     """A run with the seeds of an instance has its very sets, so that results of runs are results of it."""
     task = srhm.load(name)
-    spec = RunSpec(task.params, "cnn", task.sizes[0])
-    sets = srhm.split(srhm.Grammar(spec.params, spec.seeds.grammar), spec.P, spec.P_test, spec.seeds.samples)
+    spec = run_spec(task.params, "cnn", task.sizes[0])
+    grammar, P_test = srhm.Grammar(spec.params, spec.seeds.grammar), spec.setup.P_test
+    sets = srhm.split(grammar, spec.P, P_test, spec.seeds.samples)
     for ours, theirs in ((task.train(spec.P), sets.train), (task.test(), sets.test)):
         assert np.array_equal(ours.features, theirs.features)
         assert np.array_equal(ours.positions, theirs.positions)
@@ -201,7 +203,7 @@ def test_the_page_shows_the_committed_results():
     assert module.TABLE.read_text("utf-8") == module.tables(rows)
     for row in rows:
         task = srhm.load(row["instance"])
-        assert module.spec_of(task, row["net"], row["P"]).width == row["width"]
+        assert module.spec_of(task, row["net"], row["P"]).setup.width == row["width"]
         assert 0 <= row["error"] * task.P_test == pytest.approx(round(row["error"] * task.P_test))
     page = (ROOT / "docs" / "instances.md").read_text("utf-8")
     for name in NAMES:

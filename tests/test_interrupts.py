@@ -20,8 +20,7 @@ from srhm.runner.driver import drive
 from srhm.runner.executors import InProcess, Workers, workers
 from srhm.runner.progress import Progress
 from srhm.store import Store
-from srhm.training import Task, train, train_ensemble
-from srhm.training.protocol import Protocol
+from srhm.training import Optimizer, Stopping, TrainingJob, train, train_ensemble
 from srhm.training.run import SingleRun
 from test_driver import runs, singles
 
@@ -92,25 +91,21 @@ def test_handlers_of_others_are_left_alone() -> None:
 def test_sigterm_writes_the_checkpoints_of_training(tmp_path: Path, members: int) -> None:
     params = srhm.Params(n_c=2, v=2, m=2, s=2, s0=1, L=1)
     sets = srhm.split(srhm.Grammar(params, 0), 4, 4, 0)
-    protocol = Protocol(max_epochs=10**6)
     files = [tmp_path / f"{number}.npz" for number in range(members)]
 
     def told(_: Any) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
-    options: dict[str, Any] = {"rate": 1e-3, "stop_loss": 1e-30}
+    how: dict[str, Any] = {
+        "optimizer": Optimizer(rate=1e-3),
+        "stopping": Stopping(loss=1e-30, max_epochs=10**6),
+    }
     with pytest.raises(Terminated):
         if members == 1:
-            train(
-                build("fcn", params, 4), sets.train, sets.test, protocol=protocol, checkpoint=files[0], progress=told,
-                **options,
-            )  # fmt: skip
+            train(build("fcn", params, 4), sets.train, sets.test, **how, checkpoint=files[0], progress=told)
         else:
-            tasks = [
-                Task(build("fcn", params, 4), sets.train, sets.test, protocol=protocol, **options)
-                for _ in files
-            ]
-            train_ensemble(tasks, checkpoints=files, progress=told)
+            both = [TrainingJob(build("fcn", params, 4), sets.train, sets.test, **how) for _ in files]
+            train_ensemble(both, checkpoints=files, progress=told)
     assert all(file.exists() for file in files) and usual()
 
 

@@ -1,4 +1,4 @@
-"""Run specifications, the store, the executors and the questions of the laboratory."""
+"""Run specifications, the store, the executors and the studies of the laboratory."""
 
 import json
 import os
@@ -11,27 +11,19 @@ from typing import Any
 import pytest
 
 import srhm
+from fake_runs import PARAMS, SPEC, fake_run, small
+from setups import run_spec, setup
 from srhm.cli.results import train_text
+from srhm.nets import FAMILIES
 from srhm.randomness import STREAM_VERSION
 from srhm.reference.published import published
-from srhm.reference.thresholds import thresholds
 from srhm.runner.execution import execute
 from srhm.runner.executors import InProcess, environment, open_executor
-from srhm.runner.searches import answer, raise_failures
+from srhm.runner.searches import raise_failures, search
 from srhm.runner.work import RunJob, finished
 from srhm.store import Store
-from srhm.study.questions import Question
-from srhm.study.runs import Run, RunSpec, Seeds, default_test_points
-from srhm.training.protocol import Protocol
-
-PARAMS = srhm.Params(n_c=3, v=3, m=3, s=2, s0=1, L=2)
-SPEC = RunSpec(PARAMS, "cnn", 200, width=8, P_test=100, protocol=Protocol(stop_loss=0.05, max_epochs=60))
-
-
-def fake_run(spec: RunSpec, **metrics: Any) -> Run:
-    return Run(
-        spec, "converged", {"error": 0.2, "epochs": 3} | metrics, [], {"train": 1.0}, {"srhm": "0"}, "cpu"
-    )
+from srhm.study import RunSpec, Seeds, Study
+from srhm.study.setup import default_test_points
 
 
 def test_the_hash_is_the_identity_of_all_that_matters() -> None:
@@ -39,60 +31,61 @@ def test_the_hash_is_the_identity_of_all_that_matters() -> None:
     assert same.hash == SPEC.hash and same.to_dict() == SPEC.to_dict()
     others = [
         replace(SPEC, P=201),
-        replace(SPEC, net="lcn"),
-        replace(SPEC, width=9),
-        replace(SPEC, P_test=101),
+        small("lcn"),
+        small(width=9),
+        small(P_test=101),
         replace(SPEC, seeds=Seeds(order=1)),
         replace(SPEC, seeds=Seeds(grammar=1)),
-        replace(SPEC, protocol=replace(SPEC.protocol, momentum=0.8)),
-        replace(SPEC, protocol=replace(SPEC.protocol, batches="fixed")),
-        replace(SPEC, encoding="onehot"),
-        replace(SPEC, bias="shared"),
-        replace(SPEC, init="hom"),
-        replace(SPEC, record=True),
-        replace(SPEC, shared_layers=(1,)),
-        replace(SPEC, frozen_layers=(1,)),
-        replace(SPEC, frozen_layers=(1, 3)),
-        replace(SPEC, probe=True),
-        replace(SPEC, params=replace(PARAMS, sparsity="B")),
+        small(momentum=0.8),
+        small(batches="fixed"),
+        small(encoding="onehot"),
+        small(bias="shared"),
+        small(init="hom"),
+        small(record=True),
+        small(shared_layers="1"),
+        small(frozen_layers="1"),
+        small(frozen_layers="13"),
+        small(probe=True),
+        replace(SPEC, setup=replace(SPEC.setup, params=replace(PARAMS, sparsity="B"))),
     ]
     assert len({SPEC.hash, *(other.hash for other in others)}) == len(others) + 1
 
 
 def test_options_that_came_later_leave_the_identity_of_runs_without_them() -> None:
-    """These numbers stand in stores of the first version."""
-    spec = RunSpec(srhm.Params(n_c=6, v=6, m=6, s=2, s0=1, L=2), "lcn", 1000, 256, seeds=Seeds.replicate(2))
-    assert spec.hash == "415f85b24c045865473974a0b05d456faa105db1dc0f635115ae7164249e8a6f"
-    shared = replace(spec, shared_layers=(1, 2))
-    assert shared.stop_loss == 1e-2 and RunSpec.from_dict(json.loads(json.dumps(shared.to_dict()))) == shared
-    assert replace(shared, net="cnn").stop_loss == 1e-3
-    frozen = replace(spec, frozen_layers=(2, 3))
+    """This hash is that of a run in the form of setups; a store holds it."""
+    params, seeds = srhm.Params(n_c=6, v=6, m=6, s=2, s0=1, L=2), Seeds.replicate(2)
+    spec = run_spec(params, "lcn", 1000, width=256, seeds=seeds)
+    assert spec.hash == "b29769bda7439c58a8c7a8297a19e5bc9e1e4b7d24e22e206bb9c1d3df5b42fb"
+    shared = run_spec(params, "lcn", 1000, width=256, seeds=seeds, shared_layers="12")
+    assert shared.setup.stopping.loss == 1e-2
+    assert RunSpec.from_dict(json.loads(json.dumps(shared.to_dict()))) == shared
+    assert setup(params, "cnn", shared_layers="12").stopping.loss == 1e-3
+    frozen = run_spec(params, "lcn", 1000, width=256, seeds=seeds, frozen_layers="23")
     assert RunSpec.from_dict(json.loads(json.dumps(frozen.to_dict()))) == frozen
     assert frozen.shape != spec.shape, "they are different programs"
 
 
 def test_a_default_and_its_value_are_one_run() -> None:
-    explicit = replace(
-        SPEC, protocol=replace(SPEC.protocol, learning_rate=SPEC.rate, sensitivity_inputs=1000)
-    )
+    explicit = small(learning_rate=SPEC.setup.optimizer.rate, sensitivity_inputs=1000)
     assert explicit.hash == SPEC.hash
-    assert (
-        RunSpec(PARAMS, "cnn", 200).hash == RunSpec(PARAMS, "cnn", 200, 512, default_test_points(PARAMS)).hash
-    )
+    points = default_test_points(PARAMS)
+    assert run_spec(PARAMS, "cnn", 200).hash == run_spec(PARAMS, "cnn", 200, width=512, P_test=points).hash
 
 
 @pytest.mark.skipif(STREAM_VERSION != 1, reason="the identity holds the version of the streams")
-def test_runs_without_probes_are_what_they_were_before_there_were_any() -> None:
-    """The hash is that of the version before; a store of that time holds no such field."""
-    assert SPEC.hash == "57dd5c83481314e4e5793a09efcb89be21a249ef8eeba930de235ff208f0e7b8"
-    assert "probe" not in SPEC.to_dict() and RunSpec.from_dict(SPEC.to_dict() | {"probe": False}) == SPEC
-    probed = replace(SPEC, probe=True)
-    assert probed.to_dict() == SPEC.to_dict() | {"probe": True}
-    assert RunSpec.from_dict(probed.to_dict()) == probed and probed.at(300).probe
+def test_runs_without_probes_are_what_they_would_be_if_there_were_none() -> None:
+    """The hash is that of a run in the form of setups, which names no field that has its default."""
+    assert SPEC.hash == "2dffbcca9dc89cb32e9c2fdf8ade7d055988aa55a9f4f975573e2ee05475cbcb"
+    content = SPEC.to_dict()
+    plain, measured = content["measuring"], content["measuring"] | {"probe": False}
+    assert "probe" not in plain and RunSpec.from_dict(content | {"measuring": measured}) == SPEC
+    probed = small(probe=True)
+    assert probed.to_dict() == content | {"measuring": plain | {"probe": True}}
+    assert RunSpec.from_dict(probed.to_dict()) == probed and probed.at(300).setup.measuring.probe
 
 
 def test_probes_are_added_to_the_row_and_change_nothing_else() -> None:
-    plain, probed = execute(SPEC), execute(replace(SPEC, probe=True))
+    plain, probed = execute(SPEC), execute(small(probe=True))
     kinds = {"probe": 3, "probe_rule": 2, "probe_placement": 2, "ari": 2}
     added = {
         f"{kind}_{k}{level + 1}" for kind, most in kinds.items() for k in (1, 2, 3) for level in range(most)
@@ -126,18 +119,17 @@ def test_replicates_draw_all_roles_anew_but_those_that_are_fixed() -> None:
         ({"probe": "yes"}, "probe = 'yes' is neither true nor false"),
         ({"encoding": "integer"}, "encoding = 'integer'"),
         ({"encoding": "other"}, "encoding = 'other'"),
-        ({"P_test": PARAMS.P_max - 2}, f"P_test = .* Use P_test <= {PARAMS.P_max - 3}, or repeats"),
-        ({"P_test": PARAMS.P_max - 100}, "P = 200 and .* Use P <= 100, a smaller P_test, or repeats"),
+        ({"P_test": PARAMS.P_max - 2}, f"P_test = .* Use P_test <= {PARAMS.P_max - 3}, or replacement"),
+        ({"P_test": PARAMS.P_max - 100}, "P = 200 and .* Use P <= 100, a smaller P_test, or replacement"),
     ],
 )
 def test_a_run_that_cannot_be_is_refused(change: dict[str, Any], said: str) -> None:
     with pytest.raises(srhm.ArgumentError, match=said):
-        replace(SPEC, **change)
+        small(**change)
 
 
-def test_repeats_lift_the_limit_of_distinct_data() -> None:
-    protocol = replace(SPEC.protocol, repeats=True)
-    assert 10 * PARAMS.P_max == replace(SPEC, P=10 * PARAMS.P_max, protocol=protocol).P
+def test_replacement_lifts_the_limit_of_distinct_data() -> None:
+    assert 10 * PARAMS.P_max == small(P=10 * PARAMS.P_max, replacement=True).P
 
 
 @pytest.mark.usefixtures("unchecked")
@@ -151,14 +143,14 @@ def test_a_broken_specification_is_refused(content: dict[str, Any]) -> None:
 def test_a_store_that_cannot_be_written_is_refused_before_the_first_run() -> None:
     oracle = Oracle([300.0])
     with pytest.raises(srhm.ArgumentError, match="cannot be written"):
-        answer([Question(replace(SPEC, P=3), 1)], Store("/proc/x/y.sqlite"), InProcess(oracle))
+        search([Study(SPEC.setup, 1)], Store("/proc/x/y.sqlite"), InProcess(oracle))
     assert oracle.computed == []
 
 
 def test_a_run_is_the_same_in_this_process_and_in_a_worker(tmp_path: Path) -> None:
     here, there = (
-        answer(
-            [Question(SPEC, replicates=1, start=200, rule="nearest_grid")][:1],
+        search(
+            [Study(SPEC.setup, replicates=1, start=200, rule="nearest_grid")],
             Store(tmp_path / f"{workers}.sqlite"),
             open_executor(workers=workers),
         )[0]
@@ -186,46 +178,45 @@ class Oracle:
     def __call__(self, content: str) -> str:
         run = RunJob.from_dict(json.loads(content)).spec
         self.computed.append((run.seeds.samples, run.P))
-        self.asked.append((run.width, run.seeds.samples))
+        self.asked.append((run.setup.width, run.seeds.samples))
         error = 0.2 / (1 + (run.P / self.P_star[run.seeds.samples]) ** 3)
         return finished(fake_run(run, error=error, S_21=min(1.0, 2 * error), D_21=None))
 
 
-def test_questions_find_a_known_P_star_and_use_the_store(tmp_path: Path) -> None:
+def test_studies_find_a_known_P_star_and_use_the_store(tmp_path: Path) -> None:
     oracle = Oracle([300.0, 330.0, 270.0])
-    question = Question(replace(SPEC, P=3), 3)
     store = Store(tmp_path / "runs.sqlite")
-    (first,) = answer([question], store, InProcess(oracle))
+    (first,) = search([Study(SPEC.setup, 3)], store, InProcess(oracle))
     found = first.complexity()
     assert found.P_star == pytest.approx((300 * 330 * 270) ** (1 / 3), rel=0.02)
     assert found.interval is not None and found.interval[0] < 300 < found.interval[1]
     assert len(oracle.computed) == len(set(oracle.computed)) == first.computed == len(store)
     count = len(oracle.computed)
-    (again,) = answer([question], store, InProcess(oracle))
+    (again,) = search([Study(SPEC.setup, 3)], store, InProcess(oracle))
     assert again.computed == 0 and len(oracle.computed) == count and again.complexity() == found
-    (more,) = answer([replace(question, replicates=2)], store, InProcess(oracle))
-    assert more.computed == 0  # the replicates of a smaller question are those of the larger one
+    (fewer,) = search([Study(SPEC.setup, 2)], store, InProcess(oracle))
+    assert fewer.computed == 0  # the replicates of a smaller study are those of the larger one
 
 
-def test_the_first_replicate_of_every_question_comes_first(tmp_path: Path) -> None:
-    """Both questions at seed 0, then each at seed 1, with one worker; the questions differ in width."""
-    oracle, first = Oracle([300.0, 330.0]), Question(SPEC, 2)
-    second = Question(replace(SPEC, width=2 * (SPEC.width or 8)), 2)
-    answer([first, second], Store(tmp_path / "runs.sqlite"), InProcess(oracle))
+def test_the_first_replicate_of_every_study_comes_first(tmp_path: Path) -> None:
+    """Both studies at seed 0, then each at seed 1, with one worker; the studies differ in width."""
+    oracle, first = Oracle([300.0, 330.0]), Study(SPEC.setup, 2)
+    second = Study(small(width=16).setup, 2)
+    search([first, second], Store(tmp_path / "runs.sqlite"), InProcess(oracle))
     order = list(dict.fromkeys((width, seed) for width, seed in oracle.asked))
     assert order == [
-        (first.spec.width, 0),
-        (second.spec.width, 0),
-        (first.spec.width, 1),
-        (second.spec.width, 1),
+        (8, 0),
+        (16, 0),
+        (8, 1),
+        (16, 1),
     ]
 
 
 def test_the_published_rule_takes_a_grid_point(tmp_path: Path) -> None:
     oracle = Oracle([300.0])
-    question = Question(replace(SPEC, P=3), 1, rule="nearest_grid", start=100)
-    (found,) = answer([question], Store(tmp_path / "runs.sqlite"), InProcess(oracle))
-    assert found.complexity().P_star in question.grid() and len(found.runs[0]) == len(question.grid())
+    study = Study(SPEC.setup, 1, rule="nearest_grid", start=100)
+    (found,) = search([study], Store(tmp_path / "runs.sqlite"), InProcess(oracle))
+    assert found.complexity().P_star in study.grid() and len(found.runs[0]) == len(study.grid())
     assert 300 / 1.47 < found.complexity().P_star < 300 * 1.47
 
 
@@ -236,14 +227,14 @@ def test_an_unfinished_grid_gives_no_P_star(tmp_path: Path) -> None:
             raise RuntimeError("the machine caught fire")
         return Oracle([300.0] * 2)(content)
 
-    question = Question(replace(SPEC, P=3), 2, rule="nearest_grid", start=100)
-    (found,) = answer([question], Store(tmp_path / "runs.sqlite"), InProcess(work))
+    study = Study(SPEC.setup, 2, rule="nearest_grid", start=100)
+    (found,) = search([study], Store(tmp_path / "runs.sqlite"), InProcess(work))
     assert [one.status for one in found.crossings()] == ["bracketed", "open"]
     assert found.complexity().P_star is None and found.complexity().status == "open"
 
 
 def test_a_replicate_whose_run_failed_is_told(tmp_path: Path) -> None:
-    """The others are answered."""
+    """The others are finished."""
 
     def work(content: str) -> str:
         if RunJob.from_dict(json.loads(content)).spec.seeds.samples == 1:
@@ -251,14 +242,14 @@ def test_a_replicate_whose_run_failed_is_told(tmp_path: Path) -> None:
         return Oracle([300.0] * 3)(content)
 
     store = Store(tmp_path / "runs.sqlite")
-    (found,) = answer([Question(replace(SPEC, P=3), 3)], store, InProcess(work))
+    (found,) = search([Study(SPEC.setup, 3)], store, InProcess(work))
     assert list(found.failures) == [1] and not found.runs[1]
     assert [one.status for one in found.crossings()] == ["bracketed", "open", "bracketed"]
     with pytest.raises(
         srhm.SrhmError, match=r"the run cnn, P = .*, seed 1 on .* failed: RuntimeError: the mach"
     ):
         raise_failures([found])
-    (again,) = answer([Question(replace(SPEC, P=3), 3)], store, InProcess(Oracle([300.0] * 3)))
+    (again,) = search([Study(SPEC.setup, 3)], store, InProcess(Oracle([300.0] * 3)))
     assert not again.failures and again.complexity().P_star == pytest.approx(300, rel=0.05)
     raise_failures([again])
 
@@ -329,9 +320,9 @@ def test_other_processors_have_a_folder_of_their_own(monkeypatch: pytest.MonkeyP
         ({"thresholds": {}}, "thresholds"),
     ],
 )
-def test_a_question_without_sense_is_refused(change: dict[str, Any], said: str) -> None:
+def test_a_study_without_sense_is_refused(change: dict[str, Any], said: str) -> None:
     with pytest.raises(srhm.ArgumentError, match=said):
-        replace(Question(SPEC), **change)
+        Study(SPEC.setup, **change).check()
 
 
 def test_the_papers_numbers() -> None:
@@ -346,9 +337,9 @@ def test_the_papers_numbers() -> None:
 def test_the_papers_thresholds() -> None:
     two, three = PARAMS, srhm.Params(n_c=4, v=4, m=4, s=2, s0=1, L=3)
     wide = srhm.Params(n_c=4, v=4, m=16, s=3, s0=0, L=2)
-    assert thresholds("lcn", two) == {"error": 0.10, "S_21": 0.30, "D_21": 0.10}
-    assert thresholds("lcn", wide) == {"error": 0.10, "S_21": 0.50}
-    assert thresholds("cnn", two) == {"error": 0.10, "S_21": 0.40, "D_21": 0.20}
-    assert thresholds("cnn", wide) == {"error": 0.10, "S_21": 0.50}
-    assert thresholds("cnn", three) == {"error": 0.10, "S_21": 0.20, "D_21": 0.20}
-    assert thresholds("fcn", three) == {"error": 0.10, "S_41": 0.20, "D_41": 0.20}
+    assert FAMILIES["lcn"].thresholds(two) == {"error": 0.10, "S_21": 0.30, "D_21": 0.10}
+    assert FAMILIES["lcn"].thresholds(wide) == {"error": 0.10, "S_21": 0.50}
+    assert FAMILIES["cnn"].thresholds(two) == {"error": 0.10, "S_21": 0.40, "D_21": 0.20}
+    assert FAMILIES["cnn"].thresholds(wide) == {"error": 0.10, "S_21": 0.50}
+    assert FAMILIES["cnn"].thresholds(three) == {"error": 0.10, "S_21": 0.20, "D_21": 0.20}
+    assert FAMILIES["fcn"].thresholds(three) == {"error": 0.10, "S_41": 0.20, "D_41": 0.20}

@@ -7,7 +7,7 @@ import numpy as np
 from figure_checks import artists, check_layout, legend_texts
 from srhm import Params
 from srhm.figures import complexity_map
-from srhm.theory import predict
+from srhm.nets import predict
 
 
 def cells(figure) -> np.ma.MaskedArray:

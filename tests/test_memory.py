@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import srhm
+from setups import run_spec
 from srhm import ArgumentError, Dataset, Grammar, Params, Stream, encode, memory, split
 from srhm.cli import main
 from srhm.runner.execution import execute
-from srhm.study.runs import RunSpec
 from srhm.theory import dilution, patches, slot_probability
 
 PARAMS = Params(n_c=8, v=8, m=8, s=2, s0=1, L=3)
@@ -31,9 +31,9 @@ def four_gigabytes(monkeypatch):
         (lambda: dilution(DEEP, "features"), "params", None),
         (lambda: slot_probability(DEEP), "params", "549.8 GB"),
         (lambda: patches(Grammar(DEEP)), "params", None),
-        (lambda: execute(RunSpec(PARAMS, "cnn", P=10**9)), "P", "17.0 GB"),
-        (lambda: execute(RunSpec(PARAMS, "cnn", P=100, width=10**9)), "width", "32.0 EB"),
-        (lambda: execute(RunSpec(PARAMS, "fcn", P=100, width=10**5)), "width", None),
+        (lambda: execute(run_spec(PARAMS, "cnn", P=10**9)), "P", "17.0 GB"),
+        (lambda: execute(run_spec(PARAMS, "cnn", P=100, width=10**9)), "width", "32.0 EB"),
+        (lambda: execute(run_spec(PARAMS, "fcn", P=100, width=10**5)), "width", None),
     ],
 )
 def test_what_is_too_large_is_refused_with_its_size(ask, argument, size, monkeypatch):

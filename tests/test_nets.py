@@ -11,12 +11,12 @@ from oracles import ALARM, close
 from srhm import Grammar, Params, Stream, expand, split
 from srhm.errors import ArgumentError
 from srhm.model.encoding import channels, encode
-from srhm.nets import NAMES, NETS, Leaves, build, default_width
+from srhm.nets import FAMILIES, Leaves, NetSpec, build
 from srhm.nets.draws import Normals
 from srhm.nets.lcn import shared_filters
 from srhm.randomness import Key
 
-FAMILIES = ("cnn", "lcn", "fcn")
+NETS = ("cnn", "lcn", "fcn")
 SMALL = Params(n_c=3, v=3, m=2, s=2, s0=1, L=2)
 
 
@@ -70,7 +70,7 @@ def test_shapes(s, s0, L):
         "lcn": [((q, p * c, h), (q, h)) for c, q in zip(entering, positions, strict=True)],
         "fcn": [((b * c, h * q), (h * q,)) for c, b, q in zip(entering, before, positions, strict=True)],
     }
-    for name in FAMILIES:
+    for name in NETS:
         net = form_of(name, params, h)
         assert [(layer.weight.shape, layer.bias.shape) for layer in net.layers] == expected[name], name
         assert net.readout.shape == (h, 3)
@@ -97,15 +97,15 @@ def test_number_of_weights_of_the_published_networks():
     assert count("fcn") == 16 * 8 * q * h + q * h + q * h * h + h + readout
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", NETS)
 @pytest.mark.parametrize("L", [1, 2, 3])
 def test_published_widths(name, L):
-    assert default_width(name, model(L=L)) == (256 if (name, L) == ("fcn", 3) else 512)
+    assert NetSpec(name).on(model(L=L)).width == (256 if (name, L) == ("fcn", 3) else 512)
 
 
 @pytest.mark.parametrize(("encoding", "C"), [("whitened", 3), ("onehot", 3), ("onehot_blank", 4)])
 def test_channels_of_the_encoding(encoding, C):
-    shapes = {name: form_of(name, SMALL, 2, encoding=encoding).layers[0].weight.shape for name in FAMILIES}
+    shapes = {name: form_of(name, SMALL, 2, encoding=encoding).layers[0].weight.shape for name in NETS}
     assert shapes == {"cnn": (4 * C, 2), "lcn": (4, 4 * C, 2), "fcn": (16 * C, 8)}
     assert channels(SMALL, encoding) == C
 
@@ -162,7 +162,7 @@ def slow_network(name, net, params, x):
 @pytest.mark.parametrize("L", [1, 2, 3])
 @pytest.mark.parametrize("s", [2, 3])
 @pytest.mark.parametrize("s0", [0, 1])
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", NETS)
 def test_outputs_against_loops(name, s, s0, L):
     params = model(s, s0, L)
     net = filled(name, params, 2, seed=L)
@@ -176,7 +176,7 @@ def test_outputs_against_loops(name, s, s0, L):
             np.testing.assert_allclose(found[sample].ravel(), np.ravel(expected), rtol=2e-5, atol=2e-5)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", NETS)
 def test_the_call_is_the_output_layer(name):
     net, x = filled(name, SMALL, 4), inputs(SMALL, 6)
     seen = net.activations(x)
@@ -184,7 +184,7 @@ def test_the_call_is_the_output_layer(name):
     assert all((np.asarray(seen[f"layer_{k}"]) >= 0).all() for k in (1, 2))
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", NETS)
 def test_a_sample_does_not_see_the_others(name):
     net, x = filled(name, SMALL, 4), inputs(SMALL, 6)
     together = forward(net, x)["output"]
@@ -246,17 +246,17 @@ def test_an_fcn_with_blocks_is_an_lcn():
 @pytest.fixture(scope="module")
 def drawn():
     params = Params(n_c=8, v=8, m=8, s=2, s0=1, L=2)
-    return params, {name: build(name, params, 128, seed=1) for name in FAMILIES}
+    return params, {name: build(name, params, 128, seed=1) for name in NETS}
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", NETS)
 def test_all_weights_are_standard_normal(drawn, name):
     """Kolmogorov-Smirnov for each of 5 arrays: false-alarm rate 5e-4 a family."""
     for array in leaves(drawn[1][name]):
         assert kstest(np.asarray(array, np.float64).ravel(), "norm").pvalue > ALARM
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", NETS)
 def test_mean_and_variance_of_the_weights(drawn, name):
     """Each within 4 standard errors, 1/sqrt(n) and sqrt(2/n): false-alarm rate 6e-4 a family (5 arrays)."""
     for array in leaves(drawn[1][name]):
@@ -265,7 +265,7 @@ def test_mean_and_variance_of_the_weights(drawn, name):
         assert close((values**2).mean(), 1, (2 / values.size) ** 0.5)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", NETS)
 def test_the_arrays_of_a_network_are_independent(drawn, name):
     """The correlation of any two, number by number, within 4 standard errors: false-alarm rate 6e-4."""
     arrays = [np.asarray(array, np.float64).ravel() for array in leaves(drawn[1][name])]
@@ -275,7 +275,7 @@ def test_the_arrays_of_a_network_are_independent(drawn, name):
             assert close((arrays[first][:n] * arrays[second][:n]).mean(), 0, n**-0.5)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", NETS)
 def test_scale_of_the_first_layer(drawn, name):
     """Given x, a first pre-activation is normal with variance |patch|^2 / C_in + 0.01 (the FCN: |x|^2 / v)."""
     params, nets = drawn
@@ -386,7 +386,7 @@ def test_biases_that_vanish_are_none():
     np.testing.assert_array_equal(net(x), bare(x))
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", NETS)
 def test_homogeneous_networks(name):
     net = eqx.filter_jit(lambda: build(name, SMALL, 64, seed=0, init="hom"))()
     assert all((np.asarray(layer.weight) == 1).all() for layer in net.layers)
@@ -406,7 +406,7 @@ def test_double_precision():
 
 
 BAD = [
-    ("name", "vgg", f"Did you mean 'vgg11'? Use one of {', '.join(NAMES)}"),
+    ("net", "vgg", f"Did you mean 'vgg11'? Use one of {', '.join(FAMILIES)}"),
     ("width", 0, "Use width >= 1"),
     ("width", 8.0, "Give width as an int"),
     ("width", True, "Give width as an int"),
@@ -414,7 +414,7 @@ BAD = [
     ("seed", 2**64, f"Use seed <= {2**64 - 1}"),
     ("bias", "global", "Use 'position', 'shared' or 'none'"),
     ("init", "zeros", "Use 'normal' or 'hom'"),
-    ("encoding", "integer", "Use a dense one for a network"),
+    ("encoding", "integer", "Use 'whitened', 'onehot' or 'onehot_blank'"),
     ("encoding", "dense", "Use one of whitened, onehot, onehot_blank, integer"),
     ("dtype", "float16", "Use 'float32', or 'float64' with jax_enable_x64"),
     ("dtype", "float64", "Use 'float32', or 'float64' with jax_enable_x64"),
@@ -426,17 +426,17 @@ BAD = [
 @pytest.mark.parametrize(("argument", "value", "fix"), BAD)
 def test_bad_arguments(refuses, argument, value, fix):
     with jax.enable_x64(False), refuses(argument, repr(value), fix):
-        build(**{"name": "cnn", "params": SMALL, "width": 2, argument: value})
+        build(**{"net": "cnn", "params": SMALL, "width": 2, argument: value})
 
 
 @pytest.mark.parametrize("name", ["lcn", "fcn"])
 def test_only_the_cnn_has_other_biases(refuses, name):
-    with refuses("bias", "'shared'", "Use bias='position'"):
+    with refuses("bias", "'shared'", "Leave it out, or use cnn"):
         build(name, SMALL, 2, bias="shared")
 
 
 def test_families():
-    assert tuple(NETS) == FAMILIES
+    assert tuple(FAMILIES) == (*NETS, "vgg11", "vgg16", "resnet18", "resnet34", "efficientnetb0")
 
 
 # Layers shared over the s0+1 places of a sub-patch
@@ -517,10 +517,10 @@ def test_frozen_layers_stay_and_the_others_move_as_ever(name, frozen):
 @pytest.mark.parametrize(
     ("name", "layers", "said"),
     [
-        ("vgg11", (1,), "not offered for vgg11"),
+        ("vgg11", (1,), "is not an option of vgg11"),
         ("cnn", (4,), "not layers from 1 to 3, the readout"),
         ("cnn", (2, 1), "in order"),
-        ("cnn", (0,), "not layers from 1"),
+        ("cnn", (0,), "not numbers of layers from 1"),
         ("lcn", (1, 2, 3), "are all there are"),
     ],
 )
@@ -540,11 +540,11 @@ def test_sharing_without_blanks_changes_nothing(name):
 @pytest.mark.parametrize(
     ("name", "layers", "sparsity", "said"),
     [
-        ("fcn", (1,), "A", "not offered for the fcn"),
+        ("fcn", (1,), "A", "is not an option of fcn"),
         ("lcn", (2,), "A", "not the first layers"),
         ("cnn", (3,), "A", "not layers from 1 to 2"),
         ("cnn", (2, 1), "A", "in order"),
-        ("cnn", (0,), "A", "not layers from 1"),
+        ("cnn", (0,), "A", "not numbers of layers from 1"),
         ("cnn", (1,), "B", "Use sparsity A"),
     ],
 )

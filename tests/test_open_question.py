@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,11 +11,12 @@ import srhm
 from fake_runs import fake_run
 from paper_oracle import work
 from srhm.cli import main
-from srhm.paper.open_question import ARMS, TIER, arm_results, arms_named, compute, page, questions
+from srhm.paper.open_question import ARMS, arm_results, arms_named, compute, page, studies
+from srhm.paper.tiers import cost_near
 from srhm.runner.executors import InProcess
 from srhm.store import Store
-from srhm.store.index import Shelf
-from srhm.study.runs import Run, RunSpec, Seeds, largest_P
+from srhm.store.index import RunIndex
+from srhm.study import Run, RunSpec, Seeds
 
 POWERS = {"L2": 2.0, "batch-1": 3.0, "L1": 1.5}
 
@@ -28,40 +30,45 @@ def runs_by_law(name: str, seeds: int = 4) -> list[Run]:
     """Runs about P* = 60 (s0+1)^power, 5% apart from seed to seed."""
     found = []
     for setting in ARMS[name].settings:
-        spec, blanks = TIER.spec(setting), setting.params.s0 + 1
+        blanks = setting.params.s0 + 1
         for seed in range(seeds):
             P_star = 60 * blanks ** POWERS[name] * (0.95, 1.05, 1.0, 1.0)[seed]
-            most = largest_P(spec.params, spec.protocol, spec.P_test)
-            Ps = {min(round(P_star * factor), most) for factor in (0.5, 0.97, 1.03, 2.0)}
-            found += [run_of(spec.at(P, Seeds.replicate(seed)), P_star) for P in sorted(Ps)]
+            Ps = {min(round(P_star * factor), setting.largest) for factor in (0.5, 0.97, 1.03, 2.0)}
+            found += [run_of(setting.at(P, seed), P_star) for P in sorted(Ps)]
+    return found
+
+
+def leaves(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The values of nested dictionaries by their paths."""
+    found = {}
+    for key, value in content.items():
+        inside = isinstance(value, dict)
+        found |= leaves(value, f"{prefix}{key}.") if inside else {prefix + key: value}
     return found
 
 
 def test_an_arm_differs_from_the_plain_network_in_one_thing():
     """And its rate is the same at every s0, unlike the published ones."""
-    plain = {setting.params.s0: TIER.spec(setting).to_dict() for setting in ARMS["L2"].settings}
+    plain = {setting.params.s0: leaves(setting.to_dict()) for setting in ARMS["L2"].settings}
     for arm in ARMS.values():
-        if arm.settings[0].net == "cnn":
-            assert len({TIER.spec(setting).rate for setting in arm.settings}) == 1
+        if arm.settings[0].net.family == "cnn":
+            assert len({setting.optimizer.rate for setting in arm.settings}) == 1
         if arm.group in ("depth", "rate"):
             continue
         for setting in arm.settings:
-            base, own = plain[setting.params.s0], TIER.spec(setting).to_dict()
+            base, own = plain[setting.params.s0], leaves(setting.to_dict())
             changed = {key for key in base.keys() | own.keys() if base.get(key) != own.get(key)}
             assert len(changed) == 1 and changed <= {
-                "width", "protocol", "frozen_layers", "shared_layers", "init",
+                "net.width", "net.frozen_layers", "net.shared_layers", "optimizer.batch_per_class"
             }  # fmt: skip
-            if changed == {"protocol"}:
-                inside = {key for key in base["protocol"] if base["protocol"][key] != own["protocol"][key]}
-                assert inside == {"batch_per_class"}
-    hashes = [TIER.spec(setting).hash for arm in ARMS.values() for setting in arm.settings]
+    hashes = [setting.digest for arm in ARMS.values() for setting in arm.settings]
     twice = {one for one in hashes if hashes.count(one) > 1}
     assert not twice
 
 
 def test_the_exponent_of_the_law_is_found():
     for name, power in POWERS.items():
-        (result,) = arm_results([ARMS[name]], Shelf(runs_by_law(name)))
+        (result,) = arm_results([ARMS[name]], RunIndex(runs_by_law(name)))
         low, high = result.exponent.interval
         assert result.exponent.slope == pytest.approx(power, abs=0.06) and low < power < high
         assert result.half_width == pytest.approx((high - low) / 2)
@@ -73,11 +80,11 @@ def test_the_exponent_of_the_law_is_found():
 
 
 def test_what_is_not_known_is_not_told():
-    (nothing,) = arm_results([ARMS["L2"]], Shelf(()))
+    (nothing,) = arm_results([ARMS["L2"]], RunIndex(()))
     assert nothing.exponent is None and nothing.half_width is None and not any(nothing.P_star.values())
-    (three,) = arm_results([ARMS["L2"]], Shelf(runs_by_law("L2", seeds=3)))
+    (three,) = arm_results([ARMS["L2"]], RunIndex(runs_by_law("L2", seeds=3)))
     assert not any(three.P_star.values()), "one replicate has no run"
-    text = page(arm_results(ARMS.values(), Shelf(runs_by_law("L2"))))
+    text = page(arm_results(ARMS.values(), RunIndex(runs_by_law("L2"))))
     assert "| L = 2, v = 6 | 6" in text and text.count("not run, about") > 20
     assert next(line for line in text.splitlines() if line.startswith("## ")) == "## Depth and patch size"
 
@@ -85,12 +92,11 @@ def test_what_is_not_known_is_not_told():
 def test_seeds_that_never_learned_are_not_left_out():
     """P* of a s0 at which one seed stays above the largest P is a bound, and no exponent counts the others."""
     runs = runs_by_law("L2")
-    (whole,) = arm_results([ARMS["L2"]], Shelf(runs))
-    (spec,) = (TIER.spec(setting) for setting in ARMS["L2"].settings if setting.params.s0 == 1)
-    largest = largest_P(spec.params, spec.protocol, spec.P_test)
+    (whole,) = arm_results([ARMS["L2"]], RunIndex(runs))
+    (setup,) = (setting for setting in ARMS["L2"].settings if setting.params.s0 == 1)
     kept = [run for run in runs if (run.spec.params.s0, run.spec.seeds) != (1, Seeds.replicate(3))]
-    never = run_of(spec.at(largest, Seeds.replicate(3)), 2.0 * largest)
-    (result,) = arm_results([ARMS["L2"]], Shelf([*kept, never]))
+    never = run_of(setup.at(setup.largest, 3), 2.0 * setup.largest)
+    (result,) = arm_results([ARMS["L2"]], RunIndex([*kept, never]))
     assert result.P_star[1].P_star is None and result.P_star[1].status == "above"
     assert result.exponent.points == whole.exponent.points - 4
     (row,) = (line for line in page([result]).splitlines() if line.startswith("| L = 2, v = 6 "))
@@ -99,12 +105,12 @@ def test_seeds_that_never_learned_are_not_left_out():
 
 def test_dead_networks_are_counted():
     """A run that was trained to the last epoch and still guesses."""
-    spec = TIER.spec(ARMS["batch-1"].settings[0])
-    dead = replace(run_of(spec.at(100), 1.0), status="epochs")
+    spec = ARMS["batch-1"].settings[0].at(100)
+    dead = replace(run_of(spec, 1.0), status="epochs")
     dead = replace(dead, metrics=dead.metrics | {"error": 0.83})
     alive = replace(dead, spec=spec.at(101), metrics=dead.metrics | {"error": 0.3})
     ended = replace(dead, spec=spec.at(102), status="converged")
-    (result,) = arm_results([ARMS["batch-1"]], Shelf([dead, alive, ended]))
+    (result,) = arm_results([ARMS["batch-1"]], RunIndex([dead, alive, ended]))
     assert result.dead == 1
 
 
@@ -121,12 +127,13 @@ def test_what_is_missing_is_computed_and_the_rest_is_not(tmp_path: Path):
 
 
 def test_the_cheapest_search_comes_first():
-    asked = questions(ARMS.values())
-    costs = [TIER.cost(next(s for arm in ARMS.values() for s in arm.settings if TIER.spec(s) == one.spec))
-             for one in asked]  # fmt: skip
+    asked = studies(ARMS.values())
+    costs = [cost_near(one.setup) for one in asked]
     assert costs == sorted(costs)
     assert {one.replicates for one in asked} == {2, 3, 4}
-    assert all((one.replicates == 2) == bool(one.spec.frozen_layers) for one in asked)
+    assert all(
+        (one.replicates == 2) == bool(getattr(one.setup.net.options, "frozen_layers", ())) for one in asked
+    )
 
 
 def test_the_command_names_its_arms(capsys, tmp_path, monkeypatch):

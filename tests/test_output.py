@@ -11,12 +11,12 @@ from typing import BinaryIO
 import pytest
 
 import jobs
+from fake_runs import SPEC
 from srhm import files
 from srhm.cli import main
 from srhm.runner.work import RunJob
 from srhm.store import Store
-from srhm.study.runs import Run
-from test_driver import SPEC
+from srhm.study import Run
 
 
 def status_of(*arguments: str) -> int | str | None:

@@ -14,13 +14,14 @@ import pytest
 
 import own_learners
 from own_learners import knows_all_but
+from setups import setup
 from srhm import Grammar, Params, SrhmError, split
 from srhm.nets import build
 from srhm.runner.execution import execute
 from srhm.runner.functions import find, name_of
 from srhm.runner.own import Measurement, pstar
-from srhm.study.questions import Question
-from srhm.study.runs import RunSpec
+from srhm.study import Study
+from srhm.training import Optimizer
 
 PARAMS = Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)
 NO_BLANKS = {"params": replace(PARAMS, s0=0), "P_test": 100}
@@ -124,6 +125,7 @@ def test_a_script_that_is_running():
 SCRIPT = """
 import srhm
 from own_learners import knows_all_but
+from setups import setup
 from srhm.runner.own import pstar
 
 def train(dataset, seed):
@@ -187,8 +189,8 @@ def test_processes_that_die_and_functions_that_fail(tmp_path):
 
 def test_the_data_are_those_of_the_built_in_networks():
     """What replicate r is trained on and judged by; and a built-in network gets the same numbers either way."""
-    spec = RunSpec(PARAMS, "cnn", P=60, width=8, P_test=300)
-    run_spec = Question(spec, thresholds={"error": 0.1, "S_21": 0.3}).at(60, 1)
+    study = Study(setup(PARAMS, "cnn", width=8, P_test=300), thresholds={"error": 0.1, "S_21": 0.3})
+    spec = study.at(60, 1)
     sets = split(Grammar(PARAMS, 1), 60, 300, 1)
 
     def train(dataset, seed):
@@ -198,10 +200,13 @@ def test_the_data_are_those_of_the_built_in_networks():
         for name in ("features", "positions", "labels"):
             np.testing.assert_array_equal(getattr(dataset, name), getattr(sets.train, name))
         net = build("cnn", PARAMS, width=8, seed=seed)
-        return train_ours(net, dataset, sets.test, rate=0.1, order_seed=seed, protocol=run_spec.protocol).net
+        stopping = spec.setup.stopping
+        return train_ours(
+            net, dataset, sets.test, optimizer=Optimizer(rate=0.1), stopping=stopping, order_seed=seed
+        ).net
 
     found = Measurement(PARAMS, ("error", "S_21", "D_22"), P_test=300)(train, 60, 1)
-    expected = execute(run_spec).metrics
+    expected = execute(spec).metrics
     assert list(found) == ["error", "S_21", "D_22"]
     for name, value in found.items():
         assert value == pytest.approx(expected[name], rel=1e-5)

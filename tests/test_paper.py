@@ -6,15 +6,15 @@ from dataclasses import replace
 import pytest
 
 import srhm
+from srhm.nets import FAMILIES
 from srhm.paper import Device, estimates, phases
 from srhm.paper.cost import run_seconds, run_steps, shown
 from srhm.paper.figures import FIGURES, figures_named
-from srhm.paper.settings import Setting, model
-from srhm.paper.tiers import TIERS
+from srhm.paper.settings import model, setup
+from srhm.paper.tiers import TIERS, cost_near
 from srhm.reference.published import entries, published, published_series
-from srhm.reference.thresholds import thresholds
-from srhm.store.index import Shelf
-from srhm.training.protocol import Protocol
+from srhm.store.index import RunIndex
+from srhm.study.expected import expected_P
 
 LAPTOP = TIERS["laptop"]
 
@@ -45,7 +45,7 @@ def test_every_published_point_is_of_a_setting_of_its_figure():
         name = of_figures.get(entry["figure"])
         if name is not None and entry["quantity"].startswith("P_star"):
             point = model(entry["v"], entry["s0"], L=entry["L"], s=entry["s"], sparsity=entry["sparsity"])
-            assert Setting(entry["arch"], point) in FIGURES[name].settings, entry
+            assert setup(entry["arch"], point) in FIGURES[name].settings, entry
             seen += 1
     assert seen > 150
 
@@ -87,11 +87,11 @@ def test_all_figures_of_the_paper_are_there():
 def test_every_figure_has_runs_that_can_be_specified(figure, tier):
     """At each tier each setting gives searches and runs that pass all checks, the cheapest first."""
     settings = tier.settings(figure)
-    assert settings == sorted(settings, key=tier.cost)
+    assert settings == sorted(settings, key=cost_near)
     for setting in settings:
         if figure.searches:
-            assert tier.question(setting).replicates == tier.seeds
-            assert "error" in tier.question(setting, sensitivities=True).thresholds
+            assert tier.study(setting).replicates == tier.seeds
+            assert "error" in tier.study(setting, sensitivities=True).thresholds
         if figure.curved:
             runs = tier.curve(figure, setting)
             assert len(runs) >= 3 * tier.seeds and len({run.hash for run in runs}) == len(runs)
@@ -99,20 +99,20 @@ def test_every_figure_has_runs_that_can_be_specified(figure, tier):
 
 def test_the_laptop_reaches_what_a_night_can_pay():
     assert len(LAPTOP.settings(FIGURES["4B"])) >= 10 and len(LAPTOP.settings(FIGURES["4C"])) >= 14
-    assert all(setting.expected <= 12_000 for setting in LAPTOP.settings(FIGURES["4B"]))
+    assert all(expected_P(setting) <= 12_000 for setting in LAPTOP.settings(FIGURES["4B"]))
     assert {setting.params.v for setting in LAPTOP.settings(FIGURES["12"])} == {6}  # in place of 8
     assert {setting.params.v for setting in TIERS["full"].settings(FIGURES["12"])} == {8}
 
 
 def test_each_shared_layer_takes_a_factor_from_what_is_expected():
-    one, two = (Setting("lcn", model(6, 2), shared_layers=tuple(range(1, q + 1))) for q in (0, 1))
-    assert one.expected == pytest.approx(3 * two.expected)
+    one, two = (setup("lcn", model(6, 2), shared_layers=tuple(range(1, q + 1))) for q in (0, 1))
+    assert expected_P(one) == pytest.approx(3 * expected_P(two))
 
 
 def test_the_thresholds_are_those_of_the_layers_of_the_paper():
-    assert thresholds("lcn", model(6, 1)) == {"error": 0.1, "S_21": 0.3, "D_21": 0.1}
-    assert thresholds("cnn", model(4, 0, s=3)) == {"error": 0.1, "S_21": 0.5}
-    assert thresholds("fcn", model(4, 1, L=3)) == {"error": 0.1, "S_41": 0.2, "D_41": 0.2}
+    assert FAMILIES["lcn"].thresholds(model(6, 1)) == {"error": 0.1, "S_21": 0.3, "D_21": 0.1}
+    assert FAMILIES["cnn"].thresholds(model(4, 0, s=3)) == {"error": 0.1, "S_21": 0.5}
+    assert FAMILIES["fcn"].thresholds(model(4, 1, L=3)) == {"error": 0.1, "S_41": 0.2, "D_41": 0.2}
 
 
 # What they cost
@@ -134,8 +134,9 @@ def test_estimates_grow_with_the_tier_and_count_shared_runs_once():
 
 
 def test_a_run_never_takes_more_steps_than_its_epochs():
-    spec = LAPTOP.near(Setting("lcn", model(6, 1)))
-    short = replace(spec, protocol=Protocol(max_epochs=2))
+    spec = LAPTOP.near(setup("lcn", model(6, 1)))
+    stopping = replace(spec.setup.stopping, max_epochs=2)
+    short = replace(spec.setup, stopping=stopping).at(spec.P)
     assert run_steps(short) == pytest.approx(2 * spec.P / 24) and run_steps(spec) > run_steps(short)
     assert 0 < run_seconds(spec, Device.core()) < 3600
 
@@ -149,11 +150,9 @@ def test_times_in_words(seconds, words):
 
 def test_phases_have_every_search_and_run_once():
     figures = list(FIGURES.values())
-    found = phases(figures, LAPTOP, Shelf(()))
+    found = phases(figures, LAPTOP, RunIndex(()))
     assert [phase.title for phase in found] == ["P*", "curves", "P*_S and P*_D"]
-    hashes = [answer.question.spec.hash for answer in found[0].answers]
+    hashes = [study.setup.digest for study in found[0].studies]
     assert len(set(hashes)) == len(hashes)
     specs = [spec.hash for spec in found[1].specs]
-    assert len(set(specs)) == len(specs) and math.isfinite(
-        sum(LAPTOP.cost(s) for s in FIGURES["4B"].settings)
-    )
+    assert len(set(specs)) == len(specs) and math.isfinite(sum(map(cost_near, FIGURES["4B"].settings)))

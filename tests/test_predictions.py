@@ -6,15 +6,17 @@ import pytest
 from hypothesis import given
 
 from fake_runs import fake_run
+from setups import setup
 from srhm import Params
 from srhm.cli.results import pstar_content, pstar_text
 from srhm.cli.status import grid_text
+from srhm.nets import predict
 from srhm.paper.demo import _results
 from srhm.reference.published import entries, published
 from srhm.report import content_of
-from srhm.study.questions import Answer, Question
-from srhm.study.runs import RunSpec
-from srhm.theory import predict, predict_by_relevance, summary
+from srhm.study import Study
+from srhm.study.overview import summary
+from srhm.theory import predict_by_relevance
 from strategies import any_params
 
 
@@ -63,7 +65,7 @@ def test_predictions_refuse_what_has_no_value(refuses):
     ):
         with refuses(name, value, fix):
             predict_by_relevance(**{**good, name: value})
-    with refuses("net", "'vgg11'", "Use 'lcn', 'cnn' or 'fcn'"):
+    with refuses("net", "'vgg11'", "Use 'cnn' or 'lcn' or 'fcn'"):
         predict("vgg11", Params(n_c=6, v=6, m=6, s=2, s0=1, L=2))
 
 
@@ -97,13 +99,12 @@ def test_the_range_is_that_of_the_published_points(net):
     assert max(found) == pytest.approx(max(high for _, high in ends), rel=0.03)
 
 
-def answered(net, s0):
+def searched(net, s0):
     """A search whose error falls as 1/P, to 10% at 2,000."""
-    question = Question(RunSpec(Params(v=6, s0=s0, L=2), net, 500, 8, 300), replicates=1)
-    answer = Answer.none_yet(question)
-    while (P := answer.ask(0)) is not None:
-        answer.tell(0, fake_run(question.at(P, 0), error=min(0.8, 200 / P)))
-    return answer
+    study = Study(setup(Params(v=6, s0=s0, L=2), net, width=8, P_test=300), replicates=1)
+    while (P := study.ask(0)) is not None:
+        study.tell(0, fake_run(study.at(P, 0), error=min(0.8, 200 / P)))
+    return study
 
 
 def test_predicted_and_scaling_law_are_two_words_everywhere():
@@ -113,8 +114,8 @@ def test_predicted_and_scaling_law_are_two_words_everywhere():
     (theory,) = (one for one in summary(Params(v=6, s0=1, L=2))["predictions"] if one["net"] == "lcn")
     assert (theory["scaling_law"], theory["P_star"]) == (found.scaling_law, found.P_star)
 
-    answer = answered("lcn", 1)
-    content = pstar_content(answer, "store")
+    study = searched("lcn", 1)
+    content = pstar_content(study, "store")
     assert (content["scaling_law"], content["predicted"]) == (found.scaling_law, found.P_star)
     assert "predicted  2,938, 1.7 times the scaling law s^(L/2) (s0+1)^L n_c m^L (Eq. 3)" in pstar_text(
         content
@@ -122,9 +123,9 @@ def test_predicted_and_scaling_law_are_two_words_everywhere():
     grid = {"done": 1, "total": 1, "computed": 0, "seconds": 0, "failed": 0, "store": "", "failures": []}
     assert "predicted 2,938" in grid_text({"pstar": [content]} | grid)
 
-    (setting,) = content_of(answer.runs[0], "")["settings"]
+    (setting,) = content_of(study.runs[0], "")["settings"]
     assert (setting["prediction"]["scaling_law"], setting["prediction"]["P_star"]) == (1728, 2937.6)
-    table = _results([answer])
+    table = _results([study])
     row = dict(zip(table.columns, table.rows[0], strict=True))
     assert row["scaling law"] == 1728 and "predicted" not in row
     assert row["ratio"] == pytest.approx(row["P*"] / 1728, abs=0.01)
@@ -132,4 +133,4 @@ def test_predicted_and_scaling_law_are_two_words_everywhere():
 
 @pytest.mark.parametrize(("net", "s0", "said"), [("cnn", 1, True), ("cnn", 0, False), ("lcn", 1, False)])
 def test_the_demonstration_says_why_cnns_with_blanks_need_fewer_points_than_the_papers(net, s0, said):
-    assert ("batch" in _results([answered(net, s0)]).caption) == said
+    assert ("batch" in _results([searched(net, s0)]).caption) == said

@@ -1,14 +1,17 @@
-"""The protocol: every cell of the published table of learning rates, the published deviations, bad fields."""
+"""Defaults: every cell of the published table of learning rates, the published deviations, bad fields."""
 
-from dataclasses import asdict, fields
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 
+from setups import setup
 from srhm import Params
-from srhm.training.protocol import Protocol, Rate, max_epochs, published_rate, stop_loss
+from srhm.nets import NetSpec, Rate
+from srhm.study import Measuring
+from srhm.training import Optimizer, Stopping
 
-COMMON = ("vgg11", "vgg16", "resnet18", "resnet34", "efficientnetb0")
+STANDARD = ("vgg11", "vgg16", "resnet18", "resnet34", "efficientnetb0")
 
 
 def model(s, L, s0, v=6, sparsity="A"):
@@ -39,7 +42,7 @@ CELLS = [
 
 @pytest.mark.parametrize(("net", "s", "L", "s0", "v", "rate"), CELLS)
 def test_rates_of_the_table(net, s, L, s0, v, rate):
-    found = published_rate(net, model(s, L, s0, v))
+    found = NetSpec(net).rate(model(s, L, s0, v))
     assert found.value == rate
     assert not found.extended
 
@@ -69,81 +72,92 @@ EXTENDED = [
 
 @pytest.mark.parametrize(("net", "s", "L", "s0", "v", "rate"), EXTENDED)
 def test_rates_outside_the_table_are_marked(net, s, L, s0, v, rate):
-    found = published_rate(net, model(s, L, s0, v))
+    found = NetSpec(net).rate(model(s, L, s0, v))
     assert found.value == rate
     assert found.extended
 
 
 def test_rates_do_not_depend_on_the_sparsity():
     for s0 in (0, 1, 4):
-        assert published_rate("cnn", model(2, 2, s0)) == published_rate("cnn", model(2, 2, s0, sparsity="B"))
+        assert NetSpec("cnn").rate(model(2, 2, s0)) == NetSpec("cnn").rate(model(2, 2, s0, sparsity="B"))
 
 
 def test_stop_losses():
-    assert [stop_loss(net, Protocol()) for net in ("cnn", "lcn", "fcn")] == [1e-3, 1e-3, 1e-2]
-    common = [stop_loss(net, Protocol()) for net in COMMON]
-    assert dict(zip(COMMON, common, strict=True)) == dict.fromkeys(COMMON[:4], 1e-2) | {COMMON[4]: 1e-3}
-    assert stop_loss("fcn", Protocol(stop_loss=0.5)) == 0.5
-    assert stop_loss("vgg11", Protocol(stop_loss=0.5)) == 0.5
+    assert [NetSpec(net).stop_loss for net in ("cnn", "lcn", "fcn")] == [1e-3, 1e-3, 1e-2]
+    standard = {net: NetSpec(net).stop_loss for net in STANDARD}
+    assert standard == dict.fromkeys(STANDARD[:4], 1e-2) | {STANDARD[4]: 1e-3}
+    params = model(2, 2, 2)
+    for net in ("fcn", "vgg11"):
+        assert setup(params, net).stopping.loss == 1e-2
+        assert setup(params, net, stop_loss=0.5).stopping.loss == 0.5
 
 
 def test_last_epochs():
-    assert [max_epochs(net, Protocol()) for net in ("cnn", "lcn", "fcn")] == [10_000] * 3
-    assert [max_epochs(net, Protocol()) for net in COMMON] == [250] * 5
-    assert [max_epochs(net, Protocol(max_epochs=7)) for net in ("fcn", "vgg11")] == [7, 7]
+    assert [NetSpec(net).max_epochs for net in ("cnn", "lcn", "fcn")] == [10_000] * 3
+    assert [NetSpec(net).max_epochs for net in STANDARD] == [250] * 5
+    params = model(2, 2, 2)
+    assert [setup(params, net).stopping.max_epochs for net in ("fcn", "vgg11")] == [10_000, 250]
+    assert [setup(params, net, max_epochs=7).stopping.max_epochs for net in ("fcn", "vgg11")] == [7, 7]
 
 
-def test_the_common_networks_have_one_rate():
+def test_the_standard_architectures_have_one_rate():
     """1e-4 times the width 64, whatever the model."""
-    rates = {published_rate(net, model(s, L, s0)) for net in COMMON for s, L, s0 in ((2, 2, 2), (3, 3, 1))}
+    models = [model(s, L, s0) for s, L, s0 in ((2, 2, 2), (3, 3, 1))]
+    rates = {NetSpec(net).rate(params) for net in STANDARD for params in models}
     assert rates == {Rate(1e-4, extended=False)}
 
 
 def test_unknown_networks(refuses):
     fix = "Did you mean 'vgg11'? Use one of cnn, lcn, fcn, vgg11, vgg16, resnet18, resnet34, efficientnetb0"
     with refuses("net", "'vgg'", fix):
-        published_rate("vgg", model(2, 2, 0))
-    with refuses("net", "'vgg'", fix):
-        stop_loss("vgg", Protocol())
-    with refuses("net", "'vgg'", fix):
-        max_epochs("vgg", Protocol())
+        NetSpec("vgg")
 
 
-def test_default_protocol():
-    assert asdict(Protocol()) == {
-        "batch_per_class": 4,
+def test_defaults():
+    assert asdict(Optimizer()) == {
+        "rate": None,
         "momentum": 0.9,
-        "learning_rate": None,
-        "stop_loss": None,
-        "stop_every": 1,
+        "batch_per_class": 4,
+        "batches": "reshuffled",
+    }
+    assert asdict(Stopping()) == {
+        "loss": None,
+        "every": 1,
         "max_epochs": None,
-        "look_every": 10,
-        "batches": "reformed",
-        "report": "final",
-        "repeats": False,
-        "sensitivity_inputs": None,
+        "eval_every": 10,
+        "select": "last",
+    }
+    assert asdict(Measuring()) == {
+        "P_test": None,
+        "sensitivity_inputs": 1000,
         "cumulative": False,
+        "record": False,
+        "probe": False,
     }
 
 
 @pytest.mark.parametrize("n_c", [2, 6, 11])
-def test_published_protocol_deviates_in_these_fields_alone(n_c):
-    published = Protocol.published(Params(n_c=n_c, v=6, m=1, s=2, s0=0, L=2))
-    changed = {
-        field.name: getattr(published, field.name)
-        for field in fields(Protocol)
-        if getattr(published, field.name) != getattr(Protocol(), field.name)
-    }
+def test_the_published_code_deviates_in_these_fields_alone(n_c):
+    params = Params(n_c=n_c, v=6, m=1, s=2, s0=1, L=2)
+    usual, published = (asdict(one) for one in (setup(params), setup(params).published()))
+    changed = {}
+    for part in ("optimizer", "stopping", "measuring"):
+        mine, theirs = usual.pop(part), published.pop(part)
+        changed |= {name: theirs[name] for name in mine if theirs[name] != mine[name]}
+    changed |= {name: published[name] for name in usual if published[name] != usual[name]}
     assert changed == {
-        "stop_every": 10,
+        "every": 10,
         "batches": "fixed",
-        "report": "best",
-        "repeats": True,
+        "select": "best",
+        "replacement": True,
         "sensitivity_inputs": 20 * n_c,
         "cumulative": True,
     }
+    changed["stop_every"] = changed.pop("every")
     for name, value in changed.items():  # each also alone
-        assert getattr(Protocol(**{name: value}), name) == value
+        alone = setup(params, **{name: value})
+        assert alone != setup(params)
+        assert setup(params, **changed) == setup(params).published()
 
 
 BAD = [
@@ -151,7 +165,7 @@ BAD = [
     ("batch_per_class", 2.0, "Give batch_per_class as an int"),
     ("stop_every", 0, "Use stop_every >= 1"),
     ("max_epochs", -1, "Use max_epochs >= 1"),
-    ("look_every", 0, "Use look_every >= 1"),
+    ("eval_every", 0, "Use eval_every >= 1"),
     ("sensitivity_inputs", 2, "Use sensitivity_inputs >= 3"),
     ("momentum", 1.0, "Use 0.9"),
     ("momentum", -0.1, "Use 0.9"),
@@ -160,22 +174,33 @@ BAD = [
     ("learning_rate", float("inf"), "Give learning_rate as a finite number > 0"),
     ("stop_loss", -1e-3, "Give stop_loss as a finite number > 0"),
     ("stop_loss", float("nan"), "Give stop_loss as a finite number > 0"),
-    ("batches", "shuffled", "Use 'reformed' or 'fixed'"),
-    ("report", "last", "Use 'final' or 'best'"),
+    ("batches", "shuffled", "Did you mean 'reshuffled'? Use 'reshuffled' or 'fixed'"),
+    ("select", "final", "Use 'last' or 'best'"),
+    ("cumulative", 1, "Use True or False"),
+    ("replacement", "yes", "Use True or False"),
 ]
 
 
 @pytest.mark.parametrize(("field", "value", "fix"), BAD)
 def test_bad_fields(refuses, field, value, fix):
     with refuses(field, repr(value), fix):
-        Protocol(**{field: value})
+        setup(model(2, 2, 0), **{field: value})
 
 
 def test_rates_are_kept_as_floats(unchecked):
-    given = Protocol(learning_rate=1, stop_loss=np.float32(0.5))
-    assert repr(given) == repr(Protocol(learning_rate=1.0, stop_loss=0.5))
+    assert repr(Optimizer(rate=1)) == repr(Optimizer(rate=1.0))
+    assert repr(Stopping(loss=np.float32(0.5))) == repr(Stopping(loss=0.5))
 
 
-def test_numpy_integers_make_the_same_protocol(unchecked):
-    given = Protocol(batch_per_class=np.int64(8), max_epochs=np.int32(5), sensitivity_inputs=np.int64(50))
-    assert repr(given) == repr(Protocol(batch_per_class=8, max_epochs=5, sensitivity_inputs=50))
+def test_numpy_integers_make_the_same_setup(unchecked):
+    params = model(2, 2, 0)
+    given = setup(
+        params,
+        batch_per_class=np.int64(8),
+        max_epochs=np.int32(5),
+        sensitivity_inputs=np.int64(50),
+        P_test=np.int8(9),
+    )
+    assert repr(given) == repr(
+        setup(params, batch_per_class=8, max_epochs=5, sensitivity_inputs=50, P_test=9)
+    )

@@ -8,7 +8,7 @@ import pytest
 from figure_checks import artists, check_layout
 from srhm import Params
 from srhm.figures import RelevancePoint, relevance
-from srhm.theory import predict
+from srhm.nets import predict
 
 
 def params(v: int, s0: int, L: int = 2) -> Params:

@@ -22,20 +22,20 @@ from fake_runs import fake_run
 from srhm import Params, SrhmError
 from srhm.cli import main
 from srhm.figures import Curve
-from srhm.paper.measured import Measured
-from srhm.paper.settings import Setting, model
-from srhm.paper.tiers import Tier
-from srhm.report import content_of, report_html, scaling_exponents, studied, train_command, write_report
+from srhm.nets import predict
+from srhm.paper import settings
+from srhm.paper.tiers import Tier, study_of
+from srhm.report import content_of, report_html, train_command, write_report
 from srhm.report.palette import palettes
 from srhm.store import Store
-from srhm.store.index import Shelf
-from srhm.study.runs import Run, RunSpec, Seeds
-from srhm.theory import predict
+from srhm.store.index import RunIndex
+from srhm.study import Run, RunSpec, Seeds, studies_of
 
 HOSTILE = "</script><img src=x onerror=alert(1)><!-- & \"'\u2028 {{ 7 * 7 }} https://example.org"
 TIER = Tier("laptop", 8, 1e9)
-SETTING = Setting("lcn", model(4, 1))
-SPEC = TIER.spec(SETTING)
+SETUP = settings.setup("lcn", settings.model(4, 1))
+SPEC = TIER.setup(SETUP).at(4)
+WIDER = replace(TIER, width=9).setup(SETUP).at(4)
 P_STARS = {"error": 500.0, "S_21": 300.0, "D_21": 200.0}
 THRESHOLDS = {"error": 0.10, "S_21": 0.30, "D_21": 0.10}
 
@@ -79,13 +79,14 @@ def real_library():
 
 def test_runs_of_replicates_belong_together():
     runs = curve()
-    (one,) = studied(random.Random(1).sample(runs, len(runs)))
+    (one,) = studies_of(random.Random(1).sample(runs, len(runs)))
     assert one.fix == () and one.seeds == [Seeds.replicate(number) for number in range(3)]
     assert [[run.spec.P for run in of_seed] for of_seed in one.runs] == [
         sorted(run.spec.P for run in runs[start : start + 9]) for start in (0, 9, 18)
     ]
-    wider = curve(replace(SPEC, width=9))
-    assert [one.spec.width for one in studied([*wider, *runs])] == [8, 9]
+    wider = curve(WIDER)
+    assert [one.setup.width for one in studies_of([*wider, *runs])] == [9, 8]
+    assert [one["width"] for one in content_of([*wider, *runs], "")["settings"]] == [8, 9]
 
 
 def test_shared_roles_and_odd_seeds_are_apart():
@@ -95,9 +96,9 @@ def test_shared_roles_and_odd_seeds_are_apart():
     zero, pure = Seeds(), Seeds.replicate(2)
     fixed = [Seeds.replicate(number, ("grammar",)) for number in (1, 2)]
     odd = Seeds(1, 2, 3, 4)
-    found = {one.fix: one.seeds for one in studied([run(seeds) for seeds in (zero, pure, *fixed, odd)])}
+    found = {one.fix: one.seeds for one in studies_of([run(seeds) for seeds in (zero, pure, *fixed, odd)])}
     assert found == {(): [zero, pure], ("grammar",): [zero, *fixed], None: [odd]}
-    assert {one.fix: one.seeds for one in studied([run(zero), run(odd)])} == {(): [zero], None: [odd]}
+    assert {one.fix: one.seeds for one in studies_of([run(zero), run(odd)])} == {(): [zero], None: [odd]}
     content = content_of([run(seeds) for seeds in (zero, pure, *fixed, odd)], "")
     commands = {one["changes"]: one["command"] for one in content["settings"]}
     assert commands["same grammar"].endswith("--seeds 3 --fix grammar")
@@ -132,11 +133,11 @@ def test_every_run_is_in_the_data_with_its_numbers():
 
 def test_P_star_is_the_one_that_figures_show():
     runs = curve()
-    measured = Measured.on(Shelf(runs), SETTING, TIER)
+    study = study_of(SETUP, TIER, RunIndex(runs))
     (setting,) = content_of(runs, "")["settings"]
     assert set(setting["P_star"]) == set(P_STARS)
     for name, shown in setting["P_star"].items():
-        found = measured.complexity(name.partition("_")[0])
+        found = study.read(name.partition("_")[0])
         assert found is not None and found.interval is not None
         assert [shown["P_star"], shown["low"], shown["high"]] == pytest.approx(
             [found.P_star, *found.interval], rel=5e-6
@@ -172,12 +173,13 @@ def test_the_exponents_are_those_of_the_scaling_law(net):
     ratios = []
     for n_c, m, s0 in [(2, 2, 0), (6, 2, 0), (2, 5, 1), (3, 1, 4)]:
         params = Params(n_c, 6, m, 2, s0, 3)
-        found = scaling_exponents(net, params)
-        assert found is not None
-        a, b, c = found
+        spec = settings.setup(net, params, width=8).at(n_c)
+        (shown,) = content_of([fake_run(spec)], "")["settings"]
+        a, b, c = shown["exponents"]
         ratios.append(predict(net, params).scaling_law / ((s0 + 1) ** a * m**b * n_c**c))
     assert ratios == pytest.approx([ratios[0]] * 4)
-    assert scaling_exponents("vgg11", Params(2, 6, 2, 2, 0, 3)) is None
+    (shown,) = content_of([fake_run(settings.setup("vgg11", settings.model(4, 2)).at(40))], "")["settings"]
+    assert shown["exponents"] is None
 
 
 # The page
@@ -217,7 +219,7 @@ class Document(HTMLParser):
 
 
 def test_the_page_holds_the_data_and_the_table_of_P_star():
-    runs = [*curve(), *curve(replace(SPEC, width=9))]
+    runs = [*curve(), *curve(WIDER)]
     content = content_of(runs, "Title")
     document = Document(report_html(content))
     assert document.data == {**content, "palettes": palettes()}
@@ -271,7 +273,7 @@ def test_hostile_texts_are_only_texts():
 
 
 def test_the_same_runs_make_the_same_bytes(tmp_path):
-    runs = [*curve(), *curve(replace(SPEC, width=9))]
+    runs = [*curve(), *curve(WIDER)]
     assert write_report(tmp_path / "one.html", runs) == len(runs)
     write_report(tmp_path / "new" / "two.html", random.Random(2).sample(runs, len(runs)))
     assert (tmp_path / "one.html").read_bytes() == (tmp_path / "new" / "two.html").read_bytes()
@@ -380,7 +382,7 @@ def test_a_browser_shows_all_of_it(real_library, tmp_path):
     browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if browser is None:
         pytest.skip("Chromium is not installed")
-    runs = [*curve(), *curve(replace(SPEC, width=9))]
+    runs = [*curve(), *curve(WIDER)]
     write_report(tmp_path / "page.html", runs, HOSTILE)
     address = f"{(tmp_path / 'page.html').as_uri()}#run={runs[0].spec.hash[:16]}"
     command = [

@@ -8,16 +8,17 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from setups import run_spec, setup
 from srhm import Params
 from srhm.cli import main
 from srhm.errors import ArgumentError
 from srhm.paper.settings import model
 from srhm.report import pstar_command, python_command, train_command
 from srhm.store import Store
-from srhm.study.runs import RunSpec, Seeds, kind_of
-from srhm.training.protocol import Protocol
+from srhm.study import RunSpec, Seeds
 
-SPEC = RunSpec(model(4, 1), "lcn", 4, width=8)
+PARAMS = model(4, 1)
+SPEC = run_spec(PARAMS, "lcn", 4, width=8)
 
 
 class Seen(BaseException):
@@ -36,7 +37,7 @@ def asked():
         assert program == "srhm"
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("srhm.cli.measure.execute", stop)
-            patch.setattr("srhm.cli.measure.answer", stop)
+            patch.setattr("srhm.cli.measure.search", stop)
             patch.setattr("srhm.cli.measure.open_executor", lambda *_: None)
             patch.setattr("srhm.cli.measure.Store", NoStore)
             with pytest.raises(Seen) as seen:
@@ -83,9 +84,10 @@ TRAINING = some(
     stop_loss=st.sampled_from([0.01, 0.02, 1e-5]),
     stop_every=st.integers(1, 10),
     max_epochs=st.sampled_from([5, 250, 10000]),
-    batches=st.sampled_from(["reformed", "fixed"]),
-    report=st.sampled_from(["final", "best"]),
-    repeats=st.booleans(),
+    batches=st.sampled_from(["reshuffled", "fixed"]),
+    select=st.sampled_from(["last", "best"]),
+    eval_every=st.sampled_from([7, 10]),
+    replacement=st.booleans(),
     sensitivity_inputs=st.sampled_from([5, 1000]),
     cumulative=st.booleans(),
 )
@@ -99,11 +101,11 @@ OPTIONS = some(
 NETS = st.one_of(
     st.fixed_dictionaries(
         {"net": st.just("cnn")},
-        optional={"bias": st.sampled_from(["shared", "none"]), "shared_layers": st.just((1,))},
+        optional={"bias": st.sampled_from(["shared", "none"]), "shared_layers": st.just("1")},
     ),
     st.fixed_dictionaries(
         {"net": st.sampled_from(["lcn", "fcn"])},
-        optional={"init": st.just("hom"), "frozen_layers": st.sampled_from([(1,), (1, 2)])},
+        optional={"init": st.just("hom"), "frozen_layers": st.sampled_from(["1", "12"])},
     ),
     st.fixed_dictionaries({"net": st.just("resnet18")}, optional={"variant": st.just("published")}),
 )
@@ -124,8 +126,8 @@ def test_the_command_of_a_run_is_that_run(asked, numbers, more, published, train
     v, s = numbers["v"], numbers["s"]
     try:
         params = Params(**{"n_c": v, "m": v ** (s - 1), **numbers, **more})
-        protocol = replace(Protocol.published(params) if published else Protocol(), **training)
-        spec = RunSpec(params, P=P, seeds=Seeds.replicate(seed), protocol=protocol, **options, **net)
+        seeds = Seeds.replicate(seed)
+        spec = run_spec(params, P=P, seeds=seeds, published=published, **training, **options, **net)
     except ArgumentError:  # too few data, or an option that this network or model has not
         assume(False)
         raise
@@ -135,34 +137,28 @@ def test_the_command_of_a_run_is_that_run(asked, numbers, more, published, train
 
 
 @pytest.mark.parametrize("fix", [(), ("grammar",), ("samples", "order")])
-def test_the_command_of_a_search_asks_the_same_question(asked, fix):
-    for spec in (SPEC, replace(SPEC, protocol=Protocol.published(SPEC.params)), replace(SPEC, probe=True)):
-        command = pstar_command(spec, 5, fix)
-        assert command is not None
-        question = asked(command)
-        assert kind_of(question.spec) == kind_of(spec)
-        assert (question.replicates, question.fix) == (5, fix)
-    common = pstar_command(RunSpec(model(4, 2), "vgg11", 40), 2, start=700)
-    assert common is not None and asked(common).start == 700
+def test_the_command_of_a_search_asks_for_the_same_study(asked, fix):
+    for options in ({}, {"published": True}, {"probe": True}, {"momentum": 0}, {"eval_every": 7}):
+        wanted = setup(PARAMS, "lcn", width=8, **options)
+        study = asked(pstar_command(wanted, 5, fix))
+        assert study.setup == wanted
+        assert (study.replicates, study.fix) == (5, fix)
+    assert asked(pstar_command(setup(model(4, 2), "vgg11"), 2, start=700)).start == 700
 
 
 def test_a_command_says_what_is_run_and_no_more():
     assert train_command(SPEC.at(90)) == "srhm train --net lcn --v 4 --s0 1 --L 2 --width 8 --P 90 --seed 0"
-    published = train_command(replace(SPEC, protocol=Protocol.published(SPEC.params)))
+    published = train_command(run_spec(PARAMS, "lcn", 4, width=8, published=True))
     assert published is not None and "--protocol published --P" in published
 
 
 def test_a_run_that_no_option_says_has_a_program(monkeypatch):
-    look = replace(SPEC, protocol=Protocol(look_every=7))
-    seeds = replace(SPEC, seeds=Seeds(1, 2, 3, 4))
-    whole = replace(SPEC, protocol=Protocol(momentum=0))
-    for spec in (look, seeds, whole):
-        assert train_command(spec) is None
-        python, flag, program = shlex.split(python_command(spec))
-        assert (python, flag) == ("python", "-c")
-        put: list[RunSpec] = []
-        monkeypatch.setattr("srhm.runner.execution.execute", lambda spec: spec)
-        monkeypatch.setattr(Store, "put", lambda self, run, put=put: put.append(run))
-        exec(program, {})
-        assert put == [spec]
-    assert pstar_command(look, 3) is None
+    spec = replace(SPEC, seeds=Seeds(1, 2, 3, 4))
+    assert train_command(spec) is None
+    python, flag, program = shlex.split(python_command(spec))
+    assert (python, flag) == ("python", "-c")
+    put: list[RunSpec] = []
+    monkeypatch.setattr("srhm.runner.execution.execute", lambda spec: spec)
+    monkeypatch.setattr(Store, "put", lambda self, run: put.append(run))
+    exec(program, {})
+    assert put == [spec]

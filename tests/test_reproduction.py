@@ -8,54 +8,55 @@ import pytest
 
 import srhm
 from paper_oracle import LAPTOP, oracle, runs_of, work
-from srhm.paper import Measured, draw, phases, report, reproduce, write_all
+from srhm.paper import draw, phases, report, reproduce, write_all
 from srhm.paper.figures import FIGURES
-from srhm.paper.settings import Setting, model
+from srhm.paper.settings import model, setup
 from srhm.paper.sharing import by_sharing, sharing_fit
 from srhm.paper.tables import comparison_table, comparisons, correlation_table, missing_table, powers
+from srhm.paper.tiers import study_of
 from srhm.runner.executors import InProcess
 from srhm.store import Store
-from srhm.store.index import Shelf
-from srhm.study.runs import Seeds
+from srhm.store.index import RunIndex
+from srhm.study import Setup
 
 
-def shelf_of(*settings: Setting) -> Shelf:
-    return Shelf(run for setting in settings for run in runs_of(setting))
+def index_of(*settings: Setup) -> RunIndex:
+    return RunIndex(run for setting in settings for run in runs_of(setting))
 
 
 def test_what_runs_tell_needs_not_have_been_asked_for():
-    setting = Setting("lcn", model(4, 1))
-    measured = Measured.on(shelf_of(setting), setting, LAPTOP)
-    found, S, D = (measured.complexity(name) for name in ("error", "S", "D"))
+    setting = setup("lcn", model(4, 1))
+    study = study_of(setting, LAPTOP, index_of(setting))
+    found, S, D = (study.read(name) for name in ("error", "S", "D"))
     assert found.P_star == pytest.approx(768, rel=0.02)
     assert found.interval[0] < 768 < found.interval[1] and found.status == "bracketed"
     assert pytest.approx(1536, rel=0.1) == S.P_star  # from neighbours within a factor 2
     assert pytest.approx(384, rel=0.1) == D.P_star
-    assert len(measured.all_runs) == 24 and measured.seconds > 0
+    assert len(study.all_runs) == 24 and study.seconds > 0
 
 
 def test_nothing_is_told_where_runs_are_missing_or_far_apart():
-    setting = Setting("lcn", model(4, 1))
-    assert Measured.on(Shelf(()), setting, LAPTOP).complexity() is None
-    spec = LAPTOP.spec(setting)
-    far = Shelf(oracle(spec.at(P, Seeds.replicate(seed))) for seed in range(3) for P in (100, 5000))
-    assert Measured.on(far, setting, LAPTOP).complexity() is None
-    two = Shelf(run for run in runs_of(setting) if run.spec.seeds.network < 2)
-    assert Measured.on(two, setting, LAPTOP).complexity() is None  # one replicate has no run
-    assert Measured.on(shelf_of(setting), Setting("lcn", model(4, 0)), LAPTOP).complexity("D") is None
+    setting = setup("lcn", model(4, 1))
+    assert study_of(setting, LAPTOP, RunIndex(())).read() is None
+    laptop = LAPTOP.setup(setting)
+    far = RunIndex(oracle(laptop.at(P, seed)) for seed in range(3) for P in (100, 5000))
+    assert study_of(setting, LAPTOP, far).read() is None
+    two = RunIndex(run for run in runs_of(setting) if run.spec.seeds.network < 2)
+    assert study_of(setting, LAPTOP, two).read() is None  # one replicate has no run
+    assert study_of(setup("lcn", model(4, 0)), LAPTOP, index_of(setting)).read("D") is None
 
 
 def test_runs_of_other_widths_and_options_are_not_taken():
-    setting = Setting("lcn", model(4, 1))
-    other = Shelf(runs_of(setting, replace(LAPTOP, width=64)))
-    assert not any(Measured.on(other, setting, LAPTOP).runs)
-    shared = setting.at(shared_layers=(1,))
-    assert not any(Measured.on(shelf_of(shared), setting, LAPTOP).runs)
+    setting = setup("lcn", model(4, 1))
+    other = RunIndex(runs_of(setting, replace(LAPTOP, width=64)))
+    assert not any(study_of(setting, LAPTOP, other).runs)
+    shared = setup("lcn", model(4, 1), shared_layers=(1,))
+    assert not any(study_of(setting, LAPTOP, index_of(shared)).runs)
 
 
 def test_ours_beside_the_papers():
-    near, far = Setting("lcn", model(4, 1)), Setting("lcn", model(6, 2))
-    compared = {(one.setting, one.quantity): one for one in comparisons(LAPTOP, shelf_of(near, far))}
+    near, far = setup("lcn", model(4, 1)), setup("lcn", model(6, 2))
+    compared = {(one.setting, one.quantity): one for one in comparisons(LAPTOP, index_of(near, far))}
     one = compared[near, "P_star"]
     assert (one.paper, one.agrees) == (904, True) and one.ratio == pytest.approx(768 / 904, rel=0.02)
     assert compared[near, "P_star_S"].ratio == pytest.approx(1536 / 904, rel=0.1)
@@ -72,7 +73,7 @@ def test_the_exponents_of_the_law_are_found():
         one for name in ("4B", "4C", "rules") for one in LAPTOP.settings(FIGURES[name]) if one.params.L == 2
     ]
     found = {
-        (one.net, one.what, one.variable): one.found.slope for one in powers(LAPTOP, shelf_of(*settings))
+        (one.net, one.what, one.variable): one.found.slope for one in powers(LAPTOP, index_of(*settings))
     }
     for net in ("lcn", "cnn"):
         assert found[net, "L = 2", "s0+1"] == pytest.approx(2, abs=0.02)
@@ -81,39 +82,39 @@ def test_the_exponents_of_the_law_are_found():
 
 
 def test_exponents_that_the_points_cannot_tell_apart_are_taken_together():
-    settings = [Setting("cnn", model(v, s0)) for v in (3, 4, 6) for s0 in (1, 2)]
-    found = {one.variable: one for one in powers(LAPTOP, shelf_of(*settings)) if one.what == "L = 2"}
+    settings = [setup("cnn", model(v, s0)) for v in (3, 4, 6) for s0 in (1, 2)]
+    found = {one.variable: one for one in powers(LAPTOP, index_of(*settings)) if one.what == "L = 2"}
     assert set(found) == {"s0+1", "m = n_c"}
     assert found["m = n_c"].scaling_law == 3 and found["m = n_c"].found.slope == pytest.approx(3, abs=0.02)
 
 
 def test_each_shared_layer_takes_one_from_the_exponent():
     kinds = by_sharing(LAPTOP)
-    shelf = shelf_of(*(one for settings in kinds.values() for one in settings))
+    index = index_of(*(one for settings in kinds.values() for one in settings))
     for (net, layers), settings in kinds.items():
         assert [one.params.s0 for one in settings] == [0, 1, 2]
-        fit = sharing_fit(settings, LAPTOP, shelf)
+        fit = sharing_fit(settings, LAPTOP, index)
         assert fit.points == 9 and fit.slope == pytest.approx(2 - len(layers), abs=0.03), (net, layers)
-    assert sharing_fit(settings, LAPTOP, Shelf(())) is None
+    assert sharing_fit(settings, LAPTOP, RunIndex(())) is None
 
 
 def test_error_goes_with_sensitivity_over_architectures():
     """In the oracle's runs both fall with P alone, so that their ranks are the same within each architecture."""
     settings = [one for one in LAPTOP.settings(FIGURES["sharing"]) if one.params.s0 == 1]
-    text = correlation_table(shelf_of(*settings))
+    text = correlation_table(index_of(*settings))
     row = [cell.strip() for cell in text.splitlines()[2].split("|")]
     assert row[1:4] == ["v=6, s=2, s0=1, L=2, sparsity A", "7", str(24 * len(settings))]
     assert float(row[4].split()[0]) > 0.8 and float(row[5].split()[0]) > 0.8
-    assert correlation_table(shelf_of(*settings[:1])).count("\n") == 2  # one architecture tells nothing
+    assert correlation_table(index_of(*settings[:1])).count("\n") == 2  # one architecture tells nothing
 
 
 @pytest.mark.parametrize("figure", FIGURES.values(), ids=FIGURES)
 def test_every_figure_is_drawn_with_the_papers_values_alone(figure):
     if figure.name in ("rules", "15", "probes"):  # the paper's curves of the CNN were not read off
         with pytest.raises(srhm.SrhmError, match=f"srhm reproduce {figure.name}"):
-            draw(figure, LAPTOP, Shelf(()))
+            draw(figure, LAPTOP, RunIndex(()))
     else:
-        assert isinstance(draw(figure, LAPTOP, Shelf(())), matplotlib.figure.Figure)
+        assert isinstance(draw(figure, LAPTOP, RunIndex(())), matplotlib.figure.Figure)
 
 
 def gids(figure) -> set[str]:
@@ -121,8 +122,8 @@ def gids(figure) -> set[str]:
 
 
 def test_what_was_measured_is_drawn_filled_and_the_rest_hollow():
-    setting = Setting("lcn", model(4, 1))
-    drawn = gids(draw(FIGURES["4B"], LAPTOP, shelf_of(setting)))
+    setting = setup("lcn", model(4, 1))
+    drawn = gids(draw(FIGURES["4B"], LAPTOP, index_of(setting)))
     label = "LCN/v=4, s=2, s0=1, L=2"
     assert {f"ours/{label}", f"paper/{label}"} <= drawn
     assert f"paper/{label.replace('v=4', 'v=6')}" in drawn
@@ -132,18 +133,18 @@ def test_what_was_measured_is_drawn_filled_and_the_rest_hollow():
 @pytest.mark.parametrize("name", ["6", "7", "12", "15", "16", "sharing", "batch", "rules", "10"])
 def test_figures_are_drawn_with_runs(name):
     figure = FIGURES[name]
-    shelf = shelf_of(*LAPTOP.settings(figure)[:3])
-    assert len(gids(draw(figure, LAPTOP, shelf))) > 3
+    index = index_of(*LAPTOP.settings(figure)[:3])
+    assert len(gids(draw(figure, LAPTOP, index))) > 3
 
 
 def test_all_is_written(tmp_path: Path):
     figures = [FIGURES[name] for name in ("4B", "5", "rules")]
-    shelf = shelf_of(Setting("lcn", model(4, 1)), Setting("lcn", model(4, 0)), Setting("lcn", model(6, 0)))
-    written = write_all(figures, LAPTOP, shelf, tmp_path)
+    index = index_of(setup("lcn", model(4, 1)), setup("lcn", model(4, 0)), setup("lcn", model(6, 0)))
+    written = write_all(figures, LAPTOP, index, tmp_path)
     names = {path.name for path in written}
     assert names == {f"figure_{n}.{k}" for n in ("4B", "5") for k in ("pdf", "png")} | {"tables.md"}
     text = (tmp_path / "tables.md").read_text()
-    assert text == report(figures, LAPTOP, shelf)
+    assert text == report(figures, LAPTOP, index)
     assert "72 runs, 3 replicates" in text and "Of 6 published values that were measured" in text
 
 
@@ -153,10 +154,10 @@ def test_what_is_missing_is_computed_once_and_the_rest_is_kept(tmp_path: Path):
     store = Store(tmp_path / "runs.sqlite")
     done = reproduce(figures, tier, store, lambda: InProcess(work))
     assert [one.failed for one in done] == [0, 0] and done[0].computed > 4
-    setting = Setting("lcn", model(4, 0))
-    assert tier.settings(FIGURES["4B"]) == [setting]
-    found = Measured.on(Shelf.of(store), setting, tier)
-    assert found.complexity().P_star == pytest.approx(192, rel=0.1) and found.complexity("S") is not None
+    setting = setup("lcn", model(4, 0))
+    assert tier.settings(FIGURES["4B"]) == [tier.setup(setting)]
+    found = study_of(setting, tier, RunIndex.of(store))
+    assert found.read().P_star == pytest.approx(192, rel=0.1) and found.read("S") is not None
     again = reproduce(figures, tier, store, lambda: InProcess(work))
     assert [one.computed for one in again] == [0, 0]
 
@@ -173,6 +174,6 @@ def test_shards_do_all_of_it_together(tmp_path: Path):
 
 
 def test_searches_take_what_the_store_has():
-    setting = Setting("lcn", model(4, 0))
-    (first, *_) = phases([FIGURES["4B"]], replace(LAPTOP, reach=300), shelf_of(setting))
-    assert first.answers[0].finished and all(chain.ask() is None for chain in first.chains())
+    setting = setup("lcn", model(4, 0))
+    (first, *_) = phases([FIGURES["4B"]], replace(LAPTOP, reach=300), index_of(setting))
+    assert first.studies[0].finished and all(chain.ask() is None for chain in first.chains())

@@ -10,29 +10,23 @@ import equinox as eqx
 import jax
 import pytest
 
+from setups import run_spec, setup
 from srhm import Params
-from srhm.nets import build
-from srhm.runner.resources import parameters, resources, step_flops
-from srhm.study.runs import RunSpec
-from srhm.training.protocol import Protocol
+from srhm.runner.resources import resources
 
 SMALL = Params(n_c=8, v=8, m=8, s=2, s0=1, L=2)
 LARGE = Params(n_c=8, v=8, m=8, s=2, s0=2, L=3)
 
 
-def size(spec):
+def size(one):
     """Numbers in the arrays of the network as it is built, of which only the shapes are computed."""
-    form = eqx.filter_eval_shape(
-        lambda: build(
-            spec.net,
-            spec.params,
-            spec.width,
-            bias=spec.bias,
-            encoding=spec.encoding,
-            shared_layers=spec.shared_layers,
-        )
-    )
+    form = eqx.filter_eval_shape(lambda: one.net.build(one.params))
     return sum(leaf.size for leaf in jax.tree.leaves(form))
+
+
+def cost(one):
+    """What a network costs."""
+    return one.net.cost(one.params)
 
 
 @pytest.mark.parametrize("encoding", ["whitened", "onehot_blank"])
@@ -45,41 +39,40 @@ def size(spec):
 def test_parameters_are_counted_exactly(net, bias, s0, L, encoding):
     params = Params(n_c=3, v=4, m=2, s=2, s0=s0, L=L)
     for width in (5, None):
-        spec = RunSpec(params, net, P=3, P_test=3, width=width, bias=bias, encoding=encoding)
-        assert parameters(spec) == size(spec)
+        biases = {} if bias == "position" else {"bias": bias}
+        one = setup(params, net, P_test=3, width=width, encoding=encoding, **biases)
+        assert cost(one).parameters == size(one)
 
 
-@pytest.mark.parametrize(
-    ("net", "layers"), [("cnn", (2,)), ("cnn", (1, 3)), ("lcn", (1,)), ("lcn", (1, 2, 3))]
-)
+@pytest.mark.parametrize(("net", "layers"), [("cnn", "2"), ("cnn", "13"), ("lcn", "1"), ("lcn", "123")])
 def test_shared_parameters_are_counted_exactly(net, layers):
-    spec = RunSpec(LARGE, net, P=8, P_test=3, width=5, shared_layers=layers)
-    assert parameters(spec) == size(spec)
+    one = setup(LARGE, net, P_test=3, width=5, shared_layers=layers)
+    assert cost(one).parameters == size(one)
 
 
 def test_operations_of_a_step_by_hand():
     """CNN: batch 12, h = 5, v = 4, p = 4, s = 2, L = 2, so 4 leaves, 2 nodes in layer 1, 4 positions there."""
     params = Params(n_c=3, v=4, m=2, s=2, s0=1, L=2)
-    spec = RunSpec(params, "cnn", P=3, P_test=3, width=5)
+    one = setup(params, "cnn", P_test=3, width=5)
     first, second = 4 * (12 * 4 + 4 * 4) * 5, 6 * (12 * 2 + 4) * 25
     weights = 4 * 4 * 5 + 4 * 5 + 4 * 25 + 5 + 15
-    assert step_flops(spec) == first + second + 6 * 12 * 15 + 6 * weights
+    assert cost(one).step_flops(one.batch) == first + second + 6 * 12 * 15 + 6 * weights
     # FCN: 16 inputs of 4 channels, 20 units, then 5; the first layer is a sum of rows of its weights.
-    spec = RunSpec(params, "fcn", P=3, P_test=3, width=5)
+    one = setup(params, "fcn", P_test=3, width=5)
     weights = 64 * 20 + 20 + 20 * 5 + 5 + 15
     expected = 4 * (12 * 4 + 64) * 20 + 6 * 12 * 20 * 5 + 6 * 12 * 15 + 6 * weights
-    assert step_flops(spec) == expected
+    assert cost(one).step_flops(one.batch) == expected
 
 
 def test_a_part_of_a_gpu_is_in_sixteenths_and_one_at_most():
-    spec = RunSpec(SMALL, "cnn", P=1000)
+    spec = run_spec(SMALL, "cnn", P=1000)
     assert resources(spec).gpu == 0.0
     assert resources(spec, gpu_memory=80 * 10**9).gpu == 1 / 16
     assert resources(spec, gpu_memory=10**9).gpu in {part / 16 for part in range(9, 16)}
     assert resources(spec, gpu_memory=10**8).gpu == 1.0
     assert {resources(spec, gpu_memory=memory).cores for memory in (None, 10**9)} == {1.0}
     # What lies on the GPU is not in the main memory.
-    large = RunSpec(LARGE, "lcn", P=2000)
+    large = run_spec(LARGE, "lcn", P=2000)
     assert resources(large, gpu_memory=10**10).memory < resources(large).memory
 
 
@@ -87,9 +80,8 @@ def test_probes_hold_the_activations_of_their_inputs():
     """CNN at L = 2, p = 4: 4 positions and 1 of 5 channels, and 3 outputs; in main memory, with a GPU or without."""
     params = Params(n_c=3, v=4, m=2, s=2, s0=1, L=2)
     for P_test, inputs in ((100, 100), (2500, 2000)):
-        protocol = Protocol(repeats=True)
         plain, probed = (
-            RunSpec(params, "cnn", P=3, P_test=P_test, width=5, protocol=protocol, probe=probe)
+            run_spec(params, "cnn", P=3, P_test=P_test, width=5, replacement=True, probe=probe)
             for probe in (False, True)
         )
         for memory in (None, 10**10):
@@ -99,7 +91,7 @@ def test_probes_hold_the_activations_of_their_inputs():
 
 def test_memory_of_a_gpu_is_checked(refuses):
     with refuses("gpu_memory", 0, "Use gpu_memory >= 1"):
-        resources(RunSpec(SMALL, "cnn", P=1000), gpu_memory=0)
+        resources(run_spec(SMALL, "cnn", P=1000), gpu_memory=0)
 
 
 MEASURE = """
@@ -107,7 +99,7 @@ import json, sys
 from srhm.runner.executors.environment import compute_on_one_thread
 compute_on_one_thread()
 from srhm.runner.execution import execute
-from srhm.study.runs import RunSpec
+from srhm.study import RunSpec
 run = execute(RunSpec.from_dict(json.loads(sys.argv[1])))
 assert run.status == "epochs"
 lines = open("/proc/self/status").read().splitlines()  # getrusage would count the parent, before the exec
@@ -123,8 +115,7 @@ print(1024 * peak)
     ids=["small", "large network", "many data"],
 )
 def test_memory_is_that_of_a_measured_run_within_a_factor_of_two(net, params, P, width):
-    protocol = Protocol(max_epochs=1, look_every=1, repeats=True)
-    spec = RunSpec(params, net, P=P, width=width, protocol=protocol)
+    spec = run_spec(params, net, P=P, width=width, max_epochs=1, eval_every=1, replacement=True)
     source = str(Path(__file__).parents[1] / "src")
     ended = subprocess.run(
         [sys.executable, "-c", MEASURE, json.dumps(spec.to_dict())],

@@ -10,13 +10,15 @@ from srhm import Dataset, Grammar, Params, Stream, split
 from srhm.measure.sensitivity import sensitivities
 from srhm.model.encoding import encode
 from srhm.nets import Leaves, StatefulNetwork
-from srhm.nets.common.linear import Linear
-from srhm.nets.common.network import CommonNetwork, relu_node
-from srhm.nets.common.unit import Unit
 from srhm.nets.draws import Uniforms
+from srhm.nets.standard.linear import Linear
+from srhm.nets.standard.network import StandardNetwork, relu_node
+from srhm.nets.standard.unit import Unit
 from srhm.randomness import Key, fold, role_key, threefry2x32
 from srhm.training import (
-    Task,
+    Optimizer,
+    Stopping,
+    TrainingJob,
     advance,
     batch_gradient,
     class_data,
@@ -25,14 +27,14 @@ from srhm.training import (
     train_ensemble,
     train_online,
 )
-from srhm.training.protocol import Protocol
 
 PARAMS = Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)
 GRAMMAR = Grammar(PARAMS, 0)
 RATE, WIDTH = 0.02, 8
+OPTIMIZER = Optimizer(rate=RATE * WIDTH)
 
 
-class Tiny(CommonNetwork):
+class Tiny(StandardNetwork):
     """One unit, one node, and a dropout: all that the loop has to know of."""
 
     unit: Unit
@@ -56,7 +58,7 @@ def sets():
 
 
 def begin(net, order_seed=5):
-    return start(net, Protocol(), rate=RATE * WIDTH, stop_loss=1e-9, order_seed=order_seed)
+    return start(net, Optimizer(), Stopping(loss=1e-9), rate=RATE * WIDTH, order_seed=order_seed)
 
 
 def go(state, settings, sets, steps):
@@ -150,16 +152,8 @@ def test_a_run_that_was_cut_goes_on_to_the_same_bits(sets, tmp_path):
     """The checkpoint holds the statistics, of the best network too."""
 
     def run(**options):
-        protocol = Protocol(max_epochs=21, look_every=5, report="best")
-        return train(
-            tiny(),
-            sets.train,
-            sets.test,
-            rate=RATE * WIDTH,
-            stop_loss=1e-9,
-            protocol=protocol,
-            **options,
-        )
+        stopping = Stopping(loss=1e-9, max_epochs=21, eval_every=5, select="best")
+        return train(tiny(), sets.train, sets.test, optimizer=OPTIMIZER, stopping=stopping, **options)
 
     def interrupt(told):
         raise KeyboardInterrupt
@@ -177,23 +171,14 @@ def test_a_run_that_was_cut_goes_on_to_the_same_bits(sets, tmp_path):
 
 def test_members_of_an_ensemble_are_single_runs(sets):
     with jax.enable_x64(True):
-        protocol = Protocol(max_epochs=4)
-        tasks = [
-            Task(
-                tiny(seed, "float64"), sets.train, sets.test, RATE * WIDTH, protocol=protocol, order_seed=seed
-            )
+        how = {"optimizer": OPTIMIZER, "stopping": Stopping(max_epochs=4)}
+        jobs = [
+            TrainingJob(tiny(seed, "float64"), sets.train, sets.test, **how, order_seed=seed)
             for seed in (0, 1)
         ]
-        together = train_ensemble(tasks)
-        for task, found in zip(tasks, together, strict=True):
-            alone = train(
-                task.net,
-                sets.train,
-                sets.test,
-                rate=RATE * WIDTH,
-                protocol=protocol,
-                order_seed=task.order_seed,
-            )
+        together = train_ensemble(jobs)
+        for job, found in zip(jobs, together, strict=True):
+            alone = train(job.net, sets.train, sets.test, **how, order_seed=job.order_seed)
             assert apart(alone.net, found.net) < 1e-10
             assert abs(alone.train_loss - found.train_loss) < 1e-10
         assert apart(together[0].net, together[1].net) > 0.1
@@ -220,7 +205,7 @@ def test_one_pass_training():
 
 def test_it_learns(sets):
     """The loss falls far below that of a guess, ln 4, though entries are dropped."""
-    found = train(tiny(), sets.train, sets.test, rate=RATE * WIDTH, protocol=Protocol(max_epochs=150))
+    found = train(tiny(), sets.train, sets.test, optimizer=OPTIMIZER, stopping=Stopping(max_epochs=150))
     assert found.train_loss < 1.0 < np.log(4)
 
 

@@ -23,9 +23,10 @@ from alembic.script import ScriptDirectory
 
 import srhm
 from fake_runs import PARAMS, SPEC, fake_run, many_specs
+from setups import run_spec
 from srhm.store import Counts, NetworkDiskWarning, Store, StoreBusy, StoreFull, places, schema
 from srhm.store.tables import METADATA, RUNS, row_of
-from srhm.study.runs import Run, Seeds
+from srhm.study import Run, Seeds
 from torn_writes import survive
 
 MIGRATIONS = Path(schema.__file__).parent / "migrations"
@@ -600,7 +601,7 @@ def test_a_large_store_answers_at_once(tmp_path: Path) -> None:
     store = Store(tmp_path / "runs.sqlite")
     store.put(fake_run(SPEC))
     rows = []
-    template = row_of(fake_run(replace(SPEC, params=replace(PARAMS, v=4))))
+    template = row_of(fake_run(run_spec(replace(PARAMS, v=4), "cnn", 200, width=8, P_test=100)))
     for number in range(30_000):
         net, s0 = ("cnn", "lcn", "fcn")[number % 3], number // 3 % 100
         rows.append(template | {"hash": f"{number:064x}", "net": net, "s0": s0, "P": number})

@@ -9,18 +9,25 @@ from pathlib import Path
 import pytest
 
 import srhm
+from setups import run_spec
 from srhm.runner.execution import execute, execute_together
 from srhm.runner.executors import InProcess, Job, Together
-from srhm.runner.searches import answer
+from srhm.runner.searches import search
 from srhm.runner.work import RunJob, execute_job
 from srhm.store import Store
-from srhm.study.questions import Question
-from srhm.study.runs import Run, RunSpec, Seeds
-from srhm.training.protocol import Protocol
+from srhm.study import Run, RunSpec, Seeds, Study
 from srhm.training.run import SingleRun
 
 PARAMS = srhm.Params(n_c=3, v=3, m=3, s=2, s0=1, L=2)
-SPEC = RunSpec(PARAMS, "cnn", 60, width=8, P_test=100, protocol=Protocol(stop_loss=0.3, max_epochs=6))
+
+
+def small(net="cnn", P=60, **changes):
+    return run_spec(
+        PARAMS, net, P, **({"width": 8, "P_test": 100, "stop_loss": 0.3, "max_epochs": 6} | changes)
+    )
+
+
+SPEC = small()
 CLOSE = ("train_loss", "S_21", "D_21", "error", "best_test_error")
 
 
@@ -33,8 +40,7 @@ def alike(run, other):
 
 def test_rows_are_those_of_single_runs() -> None:
     """Of other P, seeds and rates; the store tells how a run was executed, and its identity does not."""
-    slow = replace(SPEC, protocol=replace(SPEC.protocol, learning_rate=0.003))
-    specs = [SPEC, replace(SPEC, P=90, seeds=Seeds.replicate(1)), slow]
+    specs = [SPEC, replace(SPEC, P=90, seeds=Seeds.replicate(1)), small(learning_rate=0.003)]
     together, alone = execute_together(specs), [execute(spec) for spec in specs]
     for run, other in zip(together, alone, strict=True):
         alike(run, other)
@@ -42,12 +48,12 @@ def test_rows_are_those_of_single_runs() -> None:
         assert run.spec.hash == other.spec.hash
 
 
-def test_a_question_is_answered_as_one_run_at_a_time(tmp_path: Path) -> None:
+def test_a_study_is_searched_as_one_run_at_a_time(tmp_path: Path) -> None:
     """Three replicates on a short grid, run by run and three at a time."""
-    question = Question(replace(SPEC, P=3), 3, start=40, rule="nearest_grid")
-    single = answer([question], Store(tmp_path / "single.sqlite"), InProcess(execute_job))[0]
+    studies = [Study(SPEC.setup, 3, start=40, rule="nearest_grid") for _ in range(2)]
+    (single,) = search(studies[:1], Store(tmp_path / "single.sqlite"), InProcess(execute_job))
     store = Store(tmp_path / "together.sqlite")
-    joined = answer([question], store, Together(3))[0]
+    (joined,) = search(studies[1:], store, Together(3))
     for one, other in zip(joined.runs, single.runs, strict=True):
         for run, its_like in zip(one, other, strict=True):
             alike(run, its_like)
@@ -62,7 +68,7 @@ def run_job(number: int, spec: RunSpec, checkpoint: Path | None = None) -> Job:
 
 def test_each_shape_has_a_program_of_its_own() -> None:
     pool = Together(8)
-    specs = [SPEC, replace(SPEC, width=9), replace(SPEC, seeds=Seeds.replicate(1)), replace(SPEC, net="lcn")]
+    specs = [SPEC, small(width=9), replace(SPEC, seeds=Seeds.replicate(1)), small("lcn")]
     for number, spec in enumerate(specs):
         pool.start(run_job(number, spec))
     rounds = [{one.number: json.loads(one.result or "") for one in pool.wait()} for _ in range(3)]
@@ -78,8 +84,8 @@ def test_each_shape_has_a_program_of_its_own() -> None:
 def test_interrupted_members_go_on_from_their_checkpoints(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    endless = Protocol(stop_loss=1e-30, max_epochs=10**6)
-    specs = [replace(SPEC, seeds=Seeds.replicate(number), protocol=endless) for number in range(2)]
+    endless = small(stop_loss=1e-30, max_epochs=10**6)
+    specs = [replace(endless, seeds=Seeds.replicate(number)) for number in range(2)]
     files = [tmp_path / f"{number}.npz" for number in range(2)]
     pool = Together(2)
     for number, spec in enumerate(specs):
@@ -116,4 +122,4 @@ def test_refused() -> None:
     with pytest.raises(srhm.ArgumentError, match="members = 1 is below 2"):
         Together(1)
     with pytest.raises(srhm.ArgumentError, match="has another model, network, encoding or batch"):
-        execute_together([SPEC, replace(SPEC, width=9)])
+        execute_together([SPEC, small(width=9)])

@@ -1,7 +1,7 @@
 """Training: against plain NumPy step by step, and the promises of a run: same bits however it is cut."""
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from types import SimpleNamespace
 
 import equinox as eqx
@@ -20,19 +20,29 @@ from srhm.gradients import gradient_moments, open_gradient, overlap
 from srhm.measure.clustering import clusters
 from srhm.measure.probing import probes
 from srhm.measure.sensitivity import sensitivities, test_error
-from srhm.nets import build, width_of
+from srhm.nets import build, netspec, width_of
 from srhm.randomness import fold, role_key, threefry2x32
-from srhm.study.runs import RunSpec
-from srhm.training import Task, TestSet, advance, class_data, start, train, train_online
+from srhm.study import Measuring, Setup
+from srhm.training import (
+    Optimizer,
+    Stopping,
+    TestSet,
+    TrainingJob,
+    advance,
+    class_data,
+    start,
+    train,
+    train_online,
+)
 from srhm.training.checkpoint import Checkpoint
 from srhm.training.order import stable_order
-from srhm.training.protocol import Protocol
+from srhm.training.run import SingleRun
 
 PARAMS = Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)
 WIDTH, RATE = 8, 0.05
 PER_CLASS = 4
 GRAMMAR = Grammar(PARAMS, seed=0)
-MODES = ("reformed", "fixed")
+MODES = ("reshuffled", "fixed")
 
 
 @pytest.fixture(scope="module")
@@ -55,12 +65,12 @@ def filled(name, seed, dtype="float32"):
 
 def built_for(net, **changes):
     """The same weights, as if the network had been built for something else."""
-    return replace(net, design=net.design._replace(**changes))
+    return replace(net, design=net.design._replace(spec=replace(net.design.spec, **changes)))
 
 
-def begin(net, *, protocol=None, rate=RATE, stop_loss=1e-9, order_seed=5):
-    protocol = Protocol() if protocol is None else protocol
-    return start(net, protocol, rate=rate, stop_loss=stop_loss, order_seed=order_seed)
+def begin(net, *, batches="reshuffled", rate=RATE, order_seed=5):
+    rate, optimizer, stopping = rate * width_of(net), Optimizer(batches=batches), Stopping(loss=1e-9)
+    return start(net, optimizer, stopping, rate=rate, order_seed=order_seed)
 
 
 def go(state, settings, data, steps, until_epoch=10**6):
@@ -95,7 +105,7 @@ def order_of_epoch(order_seed, epoch, counts, mode):
     for class_, count in enumerate(counts):
         numbers = np.arange(count, dtype=np.uint32)
         words, _ = threefry2x32(fold(key, epoch), np.full(count, class_, np.uint32), numbers)
-        orders.append(np.argsort(words, kind="stable") if mode == "reformed" else np.arange(count))
+        orders.append(np.argsort(words, kind="stable") if mode == "reshuffled" else np.arange(count))
     batches = [
         [
             (class_, number)
@@ -198,8 +208,7 @@ def test_frozen_layers_are_the_same_bits_after_training(frozen):
     params = Params(n_c=3, v=3, m=3, s=2, s0=1, L=2)
     sets = split(Grammar(params), 40, 20)
     net = build("cnn", params, 6, frozen_layers=frozen)
-    protocol = Protocol(max_epochs=3)
-    trained = train(net, sets.train, sets.test, rate=0.1, stop_loss=1e-9, protocol=protocol).net
+    trained = run(sets, net, rate=0.1, loss=1e-9, max_epochs=3).net
     pairs = zip((*net.layers, net.readout), (*trained.layers, trained.readout), strict=True)
     for number, (before, after) in enumerate(pairs, start=1):
         for a, b in zip(jax.tree.leaves(before), jax.tree.leaves(after), strict=True):
@@ -230,10 +239,10 @@ def test_twenty_steps_against_numpy(name, dtype, tolerance):
     """P = 45 ends its epochs with 13 points, P = 35 with 3, of three classes; 20 steps end amid an epoch."""
     with jax.enable_x64(dtype == "float64"):
         net = filled(name, 3, dtype)
-        for mode, P in (("reformed", 45), ("fixed", 45), ("reformed", 35), ("fixed", 35)):
+        for mode, P in (("reshuffled", 45), ("fixed", 45), ("reshuffled", 35), ("fixed", 35)):
             train_set = split(GRAMMAR, P, 1, seed=P).train
             oracle, epochs = numpy_training(name, net, train_set, 20, mode=mode, order_seed=7)
-            state, settings = begin(net, protocol=Protocol(batches=mode), order_seed=7)
+            state, settings = begin(net, batches=mode, order_seed=7)
             state = go(state, settings, class_data(train_set, PER_CLASS), 20)
             found = [part for layer in state.net.layers for part in (layer.weight, layer.bias)]
             for one, expected in zip([*found, state.net.readout], oracle.weights, strict=True):
@@ -264,7 +273,7 @@ def spied_batches(train_set, mode, epochs):
     """
     seen = []
     net = Spy(jnp.zeros((PARAMS.d * PARAMS.v, PARAMS.n_c), jnp.float32), lambda x: seen.append(np.array(x)))
-    state, settings = begin(net, protocol=Protocol(batches=mode))
+    state, settings = begin(net, batches=mode)
     go(state, settings, class_data(train_set, PER_CLASS), 10**6, until_epoch=epochs)
     jax.effects_barrier()
     number = {x.tobytes(): row for row, x in enumerate(train_set.encode())}
@@ -308,7 +317,7 @@ def test_sorting_by_halves_is_argsort(entries, values):
 
 def test_orders_are_uniform():
     """Each of 3 points of a class comes first equally often: chi-square with 2 degrees, false alarm 1e-4."""
-    key_of = [order_of_epoch(seed, 0, [3], "reformed")[0][0][1] for seed in range(3000)]
+    key_of = [order_of_epoch(seed, 0, [3], "reshuffled")[0][0][1] for seed in range(3000)]
     counts = np.bincount(key_of, minlength=3)
     assert ((counts - 1000) ** 2 / 1000).sum() < 18.4
 
@@ -319,7 +328,7 @@ def test_orders_are_uniform():
 @pytest.mark.parametrize("mode", MODES)
 def test_calls_of_any_length_give_the_same_bits(sets, net, mode):
     data = class_data(sets.train, PER_CLASS)
-    state, settings = begin(net, protocol=Protocol(batches=mode))
+    state, settings = begin(net, batches=mode)
     whole = go(state, settings, data, 20)
     for calls in ([1] * 20, [3] * 6 + [2], [7, 13], [19, 1]):
         cut = state
@@ -377,19 +386,18 @@ def test_nothing_is_compiled_for_another_P_rate_or_seed(monkeypatch):
     params = Params(n_c=3, v=3, m=2, s=2, s0=0, L=1)  # of no other test, so nothing is compiled yet
     grammar = Grammar(params, 0)
 
-    def one(P, rate, protocol, **options):
+    def one(P, **options):
         sets = split(grammar, P, 5, repeats=True, seed=P)
-        net = build("cnn", params, 3, seed=0)
-        train(net, sets.train, sets.test, rate=rate, protocol=protocol, **options)
+        run(sets, build("cnn", params, 3, seed=0), **options)
 
-    one(7, 0.1, Protocol(max_epochs=2))
+    one(7, rate=0.1, max_epochs=2)
     first = len(traced)
     assert first > 0
-    one(100, 0.1, Protocol(max_epochs=3, look_every=2))
-    one(192, 0.02, Protocol(max_epochs=1, batches="fixed", report="best"), order_seed=9, stop_loss=0.5)
-    one(3, 0.1, Protocol(max_epochs=4, momentum=0.0, stop_every=2), record=True)
+    one(100, rate=0.1, max_epochs=3, eval_every=2)
+    one(192, rate=0.02, max_epochs=1, batches="fixed", select="best", order_seed=9, loss=0.5)
+    one(3, rate=0.1, max_epochs=4, momentum=0.0, every=2, record=True)
     assert len(traced) == first
-    one(193, 0.1, Protocol(max_epochs=1))  # 65 of a class: the next size
+    one(193, rate=0.1, max_epochs=1)  # 65 of a class: the next size
     assert len(traced) > first
 
 
@@ -406,9 +414,15 @@ def losses_of_epochs(sets, net, epochs, order_seed=0, rate=RATE):
     return np.array(losses)
 
 
-def run(sets, net, protocol=None, **options):
-    protocol = Protocol(max_epochs=30) if protocol is None else protocol
-    return train(net, sets.train, sets.test, **{"rate": RATE, "protocol": protocol} | options)
+def run(sets, net, **options):
+    """Train for 30 epochs by default; fields of the optimizer and of the stop rule are given by name."""
+    options = {"rate": RATE, "max_epochs": 30} | options
+
+    def taken(kind):
+        return kind(**{one.name: options.pop(one.name) for one in fields(kind) if one.name in options})
+
+    optimizer, stopping = taken(Optimizer), taken(Stopping)
+    return train(net, sets.train, sets.test, optimizer=optimizer, stopping=stopping, **options)
 
 
 def outcome(result):
@@ -421,10 +435,10 @@ def test_the_stop_rule_holds_at_the_first_epoch_below(sets, net):
     losses = losses_of_epochs(sets, net, 60)
     for threshold in (losses[0] + 1e-3, losses[11] * 1.0001, losses[:38].min() * 1.0001, losses[57] * 1.0001):
         first = int(np.argmax(losses < threshold)) + 1
-        result = run(sets, net, Protocol(max_epochs=60), stop_loss=float(threshold))
+        result = run(sets, net, max_epochs=60, loss=float(threshold))
         assert (result.status, result.epochs, result.steps) == ("converged", first, 3 * first)
         assert result.train_loss == losses[first - 1]
-    exactly = run(sets, net, Protocol(max_epochs=1), stop_loss=float(losses[0]))
+    exactly = run(sets, net, max_epochs=1, loss=float(losses[0]))
     assert exactly.status == "epochs"  # below, not at, the threshold
 
 
@@ -433,13 +447,13 @@ def test_the_stop_rule_at_every_tenth_epoch(sets, net):
     threshold = float(losses[12] * 1.0001)
     tenths = [epoch for epoch in range(10, 61, 10) if losses[epoch - 1] < threshold]
     assert np.argmax(losses < threshold) + 1 < tenths[0]
-    result = run(sets, net, Protocol(max_epochs=60, stop_every=10), stop_loss=threshold)
+    result = run(sets, net, max_epochs=60, every=10, loss=threshold)
     assert (result.status, result.epochs) == ("converged", tenths[0])
 
 
 @pytest.mark.parametrize("epochs", [1, 9, 10, 11, 30])
 def test_the_last_epoch(sets, net, epochs):
-    result = run(sets, net, Protocol(max_epochs=epochs), stop_loss=1e-9)
+    result = run(sets, net, max_epochs=epochs, loss=1e-9)
     assert (result.status, result.epochs, result.steps) == ("epochs", epochs, 3 * epochs)
     assert result.train_loss == losses_of_epochs(sets, net, epochs)[-1]
 
@@ -447,13 +461,13 @@ def test_the_last_epoch(sets, net, epochs):
 def test_the_final_network_is_the_one_of_the_last_step(sets, net):
     state, settings = begin(net, order_seed=0)
     last = go(state, settings, class_data(sets.train, PER_CLASS), 33)
-    assert same_bits(run(sets, net, Protocol(max_epochs=11)).net, last.net)
+    assert same_bits(run(sets, net, max_epochs=11).net, last.net)
 
 
 def test_training_learns(sets, net):
     """3 of 4 points are known: a network that fits them all is right on unseen ones far above chance."""
     many = split(GRAMMAR, 2000, 500, seed=0)
-    result = run(many, net, Protocol(max_epochs=100), stop_loss=0.05)
+    result = run(many, net, max_epochs=100, loss=0.05)
     assert result.status == "converged"
     assert result.test_error < 0.15 < 0.75
     assert (
@@ -465,7 +479,7 @@ def test_training_learns(sets, net):
 @pytest.mark.parametrize("rate", [1e15, 1e30])
 def test_a_diverged_run_has_no_number(sets, net, rate, tmp_path):
     options = {"rate": rate, "record": True, "checkpoint": tmp_path / "run.npz"}
-    result = run(sets, net, Protocol(max_epochs=2000, report="best"), **options)
+    result = run(sets, net, max_epochs=2000, select="best", **options)
     assert result.status == "diverged"
     assert np.isnan(result.test_error) and np.isnan(result.best_test_error)
     assert not (tmp_path / "run.npz").exists()
@@ -481,7 +495,7 @@ def test_a_diverged_run_has_no_number(sets, net, rate, tmp_path):
 def test_weights_broken_by_the_last_step(net, rate):
     """The loss of a batch is taken before its step: one batch, one epoch, a finite loss, useless weights."""
     sets = split(GRAMMAR, 16, 50, seed=1)
-    result = run(sets, net, Protocol(max_epochs=1, report="best"), rate=rate, record=True)
+    result = run(sets, net, max_epochs=1, select="best", rate=rate, record=True)
     assert np.isfinite(result.train_loss)
     assert result.status == "diverged" and result.record == []
     assert np.isnan(result.test_error) and np.isnan(result.best_test_error)
@@ -503,18 +517,18 @@ def errors_by_hand(sets, net, epochs, order_seed=0):
 
 
 @pytest.mark.parametrize(
-    ("look_every", "epochs"), [(10, [10, 20, 27]), (5, [5, 10, 15, 20, 25, 27]), (50, [27])]
+    ("eval_every", "epochs"), [(10, [10, 20, 27]), (5, [5, 10, 15, 20, 25, 27]), (50, [27])]
 )
 @pytest.mark.parametrize("order_seed", [0, 1])
-def test_looks_against_a_count_by_hand(sets, net, look_every, epochs, order_seed):
+def test_looks_against_a_count_by_hand(sets, net, eval_every, epochs, order_seed):
     looks = errors_by_hand(sets, net, epochs, order_seed)
     best_epoch = min(looks, key=lambda epoch: looks[epoch][0])  # the first of the smallest
-    for report in ("final", "best"):
-        protocol = Protocol(max_epochs=27, look_every=look_every, report=report)
-        result = run(sets, net, protocol, order_seed=order_seed)
+    for select in ("last", "best"):
+        options = {"max_epochs": 27, "eval_every": eval_every, "select": select}
+        result = run(sets, net, **options, order_seed=order_seed)
         assert result.best_test_error == looks[best_epoch][0]
         assert result.best_epoch == best_epoch
-        reported = 27 if report == "final" else best_epoch
+        reported = 27 if select == "last" else best_epoch
         assert result.test_error == looks[reported][0]
         assert same_bits(result.net, looks[reported][1])
         assert (result.epochs, result.steps) == (27, 81)
@@ -541,8 +555,8 @@ def test_the_record_against_numpy(sets, net, mode):
         seed for seed in range(100) if len(order_of_epoch(seed, 2, [12, 11, 11, 11], "fixed")[0]) == 13
     )
     _, epochs = numpy_training("cnn", net, sets.train, 26, mode=mode, order_seed=order_seed)
-    protocol = Protocol(max_epochs=9, batches=mode, look_every=4)
-    result = run(sets, net, protocol, record=True, order_seed=order_seed)
+    options = {"max_epochs": 9, "batches": mode, "eval_every": 4}
+    result = run(sets, net, **options, record=True, order_seed=order_seed)
     assert [point["step"] for point in result.record] == [*log_spaced(27), 27]
     for point in result.record[:-1]:
         epoch, batch = divmod(point["step"] - 1, 3)
@@ -563,13 +577,12 @@ def test_recording_changes_nothing(sets, net):
 # Interruption
 
 
-def published_like():
-    return Protocol(max_epochs=33, report="best", batches="fixed", look_every=4)
+PUBLISHED_LIKE = {"max_epochs": 33, "select": "best", "batches": "fixed", "eval_every": 4}
 
 
 @pytest.fixture(scope="module")
 def undisturbed(sets, net):
-    return run(sets, net, published_like(), record=True)
+    return run(sets, net, **PUBLISHED_LIKE, record=True)
 
 
 class Interrupter:
@@ -596,7 +609,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(sets, net, undisturbed, tmp
         sittings += 1
         options = {"record": True, "checkpoint": path, "progress": Interrupter(3, error)}
         try:
-            result = run(sets, net, published_like(), **options)
+            result = run(sets, net, **PUBLISHED_LIKE, **options)
             break
         except error:
             assert path.exists()
@@ -618,8 +631,8 @@ def test_a_look_that_was_interrupted_is_made_up_for(sets, net, undisturbed, tmp_
     with monkeypatch.context() as interrupted:
         interrupted.setattr(TestSet, "error", error)
         with pytest.raises(KeyboardInterrupt):
-            run(sets, net, published_like(), **options)
-    assert equal_runs(run(sets, net, published_like(), **options), undisturbed)
+            run(sets, net, **PUBLISHED_LIKE, **options)
+    assert equal_runs(run(sets, net, **PUBLISHED_LIKE, **options), undisturbed)
 
 
 @pytest.mark.parametrize("budget", [0, 2, 7, 20])
@@ -630,7 +643,7 @@ def test_a_run_out_of_budget_goes_on_to_the_same_bits(sets, net, undisturbed, tm
     path, sitting, seconds = tmp_path / "run.npz", 0, 0.0
     while True:
         given = budget if sitting % 2 == 0 else 30
-        result = run(sets, net, published_like(), record=True, checkpoint=path, budget=given)
+        result = run(sets, net, **PUBLISHED_LIKE, record=True, checkpoint=path, budget=given)
         sitting += 1
         assert result.seconds > seconds
         seconds = result.seconds
@@ -657,11 +670,11 @@ def test_a_failing_save_leaves_the_last_checkpoint(sets, net, undisturbed, tmp_p
     with monkeypatch.context() as broken:
         broken.setattr(srhm.files.os, "fsync", Interrupter(3, OSError))
         with pytest.raises(OSError):
-            run(sets, net, published_like(), **options)
+            run(sets, net, **PUBLISHED_LIKE, **options)
     with np.load(checkpoint.path) as content:
         assert 0 < json.loads(content["head"].tobytes())["host"]["record"][-1]["step"] < 99
     assert list(tmp_path.iterdir()) == [checkpoint.path]
-    assert equal_runs(run(sets, net, published_like(), **options), undisturbed)
+    assert equal_runs(run(sets, net, **PUBLISHED_LIKE, **options), undisturbed)
 
 
 def test_checkpoints_are_written_when_due(sets, net, undisturbed, tmp_path, monkeypatch):
@@ -670,11 +683,11 @@ def test_checkpoints_are_written_when_due(sets, net, undisturbed, tmp_path, monk
     monkeypatch.setattr(Checkpoint, "save", lambda *args: saved.append(1) or plain(*args))
     calls = []
     options = {"record": True, "progress": calls.append}
-    result = run(sets, net, published_like(), checkpoint=Checkpoint(tmp_path / "a", every=0), **options)
+    result = run(sets, net, **PUBLISHED_LIKE, checkpoint=Checkpoint(tmp_path / "a", every=0), **options)
     assert len(saved) == len(calls) > 5
     assert equal_runs(result, undisturbed)
     saved.clear()
-    run(sets, net, published_like(), checkpoint=Checkpoint(tmp_path / "b", every=1e9), **options)
+    run(sets, net, **PUBLISHED_LIKE, checkpoint=Checkpoint(tmp_path / "b", every=1e9), **options)
     assert not saved
 
 
@@ -685,22 +698,22 @@ def test_a_finished_run_comes_back_at_once(sets, net, undisturbed, tmp_path, mon
     options = {"record": True, "checkpoint": checkpoint}
     if end == "interrupted":
         with pytest.raises(KeyboardInterrupt):
-            run(sets, net, published_like(), **options, progress=Interrupter(3))
+            run(sets, net, **PUBLISHED_LIKE, **options, progress=Interrupter(3))
     if end == "diverged":
         options["rate"] = 1e30
-    first = run(sets, net, published_like(), **options)
+    first = run(sets, net, **PUBLISHED_LIKE, **options)
     assert first.status == ("diverged" if end == "diverged" else "epochs")
     monkeypatch.setattr(
         srhm.training.run, "advance_compiled", lambda *_, **__: pytest.fail("it trains again")
     )
-    again = run(sets, net, published_like(), **options)
+    again = run(sets, net, **PUBLISHED_LIKE, **options)
     assert again.status == first.status
     if end != "diverged":  # which is nan, and nan is not nan
         assert equal_runs(first, undisturbed) and equal_runs(again, undisturbed)
 
 
 def test_a_short_run_leaves_no_file(sets, net, tmp_path):
-    run(sets, net, published_like(), checkpoint=tmp_path / "run.npz")
+    run(sets, net, **PUBLISHED_LIKE, checkpoint=tmp_path / "run.npz")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -719,9 +732,9 @@ def test_checkpoints_of_other_runs_are_refused(sets, net, refuses, tmp_path):
         (longer, net, {}),
         (replace(sets, test=longer.train), net, {}),
         (sets, net, {"rate": 2 * RATE}),
-        (sets, net, {"stop_loss": 1e-2}),
+        (sets, net, {"loss": 1e-2}),
         (sets, net, {"order_seed": 1}),
-        (sets, net, {"protocol": Protocol(max_epochs=31)}),
+        (sets, net, {"max_epochs": 31}),
         (sets, built_for(net, encoding="onehot"), {}),
         (sets, net, {"record": True}),
     ]
@@ -736,7 +749,7 @@ def test_numbers_of_numpy_can_be_kept(unchecked, sets, net, tmp_path):
     given = {
         "rate": np.float32(RATE),
         "order_seed": np.uint64(3),
-        "stop_loss": np.float64(1e-3),
+        "loss": np.float64(1e-3),
     }
     result = run(sets, net, budget=0.0, checkpoint=tmp_path / "run.npz", **given)
     assert result.status == "stopped"
@@ -754,7 +767,7 @@ def test_the_pace_of_calls_has_bounds():
 
 def test_progress(sets, net):
     seen = []
-    result = run(sets, net, Protocol(max_epochs=12), progress=seen.append)
+    result = run(sets, net, max_epochs=12, progress=seen.append)
     assert seen[-1] == {
         "epoch": 12,
         "step": 36,
@@ -763,20 +776,20 @@ def test_progress(sets, net):
     }
     assert [one["step"] for one in seen] == sorted({one["step"] for one in seen})
     early = []
-    run(sets, net, Protocol(max_epochs=1), record=True, progress=early.append)
+    run(sets, net, max_epochs=1, record=True, progress=early.append)
     assert np.isnan(early[0]["train_loss"]) and early[0]["best_test_error"] == np.inf
 
 
-# What the network and the protocol know
+# What the network knows
 
 
 def test_the_width_is_that_of_the_network(sets, net):
     """The rate is per width for networks of ours, however they were made, and the rate itself for any other."""
     own = eqx.nn.Linear(3, 4, key=jax.random.key(0))
     for one, times in ((net, WIDTH), (replace(net, design=None), WIDTH), (own, 1)):
-        settings = start(one, Protocol(), rate=RATE, stop_loss=1e-3, order_seed=0)[1]
-        assert settings.rate == np.float32(RATE * times)
-        assert Task(one, sets.train, sets.test, RATE).identity["numbers"] == [RATE, times, 1e-3, 0]
+        job = TrainingJob(one, sets.train, sets.test, Optimizer(rate=RATE))
+        assert job.rate == RATE * times and SingleRun(job).settings.rate == np.float32(RATE * times)
+        assert job.identity["numbers"] == [times, 0]
     for width in (2, 24):
         wide = eqx.filter_eval_shape(lambda width=width: build("efficientnetb0", PARAMS, 8 * width))
         assert width_of(wide) == 8 * width
@@ -795,38 +808,28 @@ def test_what_is_left_out_is_what_a_run_of_the_laboratory_has(name, options, s0)
     if name == "vgg11":
         params = Params(v=4, s0=s0, L=5 - s0)
     sets = split(Grammar(params), 8, 4, repeats=True)
-    spec = RunSpec(params, name, 8, 16, 4, **options)
-    net = filled_nets.filled(name, params, 16, **options)
-    task = Task(net, sets.train, sets.test)
-    assert (task.rate, task.stop_loss) == (spec.rate, spec.stop_loss)
-    assert (task.protocol.max_epochs, task.encoding) == (spec.max_epochs, spec.encoding)
+    setup = Setup(params, netspec(name, width=16, **options), measuring=Measuring(P_test=4))
+    job = TrainingJob(filled_nets.filled(name, params, 16, **options), sets.train, sets.test)
+    assert (job.optimizer, job.stopping) == (setup.optimizer, setup.stopping)
+    assert (job.encoding, job.width) == (setup.net.encoding, setup.width)
 
 
-def test_rate_and_loss_of_the_protocol_are_used(sets, net, refuses):
-    protocol = Protocol(learning_rate=0.02, stop_loss=0.3, max_epochs=30)
-    task = Task(net, sets.train, sets.test, protocol=protocol)
-    assert (task.rate, task.stop_loss) == (0.02, 0.3)
-    explicit = run(sets, net, rate=0.02, stop_loss=0.3)
-    assert outcome(run(sets, net, protocol, rate=None)) == outcome(explicit)
-    assert outcome(run(sets, net, protocol, rate=0.02, stop_loss=0.3)) == outcome(explicit)
-    for name in ("rate", "stop_loss"):
-        with refuses(name, "0.5 differs from", "Give one of them"):
-            Task(net, sets.train, sets.test, **{name: 0.5}, protocol=protocol)
+def test_what_is_given_is_used_and_what_is_left_out_is_filled_in(sets, net):
+    job = TrainingJob(net, sets.train, sets.test, Optimizer(rate=0.02), Stopping(loss=0.3, max_epochs=30))
+    assert (job.optimizer, job.stopping) == (Optimizer(rate=0.02), Stopping(loss=0.3, max_epochs=30))
+    default = net.design.spec.rate(PARAMS).value
+    filled_in = TrainingJob(net, sets.train, sets.test)
+    assert filled_in.optimizer == Optimizer(rate=default)
+    assert filled_in.stopping == Stopping(loss=1e-3, max_epochs=10_000)
+    explicit = run(sets, net, rate=default, loss=1e-3)
+    assert outcome(run(sets, net, rate=None)) == outcome(explicit) != outcome(run(sets, net, rate=0.02))
 
 
-def test_what_a_protocol_says_of_other_things_is_refused(sets, net, refuses):
-    published = Protocol.published(PARAMS)
-    for name, value, taker in (
-        ("repeats", True, "split"), ("sensitivity_inputs", 80, "sensitivities"), ("cumulative", True, "sensitivities"),
-    ):  # fmt: skip
-        assert getattr(published, name) == value
-        with refuses(f"protocol.{name}", value, f"Give it to {taker}, and protocol.for_training() here"):
-            run(sets, net, Protocol(**{name: value}))
-    kept = Protocol(stop_every=10, batches="fixed", report="best")
-    assert published.for_training() == kept
-    assert Task(net, sets.train, sets.test, protocol=published.for_training()).protocol == replace(
-        kept, max_epochs=10_000
-    )
+def test_the_published_protocol_is_taken_from_a_setup(sets, net):
+    published = Setup(PARAMS, netspec("cnn", width=WIDTH)).published()
+    job = TrainingJob(net, sets.train, sets.test, published.optimizer, published.stopping)
+    assert (job.optimizer, job.stopping) == (published.optimizer, published.stopping)
+    assert (job.optimizer.batches, job.stopping.every, job.stopping.select) == ("fixed", 10, "best")
 
 
 def test_a_network_of_ones_own_needs_a_rate(sets, net, refuses):
@@ -846,7 +849,7 @@ def takers_of(net, sets):
     point, stream = {"points": 16, "rate": RATE}, sets.train.stream
     entries = np.zeros((net.layers[0].weight.shape[0],) * 2)
     return [
-        lambda net, **given: Task(net, sets.train, sets.test, **given),
+        lambda net, **given: TrainingJob(net, sets.train, sets.test, **given),
         lambda net, **given: train(net, sets.train, sets.test, **given),
         lambda net, **given: train_online(net, stream, sets.test, **point, **given),
         lambda net, **given: sensitivities(net, sets.test, **given),
@@ -893,11 +896,11 @@ def test_another_encoding_than_the_networks_is_refused(sets, net, refuses):
 # Bad arguments
 
 
-@pytest.mark.parametrize("argument", ["rate", "stop_loss"])
+@pytest.mark.parametrize(("field", "argument"), [("rate", "learning_rate"), ("loss", "stop_loss")])
 @pytest.mark.parametrize("value", [0, -1.0, float("nan"), float("inf")])
-def test_numbers_that_are_not_positive(sets, net, refuses, argument, value):
+def test_numbers_that_are_not_positive(sets, net, refuses, field, argument, value):
     with refuses(argument, repr(value), f"Give {argument} as a finite number > 0"):
-        run(sets, net, **{argument: value})
+        run(sets, net, **{field: value})
 
 
 class _Outputs(eqx.Module):
@@ -915,7 +918,7 @@ def test_outputs_that_are_not_the_scores_of_the_classes(sets, refuses, outputs):
     net = _Outputs(jnp.zeros((64, outputs), jnp.float32))
     fix = "Return one score a class, ({}, 4)".format
     with refuses("net", f"(16, {outputs})", fix(16)):
-        train(net, sets.train, sets.test, rate=RATE)
+        train(net, sets.train, sets.test, optimizer=Optimizer(rate=RATE))
     with refuses("net", f"(100, {outputs})", fix(100)):
         TestSet(sets.test, "whitened").error(net)
     right = _Outputs(jnp.zeros((64, 4), jnp.float32))
@@ -923,14 +926,14 @@ def test_outputs_that_are_not_the_scores_of_the_classes(sets, refuses, outputs):
     assert np.isnan(TestSet(sets.test, "whitened").error(_Outputs(right.weights * jnp.nan)))
 
 
-def test_a_common_network_of_another_number_of_classes(sets, refuses):
+def test_a_standard_network_of_another_number_of_classes(sets, refuses):
     other = build("resnet18", Params(n_c=3, v=4, m=4, s=2, s0=1, L=2), 8)
     with refuses("net", "(16, 3)", "Return one score a class, (16, 4)"):
-        train(other, sets.train, sets.test, rate=RATE)
+        train(other, sets.train, sets.test, optimizer=Optimizer(rate=RATE))
 
 
 def test_what_is_no_network_and_no_data(sets, net, refuses):
-    options = {"rate": RATE}
+    options = {"optimizer": Optimizer(rate=RATE)}
     for other in (sets.train.features, lambda x: x, sets.train, eqx.nn.Lambda(jax.nn.relu)):
         with refuses("net", repr(other)[:5], "Give one of srhm.nets.build, or an Equinox module"):
             train(other, sets.train, sets.test, **options)
@@ -938,8 +941,10 @@ def test_what_is_no_network_and_no_data(sets, net, refuses):
         train(net, sets.train.encode(), sets.train.labels, **options)
     with refuses("test_set", "Split", "Give a Dataset"):
         train(net, sets.train, sets, **options)
-    with refuses("protocol", "{'momentum': 0.5}", "Give a Protocol"):
-        train(net, sets.train, sets.test, protocol={"momentum": 0.5}, **options)
+    for name, fix in (("optimizer", "Give an Optimizer"), ("stopping", "Give a Stopping")):
+        for other in ({"momentum": 0.5}, {}):
+            with refuses(name, repr(other), fix):
+                train(net, sets.train, sets.test, **options | {name: other})
 
 
 def test_sets_of_two_grammars(sets, net, refuses):

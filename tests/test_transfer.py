@@ -15,7 +15,7 @@ from fake_runs import PARAMS, SPEC, fake_run, many_specs
 from srhm.nets import build
 from srhm.nets.weights import load_weights, save_weights
 from srhm.store import Merged, Store, read_archive, write_archive
-from srhm.study.runs import Seeds
+from srhm.study import Seeds
 
 
 def change(store: Store, statement: str, *values: Any) -> None:
@@ -171,7 +171,7 @@ def test_a_table_has_a_row_for_each_run(place: str, tmp_path: Path) -> None:
         assert list(table["hash"]) == [run.spec.hash for run in store.runs()]
         assert table["S_21"][0] == 0.5 and table["S_21"].isna()[1] and table["nothing"].isna().all()
         assert table["metric_P"][1] == 3 and list(table["epochs"]) == [3.0, 3.0]
-        assert table["protocol_max_epochs"][0] == 60 and not table["protocol_repeats"].any()
+        assert table["max_epochs"][0] == 60 and not table["replacement"].any()
         assert list(table["weights"].dropna()) == ["ab" * 32]
         assert {"n_c", "s0", "net", "width", "P_test", "status", "seconds_train", "versions_srhm"} <= set(
             table

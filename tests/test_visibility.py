@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from oracles import name_of
 from srhm import Grammar, Params
+from srhm.nets import predict
 from srhm.theory import (
     ClassStatistics,
     contraction,
@@ -14,7 +15,6 @@ from srhm.theory import (
     features,
     patches,
     positions,
-    predict,
     slot_probability,
     tuples,
     visible_P,

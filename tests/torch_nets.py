@@ -1,4 +1,4 @@
-"""The common networks written in PyTorch, independently of ours: what the tests compare with.
+"""The standard architectures written in PyTorch, independently of ours: what the tests compare with.
 
 The modules stand in the order in which ours hold theirs, so that weights are copied one after the other.
 """

@@ -19,7 +19,7 @@ import alembic.command  # noqa: F401 (now, not anew in every writer)
 
 from fake_runs import SPEC, fake_run
 from srhm.store import Store
-from srhm.study.runs import RunSpec, Seeds
+from srhm.study import RunSpec, Seeds
 
 GROUP = 4
 """Every second transaction writes so many runs together."""

@@ -1,7 +1,8 @@
 """The Sparse Random Hierarchy Model of Tomasini & Wyart (ICML 2024): sparse, hierarchical data sets.
 
-This namespace holds the data: parameters, rules, derivations, data sets. Networks, training, measurements, runs and
-figures are imported by the name of their room: ``srhm.nets``, ``srhm.training``, ``srhm.measure``, ``srhm.study``,
+This namespace holds the data (parameters, rules, derivations, data sets) and the front door: :func:`run
+<srhm.front.run>` trains a network, :func:`pstar <srhm.front.pstar>` measures its P*. Everything else is in rooms, which
+are imported when they are first used: ``srhm.nets``, ``srhm.training``, ``srhm.measure``, ``srhm.study``,
 ``srhm.store``, ``srhm.figures``.
 """
 
@@ -13,11 +14,43 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from ._names import *  # noqa: F403
 else:
+    _FRONT = ("pstar", "run")
+    _ROOMS = (
+        "compat",
+        "explore",
+        "exports",
+        "figures",
+        "front",
+        "gradients",
+        "inference",
+        "learners",
+        "measure",
+        "model",
+    )
+    _ROOMS += (
+        "nets",
+        "paper",
+        "reference",
+        "report",
+        "runner",
+        "store",
+        "study",
+        "theory",
+        "torch",
+        "training",
+    )
+
     # Nothing is imported before it is used: a command imports this package before it can heed Ctrl-C.
     def __getattr__(name: str) -> object:
+        if name in _FRONT:
+            return getattr(import_module(".front", __name__), name)
+        if name in _ROOMS:
+            return import_module(f".{name}", __name__)
         if name == "__all__" or not name.startswith("_"):
             names = import_module("._names", __name__)
-            globals().update({one: getattr(names, one) for one in names.__all__}, __all__=names.__all__)
+            globals().update(
+                {one: getattr(names, one) for one in names.__all__}, __all__=[*names.__all__, *_FRONT]
+            )
         try:
             return globals()[name]
         except KeyError:

@@ -39,7 +39,8 @@ class ArgumentError(SrhmError, ValueError):
     def __init__(self, argument: str, value: Any, problem: str, fix: str) -> None:
         self.argument = argument
         self.value = value
-        self._rest = problem, fix
+        self.problem = problem
+        self.fix = fix
         shown = _shown(value)
         if len(shown) > 200:
             shown = shown[:197] + "..."
@@ -47,12 +48,12 @@ class ArgumentError(SrhmError, ValueError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Errors cross process borders, which needs all arguments, not the message alone."""
-        return type(self), (self.argument, self.value, *self._rest)
+        return type(self), (self.argument, self.value, self.problem, self.fix)
 
     def renamed(self, names: dict[str, str]) -> "ArgumentError":
         """Return the error in the words of a caller who knows arguments by other names."""
         pattern = re.compile(rf"\b({'|'.join(map(re.escape, names))})\b")
-        texts = [pattern.sub(lambda found: names[found[0]], text) for text in self._rest]
+        texts = [pattern.sub(lambda found: names[found[0]], text) for text in (self.problem, self.fix)]
         return ArgumentError(names.get(self.argument, self.argument), self.value, *texts)
 
 
@@ -152,8 +153,8 @@ def name_fix(name: Any, known: Iterable[str]) -> str:
 
     Examples
     --------
-    >>> name_fix("cm", ["cnn", "lcn"]), name_fix("fixd", ["reformed", "fixed"])
-    ("Use 'cnn' or 'lcn'", "Did you mean 'fixed'? Use 'reformed' or 'fixed'")
+    >>> name_fix("cm", ["cnn", "lcn"]), name_fix("fixd", ["reshuffled", "fixed"])
+    ("Use 'cnn' or 'lcn'", "Did you mean 'fixed'? Use 'reshuffled' or 'fixed'")
     """
     names, near = list(known), nearest(name, known)
     if len(names) > 3:

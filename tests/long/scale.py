@@ -17,14 +17,15 @@ from typing import Any
 
 import jobs
 from fake_runs import PARAMS, SPEC, fake_run
+from setups import run_spec
 from srhm.cli.status import status_content
 from srhm.runner.driver import drive
 from srhm.runner.executors import Executor, Workers
 from srhm.runner.progress import Progress
 from srhm.runner.searches import all_chains
 from srhm.store import Store
+from srhm.study import Seeds
 from srhm.study.grid import read_grid
-from srhm.study.runs import Seeds
 
 _EARLY = 1000
 """The memory of the driver after so many runs is compared with that at the end."""
@@ -66,7 +67,7 @@ def rows(folder: Path, number: int) -> dict[str, Any]:
     """Questions to a store of many rows, of which some hundred are of the model asked for."""
     store = Store(folder / "rows.sqlite")
     few = 400
-    asked = replace(SPEC, params=replace(PARAMS, n_c=6, v=6, m=6), width=64)
+    asked = run_spec(replace(PARAMS, n_c=6, v=6, m=6), "cnn", 100, width=64, P_test=100)
     runs = [fake_run(replace(asked, P=100 + i, seeds=Seeds(order=i))) for i in range(few)]
     runs += [fake_run(replace(SPEC, P=100 + i % 97, seeds=Seeds(order=i))) for i in range(number - few)]
     for start in range(0, number, 1000):

@@ -14,7 +14,7 @@ from ..model.dataset import split_streams
 from ..model.encoding import Encoding
 from ..model.grammar import Grammar
 from ..study.options import Model
-from ..study.runs import default_test_points
+from ..study.setup import default_test_points
 from .printing import print_result
 
 

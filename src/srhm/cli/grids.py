@@ -15,7 +15,6 @@ from ..runner.executors import check_place, open_executor
 from ..runner.searches import all_chains
 from ..store import ARCHIVE_SUFFIX, Merged, Store, read_archive, write_archive
 from ..study.grid import parsed_shard, read_grid, shard
-from ..study.questions import Answer
 from .measure import STORE
 from .printing import print_result
 from .status import grid_content, grid_text, status_content, status_text
@@ -77,8 +76,7 @@ class RunGrid:
         place = self._place(part)
         store = Store(place)
         grid = read_grid(self.grid)  # the longest: a file may name many runs
-        answers = [Answer.none_yet(question) for question in grid.questions]
-        chains = all_chains(grid.runs, answers)
+        chains = all_chains(grid.runs, grid.studies)
         if part is not None:
             chains = shard(chains, *part)
         if self.plan:
@@ -89,7 +87,7 @@ class RunGrid:
             progress = drive(
                 chains, store, executor, policy=policy, watch=view, title=f"srhm run {self.grid}"
             )
-        content = grid_content(progress, answers if part is None else [], place)
+        content = grid_content(progress, grid.studies if part is None else [], place)
         print_result(json.dumps(content) if self.json else grid_text(content))
         if content["failed"]:
             raise SystemExit(1)

@@ -8,15 +8,16 @@ from typing import Annotated, ClassVar, Literal
 import tyro
 
 from ..errors import ArgumentError, check_integer
-from ..reference.thresholds import chosen_thresholds
 from ..runner.execution import execute
 from ..runner.executors import default_workers, open_executor
-from ..runner.resources import check_room
-from ..runner.searches import answer, raise_failures
+from ..runner.room import check_room
+from ..runner.searches import raise_failures, search
 from ..store import Store
-from ..study.options import Model, Network
-from ..study.questions import Question, SearchRule
-from ..study.runs import Role, Seeds
+from ..study import Study
+from ..study.options import Model
+from ..study.setup import Role
+from ..study.study import SearchRule, chosen_thresholds
+from .options import Network
 from .printing import print_result
 from .results import pstar_content, pstar_text, train_content, train_text
 from .terminal import RunsView, TrainingView
@@ -50,8 +51,8 @@ class Train:
 
     def run(self) -> None:
         """Train and print."""
-        params, seed = self.model.params(), check_integer("seed", self.seed, least=0, most=2**64 - 1)
-        spec = self.network.spec(params, self.P, Seeds.replicate(seed))
+        seed = check_integer("seed", self.seed, least=0, most=2**64 - 1)
+        spec = self.network.setup(self.model.params()).at(self.P, seed)
         if self.budget is not None and not self.budget > 0:
             raise ArgumentError(
                 "budget", self.budget, "is not a positive number of seconds", "Use budget > 0"
@@ -88,7 +89,7 @@ class Pstar:
     quantities: Literal["error", "all"] = "error"
     """error, or all: also the P at which S and D fall to the paper's thresholds (more runs)."""
     start: float | None = None
-    """First P to try. Default: the predicted P*; a common network has none."""
+    """First P to try. Default: the predicted P*; a standard architecture has none."""
     search: SearchRule | None = None
     """bisection, or nearest_grid: the published rule, on 15 points, which --protocol published turns on."""
     workers: int | None = None
@@ -102,19 +103,18 @@ class Pstar:
 
     def run(self) -> None:
         """Measure and print."""
-        params = self.model.params()
         check_integer("seeds", self.seeds, least=1, most=1000)
-        spec = self.network.spec(params, params.n_c, Seeds())
-        wanted = chosen_thresholds(spec.net, params, self.quantities)
+        setup = self.network.setup(self.model.params())
+        wanted = chosen_thresholds(setup, self.quantities)
         usual = "nearest_grid" if self.network.protocol == "published" else "bisection"
-        question = Question(spec, self.seeds, self.fix, wanted, self.start, self.search or usual)
+        study = Study(setup, self.seeds, self.fix, wanted, self.start, self.search or usual).check()
         workers = min(self.seeds, default_workers()) if self.workers is None else self.workers
         store = Store(self.store)
         with RunsView() as view:
             executor = open_executor("local", workers)
-            (answered,) = answer([question], store, executor, watch=view, title="srhm pstar")
-        raise_failures([answered])
-        content = pstar_content(answered, self.store)
+            search([study], store, executor, watch=view, title="srhm pstar")
+        raise_failures([study])
+        content = pstar_content(study, self.store)
         print_result(json.dumps(content) if self.json else pstar_text(content))
 
 

@@ -54,19 +54,19 @@ class Figure:
         store = Store(PAPER_STORE) if self.store is None else existing_store(self.store)
         check_out(self.out)
         from ..paper import draw, write_all, write_figure  # Matplotlib takes a second to import
-        from ..store.index import Shelf
+        from ..store.index import RunIndex
 
-        shelf, tier = Shelf.of(store), TIERS[self.tier]
+        index, tier = RunIndex.of(store), TIERS[self.tier]
         if len(figures) == len(FIGURES):
-            written = write_all(figures, tier, shelf, self.out)
+            written = write_all(figures, tier, index, self.out)
         else:
             written = [
                 path
                 for figure in figures
-                for path in write_figure(draw(figure, tier, shelf), self.out / f"figure_{figure.name}")
+                for path in write_figure(draw(figure, tier, index), self.out / f"figure_{figure.name}")
             ]
         print_result("\n".join(f"wrote {path}" for path in written))
-        if shelf.count == 0 and any(figure.settings for figure in figures):
+        if index.count == 0 and any(figure.settings for figure in figures):
             print(f"{store.name} holds no finished run: the paper's values are drawn alone", file=sys.stderr)
 
 
@@ -120,7 +120,7 @@ class Reproduce:
         check_place(self.on, self.workers)
         check_out(self.out)
         from ..paper import Device, estimates, reproduce, write_all
-        from ..store.index import Shelf
+        from ..store.index import RunIndex
 
         device = Device.core(self.workers or default_workers()) if self.tier == "laptop" else Device.gpu()
         expected = estimates(figures, tier, device)
@@ -148,7 +148,7 @@ class Reproduce:
             "store": self.store,
         }
         if part is None:
-            content["files"] = [str(path) for path in write_all(figures, tier, Shelf.of(store), self.out)]
+            content["files"] = [str(path) for path in write_all(figures, tier, RunIndex.of(store), self.out)]
         print_result(json.dumps(content) if self.json else _done_text(content))
         if content["failed"]:
             raise SystemExit(1)

@@ -4,8 +4,8 @@ from dataclasses import asdict
 from typing import Any
 
 from ..reference.published import published
-from ..study.questions import Answer
-from ..study.runs import Run
+from ..study import Run, Study
+from ..study.options import all_options
 
 
 def train_content(run: Run) -> dict[str, Any]:
@@ -22,19 +22,23 @@ def train_content(run: Run) -> dict[str, Any]:
             name[2:]: value for name, value in metrics.items() if name.startswith(f"{letter}_")
         }
     content |= {"metrics": metrics, "spec": run.spec.to_dict(), "hash": run.spec.hash, "seconds": run.seconds}
-    return content | {"rate_extended": run.spec.rate_extended, "device": run.device, "versions": run.versions}
+    return content | {
+        "rate_extended": run.spec.setup.rate_extended,
+        "device": run.device,
+        "versions": run.versions,
+    }
 
 
 def train_text(run: Run) -> str:
     """Return what `srhm train` prints."""
     metrics, params = run.metrics, run.spec.params
     lines = [
-        f"{run.spec.net}, width {run.spec.width}, P = {run.spec.P:,}, on {params}",
+        f"{run.spec.net.family}, width {run.spec.setup.width}, P = {run.spec.P:,}, on {params}",
         f"status      {run.status}",
     ]
     lines += [f"epochs      {metrics['epochs']}", f"train loss  {_shown(metrics['train_loss'])}"]
     lines += [f"test error  {_shown(metrics['error'])}"]
-    if run.spec.rate_extended:
+    if run.spec.setup.rate_extended:
         lines.append("The learning rate was extended from the published table to a model outside it.")
     layers = [f"layer {k}" for k in range(1, params.L + 1)] + ["output"]
     levels = [f"level {level}" for level in range(1, params.L + 1)]
@@ -59,35 +63,34 @@ _TABLES = (
 """What is measured of every layer at every level, by the beginning of its names."""
 
 
-def pstar_content(answered: Answer, store: str) -> dict[str, Any]:
+def pstar_content(study: Study, store: str) -> dict[str, Any]:
     """Return what `srhm pstar --json` prints."""
-    question = answered.question
-    params, prediction = question.spec.params, question.prediction
-    found = answered.complexity()
-    paper = published(question.spec.net, params)
-    runs = [run for replicate in answered.runs for run in replicate]
+    setup, params, prediction = study.setup, study.setup.params, study.prediction
+    found = study.complexity()
+    paper = published(setup.net.family, params)
+    runs = [run for _, run in study.all_runs]
     return {
         "P_star": found.P_star,
         "interval": found.interval,
         "interval_kind": found.interval_kind,
         "status": found.status,
         "runs": found.runs,
-        "unconverged": answered.unconverged,
-        "computed": answered.computed,
-        "search": question.rule,
+        "unconverged": study.unconverged,
+        "computed": study.computed,
+        "search": study.rule,
         "predicted": None if prediction is None else prediction.P_star,
         "scaling_law": None if prediction is None else prediction.scaling_law,
         "formula": None if prediction is None else f"{prediction.formula} ({prediction.source})",
         "paper": None if paper is None else {"P_star": paper.P_star, "bracket": [paper.low, paper.high]},
-        "net": question.spec.net,
-        "width": question.spec.width,
+        "net": setup.net.family,
+        "width": setup.width,
         "params": asdict(params),
-        "protocol": question.spec.to_dict()["protocol"],
-        "rate_extended": question.spec.rate_extended,
-        "quantities": {name: asdict(answered.complexity(name)) for name in question.thresholds},
+        "options": all_options(setup),
+        "rate_extended": setup.rate_extended,
+        "quantities": {name: asdict(study.complexity(name)) for name in study.thresholds},
         "points": [
             {"P": run.spec.P, "seed": replicate, "status": run.status} | run.metrics
-            for replicate, finished in enumerate(answered.runs)
+            for replicate, finished in enumerate(study.runs)
             for run in sorted(finished, key=lambda run: run.spec.P)
         ],
         "seconds": sum(run.seconds["train"] for run in runs),
@@ -120,8 +123,8 @@ def pstar_text(content: dict[str, Any]) -> str:
     if content["unconverged"]:
         lines.append(
             f"Warning: {content['unconverged']} of {content['runs']} runs came to max_epochs = "
-            f"{content['protocol']['max_epochs']:,} before their loss fell to stop_loss = "
-            f"{content['protocol']['stop_loss']:g}. P* takes them as they are; longer training or another learning "
+            f"{content['options']['max_epochs']:,} before their loss fell to stop_loss = "
+            f"{content['options']['stop_loss']:g}. P* takes them as they are; longer training or another learning "
             'rate may move it. The points of --json with the status "epochs" are these.'
         )
     lines.append(

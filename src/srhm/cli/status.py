@@ -7,7 +7,7 @@ from typing import Any
 from ..errors import check_instance
 from ..runner.progress import Progress, duration
 from ..store import Store
-from ..study.questions import Answer
+from ..study import Study
 from .results import pstar_content
 
 _RATE_SECONDS = 600.0
@@ -69,14 +69,14 @@ def status_text(content: dict[str, Any]) -> str:
         )
     for one in content.get("failures", []):
         spec = one["spec"]
-        what = f"{spec['net']}, P = {spec['P']:,}, seed {spec['seeds']['samples']}"
+        what = f"{spec['net']['family']}, P = {spec['P']:,}, seed {spec['seeds']['samples']}"
         lines.append(f"  failed ({one['kind']}, {one['attempts']} tries): {what}: {one['reason']}")
     if 0 < len(content.get("failures", [])) < content["failed"]:
         lines.append("  ... --failures lists all; srhm run --again tries them again")
     return "\n".join(lines)
 
 
-def grid_content(progress: Progress, answers: Sequence[Answer], place: str) -> dict[str, Any]:
+def grid_content(progress: Progress, studies: Sequence[Study], place: str) -> dict[str, Any]:
     """Return what `srhm run --json` prints."""
     check_instance(Progress, progress=progress)
     return {
@@ -86,7 +86,7 @@ def grid_content(progress: Progress, answers: Sequence[Answer], place: str) -> d
         "failed": progress.failed,
         "seconds": round(progress.seconds, 3),
         "failures": list(progress.reasons),
-        "pstar": [pstar_content(one, place) for one in answers if any(one.runs)],
+        "pstar": [pstar_content(one, place) for one in studies if any(one.runs)],
         "store": place,
     }
 

@@ -15,9 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ..runner.progress import Progress, duration
+from ..study import Run, RunSpec, Study
 from ..study.describe import name
-from ..study.questions import Answer
-from ..study.runs import Run, RunSpec
 from .status import status_text
 
 _LINE_SECONDS = 30.0
@@ -49,39 +48,39 @@ class _LiveView:
 
 
 class RunsView(_LiveView):
-    """Shows the answers as they grow: a table on a terminal, one line for each finished run elsewhere."""
+    """Shows the studies as they grow: a table on a terminal, one line for each finished run elsewhere."""
 
     def __init__(self) -> None:
         super().__init__("starting")
         self._shown: set[tuple[int, int, int]] = set()
 
-    def __call__(self, answers: list[Answer], under_way: int) -> None:
-        """Show the answers so far."""
+    def __call__(self, studies: list[Study], under_way: int) -> None:
+        """Show the studies so far."""
         if self._live is not None:
-            self._live.update(self._table(answers, under_way))
+            self._live.update(self._table(studies, under_way))
             return
-        for number, answered in enumerate(answers):
-            for replicate, runs in enumerate(answered.runs):
+        for number, study in enumerate(studies):
+            for replicate, runs in enumerate(study.runs):
                 for run in runs:
                     if (number, replicate, run.spec.P) not in self._shown:
                         self._shown.add((number, replicate, run.spec.P))
                         print(_line(run, replicate), file=sys.stderr, flush=True)
 
     @staticmethod
-    def _table(answers: list[Answer], under_way: int) -> Table:
+    def _table(studies: list[Study], under_way: int) -> Table:
         table = Table(
-            title=f"{sum(len(r) for a in answers for r in a.runs)} runs finished, {under_way} under way"
+            title=f"{sum(len(r) for a in studies for r in a.runs)} runs finished, {under_way} under way"
         )
         for heading in ("network", "runs", "last run", "P*"):
             table.add_column(heading)
-        for answered in answers:
-            runs = [run for replicate in answered.runs for run in replicate]
-            found = answered.complexity() if answered.finished and runs else None
+        for study in studies:
+            runs = [run for replicate in study.runs for run in replicate]
+            found = study.complexity() if study.finished and runs else None
             P_star = (
                 "..." if found is None else found.status if found.P_star is None else f"{found.P_star:,.0f}"
             )
             last = f"P = {runs[-1].spec.P:,}: error {_percent(runs[-1])}" if runs else ""
-            table.add_row(name(answered.question.spec), str(len(runs)), last, P_star)
+            table.add_row(name(study.setup), str(len(runs)), last, P_star)
         return table
 
 
@@ -89,7 +88,7 @@ class TrainingView(_LiveView):
     """Shows one training run: epoch, loss and best test error so far."""
 
     def __init__(self, spec: RunSpec) -> None:
-        self._title = f"{name(spec)}, P = {spec.P:,}"
+        self._title = f"{name(spec.setup)}, P = {spec.P:,}"
         super().__init__(f"{self._title}: compiling")
         self._line_at = time.monotonic() + _LINE_SECONDS
 
@@ -165,9 +164,7 @@ def _at_work(content: dict[str, Any]) -> bool:
 def _line(run: Run, replicate: int) -> str:
     seconds = sum(run.seconds.get(part, 0.0) for part in ("train", "sensitivities", "probes"))
     ending = "" if run.status == "converged" else f" ({run.status})"
-    return (
-        f"{name(run.spec)}, seed {replicate}, P={run.spec.P}: error {_percent(run)}, {seconds:.1f} s{ending}"
-    )
+    return f"{name(run.spec.setup)}, seed {replicate}, P={run.spec.P}: error {_percent(run)}, {seconds:.1f} s{ending}"
 
 
 def _percent(run: Run) -> str:

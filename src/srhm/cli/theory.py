@@ -8,7 +8,7 @@ import tyro
 
 from ..errors import in_short
 from ..study.options import Model
-from ..theory import summary
+from ..study.overview import summary
 from .printing import as_json, print_result
 
 

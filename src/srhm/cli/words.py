@@ -98,6 +98,8 @@ def join_lines_of_options(command: type) -> None:
     """
     texts = {one.arg_name: one.description for one in docstring_parser.parse_from_object(command).params}
     for option in fields(command):
+        if option.name not in command.__annotations__:  # of a class that it extends
+            continue
         kind: Any = command.__annotations__[option.name]
         group = get_args(kind)[0] if get_origin(kind) is Annotated else kind
         if is_dataclass(group):

@@ -11,7 +11,7 @@ from ..figures.style import Number
 from ..model.derivation import Tree
 from ..model.encoding import encode
 from ..model.params import Params
-from ..theory import summary
+from ..study.overview import summary
 from .drawing import is_drawn, pixels
 from .state import State
 from .walk import MOST_STEPS, Step, Walk, hindrance, rule_of, walk

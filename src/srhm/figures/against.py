@@ -9,21 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..errors import ArgumentError, check_choice, check_instances, check_number
-from .marks import GAP, Row, arrow_row, check_positive, draw_key, hollow, plain_mark
+from .marks import GAP, Row, arrow_row, check_positive, draw_key, hollow, look_of_nets, plain_mark
 from .style import (
-    BLUE,
-    BROWN,
     DOUBLE_COLUMN,
-    GREEN,
-    INDIGO,
     LINE_COLOURS,
     MARKERS,
     MUTED,
-    ORANGE,
-    PINK,
-    SKY,
     TITLE_SIZE,
-    VERMILLION,
     Number,
     log_axis,
     log_range,
@@ -33,10 +25,6 @@ from .style import (
     styled,
 )
 
-_LOOK_OF_NET = {
-    "LCN": (BLUE, "o"), "CNN": (VERMILLION, "s"), "FCN": (BROWN, "P"), "VGG11": (GREEN, "^"),
-    "VGG16": (SKY, "v"), "ResNet18": (ORANGE, "D"), "ResNet34": (PINK, "p"), "EfficientNetB0": (INDIGO, "X"),
-}  # fmt: skip
 _LEAST, _MOST = 4.0, 8.5  # points: markers of the least and the largest P
 _PAPERS_SIZE = 2.5  # points: how much larger the paper's open markers are
 _ROOM = 0.14  # share of the vertical axis for the correlation
@@ -180,9 +168,9 @@ class _Sizes:
 
 def _colour_and_shape(net: str, runs: Sequence[NetworkRun]) -> tuple[str, str]:
     """Return the colour and shape of a network: the same in all figures for those of the paper."""
-    if net in _LOOK_OF_NET:
-        return _LOOK_OF_NET[net]
-    others = [name for name in dict.fromkeys(run.net for run in runs) if name not in _LOOK_OF_NET]
+    if net in look_of_nets():
+        return look_of_nets()[net]
+    others = [name for name in dict.fromkeys(run.net for run in runs) if name not in look_of_nets()]
     place = others.index(net)
     return LINE_COLOURS[::-1][place % len(LINE_COLOURS)], MARKERS[::-1][place % len(MARKERS)]
 
@@ -240,7 +228,7 @@ def _key(runs: Sequence[NetworkRun], sizes: _Sizes) -> list[Row]:
     rows.append(GAP)
     rows += [(plain_mark(markersize=sizes(P)), f"$P$ = {plain_number(P)}") for P in sizes.samples()]
     rows.append(GAP)
-    known = {net: place for place, net in enumerate(_LOOK_OF_NET)}
+    known = {net: place for place, net in enumerate(look_of_nets())}
     nets = dict.fromkeys(run.net for run in runs)
     for net in sorted(nets, key=lambda net: known.get(net, len(known))):
         colour, shape = _colour_and_shape(net, runs)

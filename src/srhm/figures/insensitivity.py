@@ -10,7 +10,6 @@ from matplotlib.lines import Line2D
 from ..errors import ArgumentError, check_instances
 from .marks import (
     GAP,
-    NET_NAMES,
     Estimate,
     Marks,
     Row,
@@ -19,6 +18,7 @@ from .marks import (
     check_positive,
     draw_estimate,
     draw_key,
+    net_title,
 )
 from .quantities import DASHED
 from .style import DOUBLE_COLUMN, TITLE_SIZE, Number, log_axis, log_range, panel_grid, panel_letters, styled
@@ -149,7 +149,7 @@ def _heading(quantity: str, group: tuple[str, int], groups: Sequence[tuple[str, 
     """Return the title of a panel."""
     net, s = group
     if len(groups) == 1:
-        return f"{_TITLES[quantity]}: {NET_NAMES.get(net, net)}"
+        return f"{_TITLES[quantity]}: {net_title(net)}"
     return f"{_TITLES[quantity]}: {net}, $s$ = {s}"
 
 

@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from ..errors import check_number
+from ..nets import FAMILIES
 from .style import (
     BLACK,
     BLUE,
@@ -31,12 +32,16 @@ from .style import (
 Row = tuple[Artist | tuple[Line2D, ...], str]
 """A row of a key: what is drawn, and the words beside it."""
 
-NET_NAMES = {
-    "CNN": "CNN (convolutional)",
-    "LCN": "LCN (locally connected)",
-    "FCN": "FCN (fully connected)",
-}
-"""Titles of panels that hold one network."""
+
+def net_title(label: str) -> str:
+    """Return the title of a panel that holds one network."""
+    return next((one.title for one in FAMILIES.values() if one.label == label), label)
+
+
+def look_of_nets() -> dict[str, tuple[str, str]]:
+    """Return the colour and the marker of each family, by its label."""
+    return {one.label: (one.colour, one.marker) for one in FAMILIES.values()}
+
 
 _COLOUR_OF_V = {4: BLUE, 6: VERMILLION, 8: GREEN, 10: ORANGE, 12: PINK, 3: BLACK, 5: SKY, 7: INDIGO, 9: BROWN}
 _SHAPE_OF_S0 = {0: "o", 1: "s", 2: "^", 3: "v", 4: "D", 5: "p", 6: "h"}

@@ -12,7 +12,7 @@ from ..errors import ArgumentError, check_choice, check_instance, name_fix
 from ..model.derivation import Derivation, Tree
 from ..model.grammar import Grammar
 from ..model.params import Params
-from .marks import NET_NAMES
+from .marks import net_title
 from .style import DOUBLE_COLUMN, FAINT, INK, LINE_COLOURS, MUTED, mix, styled
 from .tiles import EDGE, HEADING, TILE, Page
 from .trees import check_length, tree_of
@@ -186,7 +186,7 @@ class _Scheme:
         self._draw_input(tree)
         self._draw_classes()
         top = _KEY + (params.L + 1) * _ROW + TILE
-        axes.text(self.left, top + 0.34, NET_NAMES[self.net], fontsize=8.5, fontweight="bold", va="bottom")
+        axes.text(self.left, top + 0.34, net_title(self.net), fontsize=8.5, fontweight="bold", va="bottom")
         words = ", ".join(map(str, counts))
         axes.text(self.left, top + 0.2, _SAYS[self.net], fontsize=7, va="bottom")
         axes.text(

@@ -13,7 +13,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from ..errors import ArgumentError, check_instances
 from ..model.params import Params
-from ..theory import predict, predict_by_relevance
+from ..theory import local_law, predict_by_relevance
 from .style import INK, TITLE_SIZE, Drawing, Number, styled
 
 _MAP = "cividis"
@@ -45,7 +45,7 @@ class RelevancePoint:
     @property
     def ratio(self) -> float:
         """P* over Eq. 3, which is Eq. 5 in other variables."""
-        return self.P_star / predict("lcn", self.params).scaling_law
+        return self.P_star / local_law(self.params).scaling_law
 
 
 @styled
@@ -148,7 +148,7 @@ def _height(d: Number, F: Number, params: Params, constant: float) -> float:
 
 def _words(point: RelevancePoint, constant: float) -> str:
     """Write P* over the map, and its interval."""
-    map_value = constant * predict("lcn", point.params).scaling_law
+    map_value = constant * local_law(point.params).scaling_law
     words = f"{point.P_star / map_value:.2f}"
     if point.interval is None:
         return words

@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from ..errors import ArgumentError, check_instances
 from ..measure.exponent import Exponent
 from .marks import (
-    NET_NAMES,
     Estimate,
     Marks,
     Row,
@@ -19,6 +18,7 @@ from .marks import (
     check_positive,
     draw_estimate,
     draw_key,
+    net_title,
     plain_mark,
 )
 from .style import (
@@ -137,7 +137,7 @@ def scaling(
     for panel, net in zip(panels, nets, strict=True):
         own = [point for point in points if point.net == net]
         _axes(panel, own, write_labels)
-        panel.set_title(NET_NAMES.get(net, net))
+        panel.set_title(net_title(net))
         panel.set_xlabel((x_labels or {}).get(net) or _SCALING_LAWS.get(net, "scaling law"))
         if panels.index(panel) % columns == 0:
             panel.set_ylabel(y_label)

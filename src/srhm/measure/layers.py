@@ -32,7 +32,8 @@ def layers_of(network: Any) -> Layers:
     Parameters
     ----------
     network
-        - One of our networks: its hidden layers and its output, compiled.
+        - One of our networks, or another Equinox module with a method ``activations`` that returns its layers by name:
+          its hidden layers and its output, compiled.
         - A PyTorch module: the output of every part of it that has no parts of its own, by name, then its own
           output; inputs are [sample, channel, position], as convolutions take them. For other layers or another
           layout see :class:`srhm.torch.ModuleLayers`.
@@ -51,12 +52,13 @@ def layers_of(network: Any) -> Layers:
     >>> {name: values.shape for name, values in see(layers, np.zeros((5, 16, 4))).items()}
     {'layer_1': (5, 4), 'output': (5, 1)}
     """
-    if isinstance(network, Network | StatefulNetwork):
+    if isinstance(network, eqx.Module) and callable(getattr(network, "activations", None)):
         return activations(network)
     if is_module(network):
         from ..torch import ModuleLayers
 
-        return ModuleLayers(network)
+        module: Any = network
+        return ModuleLayers(module)
     if is_estimator(network):
         return lambda x: _decision(network, _flat(x))
     if callable(network):
@@ -95,7 +97,7 @@ def predictor_of(network: Any) -> Callable[[Any], Any]:
 
 
 def activations(net: Any) -> Layers:
-    """Return the compiled map from inputs to all layers of one of our networks."""
+    """Return the compiled map from inputs to all layers of a module with a method ``activations``."""
     # As pairs, since JAX sorts a dict by its keys: layer_10 would come before layer_2.
     compiled = eqx.filter_jit(lambda net, x: tuple(net.activations(x).items()))
     return lambda x: dict(compiled(net, x))

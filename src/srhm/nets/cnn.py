@@ -1,15 +1,20 @@
 """The convolutional network whose filters match the patches of the model: weights shared over positions."""
 
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import equinox as eqx
 from jaxtyping import Array, Float
 
-from ..errors import check_instance
+from ..errors import check_choice
 from ..model.params import Params
 from ..randomness import Key
-from .draws import Init, Normals
+from ..theory import shared_filters_law
+from .cost import PatchCost
+from .draws import Normals
+from .family import Family, Rate, layer_thresholds, tabulated_rate
 from .network import BIAS_SCALE, Network, patches
+from .options import PatchOptions
 from .patch_layer import PatchLayer
 
 Bias = Literal["position", "shared", "none"]
@@ -48,26 +53,84 @@ class PatchConvolution(PatchLayer):
         return samples * parents
 
 
-def cnn(
-    params: Params,
-    width: int,
-    key: Key,
-    channels: int,
-    *,
-    bias: Bias = "position",
-    shared_layers: tuple[int, ...] = (),
-    init: Init = "normal",
-    dtype: Any = "float32",
-) -> Network:
-    """Draw a CNN: L convolutions, kernel = stride = s(s0+1) (docs, networks.md); see :func:`srhm.nets.build`."""
-    check_instance(Params, params=params)
+@dataclass(frozen=True)
+class CNNOptions(PatchOptions):
+    """The options of a CNN."""
+
+    bias: Bias = "position"
+    """Biases: one for each position (published), shared over positions, or none."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_choice("bias", self.bias, ("position", "shared", "none"), "is not a kind of bias")
+
+
+def cnn(params: Params, width: int, key: Key, channels: int, options: CNNOptions, dtype: Any) -> Network:
+    """Draw a CNN: L convolutions, kernel = stride = s(s0+1) (docs, networks.md)."""
     normal = Normals(key, dtype)
     layers, entering, positions = [], channels, params.d
     for number in range(1, params.L + 1):
         positions //= params.patch
-        group = params.s0 + 1 if number in shared_layers else 1
-        weight = normal.hidden(init, params.patch // group * entering, width)
+        group = params.s0 + 1 if number in options.shared_layers else 1
+        weight = normal.hidden(options.init, params.patch // group * entering, width)
+        bias = options.bias
         biases = None if bias == "none" else normal(positions if bias == "position" else 1, width)
         layers.append(PatchConvolution(weight, biases, params.patch, group))
         entering = width
-    return Network(tuple(layers), normal(width, params.n_c))
+    return Network(tuple(layers), normal(width, params.n_c), options.frozen_layers)
+
+
+class CNNCost(PatchCost):
+    """One matrix for all patches."""
+
+    def layer_parameters(self, layer: int, positions: int, entering: int) -> int:
+        """Return the weights and biases of a layer."""
+        p, h, options = self.params.patch, self.width, self.options
+        weights = (self.params.s if layer in options.shared_layers else p) * entering * h
+        return weights + {"position": positions * h, "shared": h, "none": 0}[options.bias]
+
+    @property
+    def blank_rows(self) -> int:
+        """The places of a patch."""
+        return self.params.patch
+
+
+def _rate(params: Params) -> Rate:
+    """The published table, extended to the next larger s0, to L = 1 as L = 2 and beyond L = 3 as L = 3."""
+    if (params.v, params.s) == (4, 3) and params.s0 < 4:
+        return Rate(0.003)
+    table = _RATES[params.s == 2, min(max(params.L, 2), 3)]
+    tabulated = (
+        params.L >= 2 and params.s0 in (0, 1, 2, 4, 6) if params.s == 2 else params.s0 in (0, 1, 2, 3, 4, 6)
+    )
+    return tabulated_rate(table, params.s0, extended=not tabulated)
+
+
+_RATES: dict[tuple[bool, int], dict[int, float]] = {
+    (True, 2): {0: 0.01, 2: 0.1, 4: 0.03, 6: 0.01},
+    (True, 3): {2: 0.01, 4: 0.003, 6: 0.001},
+    (False, 2): {3: 0.01, 4: 0.003, 6: 0.0003},
+    (False, 3): {3: 0.01, 4: 0.003, 6: 0.0003},
+}
+"""(s = 2, L) -> {largest s0 that it holds for: rate per width}; docs, networks.md."""
+
+
+def _thresholds(params: Params) -> dict[str, float]:
+    S = 0.20 if params.L == 3 else (0.40 if params.s == 2 else 0.50)
+    return layer_thresholds(params, 2, S=S, D=0.20)
+
+
+CNN = Family(
+    "cnn",
+    cnn,
+    _rate,
+    options=CNNOptions,
+    check=lambda params, width, options: options.check(params),
+    predict=shared_filters_law,
+    thresholds=_thresholds,
+    learning_time=1.7,
+    cost=CNNCost,
+    title="CNN (convolutional)",
+    colour="#D55E00",
+    marker="s",
+)

@@ -12,23 +12,14 @@ class Design(NamedTuple):
 
     Attributes
     ----------
-    name
-        Name of the network, such as ``"cnn"``.
+    spec
+        The :class:`~srhm.nets.NetSpec`, its width filled in.
     params
         The numbers of the model.
-    width
-        Channels h of a hidden layer; those of a common network are its usual ones times width/64.
-    encoding
-        The encoding of the inputs.
-    shared
-        Whether layers are shared over the s0+1 places of a sub-patch.
     """
 
-    name: str
+    spec: Any
     params: Params
-    width: int
-    encoding: Encoding
-    shared: bool
 
 
 def design_of(net: Any) -> Design | None:
@@ -58,10 +49,10 @@ def encoding_for(net: Any, encoding: Encoding | None, params: Params) -> Encodin
     if design is not None:
         _check_model(design, params)
     if encoding is None:
-        return "whitened" if design is None else design.encoding
+        return "whitened" if design is None else design.spec.encoding
     check_encoding(encoding)
-    if design is not None and encoding != design.encoding:
-        problem = f"differs from the encoding {design.encoding!r} that the network was built for"
+    if design is not None and encoding != design.spec.encoding:
+        problem = f"differs from the encoding {design.spec.encoding!r} that the network was built for"
         fix = f"Leave encoding out, or use build(..., encoding={encoding!r})"
         raise ArgumentError("encoding", encoding, problem, fix)
     return encoding
@@ -73,4 +64,6 @@ def _check_model(design: Design, params: Params) -> None:
         built, found = getattr(design.params, name), getattr(params, name)
         if built != found:
             problem = f"was built for a model with {name} = {built}, and the data have {name} = {found}"
-            raise ArgumentError("network", design.name, problem, "Build it with the params of the data")
+            raise ArgumentError(
+                "network", design.spec.family, problem, "Build it with the params of the data"
+            )

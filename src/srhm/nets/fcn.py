@@ -7,12 +7,15 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..errors import check_instance
 from ..model.params import Params
 from ..randomness import Key
+from ..theory import full_law
 from .active import Active, Leaves, leaf_changes
-from .draws import Init, Normals
+from .cost import FullCost
+from .draws import Normals
+from .family import Family, Rate, layer_thresholds, tabulated_rate
 from .network import BIAS_SCALE, Network
+from .options import LayerOptions
 from .products import product
 
 
@@ -51,16 +54,37 @@ class FullConnection(eqx.Module):
         return Active(jax.nn.relu(z)[:, None], below.places, None)
 
 
-def fcn(
-    params: Params, width: int, key: Key, channels: int, *, init: Init = "normal", dtype: Any = "float32"
-) -> Network:
-    """Draw an FCN: layer k has h d / p^k units (docs, networks.md); see :func:`srhm.nets.build`."""
-    check_instance(Params, params=params)
+def fcn(params: Params, width: int, key: Key, channels: int, options: LayerOptions, dtype: Any) -> Network:
+    """Draw an FCN: layer k has h d / p^k units (docs, networks.md)."""
     normal = Normals(key, dtype)
     layers, entering, positions, divisor = [], params.d * channels, params.d, channels**0.5
     for _ in range(params.L):
         positions //= params.patch
         units = width * positions
-        layers.append(FullConnection(normal.hidden(init, entering, units), normal(units), divisor))
+        layers.append(FullConnection(normal.hidden(options.init, entering, units), normal(units), divisor))
         entering, divisor = units, width**0.5
-    return Network(tuple(layers), normal(width, params.n_c))
+    return Network(tuple(layers), normal(width, params.n_c), options.frozen_layers)
+
+
+def _rate(params: Params) -> Rate:
+    """The published table of s = 2, extended to the next larger s0, to all s, and beyond L = 2 and 3."""
+    table = {3: 0.01, 6: 0.003} if params.L <= 2 else {3: 0.003, 6: 0.001}
+    return tabulated_rate(table, params.s0, extended=params.s > 2 or params.L not in (2, 3))
+
+
+FCN = Family(
+    "fcn",
+    fcn,
+    _rate,
+    width=lambda params: 256 if params.L >= 3 else 512,
+    options=LayerOptions,
+    stop_loss=lambda options: 1e-2,
+    check=lambda params, width, options: options.check(params),
+    predict=full_law,
+    thresholds=lambda params: layer_thresholds(params, params.L + 1, S=0.20, D=0.20),
+    learning_time=0.8,
+    cost=FullCost,
+    title="FCN (fully connected)",
+    colour="#6B1F00",
+    marker="P",
+)

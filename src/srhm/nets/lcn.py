@@ -7,11 +7,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..errors import check_instance
+from ..errors import ArgumentError
 from ..model.params import Params
 from ..randomness import Key
-from .draws import Init, Normals
+from ..theory import local_law
+from .cost import PatchCost
+from .draws import Normals
+from .family import Family, Rate, layer_thresholds, tabulated_rate
 from .network import BIAS_SCALE, Network, patches
+from .options import PatchOptions
 from .patch_layer import PatchLayer
 
 
@@ -54,29 +58,19 @@ class LocalConnection(PatchLayer):
         return samples
 
 
-def lcn(
-    params: Params,
-    width: int,
-    key: Key,
-    channels: int,
-    *,
-    shared_layers: tuple[int, ...] = (),
-    init: Init = "normal",
-    dtype: Any = "float32",
-) -> Network:
-    """Draw an LCN: L local layers on patches of s(s0+1) (docs, networks.md); see :func:`srhm.nets.build`."""
-    check_instance(Params, params=params)
+def lcn(params: Params, width: int, key: Key, channels: int, options: PatchOptions, dtype: Any) -> Network:
+    """Draw an LCN: L local layers on patches of s(s0+1) (docs, networks.md)."""
     normal = Normals(key, dtype)
-    layers, entering, positions, q = [], channels, params.d, len(shared_layers)
+    layers, entering, positions, q = [], channels, params.d, len(options.shared_layers)
     for number in range(1, params.L + 1):
         positions //= params.patch
         group = params.s0 + 1 if number <= q else 1
         sharing = shared_filters(params, positions, q - number)
         filters = positions if sharing is None else max(sharing) + 1
-        weight = normal.hidden(init, filters, width, params.patch // group * entering).swapaxes(1, 2)
+        weight = normal.hidden(options.init, filters, width, params.patch // group * entering).swapaxes(1, 2)
         layers.append(LocalConnection(weight, normal(positions, width), params.patch, group, sharing))
         entering = width
-    return Network(tuple(layers), normal(width, params.n_c))
+    return Network(tuple(layers), normal(width, params.n_c), options.frozen_layers)
 
 
 def shared_filters(params: Params, positions: int, levels: int) -> tuple[int, ...] | None:
@@ -93,3 +87,52 @@ def shared_filters(params: Params, positions: int, levels: int) -> tuple[int, ..
         found += step * (number % p // (params.s0 + 1))
         number, step = number // p, step * params.s
     return tuple((found + step * number).tolist())
+
+
+class LCNCost(PatchCost):
+    """A matrix for each patch, or fewer where they are shared."""
+
+    def layer_parameters(self, layer: int, positions: int, entering: int) -> int:
+        """Return the weights and biases of a layer."""
+        params, h, shared = self.params, self.width, self.options.shared_layers
+        filters = positions // (params.s0 + 1) ** max(0, len(shared) - layer)
+        return filters * (params.s if layer in shared else params.patch) * entering * h + positions * h
+
+    @property
+    def blank_rows(self) -> int:
+        """All positions."""
+        return self.params.d
+
+
+def _check(params: Params, width: int, options: PatchOptions) -> None:
+    layers = options.shared_layers
+    if layers != tuple(range(1, len(layers) + 1)):
+        problem = "are not the first layers of the lcn"
+        raise ArgumentError("shared_layers", layers, problem, "Use (1,), (1, 2), ...")
+    options.check(params)
+
+
+def _rate(params: Params) -> Rate:
+    """The published table, which holds for every model."""
+    return tabulated_rate({3: 0.01, 6: 0.003} if params.s == 2 else {6: 0.003}, params.s0)
+
+
+def _thresholds(params: Params) -> dict[str, float]:
+    return layer_thresholds(params, 2, S=0.30 if params.s == 2 else 0.50, D=0.10)
+
+
+LCN = Family(
+    "lcn",
+    lcn,
+    _rate,
+    options=PatchOptions,
+    stop_loss=lambda options: 1e-2 if options.shared_layers else 1e-3,
+    check=_check,
+    predict=local_law,
+    thresholds=_thresholds,
+    learning_time=3.0,
+    cost=LCNCost,
+    title="LCN (locally connected)",
+    colour="#0072B2",
+    marker="o",
+)

@@ -104,7 +104,7 @@ def width_of(net: Any) -> int:
     if isinstance(net, Network):
         return net.width
     design = design_of(net)
-    return 1 if design is None else design.width
+    return 1 if design is None else design.spec.width
 
 
 def outputs(net: Any, leaves: Leaves) -> Float[Array, "sample class_"]:

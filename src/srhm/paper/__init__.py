@@ -4,14 +4,12 @@ from .. import lab_extra  # noqa: F401 (says which package is missing)
 from .cost import Device
 from .drawings import draw, write_figure
 from .estimate import Estimate, estimates
-from .measured import Measured
 from .plan import Phase, phases, reproduce
 from .report import report, write_all
 
 __all__ = [
     "Device",
     "Estimate",
-    "Measured",
     "Phase",
     "draw",
     "estimates",

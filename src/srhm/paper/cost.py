@@ -7,9 +7,8 @@ tier. The fit is in docs, reproduction.md.
 import math
 from dataclasses import dataclass
 
-from ..runner.resources import step_flops
-from ..study.runs import RunSpec
-from .settings import Setting
+from ..study import RunSpec
+from ..study.expected import expected_P
 
 
 @dataclass(frozen=True)
@@ -36,8 +35,8 @@ class Device:
         return cls("GPU", 1e13, 2e-5, 1)
 
 
-_STEPS = {"cnn": 1.7, "lcn": 3.0, "fcn": 0.8}
-_EPOCHS_OF_COMMON = 30
+_EPOCHS = 30
+"""Epochs of a run of a family without a time of learning."""
 _GROWTH = 0.3
 """A run on more points takes more steps, but fewer epochs."""
 
@@ -48,19 +47,22 @@ def run_steps(spec: RunSpec) -> float:
     The time of learning, rate x steps, grows with the number of rules and with the dilution of the inputs, and is about
     the same for L = 2 and L = 3.
     """
-    params, batch = spec.params, spec.protocol.batch_per_class * spec.params.n_c
-    if spec.net not in _STEPS:
-        return _EPOCHS_OF_COMMON * spec.P / batch
-    expected = Setting(spec.net, params, spec.shared_layers).expected
+    setup, params, learning = spec.setup, spec.params, spec.net.row.learning_time
+    if learning is None:
+        return _EPOCHS * spec.P / setup.batch
+    expected = expected_P(setup)
     size = (params.n_c * params.m**2) ** (5 / 6) * (params.s0 + 1) ** 0.9
-    near = _STEPS[spec.net] * size / spec.rate
+    assert setup.optimizer.rate is not None and setup.stopping.max_epochs is not None  # filled in
+    near = learning * size / setup.optimizer.rate
     steps = near * (spec.P / expected) ** _GROWTH
-    return min(steps, spec.max_epochs * max(1.0, spec.P / batch))
+    return min(steps, setup.stopping.max_epochs * max(1.0, spec.P / setup.batch))
 
 
 def run_seconds(spec: RunSpec, device: Device) -> float:
     """Return the time of a run on a device, about, if nothing else runs there."""
-    return run_steps(spec) * (device.overhead + step_flops(spec) / device.flops)
+    return run_steps(spec) * (
+        device.overhead + spec.net.cost(spec.params).step_flops(spec.setup.batch) / device.flops
+    )
 
 
 def shown(seconds: float) -> str:

@@ -20,16 +20,14 @@ from ..model.derivation import Derivation
 from ..model.grammar import Grammar
 from ..model.params import Params
 from ..model.stream import Stream
+from ..nets import FAMILIES, NetSpec, predict
 from ..reference.published import published
-from ..reference.thresholds import thresholds
 from ..report.page import Page, Section, Table, write_page
 from ..runner.executors import Executor
-from ..runner.searches import Watcher, answer, raise_failures
+from ..runner.searches import Watcher, raise_failures, search
 from ..store import Store
+from ..study import Setup, Study
 from ..study.describe import name
-from ..study.questions import Answer, Question
-from ..study.runs import RunSpec
-from ..theory import predict
 
 _REDRAW_SECONDS, _REDRAW_PART = 10.0, 0.04
 """The page is drawn anew after so many seconds, or more if drawing, which takes time from the runs, would take more
@@ -37,16 +35,16 @@ than that part of it."""
 _TITLE = "Sparse Random Hierarchy Model: how many points do networks need?"
 
 
-def questions(width: int) -> list[Question]:
+def searches(width: int) -> list[Study]:
     """Return what the demonstration asks: LCN at v=4, s0=1, and CNN at v=6 for s0 = 0, 1, 2.
 
     The search of one seed is a chain of runs, one after another; the longest come first, so that none is left
     alone at the end.
     """
 
-    def ask(net: str, v: int, s0: int, seeds: int) -> Question:
+    def ask(net: str, v: int, s0: int, seeds: int) -> Study:
         params = Params(n_c=v, v=v, m=v, s=2, s0=s0, L=2)
-        return Question(RunSpec(params, net, v, width), seeds)  # pyright: ignore[reportArgumentType]
+        return Study(Setup(params, NetSpec(net, width)), seeds)
 
     return [ask("lcn", 4, 1, 1), ask("cnn", 6, 0, 3), ask("cnn", 6, 1, 3), ask("cnn", 6, 2, 3)]
 
@@ -90,14 +88,14 @@ def demo(
     show = _Show(directory)
     print(f"The page {directory / 'index.html'} grows while the runs come in.", file=sys.stderr, flush=True)
 
-    def watch_and_show(answers: list[Answer], under_way: int) -> None:
+    def watch_and_show(studies: list[Study], under_way: int) -> None:
         if watch is not None:
-            watch(answers, under_way)
-        show.update(answers, under_way)
+            watch(studies, under_way)
+        show.update(studies, under_way)
 
-    answers = answer(questions(width), store, executor, watch=watch_and_show, title="srhm demo")
-    raise_failures(answers)
-    return show.finish(answers)
+    studies = search(searches(width), store, executor, watch=watch_and_show, title="srhm demo")
+    raise_failures(studies)
+    return show.finish(studies)
 
 
 class _Show:
@@ -109,26 +107,26 @@ class _Show:
         self._drawn: dict[str, Section] = {}
         self._due, self._shown = float("-inf"), -1
 
-    def update(self, answers: list[Answer], under_way: int) -> None:
+    def update(self, studies: list[Study], under_way: int) -> None:
         """Draw the page anew, unless it shows all there is or was drawn a moment ago."""
-        began, count = time.monotonic(), _count(answers)
+        began, count = time.monotonic(), _count(studies)
         if count == self._shown or began < self._due:
             return
-        self._write(answers, f"{count} runs finished, {under_way} under way", refresh=10)
+        self._write(studies, f"{count} runs finished, {under_way} under way", refresh=10)
         ended = time.monotonic()
         self._shown, self._due = count, ended + max(_REDRAW_SECONDS, (ended - began) / _REDRAW_PART)
 
-    def finish(self, answers: list[Answer]) -> Table:
+    def finish(self, studies: list[Study]) -> Table:
         """Draw the page for the last time and its figures beside it, and return the table of results."""
-        self._write(answers, f"complete: {_count(answers)} runs", refresh=None)
+        self._write(studies, f"complete: {_count(studies)} runs", refresh=None)
         for stem, section in self._drawn.items():
             assert section.figure is not None
             write_atomically(self.directory / f"{stem}.png", section.png)
             write_atomically(self.directory / f"{stem}.pdf", render(section.figure, "pdf"))
-        return _results(answers)
+        return _results(studies)
 
-    def _write(self, answers: list[Answer], status: str, refresh: int | None) -> None:
-        sections = self._measured_sections(answers) if _count(answers) else []
+    def _write(self, studies: list[Study], status: str, refresh: int | None) -> None:
+        sections = self._measured_sections(studies) if _count(studies) else []
         sections += self._model_sections
         lead = (
             "A class produces its input through hidden features that can be exchanged (synonyms) and shifted "
@@ -170,45 +168,45 @@ class _Show:
             ),
         ]
 
-    def _measured_sections(self, answers: list[Answer]) -> list[Section]:
+    def _measured_sections(self, studies: list[Study]) -> list[Section]:
         sections = [
             self._section(
                 "scaling",
                 title="Measured P*, scaling law, published P*",
                 text="P* with its 90% interval. The published values are single grid points, known to about a "
                 "factor 1.5.",
-                figure=_scaling(answers),
+                figure=_scaling(studies),
                 alt="Measured P* against the paper's scaling law on logarithmic axes.",
-                table=_results(answers),
+                table=_results(studies),
             )
         ]
-        for net in ("cnn", "lcn"):
-            of_net = [one for one in answers if one.question.spec.net == net and any(one.runs)]
-            of_net.sort(key=lambda one: one.question.spec.params.s0)
+        for net in dict.fromkeys(one.setup.net.family for one in reversed(studies)):
+            of_net = [one for one in studies if one.setup.net.family == net and any(one.runs)]
+            of_net.sort(key=lambda one: one.setup.params.s0)
             if of_net:
-                params = of_net[0].question.spec.params
+                params, limits = of_net[0].setup.params, of_net[0].setup.net.row.thresholds
                 figure = learning_curves(
                     [_curve(one) for one in of_net],
-                    thresholds=thresholds(net, of_net[-1].question.spec.params) | thresholds(net, params),
+                    thresholds={**limits(of_net[-1].setup.params), **limits(params)},
                     chance=1 - 1 / params.n_c,
                 )
                 sections.append(
                     self._section(
                         f"curves_{net}",
-                        title=f"Learning curves of the {net.upper()}",
+                        title=f"Learning curves of the {FAMILIES[net].label}",
                         text="Test error, and the sensitivities of the second hidden layer to level-1 synonyms (S) "
                         "and shifts (D): they fall together.",
                         figure=figure,
-                        alt=f"Test error, S and D of the {net.upper()} against the number of training points.",
+                        alt=f"Test error, S and D of the {FAMILIES[net].label} against the number of training points.",
                     )
                 )
-        sections.append(Section("All runs", table=_run_table(answers)))
+        sections.append(Section("All runs", table=_run_table(studies)))
         return sections
 
 
-def _count(answers: Sequence[Answer]) -> int:
+def _count(studies: Sequence[Study]) -> int:
     """Return how many runs are finished."""
-    return sum(len(runs) for one in answers for runs in one.runs)
+    return sum(len(runs) for one in studies for runs in one.runs)
 
 
 def _two_of_one_class(grammar: Grammar) -> Derivation:
@@ -223,14 +221,14 @@ def _two_of_one_class(grammar: Grammar) -> Derivation:
     )
 
 
-def _curve(one: Answer) -> Curve:
+def _curve(one: Study) -> Curve:
     runs = [(seed, run) for seed, finished in enumerate(one.runs) for run in finished]
     names = [
         quantity for quantity in ("error", "S_21", "D_21") if any(quantity in run.metrics for _, run in runs)
     ]
     found = one.complexity() if one.finished else None
     return Curve(
-        label=f"$s_0$ = {one.question.spec.params.s0}",
+        label=f"$s_0$ = {one.setup.params.s0}",
         P=[run.spec.P for _, run in runs],
         values={quantity: [run.metrics.get(quantity) for _, run in runs] for quantity in names},
         P_star=None if found is None else {"error": found.P_star},
@@ -239,17 +237,17 @@ def _curve(one: Answer) -> Curve:
     )
 
 
-def _scaling(answers: Sequence[Answer]) -> Figure:
+def _scaling(studies: Sequence[Study]) -> Figure:
     points, by_net = [], {}
-    for one in answers:
-        spec, found = one.question.spec, one.complexity() if one.finished else None
-        paper = published(spec.net, spec.params)
+    for one in studies:
+        setup, found = one.setup, one.complexity() if one.finished else None
+        paper = published(setup.net.family, setup.params)
         P_star = None if found is None else found.P_star
-        scaling_law = predict(spec.net, spec.params).scaling_law
+        scaling_law = predict(setup.net, setup.params).scaling_law
         points.append(
             ScalingPoint(
-                net=spec.net.upper(),
-                label=name(spec),
+                net=setup.net.row.label,
+                label=name(setup),
                 scaling_law=scaling_law,
                 P_star=P_star,
                 interval=None if found is None or P_star is None else found.interval,  # pyright: ignore
@@ -258,14 +256,14 @@ def _scaling(answers: Sequence[Answer]) -> Figure:
                 lower_bound=found.interval[0]
                 if found is not None and found.status == "above" and found.interval
                 else None,
-                s0=spec.params.s0,
-                v=spec.params.v,
-                L=spec.params.L,
-                s=spec.params.s,
+                s0=setup.params.s0,
+                v=setup.params.v,
+                L=setup.params.L,
+                s=setup.params.s,
             )
         )
         if P_star is not None:
-            by_net.setdefault(spec.net.upper(), []).append((scaling_law, P_star))
+            by_net.setdefault(setup.net.row.label, []).append((scaling_law, P_star))
     fits = {
         net: fit_exponent([x for x, _ in pairs], [y for _, y in pairs])
         for net, pairs in by_net.items()
@@ -274,19 +272,22 @@ def _scaling(answers: Sequence[Answer]) -> Figure:
     return scaling(points, fits=fits)
 
 
-def _results(answers: Sequence[Answer]) -> Table:
-    rows, unconverged = [], [one.unconverged for one in answers]
-    for one in answers:
-        spec, found = one.question.spec, one.complexity() if one.finished else None
-        paper, scaling_law = published(spec.net, spec.params), predict(spec.net, spec.params).scaling_law
+def _results(studies: Sequence[Study]) -> Table:
+    rows, unconverged = [], [one.unconverged for one in studies]
+    for one in studies:
+        setup, found = one.setup, one.complexity() if one.finished else None
+        paper, scaling_law = (
+            published(setup.net.family, setup.params),
+            predict(setup.net, setup.params).scaling_law,
+        )
         P_star = None if found is None else found.P_star
         ends = found.interval if found is not None and P_star is not None and found.interval else (None, None)
         rows.append(
             [
-                spec.net.upper(),
-                spec.params.v,
-                spec.params.s0,
-                one.question.replicates,
+                setup.net.row.label,
+                setup.params.v,
+                setup.params.s0,
+                one.replicates,
                 "running" if found is None else found.status if P_star is None else round(P_star),
                 None if ends[0] is None else round(ends[0]),
                 None if ends[1] is None else round(ends[1]),
@@ -313,7 +314,7 @@ def _results(answers: Sequence[Answer]) -> Table:
         "Measured P* (v = m = n_c, L = s = 2) from and to the ends of its 90% interval (one seed: of its bracket); "
         "the paper's scaling law, which gives P* up to a constant, and P* over it; the published value, and P* over it."
     )
-    if any(one.question.spec.net == "cnn" and one.question.spec.params.s0 > 0 for one in answers):
+    if any(one.setup.net.family == "cnn" and one.setup.params.s0 > 0 for one in studies):
         caption += (
             " The paper's CNNs with blanks come from an older pipeline, whose batch is not known and was probably "
             "larger than ours of 4 n_c points. A CNN needs more points with a larger batch: hence ratios to the "
@@ -328,9 +329,9 @@ def _results(answers: Sequence[Answer]) -> Table:
     return Table(columns, rows, caption)
 
 
-def _run_table(answers: Sequence[Answer]) -> Table:
+def _run_table(studies: Sequence[Study]) -> Table:
     rows = []
-    for one in answers:
+    for one in studies:
         for seed, runs in enumerate(one.runs):
             for run in sorted(runs, key=lambda run: run.spec.P):
                 metrics = run.metrics
@@ -338,7 +339,7 @@ def _run_table(answers: Sequence[Answer]) -> Table:
                 shown = [None if value is None else round(value, 4) for value in values]
                 rows.append(
                     [
-                        name(run.spec),
+                        name(run.spec.setup),
                         seed,
                         run.spec.P,
                         *shown,

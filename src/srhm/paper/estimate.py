@@ -61,7 +61,7 @@ def _estimate(name: str, figures: Sequence[PaperFigure], tier: Tier, device: Dev
     return Estimate(
         name,
         len(distinct(tier, figures, lambda figure: True)),
-        len({tier.spec(one).hash for figure in figures for one in figure.settings}),
+        len({tier.setup(one).digest for figure in figures for one in figure.settings}),
         round(runs),
         seconds / device.parallel,
     )

@@ -5,10 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..errors import ArgumentError, name_fix
-from ..model.params import Params
-from ..nets import NetName
-from ..training.protocol import Protocol
-from .settings import Setting, model
+from ..model.params import Params, Sparsity
+from ..study.setup import Setup
+from .settings import model, setup
 
 Kind = Literal[
     "complexity",
@@ -38,9 +37,9 @@ class PaperFigure:
     """How it is drawn."""
     title: str
     """What it shows, in a line."""
-    settings: tuple[Setting, ...] = ()
+    settings: tuple[Setup, ...] = ()
     """Its points or curves."""
-    stand_in: tuple[Setting, ...] = ()
+    stand_in: tuple[Setup, ...] = ()
     """What is run in their place at the laptop tier, where all of them cost too much."""
     P: tuple[int, ...] = ()
     """Training points, where the figure fixes them; else they follow from P*."""
@@ -67,14 +66,9 @@ class PaperFigure:
 
 
 def _each(
-    net: NetName, vs: Iterable[int], s0s: Iterable[int], L: int, s: int = 2, **options: object
-) -> tuple[Setting, ...]:
-    sparsity = options.pop("sparsity", "A")
-    return tuple(
-        Setting(net, model(v, s0, L=L, s=s, sparsity=sparsity), **options)  # pyright: ignore[reportArgumentType]
-        for v in vs
-        for s0 in s0s
-    )
+    net: str, vs: Iterable[int], s0s: Iterable[int], L: int, s: int = 2, sparsity: Sparsity = "A"
+) -> tuple[Setup, ...]:
+    return tuple(setup(net, model(v, s0, L=L, s=s, sparsity=sparsity)) for v in vs for s0 in s0s)
 
 
 _LCN = (
@@ -96,17 +90,17 @@ _CNN_3 = (
     *_each("cnn", (4,), (0, 1, 2), 3, s=3),
 )
 _FCN = (*_each("fcn", (6, 8), (0, 1, 2), 2), *_each("fcn", (4, 6, 8), (0, 1, 2), 3))
-_COMMON: tuple[NetName, ...] = ("vgg11", "vgg16", "resnet18", "resnet34", "efficientnetb0")
+_STANDARD = ("vgg11", "vgg16", "resnet18", "resnet34", "efficientnetb0")
 _IMAGE = model(10, 2)
-"""Length 36, 10 channels: the model of the figures with common networks."""
+"""Length 36, 10 channels: the model of the figures with standard architectures."""
 
 
-def _on_image(nets: Iterable[NetName]) -> tuple[Setting, ...]:
-    return tuple(Setting(net, _IMAGE) for net in nets)
+def _on_image(nets: Iterable[str]) -> tuple[Setup, ...]:
+    return tuple(setup(net, _IMAGE) for net in nets)
 
 
-_ALL_NETS = _on_image(("lcn", "cnn", *_COMMON))
-_FEW_NETS = _on_image(("lcn", "cnn", "vgg11", "resnet18"))  # pyright: ignore[reportArgumentType]
+_ALL_NETS = _on_image(("lcn", "cnn", *_STANDARD))
+_FEW_NETS = _on_image(("lcn", "cnn", "vgg11", "resnet18"))
 _P = (870, 1_600, 2_900, 5_000, 7_400, 12_000, 20_000, 39_230)
 _FEW_P = (2_000, 4_000, 7_400, 12_000)
 
@@ -116,12 +110,10 @@ _SHARED_RATE = 0.03
 the places of a sub-patch dies: all its units fall silent (v = 6, s0 = 2, P = 1,036)."""
 
 
-def _shared(
-    net: NetName, v: int, s0s: Iterable[int], layers: Iterable[tuple[int, ...]]
-) -> tuple[Setting, ...]:
-    protocol = Protocol(learning_rate=_SHARED_RATE) if net == "cnn" else Protocol()
+def _shared(net: str, v: int, s0s: Iterable[int], layers: Iterable[tuple[int, ...]]) -> tuple[Setup, ...]:
+    rate = _SHARED_RATE if net == "cnn" else None
     return tuple(
-        Setting(net, model(v, s0), shared_layers=shared, protocol=protocol)
+        setup(net, model(v, s0), rate=rate, shared_layers=shared)
         for shared in layers
         for s0 in s0s
         if s0 > 0 or not shared  # without blanks all are one network
@@ -139,20 +131,20 @@ _SHARING_LARGE = (
 LARGE_BATCHES = (126, 252)
 """Points a batch, or a few less: the published CNNs of L = 2 with blanks are of an older pipeline, with 128 or 256."""
 _BATCHES = tuple(
-    Setting("cnn", model(v, s0), protocol=Protocol(batch_per_class=size))
+    setup("cnn", model(v, s0), batch=size)
     for v, s0 in ((3, 1), (3, 2), (4, 2), (6, 1), (6, 2), (6, 4), (10, 1))
     for size in (4, *(points // v for points in LARGE_BATCHES))
 )
 
-_OVERLAPPING: tuple[tuple[NetName, Params], ...] = (
+_OVERLAPPING: tuple[tuple[str, Params], ...] = (
     ("lcn", model(4, 0)), ("lcn", model(6, 0)), ("cnn", model(4, 0)), ("fcn", model(6, 0)), ("lcn", model(4, 1)),
     ("fcn", model(6, 1)),
 )  # fmt: skip
-_PUBLISHED = tuple(Setting(net, params, protocol=Protocol.published(params)) for net, params in _OVERLAPPING)
+_PUBLISHED = tuple(setup(net, params).published() for net, params in _OVERLAPPING)
 """Where P_max is small, a test set that overlaps the training set makes the most of a difference."""
-_PROBED = (Setting("lcn", model(6, 1), probe=True), Setting("cnn", model(6, 1), probe=True))
+_PROBED = (setup("lcn", model(6, 1), probe=True), setup("cnn", model(6, 1), probe=True))
 _RULES = tuple(
-    Setting(net, replace(model(6, 1), **change))  # pyright: ignore[reportArgumentType]
+    setup(net, replace(model(6, 1), **change))
     for net in ("cnn", "lcn")
     for change in ({"m": 2}, {"m": 3}, {"m": 4}, {"n_c": 2}, {"n_c": 3}, {"n_c": 4})
 )
@@ -180,8 +172,8 @@ _TABLE = (
         _each("cnn", (10,), (1, 2), 2, sparsity="B"),
     ),
     PaperFigure(
-        "9", "curves", "Error, S and D of common networks against P", _on_image(_COMMON),
-        _on_image(("vgg11", "resnet18")),  # pyright: ignore[reportArgumentType]
+        "9", "curves", "Error, S and D of standard architectures against P", _on_image(_STANDARD),
+        _on_image(("vgg11", "resnet18")),
         P=(100, 200, 400, *_P), stand_in_P=_FEW_P,
     ),
     PaperFigure("10", "complexity", "P* of the LCN against its scaling law, s = 3", _LCN_3),

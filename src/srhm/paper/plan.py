@@ -10,14 +10,12 @@ from ..runner.executors import Executor
 from ..runner.progress import Progress
 from ..runner.searches import replicates
 from ..store import Store
-from ..store.index import Shelf
+from ..store.index import RunIndex
+from ..study import RunSpec, Setup, Study
 from ..study.grid import shard
-from ..study.questions import Answer
-from ..study.runs import RunSpec
 from .cost import Device, run_seconds
 from .figures import PaperFigure
-from .settings import Setting
-from .tiers import Tier
+from .tiers import Tier, cost_near
 
 
 @dataclass(frozen=True)
@@ -26,40 +24,38 @@ class Phase:
 
     title: str
     """What it is, in a few words."""
-    answers: list[Answer] = field(default_factory=list)
+    studies: list[Study] = field(default_factory=list)
     """Searches, with what the store already knows of them."""
     specs: list[RunSpec] = field(default_factory=list)
     """Single runs, each once."""
 
     def chains(self) -> list[Chain]:
         """Return all of it."""
-        return [chain for one in self.answers for chain in replicates(one)] + [
+        return [chain for one in self.studies for chain in replicates(one)] + [
             Single(one) for one in self.specs
         ]
 
 
-def phases(figures: Sequence[PaperFigure], tier: Tier, shelf: Shelf) -> list[Phase]:
+def phases(figures: Sequence[PaperFigure], tier: Tier, index: RunIndex) -> list[Phase]:
     """Return what the figures need at a tier, the cheapest informative points first."""
     check_instance(Tier, tier=tier)
     searched = distinct(tier, figures, lambda figure: figure.searches)
     sensed = distinct(tier, figures, lambda figure: figure.senses)
     specs = sorted(curve_runs(tier, figures), key=lambda spec: run_seconds(spec, Device.core()))
     found = [
-        Phase("P*", [shelf.answer(tier.question(one)) for one in searched]),
+        Phase("P*", [index.fill(tier.study(one)) for one in searched]),
         Phase("curves", specs=specs),
-        Phase("P*_S and P*_D", [shelf.answer(tier.question(one, sensitivities=True)) for one in sensed]),
+        Phase("P*_S and P*_D", [index.fill(tier.study(one, sensitivities=True)) for one in sensed]),
     ]
-    return [phase for phase in found if phase.answers or phase.specs]
+    return [phase for phase in found if phase.studies or phase.specs]
 
 
 def distinct(
     tier: Tier, figures: Iterable[PaperFigure], wanted: Callable[[PaperFigure], bool]
-) -> list[Setting]:
+) -> list[Setup]:
     """Return the settings of some figures, each once, the cheapest first."""
-    found = {
-        tier.spec(one).hash: one for figure in figures if wanted(figure) for one in tier.settings(figure)
-    }
-    return sorted(found.values(), key=tier.cost)
+    found = {one.digest: one for figure in figures if wanted(figure) for one in tier.settings(figure)}
+    return sorted(found.values(), key=cost_near)
 
 
 def curve_runs(tier: Tier, figures: Iterable[PaperFigure]) -> list[RunSpec]:
@@ -99,8 +95,8 @@ def reproduce(
     check_instance(Tier, tier=tier)
     check_instance(Store, store=store)
     done = []
-    for number in range(len(phases(figures, tier, Shelf(())))):
-        phase = phases(figures, tier, Shelf.of(store))[number]  # it takes what the phases before it found
+    for number in range(len(phases(figures, tier, RunIndex(())))):
+        phase = phases(figures, tier, RunIndex.of(store))[number]  # it takes what the phases before it found
         chains = phase.chains()
         chains = chains if part is None else shard(chains, *part)
         title = f"srhm reproduce --tier {tier.name}: {phase.title}"

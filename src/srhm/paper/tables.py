@@ -7,18 +7,18 @@ from ..errors import check_instance
 from ..measure.complexity import SampleComplexity
 from ..measure.correlation import rank_correlation
 from ..measure.exponent import Exponent, fit_exponents
+from ..nets import FAMILIES, predict
 from ..reference.published import published
-from ..store.index import Shelf
-from ..study.runs import Run
-from ..training.protocol import Protocol
+from ..store.index import RunIndex
+from ..study import Run, Setup
 from .cost import Device, run_seconds, shown
-from .drawings import COMMON_LAYERS, NAMES, label
+from .drawings import label
 from .estimate import RUNS_OF_A_SEARCH
 from .figures import FIGURES, PaperFigure
-from .measured import Measured
-from .settings import Setting
+from .settings import setup as setup_on
+from .settings import shared_layers
 from .sharing import by_sharing, shared_settings, sharing_fit
-from .tiers import TIERS, Tier
+from .tiers import TIERS, Tier, study_of
 
 AGREES = 1.5
 """Within this factor of the paper's value ours agrees: its grids have steps of 1.3 to 1.7."""
@@ -32,7 +32,7 @@ class Compared:
     """A published P* (or that of S or D) and ours."""
 
     figure: str
-    setting: Setting
+    setting: Setup
     quantity: str
     """P_star, P_star_S or P_star_D."""
     paper: int | None
@@ -57,7 +57,7 @@ class Compared:
         return None if self.ratio is None else 1 / AGREES <= self.ratio <= AGREES
 
 
-def comparisons(tier: Tier, shelf: Shelf) -> list[Compared]:
+def comparisons(tier: Tier, index: RunIndex) -> list[Compared]:
     """Return every setting of the figures that search P*, with the paper's value, ours, or both."""
     check_instance(Tier, tier=tier)
     found: dict[tuple[str, str], Compared] = {}
@@ -67,14 +67,13 @@ def comparisons(tier: Tier, shelf: Shelf) -> list[Compared]:
         quantities = ("P_star_S", "P_star_D") if figure.kind == "insensitivity" else ("P_star",)
         for setting in dict.fromkeys((*figure.settings, *figure.stand_in)):
             for quantity in (*quantities, *(("P_star",) if figure.name == "16" else ())):
-                paper = published(setting.net, setting.params, quantity)  # pyright: ignore[reportArgumentType]
-                measured = Measured.on(shelf, setting, tier)
-                ours = measured.complexity(_QUANTITIES[quantity][0])
+                paper = published(setting.net.family, setting.params, quantity)  # pyright: ignore[reportArgumentType]
+                ours = study_of(setting, tier, index).read(_QUANTITIES[quantity][0])
                 if paper is None and ours is None:
                     continue
                 seconds = RUNS_OF_A_SEARCH * tier.seeds * run_seconds(tier.near(setting), Device.core())
                 value, valid = (None, True) if paper is None else (paper.P_star, paper.valid)
-                key = tier.spec(setting).hash, quantity
+                key = tier.setup(setting).digest, quantity
                 found.setdefault(key, Compared(figure.name, setting, quantity, value, valid, ours, seconds))
     return list(found.values())
 
@@ -99,7 +98,7 @@ def comparison_table(compared: Iterable[Compared], quantity: str) -> str:
         rows.append(
             [
                 one.figure,
-                NAMES[one.setting.net],
+                one.setting.net.row.label,
                 label(one.setting),
                 paper,
                 *in_words(one.found),
@@ -138,49 +137,49 @@ def in_words(found: SampleComplexity) -> tuple[str, str]:
 def missing_table(compared: Iterable[Compared]) -> str:
     """Return what was published and not measured, with its cost on a core."""
     rows = [
-        [one.figure, NAMES[one.setting.net], label(one.setting), f"{one.paper:,}", shown(one.seconds)]
+        [one.figure, one.setting.net.row.label, label(one.setting), f"{one.paper:,}", shown(one.seconds)]
         for one in sorted(compared, key=lambda one: one.seconds)
         if one.quantity == "P_star" and one.found is None and one.paper is not None
     ]
     return table(["figure", "network", "model", "paper's P*", "cost on a core, about"], rows)
 
 
-def causes_table(tier: Tier, shelf: Shelf) -> str:
+def causes_table(tier: Tier, index: RunIndex) -> str:
     """Return the tests of causes: the same settings with an option of the published code, and without."""
     check_instance(Tier, tier=tier)
     rows = []
     for figure in FIGURES.values():
         for setting in figure.settings if figure.causes else ():
-            plain = setting.at(protocol=Protocol())
+            plain = setup_on(setting.net.family, setting.params)
             if setting == plain:
                 continue
             for quantity, (short, words) in _QUANTITIES.items():
-                paper = published(setting.net, setting.params, quantity)  # pyright: ignore[reportArgumentType]
-                found = [Measured.on(shelf, one, tier).complexity(short) for one in (plain, setting)]
+                paper = published(setting.net.family, setting.params, quantity)  # pyright: ignore[reportArgumentType]
+                found = [study_of(one, tier, index).read(short) for one in (plain, setting)]
                 if paper is None or found[1] is None:
                     continue
                 cells = []
                 for one in found:
                     ratio = "" if one is None or one.P_star is None else f" ({one.P_star / paper.P_star:.2f})"
                     cells.append("" if one is None else in_words(one)[0] + ratio)
-                rows.append([NAMES[setting.net], label(setting), words, f"{paper.P_star:,}", *cells])
+                rows.append([setting.net.row.label, label(setting), words, f"{paper.P_star:,}", *cells])
     heads = ["network", "model and option", "", "paper's", "ours (over the paper's)", "with the option"]
     return table(heads, rows)
 
 
-def correlation_table(shelf: Shelf) -> str:
+def correlation_table(index: RunIndex) -> str:
     """Return, for every model that three architectures or more have learnt, how error goes with D and S.
 
     Spearman's rank correlation over all runs, of the sensitivities of the output to level-1 changes; the seeds of one
     architecture at one P are a group.
     """
     rows = []
-    for params, runs in shelf.by_model().items():
+    for params, runs in index.by_model().items():
         names = [f"{letter}_{{k}}1" for letter in "DS"]
         whole = [
             run for run in runs if params.s0 and all(run.metrics.get(n.format(k=_output(run))) for n in names)
         ]
-        architectures = {(run.spec.net, run.spec.shared_layers) for run in whole}
+        architectures = {(run.spec.net.family, shared_layers(run.spec.setup)) for run in whole}
         if len(architectures) < _ARCHITECTURES:
             continue
         cells = []
@@ -188,7 +187,7 @@ def correlation_table(shelf: Shelf) -> str:
             found = rank_correlation(
                 [run.metrics["error"] for run in whole],  # pyright: ignore[reportArgumentType]
                 [run.metrics[name.format(k=_output(run))] for run in whole],  # pyright: ignore[reportArgumentType]
-                groups=[(run.spec.net, run.spec.shared_layers, run.spec.P) for run in whole],
+                groups=[(run.spec.net.family, shared_layers(run.spec.setup), run.spec.P) for run in whole],
             )
             ends = "" if found.interval is None else " ({:.2f} to {:.2f})".format(*found.interval)
             cells.append(f"{found.value:.2f}{ends}")
@@ -198,8 +197,8 @@ def correlation_table(shelf: Shelf) -> str:
 
 
 def _output(run: Run) -> int:
-    """Return which k is the output: the logits of our networks, of the common ones the last node."""
-    return run.spec.params.L + 1 if run.spec.net in ("cnn", "lcn", "fcn") else COMMON_LAYERS["1"]
+    """Return which k is the output: the logits of our networks, of the standard ones the last node."""
+    return run.spec.net.row.last_layer or run.spec.params.L + 1
 
 
 # Exponents
@@ -217,7 +216,7 @@ class Power:
     found: Exponent
 
 
-def powers(tier: Tier, shelf: Shelf) -> list[Power]:
+def powers(tier: Tier, index: RunIndex) -> list[Power]:
     """Fit P* of each network as a power law in s0+1, m, n_c and s, at each L, with and without s0 = 0."""
     check_instance(Tier, tier=tier)
     names = ("4B", "4C", "10", "13", "16", "rules")
@@ -229,26 +228,29 @@ def powers(tier: Tier, shelf: Shelf) -> list[Power]:
     )
     known = []
     for setting in settings:
-        found = Measured.on(shelf, setting, tier).complexity()
+        found = study_of(setting, tier, index).read()
         if found is not None and found.P_star is not None:
             known.append((setting, found.P_star))
     powers = []
-    for net in ("lcn", "cnn", "fcn"):
+    for net in dict.fromkeys(one.net.family for one, _ in known):
         for L in (2, 3):
-            own = [pair for pair in known if (pair[0].net, pair[0].params.L) == (net, L)]
+            own = [pair for pair in known if (pair[0].net.family, pair[0].params.L) == (net, L)]
             blanks = [pair for pair in own if pair[0].params.s0 > 0]
             for words, some in ((f"L = {L}", own), (f"L = {L}, s0 > 0", blanks)):
                 powers += _fitted(net, L, words, some)
     return powers
 
 
-def _fitted(net: str, L: int, words: str, known: Sequence[tuple[Setting, float]]) -> list[Power]:
+def _fitted(net: str, L: int, words: str, known: Sequence[tuple[Setup, float]]) -> list[Power]:
     """Fit those exponents that the points can tell apart: of s only where both m and s vary by themselves."""
-    variables: dict[str, tuple[Callable[[Setting], float], float]] = {
-        "s0+1": (lambda one: one.params.s0 + 1.0, 2.0 if net == "cnn" else float(L)),
+    law = predict(known[0][0].net, known[0][0].params) if known else None
+    if law is None:
+        return []
+    variables: dict[str, tuple[Callable[[Setup], float], float]] = {
+        "s0+1": (lambda one: one.params.s0 + 1.0, law.blank_power),
         "m": (lambda one: float(one.params.m), float(L)),
         "n_c": (lambda one: float(one.params.n_c), 1.0),
-        "s": (lambda one: float(one.params.s), 0.0 if net == "cnn" else L / 2),
+        "s": (lambda one: float(one.params.s), law.size_power),
     }
     columns = {name: [of(one) for one, _ in known] for name, (of, _) in variables.items()}
     columns = {name: column for name, column in columns.items() if len(set(column)) > 1}
@@ -272,7 +274,7 @@ def power_table(powers: Iterable[Power]) -> str:
             and one.found.interval[0] <= one.scaling_law <= one.found.interval[1]
         )
         rows.append(
-            [NAMES[one.net], one.what, one.variable, f"{one.scaling_law:g}", f"{one.found.slope:.2f}", ends,
+            [FAMILIES[one.net].label, one.what, one.variable, f"{one.scaling_law:g}", f"{one.found.slope:.2f}", ends,
              "yes" if inside else "no", str(one.found.points)]
         )  # fmt: skip
     heads = [
@@ -288,20 +290,20 @@ def power_table(powers: Iterable[Power]) -> str:
     return table(heads, rows)
 
 
-def sharing_table(tier: Tier, shelf: Shelf) -> str:
+def sharing_table(tier: Tier, index: RunIndex) -> str:
     """Return P* and the exponent of s0+1 for each choice of shared layers."""
     check_instance(Tier, tier=tier)
     s0s = sorted({one.params.s0 for one in shared_settings(tier)})
     rows = []
     for (net, layers), settings in by_sharing(tier).items():
-        found = {one.params.s0: Measured.on(shelf, one, tier).complexity() for one in settings}
+        found = {one.params.s0: study_of(one, tier, index).read() for one in settings}
         known = {
             s0: f"{one.P_star:,.0f}"
             for s0, one in found.items()
             if one is not None and one.P_star is not None
         }
         slopes = [
-            sharing_fit([one for one in settings if one.params.s0 >= least], tier, shelf) for least in (0, 1)
+            sharing_fit([one for one in settings if one.params.s0 >= least], tier, index) for least in (0, 1)
         ]
         words = [
             ""
@@ -310,7 +312,12 @@ def sharing_table(tier: Tier, shelf: Shelf) -> str:
             for one in slopes
         ]
         rows.append(
-            [NAMES[net], " and ".join(map(str, layers)) or "none", *(known.get(s0, "") for s0 in s0s), *words]
+            [
+                FAMILIES[net].label,
+                " and ".join(map(str, layers)) or "none",
+                *(known.get(s0, "") for s0 in s0s),
+                *words,
+            ]
         )
     heads = ["network", "shared layers", *(f"P*, s0 = {s0}" for s0 in s0s)]
     return table([*heads, "exponent of s0+1", "the same, s0 > 0"], rows)
@@ -322,7 +329,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
-def figure_table(figures: Sequence[PaperFigure], tier: Tier, shelf: Shelf) -> str:
+def figure_table(figures: Sequence[PaperFigure], tier: Tier, index: RunIndex) -> str:
     """Return how many settings of each figure have runs, and what the rest takes at the full tier."""
     check_instance(Tier, tier=tier)
     rows = []
@@ -331,7 +338,7 @@ def figure_table(figures: Sequence[PaperFigure], tier: Tier, shelf: Shelf) -> st
         if not figure.settings:
             continue
         wanted = figure.stand_in if tier.name == "laptop" and figure.stand_in else figure.settings
-        done = [one for one in wanted if any(Measured.on(shelf, one, tier).runs)]
+        done = [one for one in wanted if any(study_of(one, tier, index).runs)]
         left = [one for one in figure.settings if one not in done]
         each = RUNS_OF_A_SEARCH if figure.searches else 6.0
         seconds = each * full.seeds * sum(run_seconds(full.near(one), Device.core()) for one in left)

@@ -3,12 +3,11 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ..reference.thresholds import thresholds
-from ..runner.resources import step_flops
-from ..study.questions import Question
-from ..study.runs import RunSpec, Seeds, largest_P
+from ..store.index import RunIndex
+from ..study import RunSpec, Setup, Study
+from ..study.expected import expected_P
 from .figures import PaperFigure
-from .settings import Setting
+from .settings import shared_layers
 
 TierName = Literal["laptop", "workstation", "full"]
 
@@ -31,49 +30,57 @@ class Tier:
     seeds: int = 3
     """Replicates of each point."""
 
-    def settings(self, figure: PaperFigure) -> list[Setting]:
-        """Return the settings of a figure that are run, the cheapest first."""
-        if self.name == "laptop" and figure.stand_in:
-            return sorted(figure.stand_in, key=self.cost)
-        reached = [one for one in figure.settings if figure.P or one.expected <= self.reach]
-        return sorted(reached, key=self.cost)
+    def settings(self, figure: PaperFigure) -> list[Setup]:
+        """Return the setups of a figure that are run, at the width of the tier, the cheapest first."""
+        wanted = figure.stand_in if self.name == "laptop" and figure.stand_in else figure.settings
+        small = [
+            one for one in wanted if wanted is figure.stand_in or figure.P or expected_P(one) <= self.reach
+        ]
+        return sorted(map(self.setup, small), key=cost_near)
 
-    def cost(self, setting: Setting) -> float:
-        """Return the floating-point operations of a run near P*, up to a factor."""
-        return setting.expected * step_flops(self.spec(setting))
+    def setup(self, setup: Setup) -> Setup:
+        """Return a setup at the width of the tier; a standard architecture has its own."""
+        if self.width is None or setup.net.row.predict is None:
+            return setup
+        return replace(setup, net=replace(setup.net, width=self.width))
 
-    def spec(self, setting: Setting) -> RunSpec:
-        """Return the runs of a setting, up to P and seeds."""
-        return setting.spec(self.width if setting.net in ("cnn", "lcn", "fcn") else None)
-
-    def near(self, setting: Setting) -> RunSpec:
+    def near(self, setup: Setup) -> RunSpec:
         """Return the first replicate's run at the P* that is expected, or as near as the distinct data allow."""
-        spec = self.spec(setting)
-        least, most = spec.params.n_c, _largest(spec)
-        return spec.at(min(max(round(setting.expected), least), most))
+        return near(self.setup(setup))
 
-    def question(self, setting: Setting, *, sensitivities: bool = False) -> Question:
-        """Return the search for P* of a setting, with P*_S and P*_D if asked for."""
-        start = setting.expected if setting.shared_layers else None
-        question = Question(self.spec(setting), self.seeds, start=start)
+    def study(self, setup: Setup, *, sensitivities: bool = False) -> Study:
+        """Return the search for P* of a setup, with P*_S and P*_D if asked for."""
+        start = expected_P(setup) if shared_layers(setup) else None
         if not sensitivities:
-            return question
-        limits = thresholds(setting.net, setting.params)
-        return replace(question, thresholds=limits, within=_NEAR)
+            return Study(self.setup(setup), self.seeds, start=start)
+        limits = setup.net.row.thresholds(setup.params)
+        return Study(self.setup(setup), self.seeds, start=start, thresholds=limits, within=_NEAR)
 
-    def curve(self, figure: PaperFigure, setting: Setting) -> list[RunSpec]:
+    def curve(self, figure: PaperFigure, setup: Setup) -> list[RunSpec]:
         """Return the runs of one curve of a figure: about P*, or at the P that the figure fixes."""
-        spec = self.spec(setting)
         few = self.name == "laptop" and figure.stand_in_P
-        wanted = few or figure.P or [round(multiple * setting.expected) for multiple in _MULTIPLES]
-        least, most = spec.params.n_c, _largest(spec)
-        Ps = sorted({min(max(P, least), most) for P in wanted})
-        return [spec.at(P, Seeds.replicate(seed)) for P in Ps for seed in range(self.seeds)]
+        wanted = few or figure.P or [round(multiple * expected_P(setup)) for multiple in _MULTIPLES]
+        Ps = sorted({_clipped(P, setup) for P in wanted})
+        return [self.setup(setup).at(P, seed) for P in Ps for seed in range(self.seeds)]
 
 
-def _largest(spec: RunSpec) -> int:
-    assert spec.P_test is not None  # filled in by RunSpec
-    return largest_P(spec.params, spec.protocol, spec.P_test)
+def study_of(setup: Setup, tier: Tier, index: RunIndex) -> Study:
+    """Return the study of a setup at a tier, with the runs that there are."""
+    return index.fill(tier.study(setup))
+
+
+def cost_near(setup: Setup) -> float:
+    """Return the floating-point operations of a run near P*, up to a factor."""
+    return expected_P(setup) * setup.net.cost(setup.params).step_flops(setup.batch)
+
+
+def near(setup: Setup) -> RunSpec:
+    """Return the first replicate's run at the P* that is expected, or as near as the distinct data allow."""
+    return setup.at(_clipped(round(expected_P(setup)), setup))
+
+
+def _clipped(P: int, setup: Setup) -> int:
+    return min(max(P, setup.params.n_c), setup.largest)
 
 
 TIERS: dict[str, Tier] = {

@@ -2,18 +2,7 @@
 
 from .. import lab_extra  # noqa: F401 (says which package is missing)
 from .commands import pstar_command, python_command, train_command
-from .content import content_of, scaling_exponents
+from .content import content_of
 from .html import report_html, write_report
-from .settings import Studied, studied
 
-__all__ = [
-    "Studied",
-    "content_of",
-    "pstar_command",
-    "python_command",
-    "report_html",
-    "scaling_exponents",
-    "studied",
-    "train_command",
-    "write_report",
-]
+__all__ = ["content_of", "pstar_command", "python_command", "report_html", "train_command", "write_report"]

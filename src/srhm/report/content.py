@@ -8,14 +8,10 @@ from typing import Any
 
 from ..figures import Curve
 from ..measure.complexity import SampleComplexity
-from ..model.params import Params
-from ..nets import COMMON
 from ..reference.published import published
-from ..reference.thresholds import thresholds
-from ..study.runs import Run
-from ..theory import predict
+from ..study import Run, Study, studies_of
+from ..study.describe import change_words, label
 from .commands import pstar_command, python_command, train_command
-from .settings import Studied, studied
 
 _DIGITS = 6
 """Significant digits of the numbers on the page."""
@@ -44,7 +40,7 @@ def content_of(runs: Iterable[Run], title: str) -> dict[str, Any]:
         metrics in the order of their names, and its command. ``environments``: the devices and versions that runs
         name by number. Numbers have six significant digits; None where there is none.
     """
-    about = studied(runs)
+    about = sorted(studies_of(runs), key=_order)
     of_run: dict[str, tuple[Run, list[int]]] = {}
     for number, one in enumerate(about):
         for run in (run for runs in one.runs for run in runs):
@@ -66,49 +62,59 @@ def content_of(runs: Iterable[Run], title: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def scaling_exponents(net: str, params: Params) -> tuple[int, int, int] | None:
-    """Return the exponents of s0+1, m and n_c in the paper's scaling law of P* (Eq. 3 and 4); None if it has none.
-
-    Examples
-    --------
-    >>> params = Params(n_c=4, v=4, m=4, s=2, s0=1, L=3)
-    >>> scaling_exponents("lcn", params), scaling_exponents("cnn", params)
-    ((3, 3, 1), (2, 3, 1))
-    """
-    if net in COMMON:
-        return None
-    return 2 if net == "cnn" else params.L, params.L, 1
-
-
-def _setting(one: Studied, place: dict[str, int], metrics: Sequence[str]) -> dict[str, Any]:
-    spec, params = one.spec, one.spec.params
-    prediction = None if spec.net in COMMON else predict(spec.net, params)
-    paper = None if one.changes else published(spec.net, params)
-    exponents = scaling_exponents(spec.net, params)
+def _setting(one: Study, place: dict[str, int], metrics: Sequence[str]) -> dict[str, Any]:
+    setup, params, prediction = one.setup, one.setup.params, one.prediction
+    family = setup.net.row
+    words = change_words(one)
+    paper = None if words else published(setup.net.family, params)
     start = round(one.expected) if prediction is None else None
-    command = None if one.fix is None else pstar_command(spec, len(one.seeds), one.fix, start)
+    command = None if one.fix is None else pstar_command(setup, len(one.seeds), one.fix, start)
     return {
-        "id": one.id,
-        "label": one.label,
-        "changes": one.changes,
-        "net": spec.net,
-        "width": spec.width,
+        "id": study_id(one),
+        "label": label(one),
+        "name": family.label,
+        "output": family.last_layer or params.L + 1,
+        "changes": words,
+        "net": setup.net.family,
+        "width": setup.width,
         **asdict(params),
         "seeds": len(one.seeds),
         "replicates": [[place[run.spec.hash] for run in runs] for runs in one.runs],
-        "thresholds": thresholds(spec.net, params),
-        "P_star": {name: _complexity(found) for name, found in one.complexities().items()},
+        "thresholds": dict(family.thresholds(params)),
+        "P_star": {name: _complexity(found) for name, found in complexities(one).items()},
         "prediction": None if prediction is None else {
             "P_star": _number(prediction.P_star), "scaling_law": _number(prediction.scaling_law),
             "formula": prediction.formula, "source": prediction.source,
         },
-        "exponents": None if exponents is None else list(exponents),
+        "exponents": None if prediction is None else [_number(prediction.blank_power), params.L, 1],
         "published": None if paper is None or not paper.valid else {
             "P_star": paper.P_star, "low": paper.low, "high": paper.high, "figure": paper.figure,
         },
         "medians": _medians(one, [metric for metric in metrics if _DRAWN.fullmatch(metric)]),
         "command": command,
     }  # fmt: skip
+
+
+def study_id(study: Study) -> str:
+    """Return a name of a study for addresses, the same wherever the same is run."""
+    seeds = "seeds" if study.fix is None else "-".join(study.fix)
+    return study.setup.digest[:12] + (f"-{seeds}" if seeds else "")
+
+
+def complexities(study: Study) -> dict[str, SampleComplexity | None]:
+    """Return P* of the error, and of S and D at the layers of their thresholds where they were measured, by metric.
+
+    None where the runs do not tell.
+    """
+    measured = {metric for _, run in study.all_runs for metric in run.metrics}
+    limits = study.setup.net.row.thresholds(study.setup.params)
+    return {name: study.read(name) for name in limits if name == "error" or name in measured}
+
+
+def _order(study: Study) -> tuple:
+    setup, params = study.setup, study.setup.params
+    model = params.L, params.s, params.sparsity, params.v, params.n_c, params.m, params.s0
+    return setup.net.family, *model, setup.width, change_words(study), study_id(study)
 
 
 def _complexity(found: SampleComplexity | None) -> dict[str, Any] | None:
@@ -121,11 +127,11 @@ def _complexity(found: SampleComplexity | None) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
-def _medians(one: Studied, metrics: Sequence[str]) -> dict[str, list[list[float | int | None]]]:
+def _medians(one: Study, metrics: Sequence[str]) -> dict[str, list[list[float | int | None]]]:
     """Return P and the median over seeds of every metric, for lines."""
     runs = [(seed, run) for seed, of_seed in enumerate(one.runs) for run in of_seed]
     curve = Curve(
-        one.label,
+        label(one),
         [run.spec.P for _, run in runs],
         {metric: [run.metrics.get(metric) for _, run in runs] for metric in metrics},
         seeds=[seed for seed, _ in runs],
@@ -145,10 +151,10 @@ def _run(run: Run, numbers: list[int], metrics: Sequence[str], where: list) -> d
         "hash": run.spec.hash,
         "settings": numbers,
         "P": run.spec.P,
-        "P_test": run.spec.P_test,
+        "P_test": run.spec.setup.P_test,
         "seed": str(seeds.samples) if alike else ", ".join(map(str, asdict(seeds).values())),
         "status": run.status,
-        "extended": run.spec.rate_extended,
+        "extended": run.spec.setup.rate_extended,
         "seconds": _number(sum(run.seconds.values()) - run.seconds.get("compile", 0.0)),
         "environment": where.index(_environment(run)),
         "metrics": [_number(run.metrics.get(metric)) for metric in metrics],

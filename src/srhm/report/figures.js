@@ -72,7 +72,7 @@ function drawPstar() {
   for (const one of chosen.settings.map((place) => DATA.settings[place])) {
     const found = one.P_star.error;
     if (!one.prediction || !found || found.P_star === null) { without += 1; continue; }
-    const name = `${one.net.toUpperCase()}, s₀=${one.s0}`;
+    const name = `${one.name}, s₀=${one.s0}`;
     groups.set(name, [...(groups.get(name) ?? []), one]);
   }
   const blanks = distinct(DATA.settings.map((one) => one.s0)).sort((a, b) => a - b);
@@ -177,7 +177,7 @@ function note(drawn, having) {
 
 // Collapse: families are of one network, L and s, so that a formula has one set of exponents.
 
-const family = (one) => `${one.net.toUpperCase()}, L=${one.L}, s=${one.s}${one.sparsity === "A" ? "" : `, sparsity ${one.sparsity}`}`;
+const family = (one) => `${one.name}, L=${one.L}, s=${one.s}${one.sparsity === "A" ? "" : `, sparsity ${one.sparsity}`}`;
 
 function makeCollapse() {
   const count = new Map();

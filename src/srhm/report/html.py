@@ -13,7 +13,7 @@ from jinja2 import Environment, StrictUndefined
 
 from ..errors import MissingExtraError
 from ..files import write_atomically
-from ..study.runs import Run
+from ..study import Run
 from .content import content_of
 from .palette import palettes
 
@@ -66,7 +66,7 @@ def report_html(content: Mapping[str, Any]) -> str:
         scripts=scripts,
         policy=_policy(scripts),
         style=_part("report.css"),
-        nets=sorted({one["net"].upper() for one in content["settings"]}),
+        nets=sorted({one["name"] for one in content["settings"]}),
     )
 
 

@@ -37,7 +37,7 @@ const named = (name) => NAMES[name] ?? name;
 function short(one) {
   const usual = { n_c: one.v, m: one.v ** (one.s - 1) };
   const parts = VARYING.filter((name) => !["net", "changes"].includes(name) && usual[name] !== one[name]);
-  const words = [one.net.toUpperCase(), ...parts.map((name) => `${named(name)}=${one[name]}`)];
+  const words = [one.name, ...parts.map((name) => `${named(name)}=${one[name]}`)];
   return words.join(" ") + (one.changes ? `, ${one.changes}` : "");
 }
 

@@ -13,17 +13,13 @@ from ..figures.style import (
     VERMILLION,
     YELLOW,
 )
+from ..nets import FAMILIES
 
 _ON_DARK = {
     BLUE: "#6F9BFF", VERMILLION: "#FF7A3D", GREEN: "#1FC79A", ORANGE: ORANGE, PINK: "#EBA6CF", INDIGO: YELLOW,
     SKY: "#9FDCFF", BROWN: "#B98A72", BLACK: "#FFFFFF",
 }  # fmt: skip
 """What stands for each colour of a line on dark ground, where the dark ones could not be seen."""
-
-_NETS = {
-    "cnn": VERMILLION, "lcn": BLUE, "fcn": GREEN, "vgg11": ORANGE, "vgg16": PINK, "resnet18": INDIGO,
-    "resnet34": SKY, "efficientnetb0": BROWN,
-}  # fmt: skip
 
 
 def palettes() -> dict[str, dict]:
@@ -32,7 +28,7 @@ def palettes() -> dict[str, dict]:
     return {
         ground: {
             "lines": [colours[one] for one in LINE_COLOURS],
-            "nets": {net: colours[one] for net, one in _NETS.items()},
+            "nets": {one.name: colours.get(one.colour, one.colour) for one in FAMILIES.values()},
         }
         for ground, colours in shown.items()
     }

@@ -40,7 +40,7 @@ function mean(runs, name) {
 function heat(letter, one, runs) {
   const names = mapped(letter).filter((name) => runs.some((run) => metric(run, name) !== null));
   const layers = distinct(names.map((name) => name[2])).sort(), levels = distinct(names.map((name) => name[3])).sort();
-  const called = (k) => (Number(k) === one.L + 1 && ["cnn", "lcn", "fcn"].includes(one.net) ? "output" : `layer ${k}`);
+  const called = (k) => (Number(k) === one.output ? "output" : `layer ${k}`);
   return {
     letter, layers: layers.map(called), levels: levels.map((level) => `level ${level}`),
     z: layers.map((k) => levels.map((level) => mean(runs, `${letter}_${k}${level}`))),

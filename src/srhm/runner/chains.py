@@ -2,8 +2,8 @@
 
 from abc import ABC, abstractmethod
 
+from ..study import Run, RunSpec
 from ..study.failure import Failure
-from ..study.runs import Run, RunSpec
 
 
 class Chain(ABC):

@@ -18,8 +18,8 @@ from typing import get_args
 from ..errors import BackendError, SrhmError, check_integer, check_number
 from ..interrupts import check_interrupt, interrupts_noted
 from ..store import Store, StoreBusy, StoreFull
+from ..study import Run, RunSpec
 from ..study.failure import Failure, FailureKind
-from ..study.runs import Run, RunSpec
 from .chains import Chain
 from .executors import Executor, InProcess, Job, Outcome, Together
 from .heart import LEASE_SECONDS, Heart

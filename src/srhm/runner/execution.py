@@ -16,11 +16,14 @@ from ..measure.probing import probes
 from ..measure.sensitivity import sensitivities
 from ..model.dataset import split
 from ..model.grammar import Grammar
-from ..nets import build
+from ..nets import Design
 from ..nets.weights import save_weights
 from ..randomness import STREAM_VERSION
-from ..study.runs import Run, RunSpec
-from ..training import Progress, Result, Task, train, train_ensemble
+from ..study import Run, RunSpec
+from ..training import Progress, Result, TrainingJob, train_ensemble
+from ..training.checkpoint import Checkpoint
+from ..training.run import SingleRun
+from .room import check_room
 
 
 def execute(
@@ -48,21 +51,7 @@ def execute(
     """
     check_instance(RunSpec, spec=spec)
     ready = _prepare(spec)
-    task = ready.task
-    result = train(
-        task.net,
-        task.train_set,
-        task.test_set,
-        rate=task.rate,
-        stop_loss=task.stop_loss,
-        protocol=task.protocol,
-        order_seed=task.order_seed,
-        encoding=task.encoding,
-        record=task.record,
-        budget=budget,
-        checkpoint=checkpoint,
-        progress=progress,
-    )
+    result = SingleRun(ready.job, Checkpoint.of(checkpoint)).go(budget, progress)
     return _measure(spec, ready, result, "alone", weights)
 
 
@@ -81,7 +70,7 @@ def execute_together(
     Parameters
     ----------
     specs
-        The runs; :attr:`RunSpec.shape <srhm.study.runs.RunSpec.shape>` is the same for all.
+        The runs; :attr:`RunSpec.shape <srhm.study.setup.RunSpec.shape>` is the same for all.
     checkpoints
         For each run, the file from which it goes on if it was cut.
     weights
@@ -96,7 +85,7 @@ def execute_together(
     """
     check_instances(RunSpec, specs=specs)
     ready = [_prepare(spec) for spec in specs]
-    results = train_ensemble([one.task for one in ready], checkpoints=checkpoints, progress=progress)
+    results = train_ensemble([one.job for one in ready], checkpoints=checkpoints, progress=progress)
     how = f"with {len(specs) - 1} others"
     folders = [None] * len(specs) if weights is None else weights
     return [
@@ -106,51 +95,39 @@ def execute_together(
 
 
 class _Ready(NamedTuple):
-    """A run before training: its task, the bound on repeated data, and the seconds that the data took."""
+    """A run before training: its job, the bound on repeated data, and the seconds that the data took."""
 
-    task: Task
+    job: TrainingJob
     repeat_bound: float
     seconds: float
 
 
 def _prepare(spec: RunSpec) -> _Ready:
     """Draw the data and the network of a run."""
-    from .resources import check_room  # which imports executors, and these this module
-
-    assert spec.width is not None and spec.P_test is not None  # filled in by RunSpec
     check_room(spec)
+    setup, params, seeds = spec.setup, spec.params, spec.seeds
     began = time.perf_counter()
-    grammar = Grammar(spec.params, spec.seeds.grammar)
-    sets = split(grammar, spec.P, spec.P_test, spec.seeds.samples, repeats=spec.protocol.repeats)
+    grammar = Grammar(params, seeds.grammar)
+    sets = split(grammar, spec.P, setup.P_test, seeds.samples, repeats=setup.replacement)
     seconds = time.perf_counter() - began
-    net = build(
-        spec.net,
-        spec.params,
-        spec.width,
-        spec.seeds.network,
-        bias=spec.bias,
-        shared_layers=spec.shared_layers,
-        frozen_layers=spec.frozen_layers,
-        init=spec.init,
-        encoding=spec.encoding,
-        variant=spec.variant,
-    )
-    task = Task(
-        net,
+    job = TrainingJob(
+        setup.net.build(params, seeds.network),
         sets.train,
         sets.test,
-        protocol=spec.protocol.for_training(),
-        order_seed=spec.seeds.order,
-        encoding=spec.encoding,
-        record=spec.record,
+        setup.optimizer,
+        setup.stopping,
+        seeds.order,
+        setup.net.encoding,
+        setup.measuring.record,
+        Design(setup.net, params),
     )
-    return _Ready(task, sets.repeat_bound, seconds)
+    return _Ready(job, sets.repeat_bound, seconds)
 
 
 def _measure(spec: RunSpec, ready: _Ready, result: Result, how: str, weights: str | Path | None) -> Run:
     """Measure the layers of a trained network, unless it diverged or is to go on, and keep its weights."""
-    began = time.perf_counter()
-    assert spec.P_test is not None  # filled in by RunSpec
+    began, setup, measuring = time.perf_counter(), spec.setup, spec.setup.measuring
+    encoding, test_set = setup.net.encoding, ready.job.test_set
     metrics: dict[str, Any] = {
         "error": result.test_error,
         "best_test_error": result.best_test_error,
@@ -161,14 +138,13 @@ def _measure(spec: RunSpec, ready: _Ready, result: Result, how: str, weights: st
         "repeat_bound": ready.repeat_bound,
     }
     if result.status in ("converged", "epochs"):
-        inputs = spec.protocol.sensitivity_inputs or 1000
         measured = sensitivities(
             result.net,
-            ready.task.test_set,
-            inputs=min(inputs, spec.P_test),
+            test_set,
+            inputs=min(measuring.sensitivity_inputs, setup.P_test),
             seed=spec.seeds.samples,
-            cumulative=spec.protocol.cumulative,
-            encoding=spec.encoding,
+            cumulative=measuring.cumulative,
+            encoding=encoding,
         )
         metrics |= measured.metrics()
     seconds = {
@@ -177,10 +153,10 @@ def _measure(spec: RunSpec, ready: _Ready, result: Result, how: str, weights: st
         "compile": result.compile_seconds,
         "sensitivities": time.perf_counter() - began,
     }
-    if spec.probe and result.status in ("converged", "epochs"):
+    if measuring.probe and result.status in ("converged", "epochs"):
         began = time.perf_counter()
         for measure in (probes, clusters):
-            metrics |= measure(result.net, ready.task.test_set, encoding=spec.encoding).metrics()
+            metrics |= measure(result.net, test_set, encoding=encoding).metrics()
         seconds["probes"] = time.perf_counter() - began
     clean = {name: _number(value) for name, value in metrics.items()}
     versions = _versions() | {"executed": how}

@@ -1,7 +1,7 @@
 """P* of whatever the user trains: a network of another library, an estimator, anything that predicts.
 
 Replicate r gets the rules, the training points and the test points that replicate r of the built-in networks gets
-(:class:`srhm.study.questions.Question`), so that both are compared on the same data.
+(:class:`srhm.study.Study`), so that both are compared on the same data.
 """
 
 import json
@@ -20,8 +20,8 @@ from ..model.encoding import Encoding, check_encoding
 from ..model.grammar import Grammar
 from ..model.params import Params
 from ..randomness import STREAM_VERSION
-from ..study.runs import Seeds, check_start, check_test_points, default_test_points, largest_P
-from ..training.protocol import Protocol
+from ..study import Seeds
+from ..study.setup import check_start, check_test_points, default_test_points, most_points
 from .executors import Executor, Failure, Job, Resources, compute_on_one_thread, open_executor
 from .functions import find, name_of, refuse_within_import
 from .notes import Notes
@@ -66,7 +66,7 @@ class Measurement:
         check_instance(Params, params=self.params)
         points = default_test_points(self.params) if self.P_test is None else self.P_test
         object.__setattr__(self, "P_test", check_integer("P_test", points, least=1))
-        check_test_points(self.params, Protocol(repeats=self.repeats), points)
+        check_test_points(self.params, points, self.repeats, option="repeats")
         object.__setattr__(self, "quantities", tuple(self.quantities))
         object.__setattr__(self, "fix", tuple(self.fix))
         check_encoding(self.encoding)
@@ -87,7 +87,7 @@ class Measurement:
     def largest(self) -> int:
         """The most training points that leave the test set unseen."""
         assert self.P_test is not None
-        return largest_P(self.params, Protocol(repeats=self.repeats), self.P_test)
+        return most_points(self.params, self.P_test, self.repeats)
 
     def __call__(self, train: Train, P: int, replicate: int) -> dict[str, float]:
         """Train on the P points of a replicate and return what is measured, by name.

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import check_instance
-from ..study.runs import Run, RunSpec
+from ..study import Run, RunSpec
 from .execution import execute
 
 
@@ -41,5 +40,4 @@ def execute_job(content: str) -> str:
 
 def finished(run: Run) -> str:
     """Return a run as JSON."""
-    check_instance(Run, run=run)
     return json.dumps(run.to_dict())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..errors import ArgumentError
 from ..files import user_path, write_atomically
-from ..study.runs import Run
+from ..study import Run
 
 SUFFIX = ".jsonl.xz"
 """How the names of archives end: a run a line, as JSON, compressed by xz."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import sqlalchemy as sql
 
-from ..study.runs import RunSpec
+from ..study import RunSpec
 from .database import Database, chunks, now
 from .owners import owner_is_dead
 from .tables import CLAIMS, FAILURES, RUNS

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sql
 
-from ..study.runs import RunSpec
+from ..study import RunSpec
 from .database import Database, chunks, now
 from .tables import CLAIMS, FAILURES, RUNS
 

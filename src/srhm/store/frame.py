@@ -1,9 +1,13 @@
 """Runs as columns: the one table that pandas and Parquet get."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict
 from typing import IO, TYPE_CHECKING, Any
 
 from ..errors import import_extra
+from ..study import RunSpec
+from ..study.options import all_options, option_table
+from ..study.setup import ROLES
 from .database import Row, chunks
 
 if TYPE_CHECKING:
@@ -14,30 +18,19 @@ Rows = Callable[[], Iterable[Row]]
 
 _PARTS = ("metrics", "seconds", "versions")
 _MODEL = ("n_c", "v", "m", "s", "s0", "L")
-_TYPES: dict[str, str] = (
-    {"hash": "string"}
-    | dict.fromkeys(_MODEL, "int64")
-    | {"sparsity": "string", "net": "string", "width": "int64", "P": "int64", "P_test": "int64"}
-    | dict.fromkeys(("encoding", "bias", "init", "shared_layers", "frozen_layers", "variant"), "string")
-    | {"record": "bool", "probe": "bool"}
-    | {f"seed_{role}": "uint64" for role in ("grammar", "samples", "network", "order")}
-    | {
-        "protocol_batch_per_class": "int64",
-        "protocol_momentum": "float64",
-        "protocol_learning_rate": "float64",
-        "protocol_stop_loss": "float64",
-        "protocol_stop_every": "int64",
-        "protocol_max_epochs": "int64",
-        "protocol_look_every": "int64",
-        "protocol_batches": "string",
-        "protocol_report": "string",
-        "protocol_repeats": "bool",
-        "protocol_sensitivity_inputs": "int64",
-        "protocol_cumulative": "bool",
-    }
-    | dict.fromkeys(("status", "device", "weights", "finished"), "string")
-)
-"""The columns that every table has, and their types in Arrow."""
+
+
+def _columns() -> dict[str, str]:
+    """Return the columns that every table has, and their types in Arrow."""
+    kinds = {int: "int64", float: "float64", bool: "bool"}
+    return (
+        {"hash": "string"}
+        | dict.fromkeys(_MODEL, "int64")
+        | {"sparsity": "string", "P": "int64"}
+        | {option.name: kinds.get(option.kind, "string") for option in option_table().values()}
+        | {f"seed_{role}": "uint64" for role in ROLES}
+        | dict.fromkeys(("status", "device", "weights", "finished"), "string")
+    )
 
 
 def to_pandas(rows: Rows) -> "pandas.DataFrame":
@@ -76,14 +69,14 @@ def _types(rows: Iterable[Row]) -> dict[str, str]:
     for row in rows:
         for part, found in names.items():
             found.update(getattr(row, part))
-    types = dict(_TYPES)
-    types |= {_metric(name): "float64" for name in sorted(names["metrics"])}
+    types = _columns()
+    types |= {_metric(name, types): "float64" for name in sorted(names["metrics"])}
     types |= {f"seconds_{name}": "float64" for name in sorted(names["seconds"])}
     return types | {f"versions_{name}": "string" for name in sorted(names["versions"])}
 
 
-def _metric(name: str) -> str:
-    return f"metric_{name}" if name in _TYPES else name
+def _metric(name: str, types: Mapping[str, str]) -> str:
+    return f"metric_{name}" if name in types else name
 
 
 def _schema(arrow: Any, types: dict[str, str]) -> Any:
@@ -98,19 +91,11 @@ def _batches(arrow: Any, rows: Iterable[Row], types: dict[str, str]) -> Iterator
 
 def _flat(row: Row, types: dict[str, str]) -> dict[str, Any]:
     """Return a row with a value for every column, of its type or None."""
-    spec = row.spec
-    flat: dict[str, Any] = {
-        "variant": "usual",
-        "probe": False,
-        **spec["params"],
-        **spec,
-        **row._mapping,
-        "record": spec["record"],
-        **{name: "".join(map(str, spec.get(name, ()))) for name in ("shared_layers", "frozen_layers")},
-    }
-    flat |= {f"seed_{role}": seed for role, seed in spec["seeds"].items()}
-    flat |= {f"protocol_{name}": value for name, value in spec["protocol"].items()}
-    flat |= {_metric(name): value for name, value in row.metrics.items()}
+    spec, fixed = RunSpec.from_dict(row.spec), _columns()
+    flat: dict[str, Any] = {**asdict(spec.params), "P": spec.P, **all_options(spec.setup)}
+    flat |= {name: row._mapping[name] for name in ("hash", "status", "device", "weights", "finished")}
+    flat |= {f"seed_{role}": getattr(spec.seeds, role) for role in ROLES}
+    flat |= {_metric(name, fixed): value for name, value in row.metrics.items()}
     flat |= {f"seconds_{name}": value for name, value in row.seconds.items()}
     flat |= {f"versions_{name}": value for name, value in row.versions.items()}
     numbers = {"float64": float, "int64": int, "uint64": int}

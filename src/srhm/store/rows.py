@@ -8,9 +8,9 @@ from typing import Any
 import sqlalchemy as sql
 
 from ..errors import ArgumentError, check_choice, check_instance, check_integer, check_number, name_fix
-from ..nets import NAMES
+from ..nets import FAMILIES
 from ..nets.weights import is_digest
-from ..study.runs import Run, RunSpec
+from ..study import Run, RunSpec
 from ..training.checkpoint import Checkpoint
 from .database import Database, Row, chunks
 from .tables import CLAIMS, FAILURES, RUNS, row_of, run_of
@@ -146,7 +146,7 @@ def _checked_value(name: str, value: Any) -> Any:
     return value
 
 
-_CHOICES = {"net": NAMES, "sparsity": ("A", "B"), "status": ("converged", "epochs", "diverged")}
+_CHOICES = {"net": FAMILIES, "sparsity": ("A", "B"), "status": ("converged", "epochs", "diverged")}
 """The columns that hold one of some names."""
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import sqlalchemy as sql
 
-from ..study.runs import ROLES, Run, RunSpec
+from ..study import Run, RunSpec
+from ..study.setup import ROLES
 
 METADATA = sql.MetaData()
 
@@ -97,7 +98,7 @@ def row_of(run: Run) -> dict[str, Any]:
 
 def derived(spec: RunSpec, content: Mapping[str, Any]) -> dict[str, Any]:
     """Return the columns that follow from a specification."""
-    row: dict[str, Any] = {"net": spec.net, "width": spec.width, "P": spec.P, "spec": content}
+    row: dict[str, Any] = {"net": spec.net.family, "width": spec.setup.width, "P": spec.P, "spec": content}
     row |= {name: getattr(spec.params, name) for name in ("n_c", "v", "m", "s", "s0", "L", "sparsity")}
     return row | {f"seed_{role}": str(getattr(spec.seeds, role)) for role in ROLES}
 

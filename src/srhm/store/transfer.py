@@ -10,7 +10,8 @@ from ..errors import ArgumentError
 from ..files import atomic_file, write_atomically
 from ..nets.weights import read_weights, weights_file
 from ..randomness import STREAM_VERSION
-from ..study.runs import Run, RunSpec, identity
+from ..study import Run, RunSpec
+from ..study.setup import identity
 from . import frame
 from .database import Row, chunks
 from .rows import Runs, insert_rows
@@ -137,11 +138,10 @@ class Transfer(Runs):
     def write_parquet(self, path: str | Path, **columns: Any) -> None:
         """Write a Parquet file of the runs whose columns have the given values: one row for each, by P.
 
-        The columns are ``hash``, the specification (``n_c`` to ``sparsity``, ``net``, ``width``, ``P``, ``P_test``,
-        ``encoding``, ``bias``, ``init``, ``shared_layers``, ``frozen_layers``, ``variant``, ``record``, ``probe``,
-        ``seed_ROLE``, ``protocol_FIELD``), ``status``, ``device``, ``weights``, ``finished``, the metrics, of all
-        these runs together, by their names, ``seconds_PART`` and ``versions_PACKAGE``. Metrics are floats, and null
-        where there is no number.
+        The columns are ``hash``, the specification (``n_c`` to ``sparsity``, ``P``, the options of the setup by the
+        names of files of runs, such as ``net``, ``width``, ``bias`` and ``learning_rate``, and ``seed_ROLE``),
+        ``status``, ``device``, ``weights``, ``finished``, the metrics, of all these runs together, by their names,
+        ``seconds_PART`` and ``versions_PACKAGE``. Metrics are floats, and null where there is no number.
 
         Parameters
         ----------

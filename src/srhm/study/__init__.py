@@ -1,15 +1,8 @@
-"""What is run: specifications and finished runs, searches for P*, and files that name many runs."""
+"""What is run: setups, runs and studies (the replicates of one setup), and files that name many of them."""
 
 from .grid import Grid, read_grid
-from .questions import Answer, Question
-from .runs import Run, RunSpec, Seeds
+from .runs import Run
+from .setup import Measuring, RunSpec, Seeds, Setup
+from .study import Study, studies_of
 
-__all__ = [
-    "Answer",
-    "Grid",
-    "Question",
-    "Run",
-    "RunSpec",
-    "Seeds",
-    "read_grid",
-]
+__all__ = ["Grid", "Measuring", "Run", "RunSpec", "Seeds", "Setup", "Study", "read_grid", "studies_of"]

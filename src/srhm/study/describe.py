@@ -1,13 +1,66 @@
 """What is run, in words."""
 
-from .runs import RunSpec
+from typing import Any
+
+from .options import Model, options_of
+from .setup import Setup
+from .study import Study
+
+_ALWAYS = ("net", "v", "s0", "L", "width")
+"""Options that are written even where they are the usual ones: they say what is run."""
 
 
-def name(spec: RunSpec) -> str:
+def name(setup: Setup) -> str:
     """Return a short name of a network on a model."""
-    params = spec.params
+    params = setup.params
     same = f"v=m=n_c={params.v}" if params.v == params.m == params.n_c else (
         f"v={params.v} m={params.m} n_c={params.n_c}"
     )  # fmt: skip
     kind = "" if params.sparsity == "A" else f" sparsity {params.sparsity}"
-    return f"{spec.net.upper()} {same} L={params.L} s={params.s} s0={params.s0}{kind}"
+    return f"{setup.net.row.label} {same} L={params.L} s={params.s} s0={params.s0}{kind}"
+
+
+def command_options(setup: Setup) -> dict[str, Any]:
+    """Return the options of the model and the setup that differ from their defaults, and those that say what is run.
+
+    `--protocol published` stands for the others where that is shorter; no flag turns off what it turns on.
+    """
+    training = [options_of(setup), {"protocol": "published"} | options_of(setup, published=True)]
+    said = [options for options in training if not any(value is False for value in options.values())]
+    chosen = _model_options(setup) | min(said, key=len)
+    return {name: chosen[name] for name in _ALWAYS} | chosen
+
+
+def _model_options(setup: Setup) -> dict[str, Any]:
+    params, usual = setup.params, Model(v=setup.params.v, s=setup.params.s, s0=setup.params.s0)
+    default = usual.params()
+    chosen: dict[str, Any] = {"v": params.v, "s0": params.s0, "L": params.L}
+    chosen |= {"s": params.s} if params.s != Model.s else {}
+    chosen |= {"n_c": params.n_c} if params.n_c != default.n_c else {}
+    if params.m != Model(v=params.v, n_c=params.n_c, s=params.s).params().m:
+        chosen["m"] = params.m
+    return chosen | ({"sparsity": params.sparsity} if params.sparsity != "A" else {})
+
+
+def changes(setup: Setup) -> dict[str, Any]:
+    """Return what sets a setup apart from the usual one of this network, width and model."""
+    usual = {*Model.__dataclass_fields__, *_ALWAYS}
+    return {name: value for name, value in command_options(setup).items() if name not in usual}
+
+
+def change_words(study: Study) -> str:
+    """Return what is not usual about a study, in words; empty if nothing."""
+    words = [
+        key if value is True else f"{key}={value:g}" if isinstance(value, float) else f"{key}={value}"
+        for key, value in changes(study.setup).items()
+    ]
+    if study.fix is None:
+        words.append("seeds differ by role")
+    elif study.fix:
+        words.append("same " + " and ".join(study.fix))
+    return ", ".join(words)
+
+
+def label(study: Study) -> str:
+    """Return network, model, width, and what else is not usual."""
+    return ", ".join([name(study.setup), f"width {study.setup.width}", *filter(None, [change_words(study)])])

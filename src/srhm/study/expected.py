@@ -1,14 +1,11 @@
 """How many training points a network is expected to need, before any run."""
 
-from ..model.params import Params
+from ..nets import predict
 from ..reference.published import published
-from ..theory import predict
-
-_LIKE: dict[str, str] = {"vgg16": "vgg11"}
-"""Networks whose P* was not published, and what they are taken to need as much as."""
+from .setup import Setup
 
 
-def expected_P(net: str, params: Params, shared_layers: tuple[int, ...] = ()) -> float:
+def expected_P(setup: Setup) -> float:
     """Return P* as published, or as predicted times a typical ratio.
 
     Each layer that is shared over the s0+1 places of a sub-patch takes a factor s0+1 from it.
@@ -16,8 +13,10 @@ def expected_P(net: str, params: Params, shared_layers: tuple[int, ...] = ()) ->
     Raises
     ------
     ArgumentError
-        If the paper says nothing of this network.
+        If it is neither published nor predicted.
     """
-    paper = published(_LIKE.get(net, net), params)
+    net, params = setup.net, setup.params
+    paper = published(net.row.like or net.family, params)
     expected = float(paper.P_star) if paper is not None and paper.valid else predict(net, params).P_star
-    return expected / (params.s0 + 1) ** len(shared_layers)
+    shared = getattr(net.options, "shared_layers", ())
+    return expected / (params.s0 + 1) ** len(shared)

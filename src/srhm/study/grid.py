@@ -6,22 +6,17 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from ..errors import ArgumentError, check_integer, name_fix
+from ..errors import ArgumentError, check_choice, check_integer, name_fix
 from ..files import user_path
-from ..reference.thresholds import chosen_thresholds
-from .options import Model, Network
-from .questions import Question
-from .runs import RunSpec, Seeds
+from .options import Model, option_table, options_of, setup_of
+from .setup import RunSpec, Seeds, Setup
+from .study import Study, chosen_thresholds
 
 _MODEL = tuple(one.name for one in fields(Model))
-_NETWORK = tuple(one.name for one in fields(Network))
-_RUNS = (*_MODEL, *_NETWORK, "P", "seeds", "fix")
-_SEARCH = (*_MODEL, *_NETWORK, "seeds", "fix", "quantities", "start", "search")
 _MOST = 1_000_000
 """Runs of one file."""
-_Part = TypeVar("_Part")
 
 
 @dataclass(frozen=True)
@@ -32,11 +27,11 @@ class Grid:
     """Name of the file, or what it calls itself."""
     runs: tuple[RunSpec, ...]
     """Single runs, each once."""
-    questions: tuple[Question, ...]
+    studies: tuple[Study, ...]
     """Searches for P*."""
 
 
-def shard(chains: Sequence[_Part], number: int, of: int) -> list[_Part]:
+def shard(chains: Sequence[Any], number: int, of: int) -> list[Any]:
     """Return one of `of` parts of the chains, counted from 1: every of-th, so that parts are alike.
 
     Raises
@@ -89,12 +84,18 @@ def read_grid(path: str | Path) -> Grid:
     if not isinstance(title, str):
         raise _wrong(path, f"has the title {title!r}, which is not a text", "Write it in quotes")
     runs: dict[str, RunSpec] = {}
-    for spec in _each(path, content, "runs", _RUNS, _runs_of):
+    for spec in _each(path, content, "runs", _known("P", "seeds", "fix"), _runs_of):
         runs.setdefault(spec.hash, spec)
-    questions = tuple(_each(path, content, "pstar", _SEARCH, _questions_of))
-    if not runs and not questions:
+    studies = tuple(
+        _each(path, content, "pstar", _known("seeds", "fix", "quantities", "start", "search"), _studies_of)
+    )
+    if not runs and not studies:
         raise _wrong(path, "names no runs", "Add a table [[runs]] or [[pstar]]")
-    return Grid(title, tuple(runs.values()), questions)
+    return Grid(title, tuple(runs.values()), studies)
+
+
+def _known(*others: str) -> tuple[str, ...]:
+    return (*_MODEL, *option_table(), "protocol", *others)
 
 
 def _parsed(path: Path) -> dict[str, Any]:
@@ -147,14 +148,15 @@ def _crossed(table: dict[str, Any], apart: Sequence[str], times: int = 1) -> Ite
         yield table | dict(zip(lists, values, strict=True))
 
 
-def _base(table: dict[str, Any], P: Any) -> RunSpec:
+def _setup(table: dict[str, Any]) -> Setup:
     for key, value in table.items():
         if isinstance(value, dict):
             raise ArgumentError(key, value, "is a table", "Give a number, a word or a list of them")
     model = Model(**{key: table[key] for key in _MODEL if key in table})
-    network = Network(**{key: table[key] for key in _NETWORK if key in table})
-    params = model.params()
-    return network.spec(params, params.n_c if P is None else P, Seeds())
+    chosen = {name: table[name] for name in option_table() if name in table}
+    protocol = table.get("protocol", "default")
+    check_choice("protocol", protocol, ("default", "published"), "is not known")
+    return setup_of(model.params(), chosen, published=protocol == "published")
 
 
 def _seeds(given: Any) -> list[int]:
@@ -177,19 +179,19 @@ def _runs_of(table: dict[str, Any]) -> Iterator[RunSpec]:
         raise ArgumentError("P", None, "is missing", "Give P, or use [[pstar]] to search for P*")
     seeds, fix = _seeds(table.get("seeds", 1)), _roles(table)
     for one in _crossed(table, ("seeds", "fix"), times=len(seeds)):
-        base = _base(one, one["P"])
+        setup = _setup(one)
         for seed in seeds:
-            yield base.at(base.P, Seeds.replicate(seed, fix))
+            yield setup.at(one["P"], Seeds.replicate(seed, fix))
 
 
-def _questions_of(table: dict[str, Any]) -> Iterator[Question]:
+def _studies_of(table: dict[str, Any]) -> Iterator[Study]:
     for one in _crossed(table, ("fix",)):
-        spec = _base(one, None)
-        chosen = chosen_thresholds(spec.net, spec.params, one.get("quantities", "error"))
+        setup = _setup(one)
+        chosen = chosen_thresholds(setup, one.get("quantities", "error"))
         usual = "nearest_grid" if one.get("protocol") == "published" else "bisection"
         seeds = check_integer("seeds", one.get("seeds", 3), least=1, most=1000)
         rule = one.get("search", usual)
-        yield Question(spec, seeds, _roles(one), chosen, one.get("start"), rule)
+        yield Study(setup, seeds, _roles(one), chosen, one.get("start"), rule).check()
 
 
 def as_grid(specs: Sequence[RunSpec], title: str) -> str:
@@ -202,7 +204,7 @@ def as_grid(specs: Sequence[RunSpec], title: str) -> str:
     """
     groups: dict[str, tuple[dict[str, Any], dict[int, list[int]]]] = {}
     for spec in specs:
-        table = _table(spec)
+        table = _table(spec.setup)
         seed = spec.seeds.samples
         if spec.seeds != Seeds.replicate(seed):
             raise ArgumentError("specs", spec.seeds, "is not a replicate", "Use Seeds.replicate(number)")
@@ -216,15 +218,9 @@ def as_grid(specs: Sequence[RunSpec], title: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _table(spec: RunSpec) -> dict[str, Any]:
-    """The options that give a run, up to its P and seeds, those of the protocol among them."""
-    content = spec.to_dict()
-    options = {**asdict(spec.params), **{key: content[key] for key in _NETWORK if key in content}}
-    options |= {key: value for key, value in content["protocol"].items() if key in _NETWORK}
-    options.pop("protocol", None)
-    for name in ("shared_layers", "frozen_layers"):
-        options[name] = "".join(map(str, getattr(spec, name))) or None
-    return {key: value for key, value in options.items() if value is not None}
+def _table(setup: Setup) -> dict[str, Any]:
+    """The options that give a setup, those of the model among them."""
+    return asdict(setup.params) | options_of(setup)
 
 
 def _toml(value: Any) -> str:

@@ -1,14 +1,21 @@
-"""The options of a model and of a network, as the command line and files of runs name them."""
+"""The options of a setup, as the command line and files of runs name them: made from its dataclasses."""
 
-from dataclasses import asdict, dataclass
-from typing import Literal
+import ast
+import inspect
+import re
+import textwrap
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from functools import cache
+from itertools import pairwise
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from ..errors import ArgumentError, check_choice
+from ..errors import ArgumentError
 from ..model.encoding import Dense
 from ..model.params import Params, Sparsity
-from ..nets import Bias, Init, NetName, Variant
-from ..training.protocol import Batches, Protocol, Report
-from .runs import RunSpec, Seeds
+from ..nets import FAMILIES, Family, NetSpec
+from ..training.protocol import Optimizer, Stopping
+from .setup import Measuring, Setup
 
 
 @dataclass(frozen=True)
@@ -24,7 +31,7 @@ class Model:
     s: int = Params.s
     """Informative children of a feature."""
     s0: int = 1
-    """Blanks beside each informative child."""
+    """Blanks for each informative child."""
     L: int = 2
     """Levels."""
     sparsity: Sparsity = "A"
@@ -32,84 +39,205 @@ class Model:
 
     def params(self) -> Params:
         """Return the checked numbers."""
-        return Params(**{name: value for name, value in asdict(self).items() if value is not None})
+        given = {one.name: getattr(self, one.name) for one in fields(self)}
+        return Params(**{name: value for name, value in given.items() if value is not None})
 
 
 @dataclass(frozen=True)
-class Network:
-    """The network and its training."""
+class Option:
+    """One option: where its value goes, what it may be, and what it means."""
 
-    net: NetName = "cnn"
-    """cnn, lcn or fcn, or one of the common networks vgg11, vgg16, resnet18, resnet34, efficientnetb0."""
-    width: int | None = None
-    """Channels of a hidden layer; 512 (fcn at L=3: 256) unless given. The channels of a common network are its usual
-    ones times width/64."""
-    bias: Bias = "position"
-    """Biases of the cnn: one for each position (published), shared, or none."""
-    init: Init = "normal"
-    """Hidden weights at the start: N(0,1), or all 1 (hom). The common networks start as in PyTorch."""
-    shared_layers: str = ""
-    """Layers of the cnn or lcn whose weights are shared over the s0+1 places of a sub-patch, by number: 1, or 12
-    for the first two."""
-    frozen_layers: str = ""
-    """Layers of the cnn, lcn or fcn that are not trained, by number (L+1: the readout): 2, or 12 for the
-    first two."""
-    variant: Variant = "usual"
-    """A common network as it is usually defined, or as the published code ran it: a ResNet with a pool of 4 that
-    drops the last place, EfficientNetB0 without drop-connect."""
-    encoding: Dense = "whitened"
-    """How inputs are written."""
-    P_test: int | None = None
-    """Test points; min(10000, P_max/5) unless given."""
-    protocol: Literal["default", "published"] = "default"
-    """published turns on all that the published code does differently: repeats, fixed batches, the stop rule
-    every 10 epochs, best error and weights, cumulative sensitivities, and in pstar P* at the nearest point of a
-    grid (--search). The next options set each alone."""
-    repeats: bool | None = None
-    """Draw points with repeats, within and across training and test set."""
-    batches: Batches | None = None
-    """Batches formed anew every epoch, or fixed once."""
-    report: Report | None = None
-    """Error and sensitivities of the final network, or of the best over the looks."""
-    stop_every: int | None = None
-    """Apply the stop rule at multiples of this epoch."""
-    cumulative: bool | None = None
-    """Sensitivities that re-draw all levels 1 to l."""
-    sensitivity_inputs: int | None = None
-    """Test inputs for the sensitivities."""
-    learning_rate: float | None = None
-    """Rate of SGD divided by the width; from the published table unless given."""
-    stop_loss: float | None = None
-    """Training ends when an epoch's mean loss is below this; 1e-3 (fcn, vgg and resnet 1e-2) unless given."""
-    max_epochs: int | None = None
-    """Training ends here at the latest; 10000 (common networks 250) unless given."""
-    batch_per_class: int | None = None
-    """Points of each class in a batch."""
-    momentum: float | None = None
-    """Momentum of SGD."""
-    record: bool = False
-    """Keep loss and test error at log-spaced steps."""
-    probe: bool = False
-    """Measure too what linear probes read from each layer, and whether its clusters are the synonyms."""
-
-    def spec(self, params: Params, P: int, seeds: Seeds) -> RunSpec:
-        """Return the checked run."""
-        check_choice("protocol", self.protocol, ("default", "published"), "is not known")
-        base = Protocol.published(params) if self.protocol == "published" else Protocol()
-        given = {name: getattr(self, name) for name in asdict(base) if getattr(self, name, None) is not None}
-        protocol = Protocol(**(asdict(base) | given))
-        shared, frozen = (
-            _layers("shared_layers", self.shared_layers, params.L),
-            _layers("frozen_layers", self.frozen_layers, params.L + 1),
-        )
-        options = self.encoding, self.bias, self.init, self.record, shared, self.variant, self.probe, frozen
-        return RunSpec(params, self.net, P, self.width, self.P_test, seeds, protocol, *options)
+    name: str
+    """Its name in files and, with dashes, on the command line."""
+    part: str
+    """The part of a setup that has it: net, options (of the family), optimizer, stopping, measuring or setup."""
+    field: str
+    """The name of the field there."""
+    kind: Any
+    """The type of its value; layers are text, one digit each."""
+    help: str
+    """What it means."""
+    families: tuple[str, ...] = ()
+    """The families that have it, if only some do."""
 
 
-def _layers(name: str, digits: str | int, last: int) -> tuple[int, ...]:
-    """Return the layers that a word names, one digit each, in order."""
-    digits = str(digits)
-    if list(digits) != sorted(set(digits) & set("123456789"[:last])):
-        problem = f"is not a row of numbers of layers from 1 to {last}, in order"
+_NAMES = {
+    ("optimizer", "rate"): "learning_rate",
+    ("stopping", "loss"): "stop_loss",
+    ("stopping", "every"): "stop_every",
+}
+"""Options that have a longer name than their field."""
+
+DEFAULT_FAMILY = next(iter(FAMILIES))
+"""The family of a setup whose options name none: the first."""
+
+_PARTS = {"optimizer": Optimizer, "stopping": Stopping, "measuring": Measuring}
+_LAYERS = tuple[int, ...]
+
+
+def option_table() -> dict[str, Option]:
+    """Return all options by name: those of every setup, and those of the families that are registered."""
+    return _table_of(tuple(FAMILIES.values()))
+
+
+@cache
+def _table_of(families: tuple[Family, ...]) -> dict[str, Option]:
+    names = tuple(one.name for one in families)
+    labels = ", ".join(names)
+    table = [
+        Option("net", "net", "family", Literal[names], f"The network: {labels}."),  # pyright: ignore[reportInvalidTypeForm]
+        Option("width", "net", "width", int, "Channels of a hidden layer. Default: 512 (fcn at L=3: 256); 64 for a "
+               "standard architecture, whose channels are its usual ones times width/64."),
+        Option("encoding", "net", "encoding", Dense, "How inputs are written."),
+        *_family_options(families),
+        *(option for part, kind in _PARTS.items() for option in _fields_of(part, kind)),
+        Option("replacement", "setup", "replacement", bool, field_docs(Setup)["replacement"]),
+    ]  # fmt: skip
+    return {option.name: option for option in table}
+
+
+def _family_options(rows: tuple[Family, ...]) -> Iterator[Option]:
+    """Yield each option of a family once, with the families that have it."""
+    kinds: dict[str, tuple[Any, str, list[str]]] = {}
+    for row in rows:
+        hints, docs = get_type_hints(row.options), field_docs(row.options)
+        for one in fields(row.options):
+            kinds.setdefault(one.name, (hints[one.name], docs.get(one.name, ""), []))[2].append(row.name)
+    for name, (kind, text, families) in kinds.items():
+        words = text if len(families) == len(rows) else f"{text} Of {', '.join(families)}."
+        yield Option(name, "options", name, str if kind == _LAYERS else kind, words, tuple(families))
+
+
+def _fields_of(part: str, kind: type) -> Iterator[Option]:
+    hints, docs = get_type_hints(kind), field_docs(kind)
+    for one in fields(kind):
+        name = _NAMES.get((part, one.name), one.name)
+        yield Option(name, part, one.name, _without_none(hints[one.name]), docs[one.name])
+
+
+def _without_none(kind: Any) -> Any:
+    inner = [one for one in get_args(kind) if one is not type(None)]
+    return inner[0] if get_origin(kind) is not Literal and len(inner) == 1 else kind
+
+
+@cache
+def field_docs(kind: type) -> dict[str, str]:
+    """Return the docstrings below the fields of a dataclass, in one line each."""
+    docs: dict[str, str] = {}
+    for one in reversed(kind.__mro__[:-1]):
+        try:
+            (tree,) = ast.parse(textwrap.dedent(inspect.getsource(one))).body
+        except (OSError, TypeError):  # it has no source file
+            continue
+        body = tree.body if isinstance(tree, ast.ClassDef) else []
+        for field, text in pairwise(body):
+            if (
+                isinstance(field, ast.AnnAssign)
+                and isinstance(text, ast.Expr)
+                and isinstance(text.value, ast.Constant)
+            ):
+                docs[ast.unparse(field.target)] = " ".join(str(text.value.value).split())
+    return docs
+
+
+def setup_of(params: Params, given: Mapping[str, Any], *, published: bool = False) -> Setup:
+    """Return the setup that some options name.
+
+    Parameters
+    ----------
+    params
+        The numbers of the model.
+    given
+        Values by the names of :func:`option_table`; None is as if it were left out.
+    published
+        Start from all that the published code does differently (:meth:`~srhm.study.setup.Setup.published`).
+
+    Raises
+    ------
+    ArgumentError
+        If a value is of another type or out of range, or the network has no such option.
+    """
+    table = option_table()
+    parts: dict[str, dict[str, Any]] = {"net": {"family": DEFAULT_FAMILY}, "options": {}, "setup": {}}
+    parts |= {name: {} for name in _PARTS}
+    for name, value in given.items():
+        if value is not None:
+            option = table[name]
+            parts[option.part][option.field] = _checked(option, value)
+    try:
+        net = NetSpec(**parts["net"], options=parts["options"]).on(params)
+    except ArgumentError as error:
+        if error.argument in table and table[error.argument].kind is str:
+            raise _in_digits(error) from error
+        raise
+    base = Setup(params, net)
+    base = base.published() if published else base
+    changes: dict[str, Any] = {
+        name: replace(getattr(base, name), **parts[name]) for name in _PARTS if parts[name]
+    }
+    return replace(base, **changes, **parts["setup"])
+
+
+def _in_digits(error: ArgumentError) -> ArgumentError:
+    """Return an error about layers with digits in place of tuples."""
+    texts = (
+        re.sub(r"\(([\d, ]+)\)", lambda found: re.sub(r"\D", "", found[1]), text)
+        for text in (error.problem, error.fix)
+    )
+    return ArgumentError(error.argument, _shown(error.value), *texts)
+
+
+def _checked(option: Option, value: Any) -> Any:
+    """Return the value of an option as its field takes it; the field checks it."""
+    return layers_of(option.name, value) if option.kind is str else value
+
+
+def layers_of(name: str, digits: str | int) -> tuple[int, ...]:
+    """Return the layers that a word names, one digit each.
+
+    Raises
+    ------
+    ArgumentError
+        If it is anything else than digits from 1 to 9 in order.
+    """
+    text = str(digits)
+    if list(text) != sorted(set(text) & set("123456789")):
+        problem = "is not a row of numbers of layers, in order"
         raise ArgumentError(name, digits, problem, "Use digits, such as 1, or 12 for the first two")
-    return tuple(int(digit) for digit in digits)
+    return tuple(int(digit) for digit in text)
+
+
+def all_options(setup: Setup) -> dict[str, Any]:
+    """Return the value of every option of a setup, by name; None for those that its family lacks."""
+    return {option.name: _shown(_value(setup, option)) for option in option_table().values()}
+
+
+def _value(setup: Setup, option: Option) -> Any:
+    part = {"setup": setup, "options": setup.net.options}.get(option.part)
+    return getattr(getattr(setup, option.part) if part is None else part, option.field, None)
+
+
+def _shown(value: Any) -> Any:
+    return "".join(map(str, value)) if isinstance(value, tuple) else value
+
+
+def options_of(setup: Setup, *, published: bool = False) -> dict[str, Any]:
+    """Return the options that give a setup, as the command line and files have them, by name.
+
+    Only what differs from the default stands there, and the network and its width.
+
+    Parameters
+    ----------
+    setup
+        The setup.
+    published
+        Say what differs from the published protocol instead.
+    """
+    base = Setup(setup.params, NetSpec(setup.net.family))
+    base = base.published() if published else base
+    usual, always = all_options(base), ("net", "width")
+    # The default loss at which training ends may depend on the options of the family.
+    usual["stop_loss"] = setup.net.stop_loss
+    return {
+        name: value for name, value in all_options(setup).items() if name in always or value != usual[name]
+    }

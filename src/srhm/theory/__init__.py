@@ -3,9 +3,8 @@
 from .class_statistics import ClassStatistics
 from .confusion import learner_error, misgrouped, predicted_P
 from .empirical import ClassCounts, count_features, count_positions, count_tuples
-from .overview import summary
 from .population import child_probability, features, patches, positions, slot_probability, transitions, tuples
-from .predictions import Prediction, predict, predict_by_relevance
+from .predictions import Prediction, full_law, local_law, predict_by_relevance, shared_filters_law
 from .rule_sets import Moments, contraction, feature_moments, tuple_moments
 from .visibility import Symbol, dilution, earliest_visible_P, visible_P
 
@@ -24,15 +23,16 @@ __all__ = [
     "earliest_visible_P",
     "feature_moments",
     "features",
+    "full_law",
     "learner_error",
+    "local_law",
     "misgrouped",
     "patches",
     "positions",
-    "predict",
     "predict_by_relevance",
     "predicted_P",
+    "shared_filters_law",
     "slot_probability",
-    "summary",
     "transitions",
     "tuple_moments",
     "tuples",

@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 from typing import SupportsFloat
 
-from ..errors import ArgumentError, check_instance, check_integer, check_number, name_fix
+from ..errors import ArgumentError, check_instance, check_integer, check_number
 from ..model.params import Params
 
 
@@ -30,6 +30,10 @@ class Prediction:
         Smallest and largest P* over the scaling law among the paper's points.
     assumptions
         What the formula rests on, in sentences.
+    blank_power, size_power
+        The exponents of s0+1, and of s at fixed m, in the formula.
+    symbols
+        The formula as TeX.
     """
 
     scaling_law: float
@@ -38,6 +42,9 @@ class Prediction:
     typical_ratio: float
     ratios: tuple[float, float]
     assumptions: tuple[str, ...] = ()
+    blank_power: float = 0.0
+    size_power: float = 0.0
+    symbols: str = ""
 
     @property
     def P_star(self) -> float:
@@ -45,47 +52,63 @@ class Prediction:
         return self.scaling_law * self.typical_ratio
 
     @property
+    def blank_symbol(self) -> str:
+        """The exponent of s0+1 in the formula, as TeX."""
+        return "2" if self.size_power == 0 else "L"
+
+    @property
     def interval(self) -> tuple[float, float]:
         """P* if the ratio is one of those of the paper's points; no interval of confidence."""
         return self.scaling_law * self.ratios[0], self.scaling_law * self.ratios[1]
 
 
-def predict(net: str, params: Params) -> Prediction:
-    """Return the paper's prediction of P* for a network.
-
-    Parameters
-    ----------
-    net
-        ``"lcn"`` (Eq. 3, with C0 = s^(L/2)), ``"cnn"`` (Eq. 4), or ``"fcn"``. The paper has no formula for the
-        FCN; Eq. 3 is given, whose ratio to the published P* is 4.8 to 5.5 at L = 2, 2.6 to 15.6 in all (Figure 16).
-    params
-        The numbers of the model.
-
-    Raises
-    ------
-    ArgumentError
-        If there is no such network.
+def local_law(params: Params) -> Prediction:
+    """Return the predicted P* of the LCN: Eq. 3, with C0 = s^(L/2).
 
     Examples
     --------
-    >>> predict("lcn", Params(n_c=6, v=6, m=6, s=2, s0=1, L=2)).scaling_law
+    >>> local_law(Params(n_c=6, v=6, m=6, s=2, s0=1, L=2)).scaling_law
     1728.0
-    >>> predict("cnn", Params(n_c=6, v=6, m=6, s=2, s0=1, L=2)).scaling_law
+    """
+    check_instance(Params, params=params)
+    source, ratios = "Eq. 3", _lcn_ratios(params.s)
+    return Prediction(_local(params), _LOCAL, source, *ratios, _TRAINED + _OF_LCN, *_local_powers(params))
+
+
+def shared_filters_law(params: Params) -> Prediction:
+    """Return the predicted P* of the CNN: Eq. 4.
+
+    Examples
+    --------
+    >>> shared_filters_law(Params(n_c=6, v=6, m=6, s=2, s0=1, L=2)).scaling_law
     864.0
     """
     check_instance(Params, params=params)
-    classes = params.n_c * params.m**params.L
-    local = params.s ** (params.L / 2) * (params.s0 + 1) ** params.L * classes
-    if net == "lcn":
-        return Prediction(local, _LOCAL, "Eq. 3", *_lcn_ratios(params.s), _TRAINED + _OF_LCN)
-    if net == "cnn":
-        value = float((params.s0 + 1) ** 2 * classes)
-        return Prediction(value, "(s0+1)^2 n_c m^L", "Eq. 4", 2.0, (1.7, 6.5), _TRAINED + _OF_CNN)
-    if net == "fcn":
-        return Prediction(local, _LOCAL, "Eq. 3, of the LCN", 5.0, (2.6, 15.6), _TRAINED + _OF_FCN)
-    raise ArgumentError("net", net, "has no prediction", name_fix(net, ("lcn", "cnn", "fcn")))
+    value = float((params.s0 + 1) ** 2 * params.n_c * params.m**params.L)
+    return Prediction(
+        value, "(s0+1)^2 n_c m^L", "Eq. 4", 2.0, (1.7, 6.5), _TRAINED + _OF_CNN, 2.0, 0.0, _CNN_SYMBOLS
+    )
 
 
+def full_law(params: Params) -> Prediction:
+    """Return Eq. 3 for the FCN, of which the paper has no formula.
+
+    Its ratio to the published P* is 4.8 to 5.5 at L = 2, 2.6 to 15.6 in all (Figure 16).
+    """
+    check_instance(Params, params=params)
+    source, ratios = "Eq. 3, of the LCN", (2.6, 15.6)
+    return Prediction(_local(params), _LOCAL, source, 5.0, ratios, _TRAINED + _OF_FCN, *_local_powers(params))
+
+
+def _local(params: Params) -> float:
+    return params.s ** (params.L / 2) * (params.s0 + 1) ** params.L * params.n_c * params.m**params.L
+
+
+def _local_powers(params: Params) -> tuple[float, float, str]:
+    return float(params.L), params.L / 2, r"$s^{L/2}(s_0+1)^L\, n_c m^L$"
+
+
+_CNN_SYMBOLS = r"$(s_0+1)^2\, n_c m^L$"
 _LOCAL = "s^(L/2) (s0+1)^L n_c m^L"
 _TRAINED = (
     "P* is where the test error falls to 10%, for wide networks in the mean-field scaling and batches with 4 points of "
@@ -140,7 +163,7 @@ def predict_by_relevance(d: SupportsFloat, F: SupportsFloat, *, n_c: int, m: int
     --------
     >>> round(predict_by_relevance(16, 1 / 4, n_c=6, m=6, s=2).scaling_law, 6)
     1728.0
-    >>> predict("lcn", Params(n_c=6, v=6, m=6, s=2, s0=1, L=2)).scaling_law
+    >>> local_law(Params(n_c=6, v=6, m=6, s=2, s0=1, L=2)).scaling_law
     1728.0
     """
     n_c, m, s = (

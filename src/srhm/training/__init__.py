@@ -5,19 +5,22 @@ from .evaluation import TestSet
 from .loop import Settings, State, advance, batch_gradient, batch_loss, diverged, start, stopped
 from .online import advance_online, train_online
 from .order import ClassData, EpochOrder, Order, batch_order, class_data, epoch_order
-from .run import Progress, Result, Status, Task, train
+from .protocol import Optimizer, Stopping
+from .run import Progress, Result, Status, TrainingJob, train
 
 __all__ = [
     "ClassData",
     "EpochOrder",
+    "Optimizer",
     "Order",
     "Progress",
     "Result",
     "Settings",
     "State",
     "Status",
-    "Task",
+    "Stopping",
     "TestSet",
+    "TrainingJob",
     "advance",
     "advance_online",
     "batch_gradient",

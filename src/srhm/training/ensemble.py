@@ -19,7 +19,7 @@ from ..interrupts import check_interrupt, interrupts_noted
 from .checkpoint import Checkpoint
 from .loop import State, advance_in_order
 from .order import ClassData, EpochOrder
-from .run import Result, SingleRun, Task, paced
+from .run import Result, SingleRun, TrainingJob, paced
 
 
 @eqx.filter_jit
@@ -41,7 +41,7 @@ def advance_members(
 
 
 def train_ensemble(
-    tasks: Sequence[Task],
+    jobs: Sequence[TrainingJob],
     *,
     budget: float | None = None,
     checkpoints: Sequence[Checkpoint | Path | None] | None = None,
@@ -56,12 +56,12 @@ def train_ensemble(
 
     Parameters
     ----------
-    tasks
+    jobs
         The runs. Their models, the shapes of their networks, encodings and batch sizes are the same.
     budget
         Seconds after which all are stopped.
     checkpoints
-        For each task, the file of its state, as for :func:`srhm.training.train`: a member that was cut goes on
+        For each job, the file of its state, as for :func:`srhm.training.train`: a member that was cut goes on
         from there, together with others or alone.
     progress
         Called about twice a second with the number of members that are still running.
@@ -69,18 +69,18 @@ def train_ensemble(
     Raises
     ------
     ArgumentError
-        If there is no task, or the tasks are of different shapes.
+        If there is no job, or the jobs are of different shapes.
     """
-    check_instances(Task, tasks=tasks)
-    check_integer("tasks", len(tasks), least=1)
-    first = tasks[0]
-    for task in tasks[1:]:
-        if _shape(task) != _shape(first):
+    check_instances(TrainingJob, jobs=jobs)
+    check_integer("jobs", len(jobs), least=1)
+    first = jobs[0]
+    for job in jobs[1:]:
+        if _shape(job) != _shape(first):
             problem = "has another model, network, encoding or batch than the first"
-            raise ArgumentError("tasks", task.train_set.params, problem, "Train it in an ensemble of its own")
-    began, steps, seats = time.perf_counter(), 32, _Seats(len(tasks))
-    files = [None] * len(tasks) if checkpoints is None else checkpoints
-    runs = [SingleRun(task, Checkpoint.of(file)) for task, file in zip(tasks, files, strict=True)]
+            raise ArgumentError("jobs", job.train_set.params, problem, "Train it in an ensemble of its own")
+    began, steps, seats = time.perf_counter(), 32, _Seats(len(jobs))
+    files = [None] * len(jobs) if checkpoints is None else checkpoints
+    runs = [SingleRun(job, Checkpoint.of(file)) for job, file in zip(jobs, files, strict=True)]
     slots = max(run.data.features.shape[1] for run in runs)
     data = [_padded(run.data, slots) for run in runs]
     with interrupts_noted(any(file is not None for file in files)):
@@ -136,7 +136,7 @@ class _Seats:
 
 def _advance_together(runs: list[SingleRun], data: list[ClassData], size: int, steps: int) -> None:
     """Advance unfinished runs in a program for `size` members; those that are lacking stand still."""
-    before, task = time.perf_counter(), runs[0].task
+    before, job = time.perf_counter(), runs[0].job
     limits = [run.limits(steps) for run in runs] + [(0, 0)] * (size - len(runs))
     filled = [*range(len(runs)), *[0] * (size - len(runs))]
     states = advance_members(
@@ -145,9 +145,9 @@ def _advance_together(runs: list[SingleRun], data: list[ClassData], size: int, s
         _stacked([runs[n].settings for n in filled]),
         jnp.asarray([limit for limit, _ in limits], jnp.int32),
         jnp.asarray([until for _, until in limits], jnp.int32),
-        params=task.train_set.params,
-        encoding=task.encoding,
-        batch_per_class=task.protocol.batch_per_class,
+        params=job.train_set.params,
+        encoding=job.encoding,
+        batch_per_class=job.optimizer.batch_per_class,
     )
     jax.block_until_ready(states.epoch)
     share = (time.perf_counter() - before) / len(runs)
@@ -168,14 +168,14 @@ def _padded(data: ClassData, slots: int) -> ClassData:
     return ClassData(features, positions, data.counts)
 
 
-def _shape(task: Task) -> Any:
+def _shape(job: TrainingJob) -> Any:
     """What has to be equal for runs to share a program."""
-    arrays, static = eqx.partition(task.net, eqx.is_array)
+    arrays, static = eqx.partition(job.net, eqx.is_array)
     forms = [(leaf.shape, str(leaf.dtype)) for leaf in jax.tree.leaves(arrays)]
     return (
-        task.train_set.params,
-        task.encoding,
-        task.protocol.batch_per_class,
+        job.train_set.params,
+        job.encoding,
+        job.optimizer.batch_per_class,
         forms,
         jax.tree.structure(arrays),
         jax.tree.leaves(static),

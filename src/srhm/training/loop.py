@@ -15,12 +15,12 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ..model.encoding import Encoding
 from ..model.params import Params
-from ..nets import StatefulNetwork, check_scores, outputs, width_of
+from ..nets import StatefulNetwork, check_scores, outputs
 from ..nets.active import Leaves
 from ..nets.network import dense
 from ..randomness import Key, role_key
 from .order import ClassData, EpochOrder, Order
-from .protocol import Protocol
+from .protocol import Optimizer, Stopping
 
 
 class State(NamedTuple):
@@ -59,25 +59,22 @@ class Settings(NamedTuple):
 
 
 def start(
-    net: Any, protocol: Protocol, *, rate: float, stop_loss: float, order_seed: int
+    net: Any, optimizer: Optimizer, stopping: Stopping, *, rate: float, order_seed: int
 ) -> tuple[State, Settings]:
-    """Return the state of a run before its first step, and its settings.
-
-    SGD has the rate `rate` times the width of a network of ours, `rate` for any other.
-    """
+    """Return the state of a run before its first step, and its settings; SGD has this rate."""
     dtype = jax.tree.leaves(eqx.filter(net, eqx.is_inexact_array))[0].dtype
     zero = jnp.zeros((), jnp.int32)
-    momentum = optax.sgd(0.0, protocol.momentum).init(eqx.filter(net, eqx.is_inexact_array))
+    momentum = optax.sgd(0.0, optimizer.momentum).init(eqx.filter(net, eqx.is_inexact_array))
     nothing = jnp.zeros((), dtype)
     settings = Settings(
         order=Order(
             key=jnp.asarray(np.array(role_key(order_seed, "order"), np.uint32)),
-            fixed_batches=jnp.asarray(protocol.batches == "fixed"),
+            fixed_batches=jnp.asarray(optimizer.batches == "fixed"),
         ),
-        rate=jnp.asarray(rate * width_of(net), dtype),
-        momentum=jnp.asarray(protocol.momentum, dtype),
-        stop_loss=jnp.asarray(stop_loss, dtype),
-        stop_every=jnp.asarray(protocol.stop_every, jnp.int32),
+        rate=jnp.asarray(rate, dtype),
+        momentum=jnp.asarray(optimizer.momentum, dtype),
+        stop_loss=jnp.asarray(stopping.loss, dtype),
+        stop_every=jnp.asarray(stopping.every, jnp.int32),
     )
     return State(net, momentum, zero, zero, nothing, nothing), settings
 

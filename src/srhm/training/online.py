@@ -16,7 +16,7 @@ from ..model.dataset import Dataset
 from ..model.derivation import expand
 from ..model.encoding import Encoding
 from ..model.stream import Stream
-from ..nets import Leaves, check_trainable, encoding_for, sees_patches, width_of
+from ..nets import Leaves, check_trainable, design_of, encoding_for, sees_patches, width_of
 from ..randomness import Key, role_key, threefry2x32
 from .evaluation import TestSet
 from .loop import batch_gradient
@@ -121,7 +121,8 @@ def train_online(
     check_instance(Dataset, test_set=test_set)
     batch = check_integer("batch_per_class", batch_per_class, least=1) * stream.params.n_c
     _check_points(stream, test_set, check_integer("points", points, least=batch, most=2**32))
-    rate, encoding = chosen_rate(net, rate), encoding_for(net, encoding, stream.params)
+    rate = chosen_rate(net, rate, design_of(net))
+    encoding = encoding_for(net, encoding, stream.params)
     backend_name()  # refuses where there is none
     began, test, last = (
         time.perf_counter(),

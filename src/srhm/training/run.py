@@ -18,13 +18,13 @@ from ..errors import ArgumentError, check_instance, check_number
 from ..interrupts import check_interrupt, interrupts_noted
 from ..model.dataset import Dataset
 from ..model.encoding import Encoding
-from ..nets import check_trainable, design_of, encoding_for, sees_patches, width_of
+from ..nets import Design, check_trainable, design_of, encoding_for, sees_patches, width_of
 from ..randomness import STREAM_VERSION
 from .checkpoint import Checkpoint
 from .evaluation import TestSet
 from .loop import State, advance_compiled, diverged, start, stopped
 from .order import EpochOrder, batch_order, class_data
-from .protocol import MAX_EPOCHS, Protocol, max_epochs, published_rate, stop_loss
+from .protocol import Optimizer, Stopping
 
 Status = Literal["converged", "epochs", "diverged", "stopped"]
 """How a run ended: its loss fell below the threshold, it reached the last epoch, its loss or its outputs were
@@ -72,9 +72,8 @@ def train(
     train_set: Dataset,
     test_set: Dataset,
     *,
-    rate: float | None = None,
-    stop_loss: float | None = None,
-    protocol: Protocol | None = None,
+    optimizer: Optimizer | None = None,
+    stopping: Stopping | None = None,
     order_seed: int = 0,
     encoding: Encoding | None = None,
     record: bool = False,
@@ -84,7 +83,7 @@ def train(
 ) -> Result:
     """Train a network until the stop rule holds (docs, networks.md).
 
-    Mean cross-entropy, SGD with momentum at a constant rate, batches of `protocol.batch_per_class` points of each
+    Mean cross-entropy, SGD with momentum at a constant rate, batches of `optimizer.batch_per_class` points of each
     class.
 
     Parameters
@@ -93,17 +92,13 @@ def train(
         A map from dense inputs [sample, position, channel] to outputs [sample, class_]: an Equinox module.
     train_set, test_set
         From one model. The training set's classes differ by at most one point.
-    rate
-        For one of our networks the learning rate divided by its width, which the network knows; for any other the
-        learning rate itself. Default: that of the protocol, or else the published one of a network of
-        :func:`srhm.nets.build`, extended where the paper has none (:func:`srhm.training.protocol.published_rate`).
-    stop_loss
-        Training ends when an epoch's mean training loss is below it. Default: that of the protocol, or else the
-        published one of a network of :func:`srhm.nets.build`, or else 1e-3.
-    protocol
-        Everything else about training. Default: `Protocol()`. Its `max_epochs` is the published number of a network
-        of :func:`srhm.nets.build`, or else 10,000, by default. Fields that are not about training are refused; see
-        :meth:`Protocol.for_training`.
+    optimizer
+        Rate, momentum and batches. The rate of one of our networks is divided by its width, which the network knows;
+        that of any other is the learning rate itself. Default: :class:`Optimizer() <Optimizer>` with the rate of the
+        family of a network of :func:`srhm.nets.build`; any other has no default rate.
+    stopping
+        When training ends. Default: :class:`Stopping() <Stopping>`, with the loss and the number of epochs of the
+        family of a network of :func:`srhm.nets.build`, or else 1e-3 and 10,000.
     order_seed
         Seed of the order of the training points.
     encoding
@@ -115,7 +110,7 @@ def train(
     checkpoint
         File of the run's state, written every minute and when the run is stopped or interrupted, by Ctrl-C or by
         SIGTERM, which ends the process with status 143 (of other threads than the main one, neither). A run that
-        finds one with its own settings goes on from there. The end of a run that was worth a file is kept in it
+        finds one with its own settings resumes from it. The end of a run that was worth a file is kept in it
         too, so that the same call returns at once; whoever keeps the result deletes the file.
     progress
         Called about twice a second.
@@ -124,9 +119,8 @@ def train(
     ------
     ArgumentError
         If an argument is of another type; the sets are of different grammars; the network has not one output for each
-        class; a rate is not positive, or missing where none is published; `rate` or `stop_loss` is not that of the
-        protocol; the protocol has fields that are not about training; `encoding` is not that of the network; or the
-        checkpoint is another run's.
+        class; the rate is missing where there is no default; `encoding` is not that of the network; or the checkpoint
+        is another run's.
 
     Examples
     --------
@@ -134,17 +128,24 @@ def train(
     >>> from srhm.nets import build
     >>> params = Params(v=4, s0=0, L=1)
     >>> sets = split(Grammar(params), P=12, P_test=4)
-    >>> train(build("cnn", params, width=8), sets.train, sets.test, protocol=Protocol(max_epochs=2)).epochs
+    >>> train(build("cnn", params, width=8), sets.train, sets.test, stopping=Stopping(max_epochs=2)).epochs
     2
     """
-    task = Task(
-        net, train_set, test_set, rate, stop_loss, protocol or Protocol(), order_seed, encoding, record
+    job = TrainingJob(
+        net,
+        train_set,
+        test_set,
+        Optimizer() if optimizer is None else optimizer,
+        Stopping() if stopping is None else stopping,
+        order_seed,
+        encoding,
+        record,
     )
-    return SingleRun(task, Checkpoint.of(checkpoint)).go(budget, progress)
+    return SingleRun(job, Checkpoint.of(checkpoint)).go(budget, progress)
 
 
 @dataclass(frozen=True, eq=False)
-class Task:
+class TrainingJob:
     """What is trained on what, and how: the arguments of :func:`train` that decide its result.
 
     Raises
@@ -159,118 +160,108 @@ class Task:
     """The training set."""
     test_set: Dataset
     """The test set, of the same grammar."""
-    rate: Any = None
-    """The learning rate divided by the width; filled in if left out."""
-    stop_loss: Any = None
-    """Training ends when an epoch's mean training loss is below it; filled in if left out."""
-    protocol: Protocol = field(default_factory=Protocol)
-    """Everything else about training; its `max_epochs` is filled in."""
+    optimizer: Optimizer = field(default_factory=Optimizer)
+    """Rate, momentum and batches; the rate is filled in."""
+    stopping: Stopping = field(default_factory=Stopping)
+    """When training ends; loss and epochs are filled in."""
     order_seed: int = 0
     """Seed of the order of the training points."""
     encoding: Any = None
-    """How inputs are written; filled in if left out."""
+    """How inputs are written; filled in."""
     record: bool = False
     """Keep the loss and the test error at log-spaced steps."""
+    design: Design | None = None
+    """What the network was built for, where it does not say so itself."""
 
     def __post_init__(self) -> None:
         check_trainable(self.net)
         check_instance(Dataset, train_set=self.train_set, test_set=self.test_set)
-        check_instance(Protocol, protocol=self.protocol)
+        check_instance(Optimizer, optimizer=self.optimizer)
+        check_instance(Stopping, stopping=self.stopping)
         grammar, other = self.train_set.stream.grammar, self.test_set.stream.grammar
         if other != grammar:
             raise ArgumentError("test_set", other, "is of another grammar", f"Use {grammar}")
-        protocol, design = self.protocol, design_of(self.net)
-        for name, (what, taker) in _NOT_TRAINED.items():
-            if getattr(protocol, name) != getattr(Protocol(), name):
-                fix = f"Give it to {taker}, and protocol.for_training() here"
-                raise ArgumentError(f"protocol.{name}", getattr(protocol, name), f"says {what}", fix)
-        rate = _agreed("rate", self.rate, "learning_rate", protocol.learning_rate)
-        loss = _agreed("stop_loss", self.stop_loss, "stop_loss", protocol.stop_loss)
-        if loss is None:
-            loss = 1e-3 if design is None else stop_loss(design.name, protocol, shared=design.shared)
-        last = protocol.max_epochs
-        if last is None:
-            last = MAX_EPOCHS if design is None else max_epochs(design.name, protocol)
-        object.__setattr__(self, "rate", chosen_rate(self.net, rate))
-        object.__setattr__(self, "stop_loss", check_number("stop_loss", loss, above=0.0))
-        object.__setattr__(self, "encoding", encoding_for(self.net, self.encoding, self.train_set.params))
-        object.__setattr__(self, "protocol", replace(protocol, max_epochs=last))
+        design, stopping = self.design or design_of(self.net), self.stopping
+        loss, last = (1e-3, 10_000) if design is None else (design.spec.stop_loss, design.spec.max_epochs)
+        filled = {
+            "optimizer": replace(self.optimizer, rate=chosen_rate(self.net, self.optimizer.rate, design)),
+            "stopping": replace(
+                stopping,
+                loss=loss if stopping.loss is None else stopping.loss,
+                max_epochs=last if stopping.max_epochs is None else stopping.max_epochs,
+            ),
+            "encoding": encoding_for(self.net, self.encoding, self.train_set.params),
+        }
+        for name, value in filled.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def width(self) -> int:
+        """What the rate is multiplied by: the width of a network of ours, 1 for any other."""
+        return width_of(self.net) if self.design is None else self.design.spec.width
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of SGD."""
+        assert self.optimizer.rate is not None  # filled in
+        return self.optimizer.rate * self.width
 
     @property
     def identity(self) -> dict[str, Any]:
         """What names the run, the initial weights apart, as JSON data."""
-        width, protocol = width_of(self.net), replace(self.protocol, learning_rate=None, stop_loss=None)
         return {
             "grammar": self.train_set.stream.grammar.digest,
             "train": _origin(self.train_set),
             "test": _origin(self.test_set),
-            "numbers": [self.rate, float(width), self.stop_loss, int(self.order_seed)],
-            "options": [repr(protocol), self.encoding, self.record],
+            "numbers": [float(self.width), int(self.order_seed)],
+            "options": [repr(self.optimizer), repr(self.stopping), self.encoding, self.record],
             "version": STREAM_VERSION,
         }
 
 
-_DRAWN, _MEASURED = ("how points are drawn", "split"), ("how layers are measured", "sensitivities")
-_NOT_TRAINED = {"repeats": _DRAWN, "sensitivity_inputs": _MEASURED, "cumulative": _MEASURED}
-"""Fields of a protocol that are not about training: what they say, and the function that takes it."""
-
-
-def chosen_rate(net: Any, rate: float | None) -> float:
-    """Return the rate given, or else the published one of a network that :func:`srhm.nets.build` made.
+def chosen_rate(net: Any, rate: float | None, design: Design | None) -> float:
+    """Return the rate given, or else the default one of a network that :func:`srhm.nets.build` made.
 
     Raises
     ------
     ArgumentError
-        If the rate is not positive, or none is given or published.
+        If the rate is not positive, or none is given and there is no default.
     """
-    design = design_of(net)
     if rate is None and design is None:
         per = "the learning rate" if width_of(net) == 1 else f"the learning rate divided by {width_of(net)}"
-        raise ArgumentError("rate", None, "is missing: none is published for this network", f"Give {per}")
+        raise ArgumentError("rate", None, "is missing: this network has no default", f"Give {per}")
     if rate is None and design is not None:
-        return published_rate(design.name, design.params).value
+        return design.spec.rate(design.params).value
     return check_number("rate", rate, above=0.0)  # pyright: ignore[reportArgumentType]
-
-
-def _agreed(name: str, value: float | None, field: str, of_protocol: float | None) -> float | None:
-    """Return an argument that the protocol may have too, or None if neither has it."""
-    if value is not None and of_protocol is not None and value != of_protocol:
-        problem = f"differs from {field} = {of_protocol} of the protocol"
-        raise ArgumentError(name, value, problem, "Give one of them")
-    return of_protocol if value is None else value
 
 
 class SingleRun:
     """The host side of a run: says how far to advance, looks, records, keeps checkpoints."""
 
-    def __init__(self, task: Task, checkpoint: Checkpoint | None = None) -> None:
+    def __init__(self, job: TrainingJob, checkpoint: Checkpoint | None = None) -> None:
         backend_name()  # refuses where there is none
         self.began = time.perf_counter()
-        self.task, self.protocol = task, task.protocol
-        assert task.protocol.max_epochs is not None  # filled in by Task
-        self.max_epochs = task.protocol.max_epochs
+        self.job, self.optimizer, self.stopping = job, job.optimizer, job.stopping
+        assert job.stopping.max_epochs is not None  # filled in
+        self.max_epochs = job.stopping.max_epochs
         self.state, self.settings = start(
-            task.net,
-            task.protocol,
-            rate=task.rate,
-            stop_loss=task.stop_loss,
-            order_seed=task.order_seed,
+            job.net, job.optimizer, job.stopping, rate=job.rate, order_seed=job.order_seed
         )
-        self.data = class_data(task.train_set, task.protocol.batch_per_class)
-        self.order = EpochOrder.none_yet(self.data, task.protocol.batch_per_class)
-        self.test = TestSet(task.test_set, task.encoding, shared=sees_patches(task.net))
-        self.batches = -(-int(self.data.counts.max()) // task.protocol.batch_per_class)
+        self.data = class_data(job.train_set, job.optimizer.batch_per_class)
+        self.order = EpochOrder.none_yet(self.data, job.optimizer.batch_per_class)
+        self.test = TestSet(job.test_set, job.encoding, shared=sees_patches(job.net))
+        self.batches = -(-int(self.data.counts.max()) // job.optimizer.batch_per_class)
         self.best: tuple[float, int] = (float("inf"), 0)
-        self.best_net = task.net
+        self.best_net = job.net
         self.looked: dict[int, float] = {}
         self.record: list[dict[str, int | float]] = []
         self.seconds_before = self.compile_seconds = 0.0
         self.compiled = False
         self.kept_step: int | None = None
         """The step that the checkpoint holds."""
-        self.checkpoint, self.identity = checkpoint, task.identity
+        self.checkpoint, self.identity = checkpoint, job.identity
         if checkpoint is not None:
-            self.identity["net"] = _digest(task.net)
+            self.identity["net"] = _digest(job.net)
             self._restore(checkpoint)
 
     @property
@@ -330,9 +321,9 @@ class SingleRun:
             self.settings,
             jnp.asarray(limit, jnp.int32),
             jnp.asarray(until, jnp.int32),
-            params=self.task.train_set.params,
-            encoding=self.task.encoding,
-            batch_per_class=self.protocol.batch_per_class,
+            params=self.job.train_set.params,
+            encoding=self.job.encoding,
+            batch_per_class=self.optimizer.batch_per_class,
         )
         state.epoch.block_until_ready()
         spent = time.perf_counter() - before
@@ -341,7 +332,7 @@ class SingleRun:
 
     def limits(self, steps: int) -> tuple[int, int]:
         """Return how many batches to advance, to the next record at most, and until which epoch, the next look."""
-        look_every = self.protocol.look_every
+        look_every = self.stopping.eval_every
         until = min(self.max_epochs, (self.epoch // look_every + 1) * look_every)
         return min(steps, self._next_stop() - self.step), until
 
@@ -355,7 +346,7 @@ class SingleRun:
 
     def _next_stop(self) -> int:
         """The next recorded step, or one that is far away."""
-        if not self.task.record:
+        if not self.job.record:
             return self.step + 2**30
         return next_record(self.step)
 
@@ -365,8 +356,8 @@ class SingleRun:
         To look twice changes nothing, so that a run interrupted just before or amid a look makes up for it.
         """
         state_epoch, at_end = self.epoch, int(self.state.batch) == 0
-        look = at_end and state_epoch > 0 and state_epoch % self.protocol.look_every == 0
-        write = self.task.record and self.step > 0 and (self.step in _log_spaced(self.step) or self.over)
+        look = at_end and state_epoch > 0 and state_epoch % self.stopping.eval_every == 0
+        write = self.job.record and self.step > 0 and (self.step in _log_spaced(self.step) or self.over)
         write = write and (not self.record or self.record[-1]["step"] < self.step)
         if not (look or write) or self.status() == "diverged":
             return
@@ -375,7 +366,7 @@ class SingleRun:
         if math.isnan(error):
             return
         if look and error < self.best[0]:
-            if self.protocol.report == "best":
+            if self.stopping.select == "best":
                 self.best_net = self.state.net
             self.best = (error, state_epoch)
         if write:
@@ -386,7 +377,7 @@ class SingleRun:
 
     def _points_seen(self) -> int:
         """Training points seen in the current epoch; with fixed batches the small one comes at any time."""
-        size, counts = self.protocol.batch_per_class, np.asarray(self.data.counts)
+        size, counts = self.optimizer.batch_per_class, np.asarray(self.data.counts)
         order = batch_order(
             self.settings.order, self.state.epoch, jnp.asarray(self.batches, jnp.int32), self.batches
         )
@@ -417,7 +408,7 @@ class SingleRun:
             status = status if status == "stopped" else "diverged"
         else:
             best = min(error, self.best[0])
-            if self.protocol.report == "best" and self.best[0] <= error:
+            if self.stopping.select == "best" and self.best[0] <= error:
                 net, error = self.best_net, self.best[0]
         return Result(
             net=net,
@@ -435,7 +426,7 @@ class SingleRun:
 
     def _kept(self) -> tuple[State, Any]:
         """What a checkpoint holds on the device: the state, and the best network if it may be reported."""
-        return self.state, self.best_net if self.protocol.report == "best" else None
+        return self.state, self.best_net if self.stopping.select == "best" else None
 
     def save(self) -> None:
         """Write the checkpoint, if there is one."""

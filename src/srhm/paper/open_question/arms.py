@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ...errors import ArgumentError, name_fix
-from ...nets import NetName
-from ...training.protocol import Protocol
-from ..settings import Setting, model
+from ...study import Setup
+from ..settings import model, setup
 
 Group = Literal["depth", "controls", "rate", "width", "batch"]
 
@@ -37,16 +36,18 @@ class Arm:
     name: str
     group: Group
     what: str
-    settings: tuple[Setting, ...]
+    settings: tuple[Setup, ...]
     seeds: int = 4
 
 
 def _arm(
-    name: str, group: Group, what: str, v: int, s0s: Iterable[int], *, net: NetName = "cnn", L: int = 2, s: int = 2,
-    rate: float | None = RATE, batch: int = 4, seeds: int = 4, **options: Any,
+    name: str, group: Group, what: str, v: int, s0s: Iterable[int], *, net: str = "cnn", L: int = 2, s: int = 2,
+    rate: float | None = RATE, batch: int = 4, seeds: int = 4, width: int = 256,
+    **options: Any,
 ) -> Arm:  # fmt: skip
-    protocol = Protocol(learning_rate=rate, batch_per_class=batch)
-    settings = (Setting(net, model(v, s0, L=L, s=s), protocol=protocol, **options) for s0 in s0s)
+    settings = (
+        setup(net, model(v, s0, L=L, s=s), width=width, rate=rate, batch=batch, **options) for s0 in s0s
+    )
     return Arm(name, group, what, tuple(settings), seeds)
 
 

@@ -1,24 +1,16 @@
 """P* of each arm over s0, and the exponent of s0+1."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ...measure.complexity import SampleComplexity
 from ...measure.exponent import Exponent, fit_exponent
-from ...store.index import Shelf
-from ...study.questions import Question
-from ..measured import Measured
-from ..settings import Setting
-from ..tiers import Tier
+from ...store.index import RunIndex
+from ...study import Run, Study
+from ...study.expected import expected_P
+from ..settings import shared_layers
+from ..tiers import cost_near
 from .arms import Arm
-
-TIER = Tier("laptop", 256, float("inf"), seeds=4)
-"""Width of the experiment, and replicates where an arm has no other number."""
-
-
-def tier_of(arm: Arm) -> Tier:
-    """Return the tier with the replicates of an arm."""
-    return replace(TIER, seeds=arm.seeds)
 
 
 @dataclass(frozen=True)
@@ -54,22 +46,28 @@ class ArmResult:
         return (high - low) / 2
 
 
-def questions(arms: Iterable[Arm]) -> list[Question]:
+def studies(arms: Iterable[Arm]) -> list[Study]:
     """Return the searches of some arms, the cheapest first."""
-    asked = [(setting, tier_of(arm)) for arm in arms for setting in arm.settings]
-    return [tier.question(setting) for setting, tier in sorted(asked, key=lambda one: TIER.cost(one[0]))]
+    found = [study for arm in arms for study in studies_of_arm(arm)]
+    return sorted(found, key=lambda study: cost_near(study.setup))
 
 
-def arm_results(arms: Iterable[Arm], shelf: Shelf) -> list[ArmResult]:
+def studies_of_arm(arm: Arm) -> list[Study]:
+    """Return the searches of an arm."""
+    return [
+        Study(one, arm.seeds, start=expected_P(one) if shared_layers(one) else None) for one in arm.settings
+    ]
+
+
+def arm_results(arms: Iterable[Arm], index: RunIndex) -> list[ArmResult]:
     """Return what a store knows of some arms."""
-    return [_result(arm, shelf) for arm in arms]
+    return [_result(arm, index) for arm in arms]
 
 
-def _result(arm: Arm, shelf: Shelf) -> ArmResult:
-    measured = {setting.params.s0: Measured.on(shelf, setting, tier_of(arm)) for setting in arm.settings}
-    found = {s0: one.complexity() for s0, one in measured.items()}
-    dead = sum(_is_dead(run, setting) for one, setting in zip(measured.values(), arm.settings, strict=True)
-               for _, run in one.all_runs)  # fmt: skip
+def _result(arm: Arm, index: RunIndex) -> ArmResult:
+    known = {study.setup.params.s0: index.fill(study) for study in studies_of_arm(arm)}
+    found = {s0: study.read() for s0, study in known.items()}
+    dead = sum(_is_dead(run) for study in known.values() for _, run in study.all_runs)
     pairs = [(s0, P_star) for s0, one in found.items() if one is not None for P_star in one.of_seeds]
     return ArmResult(arm, found, _fit([one for one in pairs if one[0] > 0]), _fit(pairs), dead)
 
@@ -80,7 +78,6 @@ def _fit(pairs: Sequence[tuple[int, float]]) -> Exponent | None:
     return fit_exponent([s0 + 1.0 for s0, _ in pairs], [P_star for _, P_star in pairs])
 
 
-def _is_dead(run: object, setting: Setting) -> bool:
-    error = run.metrics.get("error")  # pyright: ignore[reportAttributeAccessIssue]
-    chance = 1 - 1 / setting.params.n_c
-    return run.status == "epochs" and error is not None and abs(error - chance) < 0.02  # pyright: ignore
+def _is_dead(run: Run) -> bool:
+    error, chance = run.metrics.get("error"), 1 - 1 / run.spec.params.n_c
+    return run.status == "epochs" and error is not None and abs(error - chance) < 0.02

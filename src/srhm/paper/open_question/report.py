@@ -14,8 +14,9 @@ from ..cost import Device, run_seconds, shown
 from ..drawings import estimate_of
 from ..estimate import RUNS_OF_A_SEARCH
 from ..tables import in_words, table
+from ..tiers import near
 from .arms import Arm
-from .measuring import TIER, ArmResult
+from .measuring import ArmResult
 
 _GROUPS = {
     "depth": "Depth and patch size",
@@ -29,8 +30,7 @@ _GROUPS = {
 def cost(arm: Arm) -> float:
     """Return the seconds that an arm takes on one core, about."""
     return sum(
-        arm.seeds * RUNS_OF_A_SEARCH * run_seconds(TIER.near(setting), Device.core())
-        for setting in arm.settings
+        arm.seeds * RUNS_OF_A_SEARCH * run_seconds(near(setting), Device.core()) for setting in arm.settings
     )
 
 

@@ -10,10 +10,10 @@ from ...runner.executors import Executor
 from ...runner.progress import Progress
 from ...runner.searches import replicates
 from ...store import Store
-from ...store.index import Shelf
+from ...store.index import RunIndex
 from ..cost import shown
 from .arms import ARMS, Arm
-from .measuring import arm_results, questions
+from .measuring import arm_results, studies
 from .report import cost, write_open_question
 
 
@@ -62,10 +62,10 @@ def compute(
     check_instance(Store, store=store)
     done = None
     if executor is not None:
-        shelf = Shelf.of(store)
-        chains = [chain for one in questions(arms) for chain in replicates(shelf.answer(one))]
+        index = RunIndex.of(store)
+        chains = [chain for one in studies(arms) for chain in replicates(index.fill(one))]
         done = drive(chains, store, executor(), watch=watch, title="srhm open-question")
-    results = arm_results(ARMS.values(), Shelf.of(store))
+    results = arm_results(ARMS.values(), RunIndex.of(store))
     files = [str(path) for path in write_open_question(results, folder)]
     computed, failed = (0, 0) if done is None else (done.computed, done.failed)
     return {"computed": computed, "failed": failed, "files": files}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...errors import check_integer
-from ...study.runs import RunSpec
+from ...study import RunSpec
 from ..execution import execute_together
 from ..work import RunJob, finished
 from .base import Executor, Job, Outcome, failure_of

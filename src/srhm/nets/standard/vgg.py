@@ -1,5 +1,6 @@
 """VGG11 and VGG16 (Simonyan & Zisserman 2015) in one dimension, with batch normalisation."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
@@ -9,9 +10,10 @@ from ...errors import ArgumentError
 from ...model.params import Params
 from ...randomness import Key
 from ..draws import Uniforms
+from ..family import NoOptions
 from .convolution import Images, Positions
 from .linear import Linear
-from .network import CommonNetwork, Variant, relu_node
+from .network import StandardNetwork, relu_node, standard_family
 from .passes import Evaluation
 from .unit import Unit
 
@@ -20,7 +22,7 @@ _CHANNELS = (1, 2, 4, 8, 8)
 """Convolutions of each stage, and their channels in units of the width."""
 
 
-class VGG(CommonNetwork):
+class VGG(StandardNetwork):
     """Five stages, each of convolutions of 3 with batch normalisation and ReLU, and a max-pool of 2.
 
     What remains, one position at lengths 32 to 63, is averaged and mapped to the classes.
@@ -48,27 +50,31 @@ def max_pool(x: Positions) -> Images:
     return jnp.where(first >= second, first, second)
 
 
-def vgg(name: str, params: Params, width: int, key: Key, channels: int, dtype: Any) -> VGG:
-    """Draw a VGG (docs, networks.md); see :func:`srhm.nets.build`."""
-    uniform, entering, stages = Uniforms(key, dtype), channels, []
-    for count, factor in zip(_STAGES[name], _CHANNELS, strict=True):
-        stage = []
-        for _ in range(count):
-            stage.append(Unit.draw(uniform, entering, factor * width, 3, bias=True))
-            entering = factor * width
-        stages.append(tuple(stage))
-    return VGG(tuple(stages), Linear.draw(uniform, entering, params.n_c))
+def _draw(name: str) -> Callable[..., VGG]:
+    def vgg(params: Params, width: int, key: Key, channels: int, options: NoOptions, dtype: Any) -> VGG:
+        """Draw a VGG (docs, networks.md)."""
+        uniform, entering, stages = Uniforms(key, dtype), channels, []
+        for count, factor in zip(_STAGES[name], _CHANNELS, strict=True):
+            stage = []
+            for _ in range(count):
+                stage.append(Unit.draw(uniform, entering, factor * width, 3, bias=True))
+                entering = factor * width
+            stages.append(tuple(stage))
+        return VGG(tuple(stages), Linear.draw(uniform, entering, params.n_c))
+
+    return vgg
 
 
-def check_vgg(name: str, params: Params, variant: Variant) -> None:
-    """Refuse inputs that five max-pools of 2 leave nothing of, and another variant: the usual one was published."""
-    if variant != "usual":
-        raise ArgumentError("variant", variant, f"is the usual one for {name}", "Use variant='usual'")
-    least = 2 ** len(_STAGES[name])
+def _check(params: Params, width: int, options: NoOptions) -> None:
+    """Refuse inputs that five max-pools of 2 leave nothing of."""
+    least = 2 ** len(_CHANNELS)
     if params.d < least:
-        raise ArgumentError(
-            "params",
-            params,
-            f"has inputs of length d = {params.d}, too short for the five max-pools of {name}",
-            f"Use d = (s(s0+1))^L >= {least}",
-        )
+        problem = f"has inputs of length d = {params.d}, too short for the five max-pools of a VGG"
+        raise ArgumentError("params", params, problem, f"Use d = (s(s0+1))^L >= {least}")
+
+
+_SHARED: dict[str, Any] = {"stop_loss": lambda options: 1e-2, "check": _check}
+VGG11 = standard_family("vgg11", _draw("vgg11"), label="VGG11", colour="#009E73", marker="^", **_SHARED)
+VGG16 = standard_family(
+    "vgg16", _draw("vgg16"), label="VGG16", like="vgg11", colour="#56B4E9", marker="v", **_SHARED
+)

@@ -1,6 +1,8 @@
-"""What the common networks share: one forward pass for both modes, and the nodes where sensitivities look."""
+"""What the standard architectures share: one forward pass for both modes, and the nodes where sensitivities look."""
 
 from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import equinox as eqx
@@ -9,24 +11,44 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from ...errors import check_choice
 from ...randomness import Key
 from ..design import Design
+from ..family import Family, Rate
 from ..stateful import StatefulNetwork
 from .convolution import Positions
 from .normalisation import norms
 from .passes import Evaluation, Training
 
-Variant = Literal["usual", "published"]
-"""A common network as it is usually defined, or as the published code ran it (docs, networks.md)."""
+Variant = Literal["standard", "published"]
+"""A network as it is usually defined, or as the published code ran it (docs, networks.md)."""
 
 BASE_WIDTH = 64
-"""The width of a common network with its usual numbers of channels."""
+"""The width of a standard architecture with its usual numbers of channels."""
 
 DEPTHS = (0.2, 0.5, 0.8)
 """Relative depths of the layers that the paper looks at: f is node int(f * count), counted from 0."""
 
 
-class CommonNetwork(StatefulNetwork):
+@dataclass(frozen=True)
+class VariantOptions:
+    """The options of a ResNet or an EfficientNet."""
+
+    variant: Variant = "standard"
+    """The network as it is usually defined, or as the published code ran it: a ResNet with a pool of 4 that drops the
+    last place, EfficientNetB0 without drop-connect."""
+
+    def __post_init__(self) -> None:
+        check_choice("variant", self.variant, ("standard", "published"), "is not a variant")
+
+
+def standard_family(name: str, draw: Callable[..., Any], **row: Any) -> Family:
+    """Return the row of a standard architecture: its rate, epochs and width are those of the published runs."""
+    defaults: dict[str, Any] = {"width": lambda params: BASE_WIDTH, "max_epochs": 250, "last_layer": 4}
+    return Family(name, draw, lambda params: Rate(1e-4), **(defaults | row))
+
+
+class StandardNetwork(StatefulNetwork):
     """A network with batch normalisation. Its nodes are the outputs of all its nonlinearities, as published.
 
     Attributes
@@ -62,7 +84,7 @@ class CommonNetwork(StatefulNetwork):
 
     def training(
         self, x: Positions, valid: Bool[Array, " sample"], key: Key
-    ) -> "tuple[Float[Array, 'sample class_'], CommonNetwork]":
+    ) -> "tuple[Float[Array, 'sample class_'], StandardNetwork]":
         """Return the outputs of a batch in training mode, and the network with its statistics taken in."""
         way = Training(valid, key)
         output = self.forward(x, way)

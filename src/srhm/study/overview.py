@@ -5,10 +5,9 @@ from typing import Any
 
 from ..errors import check_instance
 from ..model.params import Params
-from .predictions import predict
-from .visibility import earliest_visible_P
-
-_NETS = ("cnn", "lcn", "fcn")
+from ..nets import FAMILIES
+from ..theory import Prediction
+from ..theory.visibility import earliest_visible_P
 
 
 def summary(params: Params) -> dict[str, Any]:
@@ -23,9 +22,9 @@ def summary(params: Params) -> dict[str, Any]:
     -------
     dict
         ``params``, ``d``, ``P_max``, ``relevant_fraction``; ``predictions``, one dict a network with ``net``,
-        ``P_star``, ``range``, ``scaling_law``, ``formula``, ``source`` and ``assumptions`` (see :func:`predict`); and
-        ``visible_P``, the training points from which on a correlation with the class stands out of its noise
-        (see :func:`visible_P`), by what is counted.
+        ``P_star``, ``range``, ``scaling_law``, ``formula``, ``source`` and ``assumptions`` (see
+        :func:`srhm.nets.predict`); and ``visible_P``, the training points from which on a correlation with the class
+        stands out of its noise (see :func:`srhm.theory.visible_P`), by what is counted.
 
     Examples
     --------
@@ -39,7 +38,11 @@ def summary(params: Params) -> dict[str, Any]:
         "d": params.d,
         "P_max": params.P_max,
         "relevant_fraction": params.relevant_fraction,
-        "predictions": [{"net": net, **_prediction(net, params)} for net in _NETS],
+        "predictions": [
+            {"net": one.name, **_prediction(one.predict(params))}
+            for one in FAMILIES.values()
+            if one.predict is not None
+        ],
         "visible_P": {
             f"{what}, {where}": earliest_visible_P(params, what, shared=shared)
             for what in ("features", "tuples")
@@ -48,8 +51,7 @@ def summary(params: Params) -> dict[str, Any]:
     }
 
 
-def _prediction(net: str, params: Params) -> dict[str, Any]:
-    found = predict(net, params)
+def _prediction(found: Prediction) -> dict[str, Any]:
     return {
         "P_star": found.P_star,
         "range": list(found.interval),

@@ -1,5 +1,6 @@
 """ResNet18 and ResNet34 (He et al. 2016) in one dimension, in the form for small inputs."""
 
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -11,7 +12,7 @@ from ...randomness import Key
 from ..draws import Uniforms
 from .convolution import Images, Positions
 from .linear import Linear
-from .network import CommonNetwork, Variant, relu_node
+from .network import StandardNetwork, Variant, VariantOptions, relu_node, standard_family
 from .passes import Evaluation
 from .unit import Unit
 
@@ -34,7 +35,7 @@ class Block(eqx.Module):
         return relu_node(y + (x if self.shortcut is None else self.shortcut(x, way)), way)
 
 
-class ResNet(CommonNetwork):
+class ResNet(StandardNetwork):
     """A convolution of 3, four stages of blocks with strides 1, 2, 2, 2, a mean over positions, a linear map."""
 
     stem: Unit
@@ -53,17 +54,20 @@ class ResNet(CommonNetwork):
         return self.readout(x.mean(axis=1))
 
 
-def resnet(
-    name: str, params: Params, width: int, key: Key, channels: int, dtype: Any, variant: Variant
-) -> ResNet:
-    """Draw a ResNet (docs, networks.md); see :func:`srhm.nets.build`."""
-    uniform, entering, blocks = Uniforms(key, dtype), width, []
-    stem = Unit.draw(uniform, channels, width, 3)
-    for count, factor, stride in zip(_BLOCKS[name], _CHANNELS, _STRIDES, strict=True):
-        for number in range(count):
-            blocks.append(_block(uniform, entering, factor * width, stride if number == 0 else 1))
-            entering = factor * width
-    return ResNet(stem, tuple(blocks), Linear.draw(uniform, entering, params.n_c), variant)
+def _draw(name: str) -> Callable[..., ResNet]:
+    def resnet(
+        params: Params, width: int, key: Key, channels: int, options: VariantOptions, dtype: Any
+    ) -> ResNet:
+        """Draw a ResNet (docs, networks.md)."""
+        uniform, entering, blocks = Uniforms(key, dtype), width, []
+        stem = Unit.draw(uniform, channels, width, 3)
+        for count, factor, stride in zip(_BLOCKS[name], _CHANNELS, _STRIDES, strict=True):
+            for number in range(count):
+                blocks.append(_block(uniform, entering, factor * width, stride if number == 0 else 1))
+                entering = factor * width
+        return ResNet(stem, tuple(blocks), Linear.draw(uniform, entering, params.n_c), options.variant)
+
+    return resnet
 
 
 def _block(uniform: Uniforms, entering: int, leaving: int, stride: int) -> Block:
@@ -73,13 +77,19 @@ def _block(uniform: Uniforms, entering: int, leaving: int, stride: int) -> Block
     return Block(first, second, None if same else Unit.draw(uniform, entering, leaving, 1, stride=stride))
 
 
-def check_resnet(name: str, params: Params, variant: Variant) -> None:
+def _check(params: Params, width: int, options: VariantOptions) -> None:
     """Refuse inputs that leave fewer positions than the published pool needs."""
     least = 8 * (_POOL - 1) + 1
-    if variant == "published" and params.d < least:
-        raise ArgumentError(
-            "params",
-            params,
-            f"has inputs of length d = {params.d}, of which {name} leaves fewer than its average pool of 4 needs",
-            f"Use d = (s(s0+1))^L >= {least}, or variant='usual'",
-        )
+    if options.variant == "published" and params.d < least:
+        problem = f"has inputs of length d = {params.d}, of which too little is left for a ResNet's average pool of 4"
+        fix = f"Use d = (s(s0+1))^L >= {least}, or variant='standard'"
+        raise ArgumentError("params", params, problem, fix)
+
+
+_SHARED: dict[str, Any] = {"options": VariantOptions, "stop_loss": lambda options: 1e-2, "check": _check}
+RESNET18 = standard_family(
+    "resnet18", _draw("resnet18"), label="ResNet18", colour="#E69F00", marker="D", **_SHARED
+)
+RESNET34 = standard_family(
+    "resnet34", _draw("resnet34"), label="ResNet34", colour="#CC79A7", marker="p", **_SHARED
+)

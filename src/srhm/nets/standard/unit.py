@@ -1,4 +1,4 @@
-"""A convolution and its batch normalisation, the unit that all common networks are built of."""
+"""A convolution and its batch normalisation, the unit that all standard architectures are built of."""
 
 from typing import Any
 

@@ -12,7 +12,7 @@ from ...randomness import Key
 from ..draws import Uniforms
 from .convolution import Images, Positions
 from .linear import Linear
-from .network import BASE_WIDTH, CommonNetwork, Variant
+from .network import BASE_WIDTH, StandardNetwork, VariantOptions, standard_family
 from .passes import Evaluation
 from .unit import Unit
 
@@ -67,7 +67,7 @@ class InvertedBlock(eqx.Module):
         return x + (way.drop(y, self.drop_rate, axes=1) if self.drop_rate > 0 else y)
 
 
-class EfficientNet(CommonNetwork):
+class EfficientNet(StandardNetwork):
     """A convolution of 3, seven stages of blocks, a mean over positions, dropout, a linear map."""
 
     stem: Unit
@@ -88,12 +88,12 @@ def swish(x: Any, way: Evaluation) -> Any:
 
 
 def efficientnet(
-    params: Params, width: int, key: Key, channels: int, dtype: Any, variant: Variant
+    params: Params, width: int, key: Key, channels: int, options: VariantOptions, dtype: Any
 ) -> EfficientNet:
-    """Draw an EfficientNetB0 (docs, networks.md); see :func:`srhm.nets.build`."""
+    """Draw an EfficientNetB0 (docs, networks.md)."""
     uniform, entering, blocks = Uniforms(key, dtype), _STEM * width // BASE_WIDTH, []
     stem = Unit.draw(uniform, channels, entering, 3)
-    last = _DROP_CONNECT if variant == "usual" else 0.0
+    last = _DROP_CONNECT if options.variant == "standard" else 0.0
     total = sum(count for count, *_ in _STAGES)
     for count, expansion, usual, kernel, stride in _STAGES:
         leaving = usual * width // BASE_WIDTH
@@ -116,8 +116,19 @@ def _block(
     return InvertedBlock(expand, depthwise, gate, project, stride == 1 and entering == leaving, rate)
 
 
-def check_efficientnet(name: str, width: int) -> None:
+def _check(params: Params, width: int, options: VariantOptions) -> None:
     """Refuse a width at which a number of channels would not be whole."""
     if width % _STEP:
-        problem = f"gives {name} no whole numbers of channels"
+        problem = "gives efficientnetb0 no whole numbers of channels"
         raise ArgumentError("width", width, problem, f"Use a multiple of {_STEP}")
+
+
+EFFICIENTNETB0 = standard_family(
+    "efficientnetb0",
+    efficientnet,
+    options=VariantOptions,
+    check=_check,
+    label="EfficientNetB0",
+    colour="#33107A",
+    marker="X",
+)

@@ -1,0 +1,208 @@
+"""What a network costs: its weights, the arithmetic of a training step, and memory, from shapes alone.
+
+Estimates for planning: nothing is drawn or computed. The numbers of weights are exact.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from math import prod
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+
+from ..model.params import Params
+
+_TEST_BATCH, _FOREST = 1024, 10_000
+"""Test points computed at a time, by dense networks and by networks of patches."""
+
+
+class Product(NamedTuple):
+    """One product of two matrices, or of a batch of pairs."""
+
+    flops: int
+    """Its floating-point operations, a multiplication and an addition for each term."""
+    left: int
+    """Numbers of its first factor."""
+    out: int
+    """Numbers of its result."""
+
+
+def products(function: Callable[..., Any], *arguments: Any) -> list[Product]:
+    """Return the products of a function of arrays, in order; shapes may stand in for the arrays."""
+    return list(_products_of(eqx.filter_make_jaxpr(function)(*arguments)[0].jaxpr))
+
+
+def _products_of(jaxpr: Any) -> Iterator[Product]:
+    for equation in jaxpr.eqns:
+        if equation.primitive.name == "dot_general":
+            left, out = equation.invars[0].aval, equation.outvars[0].aval
+            summed = prod(left.shape[axis] for axis in equation.params["dimension_numbers"][0][0])
+            yield Product(2 * out.size * summed, left.size, out.size)
+        for inner in equation.params.values():  # programs inside, such as those of jit
+            if hasattr(inner, "jaxpr"):
+                yield from _products_of(inner.jaxpr)
+
+
+@dataclass(frozen=True)
+class Cost(ABC):
+    """The cost of one network on a model."""
+
+    params: Params
+    """The numbers of the model."""
+    width: int
+    """Channels h of a hidden layer."""
+    entering: int
+    """Channels of the inputs."""
+    options: Any
+    """The options of the family."""
+    spec: Any
+    """The :class:`~srhm.nets.NetSpec`."""
+
+    @property
+    @abstractmethod
+    def parameters(self) -> int:
+        """The number of weights and biases, exactly; statistics are not counted."""
+
+    @abstractmethod
+    def step_flops(self, samples: int) -> int:
+        """Return the floating-point operations of a training step: products, forward and backward, and the update."""
+
+    @abstractmethod
+    def activations(self, samples: int, points: int) -> int:
+        """Return the numbers that the largest program holds: a step of so many samples, or a test set of points."""
+
+    @property
+    def arrays(self) -> int:
+        """The number of arrays that make its compilation large; 0 where it is not."""
+        return 0
+
+    @property
+    def update(self) -> int:
+        """Floating-point operations that a step of momentum takes."""
+        return 6 * self.parameters
+
+
+class PatchCost(Cost):
+    """Counted at the informative nodes and one blank sample (docs, speed.md): a CNN or an LCN."""
+
+    @abstractmethod
+    def layer_parameters(self, layer: int, positions: int, entering: int) -> int:
+        """Return the weights and biases of a layer with so many positions."""
+
+    @property
+    @abstractmethod
+    def blank_rows(self) -> int:
+        """Rows of weights of the first layer that see a blank."""
+
+    @property
+    def parameters(self) -> int:
+        """The number of weights and biases."""
+        params, total, entering, positions = (
+            self.params,
+            self.width * self.params.n_c,
+            self.entering,
+            self.params.d,
+        )
+        for layer in range(1, params.L + 1):
+            positions //= params.patch
+            total += self.layer_parameters(layer, positions, entering)
+            entering = self.width
+        return total
+
+    def step_flops(self, samples: int) -> int:
+        """Return the operations of a step."""
+        params, h = self.params, self.width
+        positions = params.d // params.patch
+        # The first layer needs no gradient of its input.
+        total = 2 * 2 * (samples * params.num_leaves + self.blank_rows * self.entering) * h
+        for level in range(2, params.L + 1):
+            total += 3 * 2 * (samples * params.s ** (params.L - level + 1) + positions) * h * h
+            positions //= params.patch
+        return total + 3 * 2 * samples * h * params.n_c + self.update
+
+    def activations(self, samples: int, points: int) -> int:
+        """Return the numbers held; a node has its input, its slots of the product, and its output."""
+        params, h = self.params, self.width
+        nodes = sum(params.s**level for level in range(params.L + 1))
+        step = 3 * 2 * samples * nodes * h
+        # Sub-trees of a test set are computed once: at level l there are at most so many distinct ones.
+        distinct, evaluated, points = float(params.v), 0.0, min(_FOREST, points)
+        for level in range(1, params.L + 1):
+            distinct = min(
+                2.0**62, params.m * params.placements * distinct**params.s / params.v ** (params.s - 1)
+            )
+            trees = min(points * params.s ** (params.L - level), distinct * (params.d / params.patch**level))
+            evaluated = max(evaluated, (params.s + 2) * trees * h)
+        return int(max(step, evaluated))
+
+
+class TracedCost(Cost):
+    """Counted by the products of the dense program."""
+
+    @cached_property
+    def _form(self) -> Any:
+        return eqx.filter_eval_shape(lambda: self.spec.build(self.params))
+
+    @cached_property
+    def _products(self) -> list[Product]:
+        x = jax.ShapeDtypeStruct((1, self.params.d, self.entering), "float32")
+        return products(lambda net, x: net(x), self._form, x)
+
+    @property
+    def arrays(self) -> int:
+        """The number of arrays of the network."""
+        return len(jax.tree.leaves(self._form))
+
+    @property
+    def parameters(self) -> int:
+        """The number of weights and biases."""
+        statistics = getattr(self._form, "statistics", list)()
+        return sum(one.size for one in jax.tree.leaves(self._form)) - sum(one.size for one in statistics)
+
+    def step_flops(self, samples: int) -> int:
+        """Return the operations of a step; the first layer needs no gradient of its input."""
+        flops = [samples * product.flops for product in self._products]
+        return 3 * sum(flops) - flops[0] + self.update
+
+    def activations(self, samples: int, points: int) -> int:
+        """Return the numbers held: what entered a product, and what came of it, normalised and rectified."""
+        kept = samples * sum(product.left + 4 * product.out for product in self._products)
+        evaluated = min(_TEST_BATCH, points) * max(
+            product.left + 3 * product.out for product in self._products
+        )
+        return max(kept, evaluated)
+
+
+class FullCost(Cost):
+    """A fully connected network, in full after its first layer, which is a sum of a row of weights for each leaf."""
+
+    @property
+    def units(self) -> list[int]:
+        """Units of each hidden layer."""
+        return [
+            self.width * self.params.d // self.params.patch**layer for layer in range(1, self.params.L + 1)
+        ]
+
+    @property
+    def parameters(self) -> int:
+        """The number of weights and biases."""
+        below = [self.params.d * self.entering, *self.units]
+        hidden = sum(entering * units + units for entering, units in zip(below, self.units, strict=False))
+        return hidden + self.width * self.params.n_c
+
+    def step_flops(self, samples: int) -> int:
+        """Return the operations of a step."""
+        params, units = self.params, self.units
+        first = 2 * 2 * (samples * params.num_leaves + params.d * self.entering) * units[0]
+        later = sum(3 * 2 * samples * below * above for below, above in pairwise(units))
+        return first + later + 3 * 2 * samples * self.width * params.n_c + self.update
+
+    def activations(self, samples: int, points: int) -> int:
+        """Return the numbers held; of the first layer, the row of the weights of every leaf before they are summed."""
+        units = self.units
+        rows = self.params.num_leaves * units[0] + 2 * sum(units)
+        return max(2 * samples, min(_TEST_BATCH, points)) * rows

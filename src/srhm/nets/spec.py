@@ -1,0 +1,247 @@
+"""What network: its family, width, encoding and options, before it is drawn."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
+from typing import Any, get_args
+
+import jax
+
+from ..backend import backend_name
+from ..errors import ArgumentError, check_choice, check_instance, check_integer, name_fix
+from ..model.encoding import Dense, Encoding, channels, check_encoding
+from ..model.params import Params
+from ..randomness import role_key
+from ..theory import Prediction
+from .cost import Cost
+from .design import Design
+from .family import FAMILIES, Family, Rate, family_of
+
+
+@dataclass(frozen=True)
+class NetSpec:
+    """A network before it is drawn: the only source of its defaults, in Python and on the command line.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such family, or it has no such option.
+
+    Examples
+    --------
+    >>> spec = NetSpec("cnn", width=64, options={"bias": "shared"})
+    >>> params = Params(v=6, s0=1, L=2)
+    >>> spec.rate(params), NetSpec("lcn").on(params).width
+    (Rate(value=0.1, extended=False), 512)
+    """
+
+    family: str
+    """Its name, such as ``"cnn"``; :data:`srhm.nets.FAMILIES` has all."""
+    width: int | None = None
+    """Channels h of a hidden layer. Default: that of the family on the model."""
+    encoding: Encoding = "whitened"
+    """How inputs are written, which fixes the channels that enter."""
+    options: Any = field(default_factory=dict)
+    """The options of the family: its dataclass, or those chosen by name."""
+
+    def __post_init__(self) -> None:
+        row = self.row
+        if self.width is not None:
+            object.__setattr__(self, "width", check_integer("width", self.width, least=1))
+        check_encoding(self.encoding)
+        if self.encoding == "integer":
+            raise ArgumentError("encoding", self.encoding, "has no channels", name_fix("", get_args(Dense)))
+        if isinstance(self.options, Mapping):
+            object.__setattr__(self, "options", row.make_options(**self.options))
+        if type(self.options) is not row.options:
+            problem = f"are not those of {self.family}"
+            raise ArgumentError("options", self.options, problem, f"Give a {row.options.__name__}")
+
+    @property
+    def row(self) -> Family:
+        """The row of its family."""
+        return family_of(self.family)
+
+    def on(self, params: Params) -> "NetSpec":
+        """Return the same with its width on a model, checked.
+
+        Raises
+        ------
+        ArgumentError
+            If there is no such network on the model.
+        """
+        check_instance(Params, params=params)
+        width = self.row.width(params) if self.width is None else self.width
+        self.row.check(params, width, self.options)
+        return replace(self, width=width)
+
+    def build(self, params: Params, seed: int = 0, dtype: Any = "float32") -> Any:
+        """Draw the network for the inputs of a model.
+
+        Parameters
+        ----------
+        params
+            The numbers of the model.
+        seed
+            Any integer from 0 to 2^64 - 1.
+        dtype
+            Type of the weights: ``"float32"``, or ``"float64"`` where JAX is set to 64 bits.
+
+        Raises
+        ------
+        ArgumentError
+            If there is no such network on the model, or an argument is out of range.
+        """
+        double: bool = jax.config.jax_enable_x64  # pyright: ignore[reportAttributeAccessIssue]
+        types = ("float32", "float64")[: 1 + double]
+        name = getattr(dtype, "__name__", str(dtype))
+        if name not in types:
+            fix = "Use 'float32', or 'float64' with jax_enable_x64"
+            raise ArgumentError("dtype", dtype, "is not a type of weights", fix)
+        spec, entering = self.on(params), channels(params, self.encoding)
+        backend_name()  # refuses where there is none
+        drawn = self.row.draw(params, spec.width, role_key(seed, "network"), entering, self.options, dtype)
+        return replace(drawn, design=Design(spec, params)) if hasattr(drawn, "design") else drawn
+
+    def rate(self, params: Params) -> Rate:
+        """Return the default learning rate per width on a model."""
+        check_instance(Params, params=params)
+        return self.row.rate(params)
+
+    @property
+    def stop_loss(self) -> float:
+        """The training loss at which training ends by default."""
+        return self.row.stop_loss(self.options)
+
+    @property
+    def max_epochs(self) -> int:
+        """The epochs after which training ends by default."""
+        return self.row.max_epochs
+
+    def predict(self, params: Params) -> Prediction | None:
+        """Return the predicted P* on a model, or None if there is no prediction."""
+        return None if self.row.predict is None else self.row.predict(params)
+
+    def cost(self, params: Params) -> Cost:
+        """Return what it costs on a model."""
+        return _cost_of(self.on(params), params)
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """The options that differ from their defaults, by name."""
+        usual = self.row.options()
+        names = [one.name for one in fields(usual)]
+        return {
+            name: value for name in names if (value := getattr(self.options, name)) != getattr(usual, name)
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON data; an option stands there only if it differs from its default."""
+        encoding = {} if self.encoding == "whitened" else {"encoding": self.encoding}
+        options = {
+            name: list(value) if isinstance(value, tuple) else value for name, value in self.chosen.items()
+        }
+        return {"family": self.family, "width": self.width} | encoding | options
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "NetSpec":
+        """Rebuild it from :meth:`to_dict`."""
+        own = {name: content[name] for name in ("family", "width", "encoding") if name in content}
+        options = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in content.items()
+        }
+        return cls(**own, options={name: value for name, value in options.items() if name not in own})
+
+
+@lru_cache(1024)
+def _cost_of(spec: NetSpec, params: Params) -> Cost:
+    assert spec.width is not None  # filled in
+    return spec.row.cost(params, spec.width, channels(params, spec.encoding), spec.options, spec)
+
+
+def build(
+    net: "str | NetSpec", params: Params, width: int | None = None, seed: int = 0, *,
+    encoding: Encoding = "whitened", dtype: Any = "float32", **options: Any,
+) -> Any:  # fmt: skip
+    """Draw a network for the inputs of a model.
+
+    Every weight of the CNN, the LCN and the FCN is N(0, 1); the standard architectures start as in PyTorch, every
+    weight and bias uniform in +-(fan-in)^(-1/2).
+
+    Parameters
+    ----------
+    net
+        The name of a family, or a :class:`NetSpec`, which has width, encoding and options in it.
+    params
+        The numbers of the model: they fix depth, patches and classes; for a standard architecture the length of its
+        inputs and the classes.
+    width
+        Channels h of a hidden layer. Default: the published width. A standard architecture has its usual numbers of
+        channels at width 64, and times width/64 at others, a multiple of 8 for ``"efficientnetb0"``.
+    seed
+        Any integer from 0 to 2^64 - 1.
+    encoding
+        The encoding of the inputs, which fixes the channels that enter.
+    dtype
+        Type of the weights: ``"float32"``, or ``"float64"`` where JAX is set to 64 bits.
+    **options
+        The options of the family, such as ``bias="shared"`` for the CNN (docs, networks.md).
+
+    Raises
+    ------
+    ArgumentError
+        If an argument is not one of these, or there is no such network on the model.
+
+    Examples
+    --------
+    >>> params = Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)
+    >>> net = build("cnn", params, width=8)
+    >>> [layer.weight.shape for layer in net.layers], net.readout.shape
+    ([(16, 8), (32, 8)], (8, 4))
+    """
+    return netspec(net, width=width, encoding=encoding, **options).build(params, seed, dtype)
+
+
+def netspec(
+    net: "str | NetSpec", *, width: int | None = None, encoding: Encoding = "whitened", **options: Any
+) -> NetSpec:
+    """Return a specification from the name of a family and its options, or one as it is.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such family or option, or a specification is given further ones.
+    """
+    if isinstance(net, NetSpec):
+        given = dict(options)
+        if width is not None:
+            given["width"] = width
+        if encoding != "whitened":
+            given["encoding"] = encoding
+        for name, value in given.items():
+            raise ArgumentError(
+                name, value, "is given next to a NetSpec, which has its own", "Put it into the NetSpec"
+            )
+        return net
+    check_choice("net", net, FAMILIES, "is not a network")
+    return NetSpec(net, width, encoding, options)
+
+
+def predict(net: "str | NetSpec", params: Params) -> Prediction:
+    """Return the prediction of P* for a network on a model.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such network, or no prediction for it.
+
+    Examples
+    --------
+    >>> round(predict("lcn", Params(v=6, s0=1, L=2)).P_star)
+    2938
+    """
+    found = netspec(net).predict(params)
+    if found is None:
+        predicted = [one.name for one in FAMILIES.values() if one.predict is not None]
+        raise ArgumentError("net", net, "has no prediction", f"Use {' or '.join(map(repr, predicted))}")
+    return found

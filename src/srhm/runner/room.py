@@ -1,0 +1,32 @@
+"""Whether the data and the network of a run fit the memory of this machine."""
+
+from ..errors import check_instance
+from ..memory import check_memory
+from ..model.dataset import bytes_of
+from ..study import RunSpec
+
+FLOAT = 4
+"""Bytes of a number."""
+
+
+def check_room(spec: RunSpec) -> None:
+    """Refuse a run whose data and network cannot be in main memory, before anything is drawn.
+
+    Raises
+    ------
+    ArgumentError
+        It names the largest part: the width, P or P_test.
+    """
+    check_instance(RunSpec, spec=spec)
+    data, net = data_bytes(spec), FLOAT * spec.net.cost(spec.params).parameters
+    if net > data:
+        name, value, what = "width", spec.setup.width, "a network"
+    else:
+        name, value = max((("P", spec.P), ("P_test", spec.setup.P_test)), key=lambda one: one[1])
+        what = "data sets"
+    check_memory(name, value, data + net, what, f"Use a smaller {name}")
+
+
+def data_bytes(spec: RunSpec) -> int:
+    """Bytes of training and test set."""
+    return bytes_of(spec.params, spec.P + spec.setup.P_test)

@@ -1,0 +1,358 @@
+"""A setup: everything of a run but its number of training points and its seeds; and a run, with them."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cached_property
+from typing import Any, Literal
+
+from ..errors import ArgumentError, check_choice, check_instance, check_integer, check_number, in_short
+from ..measure.probing import LEAST_INPUTS
+from ..model.params import Params
+from ..model.stream import PERMUTATION_LIMIT
+from ..nets import NetSpec
+from ..randomness import STREAM_VERSION
+from ..training.protocol import Optimizer, Stopping
+
+Role = Literal["grammar", "samples", "network", "order"]
+ROLES: tuple[Role, ...] = ("grammar", "samples", "network", "order")
+
+SENSITIVITY_INPUTS = 1000
+"""Test inputs for S and D by default, or the whole test set where it is smaller."""
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """The seeds of a run, one for each role; equal numbers give independent streams in different roles."""
+
+    grammar: int = 0
+    """Seed of the rules."""
+    samples: int = 0
+    """Seed of the training and test data."""
+    network: int = 0
+    """Seed of the initial weights."""
+    order: int = 0
+    """Seed of the order of training points."""
+
+    def __post_init__(self) -> None:
+        for role in ROLES:
+            check_integer(f"seeds.{role}", getattr(self, role), least=0, most=2**64 - 1)
+
+    @classmethod
+    def replicate(cls, number: int, fix: Sequence[str] = ()) -> "Seeds":
+        """Return the seeds of a replicate: its number in every role, 0 in the roles that `fix` names.
+
+        Raises
+        ------
+        ArgumentError
+            If `fix` names something else than grammar, samples, network or order.
+        """
+        for role in fix:
+            check_choice("fix", role, ROLES, "is not a role of a seed")
+        return cls(**{role: 0 if role in fix else number for role in ROLES})
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """What is measured of a trained network, and on what.
+
+    Raises
+    ------
+    ArgumentError
+        If a field is out of range.
+    """
+
+    P_test: int | None = None
+    """Test points. Default: min(10,000, P_max / 5)."""
+    sensitivity_inputs: int = SENSITIVITY_INPUTS
+    """Test inputs for S and D, or the whole test set where it is smaller."""
+    cumulative: bool = False
+    """Sensitivities that re-draw all levels 1 to l instead of level l alone (published)."""
+    record: bool = False
+    """Keep loss and test error at log-spaced steps."""
+    probe: bool = False
+    """Measure too what linear probes read from each layer, and whether its clusters are the synonyms."""
+
+    def __post_init__(self) -> None:
+        inputs = check_integer("sensitivity_inputs", self.sensitivity_inputs, least=3)
+        object.__setattr__(self, "sensitivity_inputs", inputs)
+        if self.P_test is not None:
+            object.__setattr__(self, "P_test", check_integer("P_test", self.P_test, least=3))
+        for name in ("cumulative", "record", "probe"):
+            check_flag(name, getattr(self, name))
+
+
+def check_flag(name: str, value: Any) -> None:
+    """Raise an :class:`~srhm.ArgumentError` if a value is neither true nor false."""
+    if not isinstance(value, bool):
+        raise ArgumentError(name, value, "is neither true nor false", "Use True or False")
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What is trained on which model, how, and what is measured of it: all of a run but P and seeds.
+
+    What is left open is filled in from the network's family and the model, so that equal setups are equal.
+
+    Raises
+    ------
+    ArgumentError
+        If a field is out of range, the model has no such network, or no points are left for training.
+
+    Examples
+    --------
+    >>> setup = Setup(Params(v=6, s0=1, L=2), NetSpec("cnn", width=64))
+    >>> setup.optimizer.rate, setup.stopping.loss, setup.measuring.P_test, setup.largest
+    (0.1, 0.001, 10000, 72944)
+    """
+
+    params: Params
+    """The numbers of the model."""
+    net: NetSpec
+    """The network."""
+    optimizer: Optimizer = field(default_factory=Optimizer)
+    """How weights are moved."""
+    stopping: Stopping = field(default_factory=Stopping)
+    """When training ends."""
+    measuring: Measuring = field(default_factory=Measuring)
+    """What is measured."""
+    replacement: bool = False
+    """Training and test points drawn with replacement, within and across the sets (published)."""
+
+    def __post_init__(self) -> None:
+        check_instance(Params, params=self.params)
+        check_instance(NetSpec, net=self.net)
+        check_instance(Optimizer, optimizer=self.optimizer)
+        check_instance(Stopping, stopping=self.stopping)
+        check_instance(Measuring, measuring=self.measuring)
+        check_flag("replacement", self.replacement)
+        params, net = self.params, self.net.on(self.params)
+        optimizer, stopping, measuring = self.optimizer, self.stopping, self.measuring
+        if optimizer.rate is None:
+            optimizer = replace(optimizer, rate=net.rate(params).value)
+        if stopping.loss is None:
+            stopping = replace(stopping, loss=net.stop_loss)
+        if stopping.max_epochs is None:
+            stopping = replace(stopping, max_epochs=net.max_epochs)
+        if measuring.P_test is None:
+            measuring = replace(measuring, P_test=max(3, default_test_points(params)))
+        for name, value in {
+            "net": net,
+            "optimizer": optimizer,
+            "stopping": stopping,
+            "measuring": measuring,
+        }.items():
+            object.__setattr__(self, name, value)
+        if measuring.probe and self.P_test < LEAST_INPUTS:
+            fix = f"Use P_test >= {LEAST_INPUTS}, or no probes"
+            raise ArgumentError("P_test", self.P_test, "is too small to fit and judge probes", fix)
+        check_test_points(params, self.P_test, self.replacement)
+
+    @property
+    def P_test(self) -> int:
+        """Test points."""
+        assert self.measuring.P_test is not None  # filled in
+        return self.measuring.P_test
+
+    @property
+    def width(self) -> int:
+        """Channels of a hidden layer."""
+        assert self.net.width is not None  # filled in
+        return self.net.width
+
+    @property
+    def batch(self) -> int:
+        """Points of a batch."""
+        return self.optimizer.batch_per_class * self.params.n_c
+
+    @property
+    def largest(self) -> int:
+        """The most training points that leave the test set unseen; 2^30 where points may repeat."""
+        return most_points(self.params, self.P_test, self.replacement)
+
+    @property
+    def rate_extended(self) -> bool:
+        """Whether the learning rate is one that was extended from the published table to a model outside it."""
+        rate = self.net.rate(self.params)
+        return rate.extended and rate.value == self.optimizer.rate
+
+    def at(self, P: int, seeds: Seeds | int = 0) -> "RunSpec":
+        """Return a run of the setup.
+
+        Parameters
+        ----------
+        P
+            Training points.
+        seeds
+            The seeds of every role, or the number of a replicate.
+        """
+        return RunSpec(self, P, seeds if isinstance(seeds, Seeds) else Seeds.replicate(seeds))
+
+    def published(self) -> "Setup":
+        """Return the same with all that the published code does differently (docs, networks.md).
+
+        Points drawn with replacement, fixed batches, the stop rule every 10 epochs, the best error and weights, and
+        cumulative sensitivities of 20 inputs of each class.
+        """
+        return replace(
+            self,
+            optimizer=replace(self.optimizer, batches="fixed"),
+            stopping=replace(self.stopping, every=10, select="best"),
+            measuring=replace(self.measuring, sensitivity_inputs=20 * self.params.n_c, cumulative=True),
+            replacement=True,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON data: what is filled in, and what differs from its default.
+
+        So a field that is added later leaves the identity of a setup alone.
+        """
+        content: dict[str, Any] = {"params": asdict(self.params), "net": self.net.to_dict()}
+        for name in ("optimizer", "stopping", "measuring"):
+            part = getattr(self, name)
+            usual = type(part)()
+            content[name] = {
+                one.name: value
+                for one in fields(part)
+                if (value := getattr(part, one.name)) != getattr(usual, one.name)
+            }
+        return content | ({"replacement": True} if self.replacement else {})
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "Setup":
+        """Rebuild it from :meth:`to_dict`, checking it.
+
+        Raises
+        ------
+        ArgumentError
+            If a field is missing, unknown or out of range.
+        """
+        try:
+            parts: dict[str, Any] = dict(content)
+            parts["params"] = Params.from_dict(parts["params"])
+            parts["net"] = NetSpec.from_dict(parts["net"])
+            for name, kind in _PARTS.items():
+                parts[name] = kind(**parts.get(name, {}))
+            return cls(**parts)
+        except (TypeError, KeyError) as error:
+            fix = "Give Setup.to_dict()"
+            raise ArgumentError("content", content, f"is not a setup: {error}", fix) from error
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the setup: what its runs are found by."""
+        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
+
+
+_PARTS = {"optimizer": Optimizer, "stopping": Stopping, "measuring": Measuring}
+
+
+def check_test_points(params: Params, P_test: int, replacement: bool, *, option: str = "replacement") -> None:
+    """Raise an :class:`~srhm.ArgumentError` if `P_test` points leave fewer than n_c unseen ones for training.
+
+    `option` is what the caller calls drawing with replacement.
+    """
+    if most_points(params, P_test, replacement) < params.n_c:
+        P_max, most = in_short(params.P_max), params.P_max - params.n_c
+        problem = f"leaves fewer than n_c = {params.n_c} of the P_max = {P_max} distinct samples for training"
+        fix = f"Use P_test <= {most}, or {option}" if most >= 3 else f"Use {option}, or a larger model"
+        raise ArgumentError("P_test", P_test, problem, fix)
+
+
+def check_start(start: Any, params: Params, largest: int) -> None:
+    """Raise an :class:`~srhm.ArgumentError` if the first P of a search is not among those that can be tried."""
+    if not params.n_c <= check_number("start", start, above=0.0) <= largest:
+        problem = f"is not between n_c = {params.n_c} and {largest}, the most training points"
+        raise ArgumentError("start", start, problem, "Start between them")
+
+
+def most_points(params: Params, P_test: int, replacement: bool) -> int:
+    """Return the most training points that leave `P_test` unseen ones; 2^30 where points may repeat."""
+    if replacement or params.P_max > PERMUTATION_LIMIT:
+        return 2**30
+    return min(2**30, params.P_max - P_test)
+
+
+def default_test_points(params: Params) -> int:
+    """Return the default size of a test set: min(10,000, P_max / 5) (docs, networks.md)."""
+    return max(1, min(10_000, params.P_max // 5))
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """All that determines the result of one run: :meth:`Setup.at` makes it.
+
+    Raises
+    ------
+    ArgumentError
+        If P is out of range, or P + P_test exceeds P_max where points may not repeat.
+    """
+
+    setup: Setup
+    """What is trained on which model, how, and what is measured of it."""
+    P: int
+    """Training points, at least n_c."""
+    seeds: Seeds = field(default_factory=Seeds)
+    """The seeds of rules, samples, network and order."""
+
+    def __post_init__(self) -> None:
+        check_instance(Setup, setup=self.setup)
+        check_instance(Seeds, seeds=self.seeds)
+        params, largest = self.setup.params, self.setup.largest
+        object.__setattr__(self, "P", check_integer("P", self.P, least=params.n_c, most=2**30))
+        if largest < self.P:
+            problem = f"and P_test = {self.setup.P_test} exceed the P_max = {params.P_max} distinct samples"
+            fix = f"Use P <= {largest}, a smaller P_test, or replacement"
+            raise ArgumentError("P", self.P, problem, fix)
+
+    @property
+    def params(self) -> Params:
+        """The numbers of the model."""
+        return self.setup.params
+
+    @property
+    def net(self) -> NetSpec:
+        """The network."""
+        return self.setup.net
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the specification as JSON data; see :meth:`Setup.to_dict`."""
+        return self.setup.to_dict() | {"P": self.P, "seeds": asdict(self.seeds)}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "RunSpec":
+        """Rebuild a specification from :meth:`to_dict`, checking it.
+
+        Raises
+        ------
+        ArgumentError
+            If a field is missing, unknown or out of range.
+        """
+        try:
+            rest = dict(content)
+            P, seeds = rest.pop("P"), Seeds(**rest.pop("seeds"))
+        except (TypeError, KeyError, ValueError) as error:
+            fix = "Give RunSpec.to_dict()"
+            raise ArgumentError("content", content, f"is not a run: {error}", fix) from error
+        return cls(Setup.from_dict(rest), P, seeds)
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 of the specification and the stream version: the identity of the run."""
+        return identity(self.to_dict(), STREAM_VERSION)
+
+    @property
+    def shape(self) -> tuple[Any, ...]:
+        """What runs must have in common to be executed together: all but P, seeds and rates."""
+        return self.params, self.net, self.setup.optimizer.batch_per_class
+
+    def at(self, P: int, seeds: Seeds | None = None) -> "RunSpec":
+        """Return the same run with another number of training points, and other seeds if given."""
+        return replace(self, P=P, seeds=self.seeds if seeds is None else seeds)
+
+
+def identity(content: Mapping[str, Any], stream_version: int) -> str:
+    """Return the SHA-256 of a specification as JSON data, and of the version of the streams it was run with."""
+    whole = {"spec": content, "stream_version": stream_version}
+    return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()

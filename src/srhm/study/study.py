@@ -1,0 +1,311 @@
+"""A study: the replicates of one setup, which runs they need next, and P* read off those that are finished."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ..errors import ArgumentError, check_choice, check_instance, check_integer
+from ..measure.complexity import Crossing, SampleComplexity, Search, combine, nearest_grid
+from ..theory import Prediction
+from .expected import expected_P
+from .failure import Failure
+from .runs import Run
+from .setup import ROLES, RunSpec, Seeds, Setup, check_start
+
+SearchRule = Literal["bisection", "nearest_grid"]
+
+_GRID_STEP, _GRID_POINTS = 1.47, 15
+"""The published grids: 15 points, steps of 1.3 to 1.7 about the prediction."""
+
+_CLOSED, _NEAR = 0.10, 1.0
+"""How close the neighbours of a crossing are: as the search for P* closes them, or else within a factor 2."""
+
+
+@dataclass(eq=False)
+class Study:
+    """One setup, its replicates, and what follows from their runs.
+
+    A search asks for runs (:meth:`ask`) and is told them (:meth:`tell`); runs that nobody asked for count as well.
+
+    Raises
+    ------
+    ArgumentError
+        If a field is out of range, or the first P has no default and is left out.
+
+    Examples
+    --------
+    >>> from srhm import Params
+    >>> from srhm.nets import NetSpec
+    >>> study = Study(Setup(Params(v=6, s0=1, L=2), NetSpec("cnn", width=64)), replicates=2)
+    >>> study.ask(0), study.complexity().status
+    (1728, 'open')
+    """
+
+    setup: Setup
+    """What is run."""
+    replicates: int = 3
+    """Number of replicates, each with rules, samples, network and order of its own."""
+    fix: tuple[str, ...] | None = ()
+    """Roles whose seed all replicates share: some of grammar, samples, network, order. None: `seeds` says all."""
+    thresholds: Mapping[str, float] = field(default_factory=lambda: {"error": 0.10})
+    """Threshold of each quantity whose crossing is searched, such as error, S_21, D_21."""
+    start: float | None = None
+    """First P to try. Default: the predicted P* times a typical ratio; without a prediction there is none."""
+    rule: SearchRule = "bisection"
+    """How P* is found: by bisection and interpolation, or at the nearest point of a published grid."""
+    within: float = _CLOSED
+    """Relative distance of the neighbours between which bisection interpolates."""
+    seeds: Sequence[Seeds] = ()
+    """The seeds of each replicate. Default: the replicates 0, 1, ... with the fixed roles at 0."""
+    computed: int = 0
+    """Runs computed now; the others were in the store."""
+
+    def __post_init__(self) -> None:
+        check_instance(Setup, setup=self.setup)
+        if self.seeds:
+            self.replicates = len(self.seeds)
+        else:
+            count = check_integer("seeds", self.replicates, least=1, most=1000)
+            self.seeds = tuple(Seeds.replicate(number, self.fix or ()) for number in range(count))
+        check_choice("search", self.rule, ("bisection", "nearest_grid"), "is not a rule")
+        self._numbers = {seeds: number for number, seeds in enumerate(self.seeds)}
+        self.runs: list[list[Run]] = [[] for _ in self.seeds]
+        """The finished runs of every replicate, in the order they came."""
+        self.failures: dict[int, tuple[RunSpec, Failure]] = {}
+        """Replicates whose search was given up, with the run that failed and why."""
+        self._searches: list[Search] = []
+
+    def __repr__(self) -> str:
+        found = ", ".join(repr(self.complexity(name)) for name in self.thresholds)
+        return f"Study({self.setup.net.family} on {self.setup.params}: {found})"
+
+    # --- what is asked ---
+
+    def ask(self, replicate: int) -> int | None:
+        """Return the P that a replicate needs next, or None if it is done or was given up."""
+        if replicate in self.failures:
+            return None
+        if self.rule == "bisection":
+            return self.searches[replicate].ask()
+        done = {run.spec.P for run in self.runs[replicate]}
+        return next((P for P in self.grid() if P not in done), None)
+
+    def tell(self, replicate: int, run: Run) -> None:
+        """Take a finished run."""
+        self.runs[replicate].append(run)
+        if self._searches:
+            self._searches[replicate].tell(run.spec.P, _metrics(run, self.thresholds))
+
+    def take(self, runs: Iterable[Run]) -> "Study":
+        """Take the runs of its replicates among some of its setup, in order of P; return the study."""
+        for run in sorted(runs, key=lambda run: run.spec.P):
+            if (number := self._numbers.get(run.spec.seeds)) is not None:
+                self.tell(number, run)
+        return self
+
+    def at(self, P: int, replicate: int) -> RunSpec:
+        """Return the run of one replicate at P."""
+        return self.setup.at(P, self.seeds[replicate])
+
+    @property
+    def searches(self) -> list[Search]:
+        """The search of each replicate, told its runs."""
+        if not self._searches:
+            self._searches = [self.search(self.thresholds, runs, self.within) for runs in self.runs]
+        return self._searches
+
+    def search(
+        self, thresholds: Mapping[str, float], runs: Iterable[Run] = (), within: float = _CLOSED
+    ) -> Search:
+        """Return a search for the crossings of some thresholds that was told some runs.
+
+        Raises
+        ------
+        ArgumentError
+            If the first P is outside the bounds, or has no default.
+        """
+        least, most = self.setup.params.n_c, self.setup.largest
+        start = min(max(self._predicted(), least), most) if self.start is None else self.start
+        check_start(start, self.setup.params, most)
+        found = Search(start, thresholds=thresholds, smallest=least, largest=most, within=within)
+        for run in runs:
+            found.tell(run.spec.P, _metrics(run, thresholds))
+        return found
+
+    def check(self) -> "Study":
+        """Return the study if its search can begin.
+
+        Raises
+        ------
+        ArgumentError
+            As :meth:`search`.
+        """
+        self.search(self.thresholds, (), self.within)
+        return self
+
+    def _predicted(self) -> float:
+        prediction = self.prediction
+        if prediction is None:
+            problem = f"has no default: there is no prediction of P* for {self.setup.net.family}"
+            raise ArgumentError("start", None, problem, "Give the first P to try")
+        return prediction.P_star
+
+    def grid(self) -> list[int]:
+        """Return the published kind of grid: 15 points with log-spaced steps about the start."""
+        search, largest = self.search(self.thresholds), self.setup.largest
+        points = (search.start * _GRID_STEP**k for k in range(-(_GRID_POINTS // 2), _GRID_POINTS // 2 + 1))
+        return sorted({round(min(max(P, search.smallest), largest)) for P in points})
+
+    @property
+    def finished(self) -> bool:
+        """Whether no replicate needs another run."""
+        return all(self.ask(replicate) is None for replicate in range(self.replicates))
+
+    # --- what follows ---
+
+    @property
+    def prediction(self) -> Prediction | None:
+        """The predicted P*; None if there is no prediction."""
+        return self.setup.net.predict(self.setup.params)
+
+    @property
+    def expected(self) -> float:
+        """Where P* is expected: as published or predicted, else in the middle of the runs."""
+        try:
+            return expected_P(self.setup)
+        except ArgumentError:  # neither published nor predicted
+            logs = [math.log(run.spec.P) for _, run in self.all_runs]
+            return math.exp(sum(logs) / len(logs))
+
+    def crossings(self, quantity: str = "error") -> list[Crossing]:
+        """Return the crossing of every replicate."""
+        if self.rule == "bisection":
+            return [search.crossing(quantity) for search in self.searches]
+        threshold = self.thresholds[quantity]
+        about = 0.1 if quantity == "error" else 0.5
+        return [
+            Crossing(quantity, threshold, "open", None, None, None, len(runs))
+            if self.ask(replicate) is not None or replicate in self.failures
+            else nearest_grid(
+                [(run.spec.P, _metrics(run, [quantity])) for run in runs],
+                quantity, threshold, (threshold - about, threshold + about),
+            )
+            for replicate, runs in enumerate(self.runs)
+        ]  # fmt: skip
+
+    def complexity(self, quantity: str = "error") -> SampleComplexity:
+        """Return P* of a quantity that is searched, over the replicates, with its interval."""
+        return combine(self.crossings(quantity))
+
+    def read(self, quantity: str = "error") -> SampleComplexity | None:
+        """Return where a quantity falls to the threshold of its family, read off all runs; None while they do not tell.
+
+        Parameters
+        ----------
+        quantity
+            ``"error"``, ``"S_21"`` and the like; or ``"S"`` or ``"D"`` of level 1 at the layer of the threshold.
+        """
+        limits = self.setup.net.row.thresholds(self.setup.params)
+        name = next((one for one in limits if one == quantity or one.startswith(f"{quantity}_")), None)
+        if name is None or not any(self.runs):
+            return None
+        least, most = self.setup.params.n_c, self.setup.largest
+        start = min(max(self.expected, least), most)
+        for within in (_CLOSED, _NEAR):
+            crossings = []
+            for runs in self.runs:
+                bounds: dict[str, Any] = {"smallest": least, "largest": most, "within": within}
+                search = Search(start, thresholds={name: limits[name]}, **bounds)
+                for run in runs:
+                    search.tell(run.spec.P, _metrics(run, [name]))
+                crossings.append(search.crossing(name))
+            found = combine(crossings)
+            if found.status != "open":
+                return found
+        return None
+
+    def curve(self, quantity: str = "error") -> list[list[tuple[int, float | None]]]:
+        """Return for every replicate (P, value) of a metric, in order of P; None where it was not measured."""
+        ordered = (sorted(runs, key=lambda run: run.spec.P) for runs in self.runs)
+        return [[(run.spec.P, run.metrics.get(quantity)) for run in runs] for runs in ordered]
+
+    @property
+    def all_runs(self) -> list[tuple[int, Run]]:
+        """The runs of all replicates, each with the number of its own."""
+        return [(number, run) for number, runs in enumerate(self.runs) for run in runs]
+
+    @property
+    def unconverged(self) -> int:
+        """Number of runs that came to their last epoch before their loss fell below the threshold."""
+        return sum(run.status == "epochs" for _, run in self.all_runs)
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of all runs, one after another."""
+        return sum(sum(run.seconds.values()) - run.seconds.get("compile", 0.0) for _, run in self.all_runs)
+
+
+def _metrics(run: Run, names: Iterable[str]) -> dict[str, Any]:
+    return {name: run.metrics.get(name) for name in names}
+
+
+def studies_of(runs: Iterable[Run]) -> list[Study]:
+    """Return what runs are about, in the order in which the setups come.
+
+    Runs that differ in P and seeds alone belong together, if their seeds are those of replicates with the same
+    shared roles. Replicate 0, whose seeds are all 0, is one of every such set.
+    """
+    by_setup: dict[str, list[Run]] = defaultdict(list)
+    for run in runs:
+        by_setup[run.spec.setup.digest].append(run)
+    return [study for of_setup in by_setup.values() for study in _studies_of_setup(of_setup)]
+
+
+def _studies_of_setup(runs: list[Run]) -> list[Study]:
+    by_seeds: dict[Seeds, list[Run]] = defaultdict(list)
+    for run in sorted(runs, key=lambda run: (run.spec.P, run.spec.hash)):
+        by_seeds[run.spec.seeds].append(run)
+    sets: dict[tuple[str, ...] | None, list[Seeds]] = defaultdict(list)
+    zero = by_seeds.get(Seeds())
+    for seeds in by_seeds:
+        if seeds != Seeds():
+            sets[_shared(seeds)].append(seeds)
+    if zero and not any(fix is not None for fix in sets):
+        sets[()] = []
+    found = []
+    for fix, own in sets.items():
+        seeds = sorted([Seeds(), *own] if zero and fix is not None else own, key=_in_order)
+        found.append(
+            Study(runs[0].spec.setup, fix=fix, seeds=seeds).take(
+                run for one in seeds for run in by_seeds[one]
+            )
+        )
+    return found
+
+
+def _shared(seeds: Seeds) -> tuple[str, ...] | None:
+    """Return the roles that are fixed in a replicate with these seeds; None if no replicate has them."""
+    fix = tuple(role for role in ROLES if getattr(seeds, role) == 0)
+    return fix if len(set(_in_order(seeds)) - {0}) == 1 else None
+
+
+def _in_order(seeds: Seeds) -> tuple[int, ...]:
+    return tuple(getattr(seeds, role) for role in ROLES)
+
+
+def chosen_thresholds(setup: Setup, quantities: str) -> dict[str, float]:
+    """Return the thresholds of the quantities whose P* is searched: ``"error"``, or ``"all"`` that the family has.
+
+    Raises
+    ------
+    ArgumentError
+        If it is neither, or the family has none but the error's.
+    """
+    check_choice("quantities", quantities, ("error", "all"), "is not known")
+    limits = dict(setup.net.row.thresholds(setup.params))
+    if quantities == "all" and len(limits) == 1:
+        problem = f"needs thresholds of S and D, of which {setup.net.family} has none"
+        raise ArgumentError("quantities", quantities, problem, "Use error")
+    return limits if quantities == "all" else {"error": limits["error"]}

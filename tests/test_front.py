@@ -1,0 +1,98 @@
+"""The front door: a run and P* in one call, kept, and the same as from the command line."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+import srhm
+from setups import setup
+from srhm.nets import NetSpec
+from srhm.runner.execution import execute
+from srhm.store import Store
+
+PARAMS = srhm.Params(v=3, s0=1, L=2)
+OPTIONS = {"width": 8, "P_test": 60, "max_epochs": 5, "stop_loss": 0.2}
+
+
+def test_a_run_is_that_of_its_setup_and_is_computed_once(tmp_path, capsys, monkeypatch):
+    store = tmp_path / "runs.sqlite"
+    found = srhm.run(PARAMS, "cnn", P=100, seed=3, store=store, **OPTIONS)
+    expected = execute(setup(PARAMS, "cnn", **OPTIONS).at(100, 3))
+    assert found.run.spec == expected.spec and found.run.metrics == expected.metrics
+    assert found.error == expected.metrics["error"] and found.status == expected.status
+    assert found.S.shape == found.D.shape == (3, 2) and found.S[1, 0] == expected.metrics["S_21"]
+    assert found.D[2, 1] == expected.metrics["D_32"]
+    assert "P = 100" in capsys.readouterr().err
+
+    sets = srhm.split(srhm.Grammar(PARAMS, 3), 100, 60, 3)
+    network = found.network()
+    wrong = np.asarray(network(sets.test.encode("whitened"))).argmax(axis=1) != sets.test.labels
+    assert wrong.mean() == found.error
+
+    monkeypatch.setattr("srhm.runner.work.execute", None)  # nothing more is computed
+    again = srhm.run(PARAMS, NetSpec("cnn", 8), P=100, seed=3, store=store, progress=False,
+                     P_test=60, max_epochs=5, stop_loss=0.2)  # fmt: skip
+    assert again.run == found.run and capsys.readouterr().err == ""
+
+
+def test_without_blanks_there_are_no_shifts(tmp_path):
+    found = srhm.run(srhm.Params(v=3, s0=0, L=2), "lcn", P=12, store=tmp_path / "a.sqlite", progress=False,
+                     width=4, max_epochs=2, P_test=8)  # fmt: skip
+    assert np.isnan(found.D).all() and np.isfinite(found.S).all()
+
+
+def test_pstar_of_a_built_in_network(tmp_path):
+    options = {"seeds": 2, "workers": 1, "store": tmp_path / "runs.sqlite", "progress": False, "width": 16}
+    params = srhm.Params(v=3, s0=0, L=2)
+    found = srhm.pstar(params, "lcn", **options)
+    assert found.interval[0] < found.P_star < found.interval[1]
+    assert len(found.runs) == found.complexity().runs == len(Store(options["store"]))
+    assert isinstance(found.plot(), Figure) and "P* = " in repr(found)
+    assert srhm.pstar(params, "lcn", **options).study.computed == 0
+
+
+def test_pstar_of_a_function():
+    def train(dataset, seed):
+        known = {x.tobytes(): y for x, y in zip(dataset.encode(), dataset.labels, strict=True)}
+        return lambda x: [known.get(one.tobytes(), 0) for one in x]
+
+    params = srhm.Params(n_c=2, v=3, m=2, s=2, s0=1, L=1)
+    assert srhm.pstar(params, train, start=8, seeds=2, P_test=4)["error"].status == "above"
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    ("arguments", "argument"),
+    [
+        ({"net": "cn"}, "net"),
+        ({"widht": 8}, "widht"),
+        ({"P": 1}, "P"),
+        ({"seed": -1}, "seed"),
+        ({"net": NetSpec("cnn", 8), "width": 9}, "width"),
+        ({"net": "lcn", "bias": "shared"}, "bias"),
+        ({"params": {"v": 3}}, "params"),
+    ],
+)
+def test_mistakes_are_named_before_anything_is_written(tmp_path, monkeypatch, arguments, argument):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(srhm.ArgumentError) as caught:
+        srhm.run(**{"params": PARAMS, "P": 100, **arguments})
+    assert caught.value.argument == argument and not list(tmp_path.iterdir())
+
+
+def test_a_function_needs_a_start():
+    with pytest.raises(srhm.ArgumentError, match="start = None has no default"):
+        srhm.pstar(PARAMS, lambda dataset, seed: None)
+
+
+def test_rooms_and_the_front_door_need_no_further_import_and_cost_nothing_before():
+    code = (
+        "import sys, srhm; light = not {'jax', 'sqlalchemy'} & set(sys.modules); "
+        "print(light, srhm.nets.build.__name__, srhm.measure.sensitivities.__name__, srhm.run.__name__, "
+        "'run' in dir(srhm))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "build", "sensitivities", "run", "True"]
