@@ -3,24 +3,31 @@
 from .compat import rhm
 from .errors import ArgumentError, MissingExtraError, SrhmError
 from .inference import parse
-from .model.catalogue import Instance, instances, load
-from .model.dataset import Batch, Dataset, Split, split
-from .model.derivation import (
+from .model import (
+    Batch,
+    Dataset,
     Derivation,
+    Encoding,
+    Grammar,
+    Instance,
+    Params,
+    Split,
+    Stream,
     Tree,
+    channels,
     child_offsets,
+    encode,
     enumerate_all,
     exchange_synonyms,
     expand,
+    instances,
+    load,
     placement_of,
     rank,
     shift,
+    split,
     unrank,
 )
-from .model.encoding import Encoding, channels, encode
-from .model.grammar import Grammar
-from .model.params import Params
-from .model.stream import Stream
 from .randomness import STREAM_VERSION
 
 __all__ = [
