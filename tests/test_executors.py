@@ -1,6 +1,7 @@
 """Executors: an outcome for every job, whatever befalls the process that does it."""
 
 import json
+import multiprocessing
 import os
 import signal
 import time
@@ -225,3 +226,15 @@ def test_the_place_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_place_that_is_none_is_refused(arguments: dict, said: str) -> None:
     with pytest.raises(srhm.ArgumentError, match=said):
         open_executor(**arguments)
+
+
+def test_a_worker_whose_driver_ended_before_it_was_ready_says_nothing(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    ours.close()
+    process = context.Process(target=workers._serve, args=("jobs:work", theirs))
+    process.start()
+    process.join()
+    assert process.exitcode == 0 and capfd.readouterr().err == ""

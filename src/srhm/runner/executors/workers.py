@@ -258,12 +258,14 @@ def _serve(name: str, pipe: Any) -> None:
     threading.Thread(target=_die_with_parent, daemon=True).start()
     with suppress(Exception):  # the job will tell it
         find(name, "work")  # its imports are no part of a job's time
+    with suppress(EOFError, ConnectionError):  # the driver has ended, be it before this worker was ready
+        _do_jobs(name, pipe)
+
+
+def _do_jobs(name: str, pipe: Any) -> None:
     pipe.send_bytes(_READY)
     while True:
-        try:
-            number, content = json.loads(pipe.recv_bytes())
-        except EOFError:
-            return
+        number, content = json.loads(pipe.recv_bytes())
         try:
             signal.signal(signal.SIGTERM, _interrupt)
             outcome = outcome_of(lambda content: find(name, "work")(content), Job(number, content))
