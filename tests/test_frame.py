@@ -64,7 +64,6 @@ NETWORK_NAMES = {"cnn", "lcn", "fcn", "vgg11", "vgg16", "resnet18", "resnet34", 
 NAMING = (
     "nets",
     "reference",
-    "front.py",
     "paper/figures.py",
     "paper/settings.py",
     "paper/open_question/arms.py",

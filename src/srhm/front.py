@@ -26,7 +26,7 @@ from .runner.searches import raise_failures, search
 from .store import Store
 from .study import Run, Setup, Study
 from .study.describe import name
-from .study.options import option_table, setup_of
+from .study.options import DEFAULT_FAMILY, option_table, setup_of
 from .study.study import chosen_thresholds
 
 STORE = "srhm-runs/runs.sqlite"
@@ -127,7 +127,7 @@ class FinishedSearch:
 
 def run(
     params: Params,
-    net: str | NetSpec = "cnn",
+    net: str | NetSpec = DEFAULT_FAMILY,
     *,
     P: int,
     seed: int = 0,
@@ -182,7 +182,7 @@ def run(
 
 def pstar(
     params: Params,
-    net: str | NetSpec | Callable[..., Any] = "cnn",
+    net: str | NetSpec | Callable[..., Any] = DEFAULT_FAMILY,
     *,
     seeds: int = 3,
     quantities: str = "error",
