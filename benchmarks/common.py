@@ -22,7 +22,7 @@ import srhm
 from srhm.nets import standard
 from srhm.nets.standard.convolution import Convolution
 
-sys.path.append(str(Path(__file__).parents[1] / "tests"))
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
 import torch_nets
 
 PARAMS = srhm.Params(n_c=10, v=10, m=10, s=2, s0=2, L=2)

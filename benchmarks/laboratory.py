@@ -139,7 +139,7 @@ def executors() -> Iterator[dict]:
 @contextmanager
 def server() -> Iterator[str | None]:
     """The URL of a database of a PostgreSQL server of our own, with its usual settings, on a socket."""
-    sys.path.append(str(HERE.parent / "tests"))
+    sys.path.append(str(HERE.parent / "tests" / "support"))
     try:
         import psycopg
 

@@ -3,11 +3,11 @@
 import os
 import platform
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import srhm
+from folders import ROOT
 
-FILE = Path(__file__).parents[2] / "docs" / "reliability_table.md"
+FILE = ROOT / "docs" / "reliability_table.md"
 
 
 @dataclass

@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from folders import ROOT
 from report import Report
-
 from srhm.store import Store
 
-GRID = Path(__file__).parents[2] / "examples" / "demo.toml"
+GRID = ROOT / "examples" / "demo.toml"
 
 
 def srhm(folder: Path, *arguments: str) -> None:

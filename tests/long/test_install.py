@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from folders import ROOT
+
 PAGE = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
 MISSING = "{} is not installed. Install the extra {}, in a clone of srhm: pip install -e '.[{}]'"
 HELP, ASKED = "usage: srhm", "srhm: error: " + MISSING

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
+from chaos import chaos, check
 from report import Report
 from scale import measure
-
-from chaos import chaos, check
 from torn_writes import survive
 
 RUNS, WORKER_KILLS, DRIVER_KILLS = 500, 30, 5

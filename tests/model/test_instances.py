@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 import srhm
+from folders import ROOT
 from setups import run_spec
 from srhm.model import catalogue
 from srhm.model.catalogue import DIGESTED, TRAINING_SEEDS, name_of
 from srhm.nets import predict
 from srhm.study.setup import default_test_points
 
-ROOT = Path(__file__).resolve().parent.parent
 NAMES = srhm.instances()
 SMALL = "srhm-L2-v4-s01-A"
 

@@ -11,6 +11,7 @@ import pytest
 
 import jobs
 import srhm
+from driven import runs, singles
 from srhm import interrupts
 from srhm.cli import main
 from srhm.cli.endings import TERMINATED
@@ -22,7 +23,6 @@ from srhm.runner.progress import Progress
 from srhm.store import Store
 from srhm.training import Optimizer, Stopping, TrainingJob, train, train_ensemble
 from srhm.training.run import SingleRun
-from test_driver import runs, singles
 
 
 def usual() -> bool:

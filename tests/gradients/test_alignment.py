@@ -2,16 +2,15 @@
 
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import srhm
+from folders import ROOT
 from srhm.model.derivation import expand
 from srhm.nets import build
 
-ROOT = Path(__file__).parent.parent
 PARAMS = srhm.Params(n_c=3, v=3, m=3, s=2, s0=2, L=3)
 GRAMMAR = srhm.Grammar(PARAMS, seed=0)
 CHOICES = srhm.Dataset.draw(srhm.Stream(GRAMMAR, 0, "independent"), 200).derivation(0, 200)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import srhm
+from folders import ROOT
 from setups import run_spec, setup
 from srhm.paper.demo import searches
 from srhm.runner.chains import Single
@@ -158,7 +159,7 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_example_names_the_runs_of_the_demonstration() -> None:
-    grid = read_grid(Path(__file__).parent.parent / "examples" / "demo.toml")
+    grid = read_grid(ROOT / "examples" / "demo.toml")
     assert grid.runs == ()
     named, done = (
         [(one.setup, one.seeds, one.thresholds, one.start, one.rule) for one in studies]

@@ -1,18 +1,18 @@
 """The examples run, small, and what they measure is sensible."""
 
 import importlib.util
-from pathlib import Path
 
 import pytest
 import torch
 
+from folders import ROOT
 from srhm import Dataset, Grammar, Params, Stream
 from srhm.measure.sensitivity import sensitivities
 from srhm.measure.sensitivity import test_error as error_of
 from srhm.nets import build
 from srhm.torch import ModuleLayers, TorchDataset
 
-EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+EXAMPLES = ROOT / "examples"
 SMALL = Params(n_c=3, v=3, m=3, s=2, s0=0, L=2)  # 81 data
 HERE = {"seeds": 1, "workers": 1, "start": 40, "P_test": 16, "within": 0.5}
 

@@ -5,11 +5,11 @@ import re
 import subprocess
 import sys
 from importlib import metadata
-from pathlib import Path
 
 import pytest
 
 from fake_runs import SPEC, fake_run
+from folders import SUPPORT
 from srhm.store import Store
 
 LABORATORY = (
@@ -79,7 +79,7 @@ def test_what_is_missing_is_told(tmp_path, installed, uses, commands):
         "uses": [code for _, code in uses],
         "commands": [line.split() for _, line in commands],
     }
-    script = Path(__file__).with_name("without.py")
+    script = SUPPORT / "without.py"
     command = [sys.executable, script, json.dumps(asked)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -5,7 +5,6 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,8 @@ import pytest
 
 import jobs
 import srhm
-from setups import run_spec
+from driven import SPEC, runs, singles
 from srhm.runner import driver
-from srhm.runner.chains import Single
 from srhm.runner.driver import Cancelled, Policy, drive
 from srhm.runner.executors import InProcess, Workers
 from srhm.runner.progress import Progress
@@ -24,16 +22,6 @@ from srhm.runner.work import RunJob
 from srhm.store import Store, StoreBusy, StoreFull, owner_name
 from srhm.study import Run, RunSpec, Seeds
 from srhm.training.checkpoint import Checkpoint
-
-SPEC = run_spec(srhm.Params(n_c=3, v=3, m=3, s=2, s0=1, L=2), "cnn", 100, width=8, P_test=100)
-
-
-def runs(count: int, network: int = 0, first: int = 100) -> list[RunSpec]:
-    return [replace(SPEC, P=first + number, seeds=Seeds(network=network)) for number in range(count)]
-
-
-def singles(specs: Sequence[RunSpec]) -> list[Single]:
-    return [Single(spec) for spec in specs]
 
 
 def counted(calls: list[str]) -> Any:

@@ -8,6 +8,7 @@ import jax
 import pytest
 
 import srhm
+from driven import singles
 from setups import run_spec
 from srhm.cli import main
 from srhm.errors import BackendError
@@ -20,7 +21,6 @@ from srhm.runner.own import pstar
 from srhm.runner.work import execute_job
 from srhm.store import Store
 from srhm.training import Optimizer, train, train_online
-from test_driver import singles
 
 PARAMS = srhm.Params(n_c=2, v=2, m=2, s=2, s0=1, L=1)
 SPEC = run_spec(PARAMS, "fcn", 4, width=4, P_test=4)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from folders import ROOT
+
 CLONE = ("Makefile", "pyproject.toml", "constraints.txt", "results")
 
 REPLACED = {

@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 import ray_work
+from folders import SOURCE, SUPPORT
 from srhm.runner.executors import ray_cluster
 from srhm.runner.executors.base import Job, Outcome, Resources, Unavailable
 from srhm.runner.executors.on_ray import OnRay
@@ -36,7 +37,7 @@ pytestmark = [
 
 SECONDS = 90.0
 """After which a test has failed, not only a job been slow."""
-PATHS = [str(Path(__file__).parents[1] / "src"), str(Path(__file__).parent)]
+PATHS = [str(SOURCE), str(SUPPORT)]
 
 
 @pytest.fixture(scope="module", autouse=True)

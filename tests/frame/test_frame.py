@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from folders import ROOT
+
 SOURCE = ROOT / "src" / "srhm"
 
 DIRECT = {
@@ -270,7 +271,7 @@ def test_every_room_is_declared():
     assert "errors" in rooms, f"no package was found in {SOURCE}"
     assert rooms <= set(DIRECT), (
         f"srhm has rooms that are not declared: {sorted(rooms - set(DIRECT))}. "
-        "Say in the table DIRECT at the top of tests/test_frame.py what each may import"
+        "Say in the table DIRECT at the top of tests/frame/test_frame.py what each may import"
     )
 
 

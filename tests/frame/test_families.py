@@ -3,13 +3,13 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import jax
 import pytest
 from matplotlib.artist import getp
 
 from figure_checks import artists, legend_texts
+from folders import SUPPORT
 from setups import run_spec, setup
 from srhm import Params
 from srhm.figures import NetworkRun, error_against_sensitivity
@@ -119,7 +119,7 @@ def test_the_command_line_has_its_option(tmp_path):
             sys.executable, "-c", SCRIPT, "train", "--net", "toy", "--slope", "0.5", "--v", "3", "--m", "2",
             "--P", "60", "--max-epochs", "3", "--json", "--store", str(tmp_path / "runs.sqlite"),
         ],
-        cwd=Path(__file__).parent, capture_output=True, text=True,
+        cwd=SUPPORT, capture_output=True, text=True,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr
     content = json.loads(ended.stdout)

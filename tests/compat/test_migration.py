@@ -1,13 +1,13 @@
 """The Random Hierarchy Model by the names of the code in circulation: the same data, in their layouts."""
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from folders import ROOT
 from srhm import (
     ArgumentError,
     Dataset,
@@ -25,7 +25,7 @@ from srhm import compat as migration
 
 torch = pytest.importorskip("torch", reason="needs PyTorch, which make test installs")
 
-PAGE = (Path(__file__).resolve().parent.parent / "docs" / "migration.md").read_text("utf-8")
+PAGE = (ROOT / "docs" / "migration.md").read_text("utf-8")
 
 
 def symbols(features):

@@ -10,6 +10,7 @@ import equinox as eqx
 import jax
 import pytest
 
+from folders import SOURCE
 from setups import run_spec, setup
 from srhm import Params
 from srhm.runner.resources import resources
@@ -116,10 +117,9 @@ print(1024 * peak)
 )
 def test_memory_is_that_of_a_measured_run_within_a_factor_of_two(net, params, P, width):
     spec = run_spec(params, net, P=P, width=width, max_epochs=1, eval_every=1, replacement=True)
-    source = str(Path(__file__).parents[1] / "src")
     ended = subprocess.run(
         [sys.executable, "-c", MEASURE, json.dumps(spec.to_dict())],
-        env=os.environ | {"PYTHONPATH": source}, capture_output=True, text=True, check=True,
+        env=os.environ | {"PYTHONPATH": str(SOURCE)}, capture_output=True, text=True, check=True,
     )  # fmt: skip
     peak = int(ended.stdout)
     assert peak / 2 < resources(spec).memory < 2 * peak

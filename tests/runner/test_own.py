@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import own_learners
+from folders import SUPPORT
 from own_learners import knows_all_but
 from setups import setup
 from srhm import Grammar, Params, SrhmError, split
@@ -100,7 +101,7 @@ def test_on_ray_the_same():
         "from test_own import ASKED, pstar\n"
         "print(repr(pstar('own_learners:knows_all_but', seeds=2, on='ray', **ASKED)['error'].P_star))"
     )
-    paths = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
+    paths = [str(Path(__file__).parent), str(SUPPORT), os.environ.get("PYTHONPATH", "")]
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join(filter(None, paths)),
         "RAY_AUTH_TOKEN": secrets.token_hex(32),
@@ -138,7 +139,7 @@ print(found["error"].status)
 
 
 def run_script(tmp_path, *command):
-    paths = [str(Path(own_learners.__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    paths = [str(SUPPORT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
     return subprocess.run(
         [sys.executable, *command],

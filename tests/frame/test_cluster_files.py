@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from folders import ROOT
+
 yaml = pytest.importorskip("yaml", reason="PyYAML, of the extra test, is not installed")
 jsonschema = pytest.importorskip("jsonschema", reason="jsonschema, of the extra test, is not installed")
 
-ROOT = Path(__file__).parents[1]
 CLUSTER = ROOT / "docs" / "cluster"
 SCHEMA = json.loads((Path(__file__).parent / "schemas" / "rayjob.json").read_text())
 

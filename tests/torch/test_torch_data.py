@@ -8,7 +8,6 @@ import sys
 from collections import deque
 from functools import partial
 from itertools import islice
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from folders import SUPPORT
 from srhm import Dataset, Grammar, Params, Stream, encode, expand, parse, split
 from srhm.errors import ArgumentError
 from strategies import small_params
@@ -140,7 +140,7 @@ def test_rows_end():
 
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_workers_deliver_the_same(method):
-    script = Path(__file__).with_name("torch_workers.py")
+    script = SUPPORT / "torch_workers.py"
     done = subprocess.run([sys.executable, script, method], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0 and done.stdout == "all agree\n", done.stderr
 
