@@ -23,7 +23,7 @@ runs=${SRHM_RUNS:-runs}
 mkdir -p "$runs"
 
 # Shares are counted from 1, and so is the array. Slurm sends its signal to steps, and srun makes this one.
-srun srhm run "$grid" \
+srun srhm grid "$grid" \
     --shard "$SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT" \
     --store "$runs/shard-$SLURM_ARRAY_TASK_ID.sqlite" \
     --workers "$SLURM_CPUS_PER_TASK"

@@ -67,7 +67,7 @@ done
 
 # Bash starts what runs in the background with SIGINT ignored; with job control it does not.
 set -m
-srhm run "$grid" --on ray --store "$store" &
+srhm grid "$grid" --on ray --store "$store" &
 driver=$!
 set +m
 # A trapped signal ends `wait`, but not the driver; once it has ended, `wait` still tells its exit status.

@@ -106,15 +106,15 @@ BAD = [
     (["sample", "--out", "/proc/x.npz"], "out = '/proc/x.npz' cannot be written"),
     (["sample", "--out", "x" * 300 + ".npz"], "cannot be written"),
     (["sample", "--encoding", "ternary"], "ternary"),
-    *((["train", *arguments], said) for arguments, said in BAD_MODELS + BAD_NETWORKS),
-    (["train", "--P", "5"], "P = 5"),
-    (["train", "--P", "82000"], "P = 82000"),
-    (["train", "--seed", "-1"], "seed = -1"),
-    (["train", "--budget", "0"], "budget = 0"),
-    (["train", "--store", "."], "store = '.'"),
-    (["train", "--store", "/proc/x/y.sqlite"], "store = '/proc/x/y.sqlite' cannot be written"),
-    (["train", "--store", "x" * 300], "store = "),
-    (["train", "--P-test", "82900"], "Use P <= 44"),
+    *((["run", *arguments], said) for arguments, said in BAD_MODELS + BAD_NETWORKS),
+    (["run", "--P", "5"], "P = 5"),
+    (["run", "--P", "82000"], "P = 82000"),
+    (["run", "--seed", "-1"], "seed = -1"),
+    (["run", "--budget", "0"], "budget = 0"),
+    (["run", "--store", "."], "store = '.'"),
+    (["run", "--store", "/proc/x/y.sqlite"], "store = '/proc/x/y.sqlite' cannot be written"),
+    (["run", "--store", "x" * 300], "store = "),
+    (["run", "--P-test", "82900"], "Use P <= 44"),
     *((["pstar", *arguments], said) for arguments, said in BAD_MODELS + BAD_NETWORKS),
     (["pstar", "--seeds", "0"], "seeds = 0"),
     (["pstar", "--start", "0"], "start = 0"),
@@ -153,7 +153,7 @@ def test_a_file_in_the_way_is_left_alone(capsys: pytest.CaptureFixture[str], tmp
         ("x.npz", ["sample", "--out", "x.npz"]),
         ("x.grammar.json", ["sample", "--out", "x.npz"]),
         ("demo", ["demo"]),
-        ("file", ["train", "--store", "file/runs.sqlite"]),
+        ("file", ["run", "--store", "file/runs.sqlite"]),
     ):
         path = tmp_path / name
         path.write_text("mine")
@@ -168,7 +168,7 @@ def test_a_file_that_is_no_store_is_refused(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, content: str
 ) -> None:
     (tmp_path / "other.sqlite").write_text(content)
-    for command in ("train", "pstar"):
+    for command in ("run", "pstar"):
         status, out, err = run(capsys, command, "--store", "other.sqlite")
         assert (status, out) == (2, "")
         assert "store = 'other.sqlite' is not a store" in err and "Traceback" not in err
@@ -176,14 +176,14 @@ def test_a_file_that_is_no_store_is_refused(
 
 
 @pytest.mark.parametrize(
-    "command", [[], ["sample"], ["export-data"], ["train"], ["pstar"], ["theory"], ["demo"]]
+    "command", [[], ["sample"], ["export-data"], ["run"], ["pstar"], ["theory"], ["demo"]]
 )
 def test_help_teaches(capsys: pytest.CaptureFixture[str], command: list[str]) -> None:
     status, out, _ = run(capsys, *command, "--help")
     assert status == 0
     assert "usage" in out
     expected = {
-        "train": "sensitivities",
+        "run": "sensitivities",
         "pstar": "90% t-interval",
         "sample": "hidden variables",
         "export-data": "Hugging Face",
@@ -221,24 +221,24 @@ def test_no_sentence_of_the_help_is_broken(
     ("arguments", "said"),
     [
         (
-            ["trian"],
-            "'trian' is not a command. Did you mean 'train'? Use one of demo, sample, export-data, train",
+            ["gird"],
+            "'gird' is not a command. Did you mean 'grid'? Use one of demo, sample, export-data, run",
         ),
-        (["train", "--net", "cn"], "Did you mean 'cnn'? Use one of cnn, lcn, fcn, vgg11, vgg16"),
+        (["run", "--net", "cn"], "Did you mean 'cnn'? Use one of cnn, lcn, fcn, vgg11, vgg16"),
         (["pstar", "--fix", "gramar"], "Did you mean 'grammar'? Use one of grammar, samples, network, order"),
         (["figure", "4B", "--tier", "ful"], "Did you mean 'full'? Use 'laptop', 'workstation' or 'full'"),
         (
-            ["train", "--encoding", "integer"],
+            ["run", "--encoding", "integer"],
             "'integer' is not a choice. Use 'whitened', 'onehot' or 'onehot_blank'",
         ),
-        (["train", "--seed", "-1"], "seed = -1 is below 0. Use seed >= 0"),
+        (["run", "--seed", "-1"], "seed = -1 is below 0. Use seed >= 0"),
         (
             ["pstar", "--start", "0.5"],
             "start = 0.5 is not between n_c = 6 and 72944, the most training points",
         ),
-        (["train", "--shared-layers", "x"], "Use digits, such as 1, or 12 for the first two"),
+        (["run", "--shared-layers", "x"], "Use digits, such as 1, or 12 for the first two"),
         (
-            ["train", "--shared-layers", "9"],
+            ["run", "--shared-layers", "9"],
             "shared_layers = '9' are not layers from 1 to 2 in order. Use 1, 12, ...",
         ),
     ],
@@ -373,7 +373,7 @@ def test_the_home_is_put_into_every_path(
     )
     for command in (
         ["sample", "--out=~/x.npz"],
-        ["run", "~/GRID.toml", "--store=~/runs.sqlite", "--plan"],
+        ["grid", "~/GRID.toml", "--store=~/runs.sqlite", "--plan"],
         ["status", "~/runs.sqlite"],
         ["export", "~/table.jsonl.xz", "--store=~/runs.sqlite"],
         ["merge", "~/merged.sqlite", "~/runs.sqlite", "~/table.jsonl.xz"],
@@ -466,7 +466,7 @@ def test_what_is_on_or_off_is_a_plain_flag(
         options = json.loads(out)["options"]
         assert status == 0 and [options[name] for name in names] == [bool(given)] * len(names)
     for name in names:
-        status, out, err = run(capsys, "train", f"--{name}", "True")
+        status, out, err = run(capsys, "run", f"--{name}", "True")
         assert (status, out) == (2, "") and "True" in err
 
 
@@ -510,7 +510,7 @@ def test_the_demonstration_prints_its_table(
 
 
 def test_train_reports_and_reads_the_run_back(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    arguments = ["train", "--P", "300", *SMALL, "--json"]
+    arguments = ["run", "--P", "300", *SMALL, "--json"]
     status, out, _ = run(capsys, *arguments)
     first = json.loads(out)
     assert status == 0
@@ -525,7 +525,7 @@ def test_train_reports_and_reads_the_run_back(capsys: pytest.CaptureFixture[str]
 
 
 def test_a_stopped_run_goes_on_to_the_same_result(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    arguments = ["train", "--P", "300", *SMALL, "--stop-loss", "0.0001", "--max-epochs", "150", "--json"]
+    arguments = ["run", "--P", "300", *SMALL, "--stop-loss", "0.0001", "--max-epochs", "150", "--json"]
     _, out, _ = run(capsys, *arguments, "--store", "whole.sqlite")
     whole = json.loads(out)
     _, out, _ = run(capsys, *arguments, "--store", "parts.sqlite", "--budget", "1e-9")
@@ -708,7 +708,7 @@ def test_ctrl_c_after_training_does_not_lose_it(
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    arguments = ["train", "--P", "300", *SMALL, "--json"]
+    arguments = ["run", "--P", "300", *SMALL, "--json"]
     monkeypatch.setattr(Checkpoint, "due", lambda self: True)  # as if every run were long
     with monkeypatch.context() as patch:
         patch.setattr(

@@ -68,14 +68,14 @@ def rows(store: str) -> dict[str, Any]:
 def test_the_same_rows_on_every_executor_and_by_shards(
     capsys: pytest.CaptureFixture[str], here: Path
 ) -> None:
-    status, out, _ = run(capsys, "run", "GRID.toml", "--store", "one.sqlite", "--workers", "1", "--json")
+    status, out, _ = run(capsys, "grid", "GRID.toml", "--store", "one.sqlite", "--workers", "1", "--json")
     content = json.loads(out)
     alone = rows("one.sqlite")
     assert status == 0 and content["failed"] == 0 and content["total"] == content["done"] == 9
     assert content["computed"] == len(alone) > 8 + 5
     assert len(content["pstar"]) == 1 and content["pstar"][0]["params"]["v"] == 3
     for on in ("local", "ray"):
-        command = [sys.executable, "-m", "srhm.cli", "run", "GRID.toml", "--workers", "2", "--on", on]
+        command = [sys.executable, "-m", "srhm.cli", "grid", "GRID.toml", "--workers", "2", "--on", on]
         command += ["--store", f"{on}.sqlite"]
         # In a process of its own: Ray keeps the token that it read first for the life of a process.
         environment = os.environ | {"RAY_AUTH_TOKEN": secrets.token_hex(32)}
@@ -83,7 +83,9 @@ def test_the_same_rows_on_every_executor_and_by_shards(
         assert done.returncode == 0 and "0 failed" in done.stdout and "9 of 9 done" in done.stderr
         assert rows(f"{on}.sqlite") == alone
     for number in (1, 2, 3):
-        status, out, _ = run(capsys, "run", "GRID.toml", "--shard", f"{number}/3", "--workers", "1", "--json")
+        status, out, _ = run(
+            capsys, "grid", "GRID.toml", "--shard", f"{number}/3", "--workers", "1", "--json"
+        )
         assert status == 0 and json.loads(out)["total"] == 3
     shards = sorted(str(path) for path in (here / "srhm-runs").iterdir())
     assert [Path(path).name for path in shards] == [f"GRID-shard-{n}-of-3.sqlite" for n in (1, 2, 3)]
@@ -92,13 +94,13 @@ def test_the_same_rows_on_every_executor_and_by_shards(
     assert rows("all.sqlite") == alone
     status, out, _ = run(capsys, "merge", "all.sqlite", *shards, "--json")
     assert json.loads(out)["added"] == 0
-    status, out, _ = run(capsys, "run", "GRID.toml", "--store", "all.sqlite", "--json")
+    status, out, _ = run(capsys, "grid", "GRID.toml", "--store", "all.sqlite", "--json")
     assert json.loads(out)["computed"] == 0
     assert json.loads(out)["pstar"][0]["P_star"] == content["pstar"][0]["P_star"]
 
 
 def test_a_plan_computes_nothing(capsys: pytest.CaptureFixture[str], here: Path) -> None:
-    status, out, _ = run(capsys, "run", "GRID.toml", "--plan", "--json")
+    status, out, _ = run(capsys, "grid", "GRID.toml", "--plan", "--json")
     assert status == 0
     assert json.loads(out) == {
         "runs": 8, "searches": 1, "begun_or_finished": 0, "failed": 0, "store": "srhm-runs/runs.sqlite"
@@ -117,7 +119,7 @@ def test_failures_are_told_and_tried_again_when_asked(
         return execute_job(content)
 
     monkeypatch.setattr("srhm.runner.executors.execute_job", work)
-    command = ["run", "GRID.toml", "--store", "runs.sqlite", "--workers", "1"]
+    command = ["grid", "GRID.toml", "--store", "runs.sqlite", "--workers", "1"]
     status, out, err = run(capsys, *command)
     assert status == 1 and "4 failed" in out and "RuntimeError: the machine caught fire" in out
     assert "4 failed" in err
@@ -139,7 +141,7 @@ def test_failures_are_told_and_tried_again_when_asked(
 def test_tables_are_exported(capsys: pytest.CaptureFixture[str]) -> None:
     import pandas
 
-    run(capsys, "run", "GRID.toml", "--store", "runs.sqlite", "--workers", "1")
+    run(capsys, "grid", "GRID.toml", "--store", "runs.sqlite", "--workers", "1")
     status, out, _ = run(capsys, "export", "runs.parquet", "--store", "runs.sqlite")
     table = pandas.read_parquet("runs.parquet")
     assert status == 0 and f"wrote {len(table)} runs" in out
@@ -155,7 +157,7 @@ def test_tables_are_exported(capsys: pytest.CaptureFixture[str]) -> None:
 def test_weights_are_kept_when_asked_for(capsys: pytest.CaptureFixture[str], here: Path) -> None:
     from srhm.nets.weights import load_weights
 
-    command = ["run", "GRID.toml", "--store", "runs.sqlite", "--workers", "1", "--json"]
+    command = ["grid", "GRID.toml", "--store", "runs.sqlite", "--workers", "1", "--json"]
     computed = json.loads(run(capsys, *command)[1])["computed"]
     assert not (here / "runs-weights").exists()
     assert json.loads(run(capsys, *command, "--keep-weights")[1])["computed"] == computed
@@ -171,7 +173,7 @@ LONG = "[[runs]]\nv = 4\nwidth = 64\nP = [300, 400, 500, 600]\nP_test = 500\nsto
 
 
 def started(*arguments: str, **environment: str) -> subprocess.Popen:
-    command = ["-X", "faulthandler", "-m", "srhm.cli", "run", "LONG.toml", "--store", "long.sqlite"]
+    command = ["-X", "faulthandler", "-m", "srhm.cli", "grid", "LONG.toml", "--store", "long.sqlite"]
     return subprocess.Popen(
         [sys.executable, *command, *arguments],
         env=os.environ | environment,
@@ -235,20 +237,20 @@ def test_a_killed_driver_leaves_its_runs_to_the_next(capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["run", "none.toml", "--shard", "4/3"], "shard = 4 is above 3"),
-        (["run", "none.toml", "--on", "moon"], "on = 'moon' is not a place for runs"),
-        (["run", "none.toml", "--workers", "0"], "workers = 0 is below 1"),
+        (["grid", "none.toml", "--shard", "4/3"], "shard = 4 is above 3"),
+        (["grid", "none.toml", "--on", "moon"], "on = 'moon' is not a place for runs"),
+        (["grid", "none.toml", "--workers", "0"], "workers = 0 is below 1"),
         (["cancel", "--wait", "nan"], "wait = nan is not a number of seconds"),
-        (["run", "none.toml"], "grid = 'none.toml' cannot be read"),
-        (["run", "GRID.toml", "--shard", "4/3"], "shard = 4 is above 3"),
-        (["run", "GRID.toml", "--shard", "one"], "shard = 'one' is not of the form i/n"),
-        (["run", "GRID.toml", "--on", "moon"], "on = 'moon' is not a place for runs"),
-        (["run", "GRID.toml", "--limit", "0"], "limit = 0.0 is not a finite number > 0"),
-        (["run", "GRID.toml", "--retries", "-1"], "retries = -1 is below 0"),
-        (["run", "GRID.toml", "--store", "GRID.toml"], "is not a store of srhm runs"),
-        (["run", "GRID.toml", "--store", "mysql://x/y"], "store = 'mysql://x/y'"),
-        (["run", "GRID.toml", "--on", "ray://nowhere"], "nowhere"),
-        (["run", "GRID.toml", "--gpu-memory", "80"], "gpu_memory = 80.0 is for clusters"),
+        (["grid", "none.toml"], "grid = 'none.toml' cannot be read"),
+        (["grid", "GRID.toml", "--shard", "4/3"], "shard = 4 is above 3"),
+        (["grid", "GRID.toml", "--shard", "one"], "shard = 'one' is not of the form i/n"),
+        (["grid", "GRID.toml", "--on", "moon"], "on = 'moon' is not a place for runs"),
+        (["grid", "GRID.toml", "--limit", "0"], "limit = 0.0 is not a finite number > 0"),
+        (["grid", "GRID.toml", "--retries", "-1"], "retries = -1 is below 0"),
+        (["grid", "GRID.toml", "--store", "GRID.toml"], "is not a store of srhm runs"),
+        (["grid", "GRID.toml", "--store", "mysql://x/y"], "store = 'mysql://x/y'"),
+        (["grid", "GRID.toml", "--on", "ray://nowhere"], "nowhere"),
+        (["grid", "GRID.toml", "--gpu-memory", "80"], "gpu_memory = 80.0 is for clusters"),
         (["status", "none.sqlite"], "store = 'none.sqlite' does not exist"),
         (["cancel", "none.sqlite"], "does not exist"),
         (["merge", "all.sqlite", "none.sqlite"], "does not exist"),

@@ -80,7 +80,7 @@ def test_the_ray_job_is_consistent():
 
 def test_the_ray_job_runs_the_driver_on_the_cluster_with_the_secret_store():
     spec = ray_job()["spec"]
-    assert spec["entrypoint"] == 'RAY_ADDRESS=auto srhm run /grid/grid.toml --on ray --store "$SRHM_STORE"'
+    assert spec["entrypoint"] == 'RAY_ADDRESS=auto srhm grid /grid/grid.toml --on ray --store "$SRHM_STORE"'
     (head,) = spec["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]["containers"]
     (store,) = [one for one in head["env"] if one["name"] == "SRHM_STORE"]
     assert set(store["valueFrom"]) == {"secretKeyRef"}
@@ -154,7 +154,7 @@ def run(script, shims, cwd, **more):
 def test_an_array_task_runs_its_share_into_its_own_store(shims, tmp_path):
     ended = run("slurm-array.sh", shims, tmp_path)
     assert (ended.returncode, ended.stderr) == (0, "")
-    arguments = "srhm run grid.toml --shard 3/64 --store runs/shard-3.sqlite --workers 4"
+    arguments = "srhm grid grid.toml --shard 3/64 --store runs/shard-3.sqlite --workers 4"
     assert calls(shims) == [f"srun {arguments} []", f"{arguments} []"]
     assert (tmp_path / "runs").is_dir()
 
@@ -190,7 +190,7 @@ def test_ray_starts_on_the_private_address_of_the_first_node_then_on_the_others(
         on.format(2, worker, address),
         on.format(3, worker, address),
     ]
-    assert made[-1] == f"srhm run grid.toml --on ray --store runs/all.sqlite [{address}]"
+    assert made[-1] == f"srhm grid grid.toml --on ray --store runs/all.sqlite [{address}]"
     assert f"ray status --address={address} [{address}]" in made
 
 

@@ -41,13 +41,13 @@ COMMANDS = [
     ("table", "export-data new --v 4"),
     ("table", "export-data new --v 4 --format hugging_face"),
     ("postgres", "status postgresql://host/runs"),
-    ("ray", "run grid.toml --on ray --store new.sqlite"),
+    ("ray", "grid grid.toml --on ray --store new.sqlite"),
 ]
 USES_OF_THE_CORE = [
     ("lab", "from srhm.nets.weights import save_weights; save_weights('new', None)"),
     ("lab", "from srhm.nets.weights import load_weights; load_weights('new', 64 * '0', None)"),
 ]
-OF_THE_CORE = [("lab", line) for line in ("", "--help", "train --help", "theory --v 4", "no such command")]
+OF_THE_CORE = [("lab", line) for line in ("", "--help", "run --help", "theory --v 4", "no such command")]
 """There is no command line without the laboratory, and it says so, whatever it is asked."""
 
 SKLEARN = {"scikit-learn": "sklearn"}

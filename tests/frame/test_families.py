@@ -116,7 +116,7 @@ main(sys.argv[1:])
 def test_the_command_line_has_its_option(tmp_path):
     ended = subprocess.run(
         [
-            sys.executable, "-c", SCRIPT, "train", "--net", "toy", "--slope", "0.5", "--v", "3", "--m", "2",
+            sys.executable, "-c", SCRIPT, "run", "--net", "toy", "--slope", "0.5", "--v", "3", "--m", "2",
             "--P", "60", "--max-epochs", "3", "--json", "--store", str(tmp_path / "runs.sqlite"),
         ],
         cwd=SUPPORT, capture_output=True, text=True,

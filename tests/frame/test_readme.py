@@ -19,7 +19,7 @@ REPLACED = {
     "P=2000, P_test=5000": "P=200, P_test=500",
     "width=256": "width=16",
     "srhm explore": "srhm explore --help",  # which else serves until Ctrl-C
-    "train --net lcn --v 4 --s0 1 --width 64 --P 1500": "train --net lcn --v 4 --s0 0 --P 100 --width 8",
+    "run --net lcn --v 4 --s0 1 --width 64 --P 1500": "run --net lcn --v 4 --s0 0 --P 100 --width 8",
     "pstar --net lcn --v 4 --s0 1 --width 64 --seeds 3": "pstar --net lcn --v 4 --s0 0 --seeds 1 --width 8",
     "s0 = 1\nwidth = 64\nP = [500, 1000, 2000]\nseeds = 2": "s0 = 0\nwidth = 8\nP = 100\nseeds = 1",
     "reproduce --tier laptop   ": "reproduce 5 --tier laptop   ",  # a figure that needs no runs

@@ -83,7 +83,7 @@ def test_a_worker_without_it_ends_the_search_of_a_function(monkeypatch: pytest.M
         pstar(without_backend, PARAMS, start=4, seeds=2, P_test=4, workers=2)
 
 
-@pytest.mark.parametrize("command", ["train --P 4", "pstar --seeds 1", "run grid.toml --workers 1", "demo"])
+@pytest.mark.parametrize("command", ["run --P 4", "pstar --seeds 1", "grid grid.toml --workers 1", "demo"])
 def test_commands_say_so_before_the_first_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
@@ -92,8 +92,8 @@ def test_commands_say_so_before_the_first_run(
     model = ["--net", "fcn", "--n_c", "2", "--v", "2", "--m", "2", "--s0", "1", "--L", "1", "--P-test", "4"]
     monkeypatch.setattr(jax, "default_backend", missing)
     with pytest.raises(SystemExit) as caught:
-        main(command.split() + (model if command.startswith(("train", "pstar")) else []))
+        main(command.split() + (model if command.startswith(("run", "pstar")) else []))
     out, err = capsys.readouterr()
     assert caught.value.code == 1 and out == ""
     assert err.startswith("srhm: error: JAX_PLATFORMS = ") and NOTHING in err
-    assert [path.name for path in tmp_path.iterdir()] == ["grid.toml"] or command.startswith("train")
+    assert [path.name for path in tmp_path.iterdir()] == ["grid.toml"] or command.startswith("run")

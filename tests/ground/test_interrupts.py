@@ -117,7 +117,7 @@ def test_sigterm_ends_a_command_after_its_checkpoint(
     with monkeypatch.context() as patch:
         patch.setattr(SingleRun, "save_when_due", lambda run: os.kill(os.getpid(), signal.SIGTERM))
         with pytest.raises(SystemExit) as caught:
-            main(["train", *model.split(), "--stop-loss", "1e-9", "--max-epochs", "1000000"])
+            main(["run", *model.split(), "--stop-loss", "1e-9", "--max-epochs", "1000000"])
     assert caught.value.code == TERMINATED == 143
     out, err = capsys.readouterr()
     assert out == "" and "srhm: ended by SIGTERM. The same command goes on from its checkpoint." in err

@@ -89,7 +89,7 @@ def test_the_memory_of_a_container(monkeypatch, tmp_path, limit, there):
 def test_train_refuses_in_one_line_and_leaves_nothing(options, message, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit):
-        main(["train", *options])
+        main(["run", *options])
     assert re.fullmatch(
         rf"srhm: error: {message}, more than .* of memory here\. Use a smaller \w+\.\n",
         capsys.readouterr().err,

@@ -29,10 +29,10 @@ def rows(store: Path) -> dict[str, Any]:
 
 def test_the_demonstration_has_the_same_rows_everywhere(tmp_path: Path, report: Report) -> None:
     for on in ("local", "ray"):
-        srhm(tmp_path, "run", str(GRID), "--on", on, "--workers", "2", "--store", f"{on}.sqlite")
+        srhm(tmp_path, "grid", str(GRID), "--on", on, "--workers", "2", "--store", f"{on}.sqlite")
     shards = [f"shard-{number}.sqlite" for number in (1, 2, 3)]
     for number, store in enumerate(shards, start=1):
-        srhm(tmp_path, "run", str(GRID), "--shard", f"{number}/3", "--store", store)
+        srhm(tmp_path, "grid", str(GRID), "--shard", f"{number}/3", "--store", store)
     srhm(tmp_path, "merge", "merged.sqlite", *shards)
     local, ray, merged = (rows(tmp_path / f"{name}.sqlite") for name in ("local", "ray", "merged"))
     assert len(local) > 40

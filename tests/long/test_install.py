@@ -21,7 +21,7 @@ SECTIONS = {
     },
     "With the laboratory": {
         ("srhm", "--help"): HELP,
-        ("srhm", "train", "--v", "4", "--s0", "0", "--P", "40", "--width", "8", "--max_epochs", "1"): "error",
+        ("srhm", "run", "--v", "4", "--s0", "0", "--P", "40", "--width", "8", "--max_epochs", "1"): "error",
         ("srhm", "explore", "--port", "0"): ASKED.format("flask", "explore", "explore"),
         ("srhm", *DATA): ASKED.format("pyarrow", "table", "table"),
     },

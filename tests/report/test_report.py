@@ -25,7 +25,7 @@ from srhm.figures import Curve
 from srhm.nets import predict
 from srhm.paper import settings
 from srhm.paper.tiers import Tier, study_of
-from srhm.report import content_of, report_html, train_command, write_report
+from srhm.report import content_of, report_html, run_command, write_report
 from srhm.report.palette import palettes
 from srhm.store import Store
 from srhm.store.index import RunIndex
@@ -119,7 +119,7 @@ def test_every_run_is_in_the_data_with_its_numbers():
     for run in runs:
         one = shown[run.spec.hash]
         assert (one["P"], one["seed"], one["status"]) == (run.spec.P, str(run.spec.seeds.samples), run.status)
-        assert one["command"] == train_command(run.spec)
+        assert one["command"] == run_command(run.spec)
         for name, value in zip(content["metrics"], one["metrics"], strict=True):
             expected = run.metrics.get(name)
             if expected is None or not math.isfinite(expected):
@@ -406,5 +406,5 @@ def test_a_browser_shows_all_of_it(real_library, tmp_path):
     assert dom.count("#run=") == 50  # a page of the 54
     assert "1–50 of 54" in dom
     opened = dom.split('id="details"')[1].split("</dialog>")[0]
-    assert str(train_command(runs[0].spec)) in opened
+    assert str(run_command(runs[0].spec)) in opened
     assert re.search(r'id="details"[^>]* open', dom)

@@ -13,7 +13,7 @@ from srhm import Params
 from srhm.cli import main
 from srhm.errors import ArgumentError
 from srhm.paper.settings import model
-from srhm.report import pstar_command, python_command, train_command
+from srhm.report import pstar_command, python_command, run_command
 from srhm.store import Store
 from srhm.study import RunSpec, Seeds
 
@@ -131,7 +131,7 @@ def test_the_command_of_a_run_is_that_run(asked, numbers, more, published, train
     except ArgumentError:  # too few data, or an option that this network or model has not
         assume(False)
         raise
-    command = train_command(spec)
+    command = run_command(spec)
     assert command is not None
     assert asked(command).hash == spec.hash, command
 
@@ -147,14 +147,14 @@ def test_the_command_of_a_search_asks_for_the_same_study(asked, fix):
 
 
 def test_a_command_says_what_is_run_and_no_more():
-    assert train_command(SPEC.at(90)) == "srhm train --net lcn --v 4 --s0 1 --L 2 --width 8 --P 90 --seed 0"
-    published = train_command(run_spec(PARAMS, "lcn", 4, width=8, published=True))
+    assert run_command(SPEC.at(90)) == "srhm run --net lcn --v 4 --s0 1 --L 2 --width 8 --P 90 --seed 0"
+    published = run_command(run_spec(PARAMS, "lcn", 4, width=8, published=True))
     assert published is not None and "--protocol published --P" in published
 
 
 def test_a_run_that_no_option_says_has_a_program(monkeypatch):
     spec = replace(SPEC, seeds=Seeds(1, 2, 3, 4))
-    assert train_command(spec) is None
+    assert run_command(spec) is None
     python, flag, program = shlex.split(python_command(spec))
     assert (python, flag) == ("python", "-c")
     put: list[RunSpec] = []

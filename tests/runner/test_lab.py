@@ -13,7 +13,7 @@ import pytest
 import srhm
 from fake_runs import PARAMS, SPEC, fake_run, small
 from setups import run_spec, setup
-from srhm.cli.results import train_text
+from srhm.cli.results import run_text
 from srhm.nets import FAMILIES
 from srhm.randomness import STREAM_VERSION
 from srhm.reference.published import published
@@ -95,8 +95,8 @@ def test_probes_are_added_to_the_row_and_change_nothing_else() -> None:
     assert {name: probed.metrics[name] for name in plain.metrics} == plain.metrics
     assert set(probed.seconds) - set(plain.seconds) == {"probes"}
     assert all(0 <= probed.metrics[name] <= 1 for name in added if name.startswith("probe"))
-    text = train_text(probed)
-    assert "probe_rule_kl" in text and "ari_kl" in text and "probe" not in train_text(plain)
+    text = run_text(probed)
+    assert "probe_rule_kl" in text and "ari_kl" in text and "probe" not in run_text(plain)
 
 
 def test_replicates_draw_all_roles_anew_but_those_that_are_fixed() -> None:

@@ -49,7 +49,7 @@ def test_without_a_terminal_lines_come_at_times_and_at_the_end(
 
 
 def status(running: bool, finished: int) -> dict[str, Any]:
-    driver = {"title": "srhm run GRID.toml", "host": "here", "pid": 7, "done": finished, "total": 9,
+    driver = {"title": "srhm grid GRID.toml", "host": "here", "pid": 7, "done": finished, "total": 9,
               "state": "running" if running else "done", "seen_seconds_ago": 1.0}  # fmt: skip
     return {"finished": finished, "running": int(running), "failed": 0, "runs_per_second": 0.5 * running,
             "seconds_left": 12.0 if running else None, "drivers": [driver]}  # fmt: skip
@@ -65,4 +65,4 @@ def test_the_watch_ends_with_the_last_driver(
     err = capsys.readouterr().err
     assert looks == [] and len(waited) == 2
     assert "3 finished, 1 running, 0 failed; 0.5 runs a second, 12 s left" in err
-    assert "srhm run GRID.toml on here, process 7: running, 6 of 9" in err
+    assert "srhm grid GRID.toml on here, process 7: running, 6 of 9" in err

@@ -1,4 +1,4 @@
-"""`srhm run` whose workers log what they execute: python chaos_driver.py GRID STORE LOG RETRIES."""
+"""`srhm grid` whose workers log what they execute: python chaos_driver.py GRID STORE LOG RETRIES."""
 
 import json
 import os

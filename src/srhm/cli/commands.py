@@ -22,8 +22,8 @@ from .data import Sample
 from .endings import INTERRUPTED, TERMINATED
 from .explore import Explore
 from .exports import ExportData
-from .grids import Cancel, Export, Merge, RunGrid, Status
-from .measure import Demo, Pstar, Train
+from .grids import Cancel, Export, Grid, Merge, Status
+from .measure import Demo, Pstar, Run
 from .open_question import OpenQuestion
 from .paper import Figure, Reproduce
 from .printing import UNREAD, complain, standard_output
@@ -44,11 +44,11 @@ COMMANDS: dict[str, Any] = {
     "demo": Demo,
     "sample": Sample,
     "export-data": ExportData,
-    "train": Train,
+    "run": Run,
     "pstar": Pstar,
     "theory": Theory,
     "explore": Explore,
-    "run": RunGrid,
+    "grid": Grid,
     "figure": Figure,
     "reproduce": Reproduce,
     "open-question": OpenQuestion,

@@ -1,4 +1,4 @@
-"""The commands for many runs: `srhm run`, `status`, `cancel`, `merge` and `export`."""
+"""The commands for many runs: `srhm grid`, `status`, `cancel`, `merge` and `export`."""
 
 import json
 import time
@@ -22,7 +22,7 @@ from .terminal import DriverView, watch_status
 
 
 @dataclass(frozen=True)
-class RunGrid:
+class Grid:
     """Compute all runs and searches that a file names, on this machine or on a cluster.
 
     GRID.toml has tables [[runs]] with P, and [[pstar]], which search for P*; their keys are the options of `srhm
@@ -85,7 +85,7 @@ class RunGrid:
         executor = open_executor(self.on, self.workers)
         with DriverView(grid.title) as view:
             progress = drive(
-                chains, store, executor, policy=policy, watch=view, title=f"srhm run {self.grid}"
+                chains, store, executor, policy=policy, watch=view, title=f"srhm grid {self.grid}"
             )
         content = grid_content(progress, grid.studies if part is None else [], place)
         print_result(json.dumps(content) if self.json else grid_text(content))

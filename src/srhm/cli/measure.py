@@ -1,4 +1,4 @@
-"""The commands that measure: `srhm train`, `srhm pstar` and `srhm demo`."""
+"""The commands that measure: `srhm run`, `srhm pstar` and `srhm demo`."""
 
 import json
 from dataclasses import dataclass, field
@@ -19,15 +19,15 @@ from ..study.setup import Role
 from ..study.study import SearchRule, chosen_thresholds
 from .options import Network
 from .printing import print_result
-from .results import pstar_content, pstar_text, train_content, train_text
+from .results import pstar_content, pstar_text, run_content, run_text
 from .terminal import RunsView, TrainingView
 
 STORE = "srhm-runs/runs.sqlite"
-_GOES_ON = "Finished runs are kept; the same command goes on from there."
+_RESUMES = "Finished runs are kept; the same command goes on from there."
 
 
 @dataclass(frozen=True)
-class Train:
+class Run:
     """Train one network and measure its test error and sensitivities.
 
     The finished run is kept in the store; the same command again reads it. An interrupted one goes on from its
@@ -67,7 +67,7 @@ class Train:
             if found.status != "stopped":
                 store.put(found)
                 store.tidy()
-        print_result(json.dumps(train_content(found)) if self.json else train_text(found))
+        print_result(json.dumps(run_content(found)) if self.json else run_text(found))
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Pstar:
     json: bool = False
     """Print JSON on standard output."""
 
-    interrupted: ClassVar[str] = _GOES_ON
+    interrupted: ClassVar[str] = _RESUMES
 
     def run(self) -> None:
         """Measure and print."""
@@ -135,7 +135,7 @@ class Demo:
     json: bool = False
     """Print the table as JSON on standard output."""
 
-    interrupted: ClassVar[str] = _GOES_ON
+    interrupted: ClassVar[str] = _RESUMES
 
     def run(self) -> None:
         """Run the demonstration."""

@@ -26,7 +26,7 @@ class OpenQuestion:
     arms: Annotated[tuple[str, ...], tyro.conf.Positional] = ("all",)
     """Names of arms, or groups of them: depth, controls, rate, width, batch. --plan lists them."""
     on: str = "local"
-    """local, processes, ray or ray://HOST:PORT, as for `srhm run`."""
+    """local, processes, ray or ray://HOST:PORT, as for `srhm grid`."""
     workers: int | None = None
     """Runs at a time; all cores unless given."""
     store: str = PAPER_STORE

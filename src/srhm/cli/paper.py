@@ -84,7 +84,7 @@ class Reproduce:
     tier: TierName = "laptop"
     """laptop: two cores, a night or two. workstation: a GPU. full: the paper's grid."""
     on: str = "local"
-    """local, processes, ray or ray://HOST:PORT, as for `srhm run`."""
+    """local, processes, ray or ray://HOST:PORT, as for `srhm grid`."""
     workers: int | None = None
     """Runs at a time; all cores unless given."""
     store: str = PAPER_STORE

@@ -8,8 +8,8 @@ from ..study import Run, Study
 from ..study.options import all_options
 
 
-def train_content(run: Run) -> dict[str, Any]:
-    """Return what `srhm train --json` prints."""
+def run_content(run: Run) -> dict[str, Any]:
+    """Return what `srhm run --json` prints."""
     metrics = run.metrics
     content: dict[str, Any] = {
         "test_error": metrics["error"],
@@ -29,8 +29,8 @@ def train_content(run: Run) -> dict[str, Any]:
     }
 
 
-def train_text(run: Run) -> str:
-    """Return what `srhm train` prints."""
+def run_text(run: Run) -> str:
+    """Return what `srhm run` prints."""
     metrics, params = run.metrics, run.spec.params
     lines = [
         f"{run.spec.net.family}, width {run.spec.setup.width}, P = {run.spec.P:,}, on {params}",

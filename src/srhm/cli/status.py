@@ -72,12 +72,12 @@ def status_text(content: dict[str, Any]) -> str:
         what = f"{spec['net']['family']}, P = {spec['P']:,}, seed {spec['seeds']['samples']}"
         lines.append(f"  failed ({one['kind']}, {one['attempts']} tries): {what}: {one['reason']}")
     if 0 < len(content.get("failures", [])) < content["failed"]:
-        lines.append("  ... --failures lists all; srhm run --again tries them again")
+        lines.append("  ... --failures lists all; srhm grid --again tries them again")
     return "\n".join(lines)
 
 
 def grid_content(progress: Progress, studies: Sequence[Study], place: str) -> dict[str, Any]:
-    """Return what `srhm run --json` prints."""
+    """Return what `srhm grid --json` prints."""
     check_instance(Progress, progress=progress)
     return {
         "total": progress.total,
@@ -92,7 +92,7 @@ def grid_content(progress: Progress, studies: Sequence[Study], place: str) -> di
 
 
 def grid_text(content: dict[str, Any]) -> str:
-    """Return what `srhm run` prints, from its JSON content."""
+    """Return what `srhm grid` prints, from its JSON content."""
     lines = []
     for found in content["pstar"]:
         params, P_star, interval = found["params"], found["P_star"], found["interval"] or (None, None)
@@ -107,5 +107,5 @@ def grid_text(content: dict[str, Any]) -> str:
     )
     lines += [f"failed: {reason}" for reason in content["failures"]]
     if content["failed"]:
-        lines.append("srhm status --failures lists all failures; srhm run --again tries them again.")
+        lines.append("srhm status --failures lists all failures; srhm grid --again tries them again.")
     return "\n".join(lines)

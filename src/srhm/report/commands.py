@@ -9,20 +9,20 @@ from ..study import RunSpec, Seeds, Setup
 from ..study.describe import command_options
 
 
-def train_command(spec: RunSpec) -> str | None:
-    """Return the `srhm train` that is this run, or None if the seeds of its roles differ.
+def run_command(spec: RunSpec) -> str | None:
+    """Return the `srhm run` that is this run, or None if the seeds of its roles differ.
 
     Examples
     --------
     >>> from srhm import Params
     >>> from srhm.nets import NetSpec
-    >>> train_command(Setup(Params(v=6, s0=1, L=2), NetSpec("lcn", width=64)).at(500))
-    'srhm train --net lcn --v 6 --s0 1 --L 2 --width 64 --P 500 --seed 0'
+    >>> run_command(Setup(Params(v=6, s0=1, L=2), NetSpec("lcn", width=64)).at(500))
+    'srhm run --net lcn --v 6 --s0 1 --L 2 --width 64 --P 500 --seed 0'
     """
     seed = spec.seeds.samples
     if spec.seeds != Seeds.replicate(seed):
         return None
-    return _line("train", command_options(spec.setup) | {"P": spec.P, "seed": seed})
+    return _line("run", command_options(spec.setup) | {"P": spec.P, "seed": seed})
 
 
 def pstar_command(

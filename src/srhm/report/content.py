@@ -11,7 +11,7 @@ from ..measure.complexity import SampleComplexity
 from ..reference.published import published
 from ..study import Run, Study, studies_of
 from ..study.describe import change_words, label
-from .commands import pstar_command, python_command, train_command
+from .commands import pstar_command, python_command, run_command
 
 _DIGITS = 6
 """Significant digits of the numbers on the page."""
@@ -158,7 +158,7 @@ def _run(run: Run, numbers: list[int], metrics: Sequence[str], where: list) -> d
         "seconds": _number(sum(run.seconds.values()) - run.seconds.get("compile", 0.0)),
         "environment": where.index(_environment(run)),
         "metrics": [_number(run.metrics.get(metric)) for metric in metrics],
-        "command": train_command(run.spec) or python_command(run.spec),
+        "command": run_command(run.spec) or python_command(run.spec),
     }
 
 
