@@ -19,7 +19,7 @@ from ..model.derivation import Derivation, exchange_synonyms, expand, shift
 from ..model.encoding import Encoding, encode
 from ..nets import Network, check_scores, encoding_for, sees_patches
 from ..nets.distances import tree_distances
-from ..nets.forest import plant
+from ..nets.subtrees import deduplicate
 from .layers import Layers, Table, judge, layers_of, predictor_of, see, tabulate
 
 if TYPE_CHECKING:
@@ -207,12 +207,12 @@ def _of_trees(
     """Measure squared distances of a network of patches, every distinct sub-tree of all forms once."""
     changed = [derivation for levels in forms.values() for derivation in levels]
     trees = [expand(dataset.stream.grammar, derivation) for derivation in (original, *changed)]
-    forest = plant(
+    table = deduplicate(
         dataset.params,
         np.concatenate([tree.features[0] for tree in trees]),
         np.concatenate([tree.positions[0] for tree in trees]),
     )
-    found = tree_distances(net, forest, params=dataset.params, encoding=encoding, forms=len(changed))
+    found = tree_distances(net, table, params=dataset.params, encoding=encoding, forms=len(changed))
     names = [f"layer_{layer}" for layer in range(1, len(found))] + ["output"]
     squares: Squares = {}
     for name, (spread, change) in zip(names, found, strict=True):

@@ -16,7 +16,7 @@ import jax
 
 from ..model.params import Params
 
-_TEST_BATCH, _FOREST = 1024, 10_000
+_TEST_BATCH, _TABLE = 1024, 10_000
 """Test points computed at a time, by dense networks and by networks of patches."""
 
 
@@ -130,7 +130,7 @@ class PatchCost(Cost):
         nodes = sum(params.s**level for level in range(params.L + 1))
         step = 3 * 2 * samples * nodes * h
         # Sub-trees of a test set are computed once: at level l there are at most so many distinct ones.
-        distinct, evaluated, points = float(params.v), 0.0, min(_FOREST, points)
+        distinct, evaluated, points = float(params.v), 0.0, min(_TABLE, points)
         for level in range(1, params.L + 1):
             distinct = min(
                 2.0**62, params.m * params.placements * distinct**params.s / params.v ** (params.s - 1)

@@ -1,6 +1,6 @@
-"""Squared distances between the activations of whole data, from those of their distinct sub-trees.
+"""Squared distances between the activations of whole samples, from those of their distinct sub-trees.
 
-Two data differ in a layer only where one of them is informative: a blank responds the same in both. So a
+Two samples differ in a layer only where one of them is informative: a blank responds the same in both. So a
 distance is a sum over informative nodes, of which equal ones are computed once.
 """
 
@@ -16,8 +16,8 @@ from jaxtyping import Array, Float, Int
 from ..backend import backend_name
 from ..model.encoding import Encoding
 from ..model.params import Params
-from .forest import Forest
 from .network import Network
+from .subtrees import SubtreeTable
 
 Changes = Float[Array, "node channel"]
 
@@ -27,16 +27,16 @@ _CALLED_ONCE = {"xla_cpu_use_fusion_emitters": False}
 
 
 def tree_distances(
-    net: Network, forest: Forest, *, params: Params, encoding: Encoding, forms: int
+    net: Network, table: SubtreeTable, *, params: Params, encoding: Encoding, forms: int
 ) -> list[tuple[Float[Array, " sample"], Float[Array, "form sample"]]]:
-    """Return, for every layer and the output, squares of distances between the data of a forest.
+    """Return, for every layer and the output, squares of distances between the samples of a table.
 
     Parameters
     ----------
     net
         A network of patches.
-    forest
-        The forest of the original data, followed by `forms` changed forms of all of them.
+    table
+        The sub-trees of the original samples, followed by `forms` changed forms of all of them.
     params, encoding
         The model, and how inputs are written.
     forms
@@ -45,10 +45,10 @@ def tree_distances(
     Returns
     -------
     list
-        For each layer, the first to the output: the squared distance of each original datum from the mean of
+        For each layer, the first to the output: the squared distance of each original sample from the mean of
         all, and of each changed form from its original.
     """
-    arrays, rest = eqx.partition((net, forest), lambda leaf: isinstance(leaf, jax.Array | np.ndarray))
+    arrays, rest = eqx.partition((net, table), lambda leaf: isinstance(leaf, jax.Array | np.ndarray))
     return _compiled(backend_name())(arrays, rest, params, encoding, forms)
 
 
@@ -59,9 +59,9 @@ def _compiled(backend: str) -> Any:
 
 
 def _tree_distances(arrays: Any, rest: Any, params: Params, encoding: Encoding, forms: int) -> Any:
-    net, forest = eqx.combine(arrays, rest)
-    actives, output = net.on_forest(params, encoding, forest)
-    numbers = forest.roots.reshape(forms + 1, -1)[:, :, None]
+    net, table = eqx.combine(arrays, rest)
+    actives, output = net.on_table(params, encoding, table)
+    numbers = table.roots.reshape(forms + 1, -1)[:, :, None]
     rows = output[numbers[:, :, 0]]
     found = [(((rows[0] - rows[0].mean(axis=0)[None]) ** 2).sum(-1), ((rows[1:] - rows[:1]) ** 2).sum(-1))]
     for layer in range(params.L, 0, -1):
@@ -76,7 +76,7 @@ def _tree_distances(arrays: Any, rest: Any, params: Params, encoding: Encoding, 
         )
         found.append((spread, moved))
         if layer > 1:
-            below = forest.children[layer - 2][numbers]
+            below = table.children[layer - 2][numbers]
             numbers = below.reshape(*numbers.shape[:2], -1)
     return found[::-1]
 
@@ -84,7 +84,7 @@ def _tree_distances(arrays: Any, rest: Any, params: Params, encoding: Encoding, 
 def _between(
     changes: Changes, places: Int[Array, " node"], one: Int[Array, "sample child"], other: Any
 ) -> Float[Array, " sample"]:
-    """Squared distances of data given by their nodes: nodes at one position are compared, others with blanks."""
+    """Squared distances of samples given by their nodes: nodes at one position are compared, others with blanks."""
     same = places[one][:, :, None] == places[other][:, None, :]
     first, second = changes[one], changes[other]
     partner = jnp.einsum("nij,njc->nic", same.astype(changes.dtype), second)
@@ -95,7 +95,7 @@ def _between(
 def _from_mean(
     changes: Changes, places: Int[Array, " node"], numbers: Int[Array, "sample child"], positions: int
 ) -> Float[Array, " sample"]:
-    """Squared distances of data from their mean: at their own nodes, and at all other positions."""
+    """Squared distances of samples from their mean: at their own nodes, and at all other positions."""
     own, where = changes[numbers], places[numbers]
     mean = jnp.zeros((positions, own.shape[-1]), own.dtype).at[where].add(own) / numbers.shape[0]
     elsewhere = (mean**2).sum(-1)

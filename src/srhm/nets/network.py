@@ -13,8 +13,8 @@ from ..model.encoding import Encoding, encode
 from ..model.params import Params
 from .active import Active, Leaves
 from .design import Design, design_of
-from .forest import Forest
 from .products import product
+from .subtrees import SubtreeTable
 
 BIAS_SCALE = 0.1
 """Factor of every hidden bias: biases are N(0, 1) and enter as 0.1 b."""
@@ -74,14 +74,14 @@ class Network(eqx.Module):
             active = layer.on_active(active, leaves.params.s)
         return self._read(active)
 
-    def on_forest(
-        self, params: Params, encoding: Encoding, forest: Forest
+    def on_table(
+        self, params: Params, encoding: Encoding, table: SubtreeTable
     ) -> tuple[list[Active], Float[Array, "tree class_"]]:
         """Return the activations of each layer at the distinct sub-trees of a set, and the outputs of the trees."""
         first, *later = self.layers
-        actives = [first.on_leaves(Leaves(params, encoding, forest.features, forest.positions))]
-        for layer, children, crowd in zip(later, forest.children, forest.crowd, strict=True):
-            actives.append(layer.on_shared(actives[-1], children, crowd))
+        actives = [first.on_leaves(Leaves(params, encoding, table.features, table.positions))]
+        for layer, children, multiplicity in zip(later, table.children, table.max_multiplicity, strict=True):
+            actives.append(layer.on_shared(actives[-1], children, multiplicity))
         return actives, self._read(actives[-1])
 
     def _read(self, last: Active) -> Float[Array, "sample class_"]:

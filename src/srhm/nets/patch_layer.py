@@ -64,13 +64,18 @@ class PatchLayer(eqx.Module):
         )
         return self._join(changes.reshape(samples, nodes, -1), blank, below.places, s)
 
-    def on_shared(self, below: Active, children: Int[Array, "tree child"], crowd: tuple[int, int]) -> Active:
+    def on_shared(
+        self, below: Active, children: Int[Array, "tree child"], max_multiplicity: tuple[int, int]
+    ) -> Active:
         """Return the activations of distinct sub-trees, given by the numbers of their children below.
 
-        At most `crowd[0]` trees below stand at the same place of a patch, `crowd[1]` at the same position.
+        At most `max_multiplicity[0]` trees below are at the same place of a patch, and at most `max_multiplicity[1]` at
+        the same position.
         """
         of_patch = len(self.blocks) * self.group == self.patch
-        most = self.group * (crowd[0] if of_patch else crowd[1])  # of a group, so often at most
+        most = self.group * (
+            max_multiplicity[0] if of_patch else max_multiplicity[1]
+        )  # of a group, so often at most
         changes, blank = self._respond(below, self._blanks(below), (most,))
         places = below.places.reshape(-1)[children]
         return self._join(jnp.take(changes, children, axis=0), blank, places, children.shape[1])

@@ -13,9 +13,9 @@ from ..model.dataset import Dataset
 from ..model.encoding import Encoding
 from ..model.params import Params
 from ..nets import Leaves, Network, check_scores, outputs
-from ..nets.forest import Forest, plant
+from ..nets.subtrees import SubtreeTable, deduplicate
 
-_BATCH, _FOREST = 1024, 10_000  # points computed at a time
+_BATCH, _TABLE = 1024, 10_000  # points computed at a time
 
 
 @eqx.filter_jit
@@ -36,10 +36,10 @@ def wrong_answers(
 
 @eqx.filter_jit
 def wrong_trees(
-    net: Network, forest: Forest, labels: Any, *, params: Params, encoding: Encoding
+    net: Network, table: SubtreeTable, labels: Any, *, params: Params, encoding: Encoding
 ) -> tuple[Any, Any]:
     """Count as :func:`wrong_answers` does, computing every distinct sub-tree once."""
-    output = jnp.take(net.on_forest(params, encoding, forest)[1], forest.roots, axis=0)
+    output = jnp.take(net.on_table(params, encoding, table)[1], table.roots, axis=0)
     check_scores("net", output, len(labels), params)
     return _judged(output, labels)
 
@@ -51,7 +51,7 @@ def _judged(output: Any, labels: Any) -> tuple[Any, Any]:
 
 
 class TestSet:
-    """A test set on the device: as a forest for networks of patches, in batches for all others.
+    """A test set on the device: as a table of sub-trees for networks of patches, in batches for all others.
 
     Parameters
     ----------
@@ -77,9 +77,9 @@ class TestSet:
         if not shared:
             self._parts.append(_batches(dataset, batch or _BATCH))
             return
-        for part in dataset.batches(batch or _FOREST):
-            forest = jax.tree.map(_on_device, plant(self.params, part.features, part.positions))
-            self._parts.append((forest, jnp.asarray(part.labels, jnp.int32)))
+        for part in dataset.batches(batch or _TABLE):
+            table = jax.tree.map(_on_device, deduplicate(self.params, part.features, part.positions))
+            self._parts.append((table, jnp.asarray(part.labels, jnp.int32)))
 
     def error(self, net: Any) -> float:
         """Return the fraction of points on the wrong class; nan if an output is not a number.
@@ -91,7 +91,7 @@ class TestSet:
         """
         wrong = 0
         for part in self._parts:
-            count = wrong_trees if isinstance(part[0], Forest) else wrong_answers
+            count = wrong_trees if isinstance(part[0], SubtreeTable) else wrong_answers
             found, broken = count(net, *part, params=self.params, encoding=self.encoding)
             if broken:
                 return math.nan

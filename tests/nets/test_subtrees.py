@@ -1,4 +1,4 @@
-"""Forests: equal sub-trees are computed once, and nothing changes by it."""
+"""Hash-consed sub-trees: equal sub-trees are computed once, and nothing changes by it."""
 
 import equinox as eqx
 import jax
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from filled_nets import filled
 from srhm import Dataset, Grammar, Params, Stream, encode
 from srhm.nets import build, sees_patches
-from srhm.nets.forest import _size, plant
+from srhm.nets.subtrees import _size, deduplicate
 from srhm.training import TestSet
 from strategies import small_params
 
@@ -41,19 +41,19 @@ def sub_trees(params, data, level):
 @given(small_params(), st.integers(1, 60))
 def test_every_distinct_sub_tree_once_and_every_datum_back(params, count):
     data = drawn(params, count)
-    forest = plant(params, data.features, data.positions)
-    rows = [len(forest.features), *(len(layer) for layer in forest.children)]
+    table = deduplicate(params, data.features, data.positions)
+    rows = [len(table.features), *(len(layer) for layer in table.children)]
     assert rows == [_size(len(sub_trees(params, data, level))) for level in range(1, params.L + 1)]
-    trees = [(f, q) for f, q in zip(forest.features.tolist(), forest.positions.tolist(), strict=True)]
-    for layer in forest.children:
+    trees = [(f, q) for f, q in zip(table.features.tolist(), table.positions.tolist(), strict=True)]
+    for layer in table.children:
         joined = [[trees[child] for child in row] for row in layer]
         trees = [tuple([value for part in row for value in part[i]] for i in (0, 1)) for row in joined]
-    assert [trees[root][0] for root in forest.roots] == data.features.tolist()
-    assert [trees[root][1] for root in forest.roots] == data.positions.tolist()
-    places = [forest.positions[:, 0].astype(int) // params.patch]
-    for layer in forest.children:
+    assert [trees[root][0] for root in table.roots] == data.features.tolist()
+    assert [trees[root][1] for root in table.roots] == data.positions.tolist()
+    places = [table.positions[:, 0].astype(int) // params.patch]
+    for layer in table.children:
         places.append(places[-1][layer[:, 0]] // params.patch)
-    for (by_place, by_position), where in zip(forest.crowd, places, strict=False):
+    for (by_place, by_position), where in zip(table.max_multiplicity, places, strict=False):
         assert np.bincount(where % params.patch).max() <= by_place
         assert np.bincount(where).max() <= by_position
 
@@ -63,7 +63,7 @@ def test_the_number_of_lowest_patches():
     params = Params(n_c=6, v=6, m=6, s=2, s0=1, L=2)
     data = drawn(params, 10_000)
     assert len(sub_trees(params, data, 1)) == 576
-    assert len(plant(params, data.features, data.positions).features) == 640
+    assert len(deduplicate(params, data.features, data.positions).features) == 640
 
 
 @pytest.mark.parametrize(
@@ -82,12 +82,12 @@ def test_activations_and_outputs_are_those_of_the_dense_network(model, name, opt
     with jax.enable_x64(True):
         net = filled(name, params, 5, dtype="float64", **options)
         data = drawn(params, 40)
-        forest = plant(params, data.features, data.positions)
-        actives, output = eqx.filter_jit(lambda net, f: net.on_forest(params, "whitened", f))(net, forest)
+        table = deduplicate(params, data.features, data.positions)
+        actives, output = eqx.filter_jit(lambda net, f: net.on_table(params, "whitened", f))(net, table)
         inputs = encode(params, data.features, data.positions, "whitened", "float64")
         dense = eqx.filter_jit(lambda net, x: net.activations(x))(net, inputs)
-        np.testing.assert_allclose(output[forest.roots], dense["output"], rtol=0, atol=1e-12)
-        numbers = forest.roots[:, None]
+        np.testing.assert_allclose(output[table.roots], dense["output"], rtol=0, atol=1e-12)
+        numbers = table.roots[:, None]
         for level in range(params.L, 0, -1):
             active = actives[level - 1]
             values, places = active.values[numbers, 0], active.places[numbers, 0]
@@ -96,12 +96,12 @@ def test_activations_and_outputs_are_those_of_the_dense_network(model, name, opt
             )
             np.testing.assert_allclose(values, at_places, rtol=0, atol=1e-12)
             if level > 1:
-                numbers = forest.children[level - 2][numbers].reshape(len(data), -1)
+                numbers = table.children[level - 2][numbers].reshape(len(data), -1)
 
 
 @pytest.mark.parametrize("name", ["cnn", "lcn"])
 def test_the_test_error_is_the_same(name):
-    """Of a set that fills several forests, and of a broken network."""
+    """Of a set that fills several tables, and of a broken network."""
     params = MODELS["deep"]
     net, data = build(name, params, 6), drawn(params, 10_500)
     shared, plain = TestSet(data, "whitened", shared=True), TestSet(data, "whitened")

@@ -1,7 +1,7 @@
-"""Many data as one forest in which equal sub-trees are planted once.
+"""Hash-consed sub-trees: each distinct sub-tree of many samples is kept, and computed, once.
 
-A CNN or an LCN responds to a sub-tree in the same way in whatever datum it stands, as long as it stands at the
-same place. Ten thousand test points at v = 6, L = 2, s0 = 1 have 20,000 lowest patches, of which 576 differ.
+A CNN or an LCN responds to a sub-tree in the same way in whatever sample it occurs, as long as it is at the
+same position. Ten thousand test points at v = 6, L = 2, s0 = 1 have 20,000 lowest patches, of which 576 differ.
 """
 
 from typing import NamedTuple
@@ -13,8 +13,8 @@ from ..model.encoding import check_leaves
 from ..model.params import Params
 
 
-class Forest(NamedTuple):
-    """The distinct sub-trees of a set of data, level by level. Arrays are padded to a few sizes.
+class SubtreeTable(NamedTuple):
+    """The distinct sub-trees of many samples, level by level. Arrays are padded to a few sizes.
 
     Attributes
     ----------
@@ -23,25 +23,25 @@ class Forest(NamedTuple):
     children
         For each layer after the first, [tree, s]: the distinct sub-trees of the layer below, by number.
     roots
-        The tree of each datum, [sample].
-    crowd
-        For each layer but the last, how many of its trees stand at one place of a patch, and at one position,
-        at most (padded, as static numbers).
+        The tree of each sample, [sample].
+    max_multiplicity
+        For each layer but the last, the largest number of its trees at one place of a patch, and at one position
+        (static numbers, padded).
     """
 
     features: Integer[np.ndarray | Array, "tree child"]
     positions: Integer[np.ndarray | Array, "tree child"]
     children: tuple[Int[np.ndarray | Array, "tree child"], ...]
     roots: Int[np.ndarray | Array, " sample"]
-    crowd: tuple[tuple[int, int], ...]
+    max_multiplicity: tuple[tuple[int, int], ...]
 
 
-def plant(
+def deduplicate(
     params: Params,
     features: Integer[np.ndarray, "sample leaf"],
     positions: Integer[np.ndarray, "sample leaf"],
-) -> Forest:
-    """Find the distinct sub-trees of data given by their leaves.
+) -> SubtreeTable:
+    """Return the distinct sub-trees of samples that are given by their leaves.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def plant(
     # A sub-tree is numbered among its like; a leaf by its position and feature, so that place is part of it.
     number = positions.astype(np.int64) * params.v + features
     place = positions.astype(np.int64)
-    lowest, children, crowd = None, [], []
+    lowest, children, multiplicities = None, [], []
     for level in range(1, params.L + 1):
         parts = number.reshape(-1, s)
         first, number = _distinct(parts)
@@ -65,10 +65,12 @@ def plant(
             children.append(parts[kept].astype(np.int32))
         if level < params.L:
             places = place.reshape(-1)[kept]
-            crowd.append((_most_equal(places % params.patch), _most_equal(places)))
+            multiplicities.append((_most_equal(places % params.patch), _most_equal(places)))
         number = number.reshape(samples, -1)
     assert lowest is not None  # L >= 1
-    return Forest(lowest[0], lowest[1], tuple(children), number[:, 0].astype(np.int32), tuple(crowd))
+    return SubtreeTable(
+        lowest[0], lowest[1], tuple(children), number[:, 0].astype(np.int32), tuple(multiplicities)
+    )
 
 
 def _distinct(parts: Integer[np.ndarray, "tree child"]) -> tuple[np.ndarray, np.ndarray]:
