@@ -25,7 +25,7 @@ from machine import product_rate, triad_bandwidth
 
 import srhm
 from srhm.nets import NetSpec, build
-from srhm.nets.blocks import room
+from srhm.nets.blocks import choose_capacities
 from srhm.training import Optimizer, Stopping, advance, class_data, start
 
 torch.set_num_threads(1)
@@ -169,8 +169,8 @@ def bound(net: str, params: srhm.Params, width: int, bandwidth: float) -> dict:
         flops += 3 * 2 * (pairs + (positions if params.s0 else 0)) * h**2
         if largest is None:
             most = samples if local else pairs // s
-            beside = positions // blocks if params.s0 else 0  # the blank sample's
-            largest = blocks, room(pairs, blocks, most, beside)[0] + beside
+            extra = positions // blocks if params.s0 else 0  # the blank sample's
+            largest = blocks, choose_capacities(pairs, blocks, most, extra)[0] + extra
         parameters += blocks * h**2 + positions * h
         positions //= p
     assert largest is not None

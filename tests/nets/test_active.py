@@ -12,7 +12,7 @@ from scipy.stats import binom
 from filled_nets import filled
 from srhm import Dataset, Grammar, Params, Stream, split
 from srhm.nets import Leaves, outputs
-from srhm.nets.blocks import blockwise, rank_in_block, room
+from srhm.nets.blocks import blockwise, choose_capacities, rank_in_block
 from srhm.nets.products import product
 from srhm.training import Optimizer, Stopping, advance, class_data, start
 from strategies import small_params
@@ -99,8 +99,8 @@ def test_any_model(params, name):
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_crowded_batches(name):
-    """All points the same: all children of a patch are at one place, far more than there is usually room for."""
+def test_batches_at_few_places(name):
+    """All points the same: all children of a patch are at one place, far more than a block can usually hold."""
     params = MODELS["deep"]
     with jax.enable_x64(True):
         net = filled(name, params, 5, dtype="float64")
@@ -135,7 +135,7 @@ def test_fifty_steps_in_single_precision(name, model):
 
 @pytest.mark.parametrize("sizes", [(9,), (1, 9), (5, 9), (1, 5, 9), (5, 6, 9), (6, 7, 9)])
 def test_blockwise_is_a_loop_over_rows(sizes):
-    """Nine rows, six of them in block 2, and a row for each of 8 places; whichever room holds them."""
+    """Nine rows, six of them in block 2, and a row for each of 8 places; at whichever capacity holds them."""
     random = np.random.default_rng(0)
     weight, rows, every = (
         random.normal(size=shape).astype(np.float32) for shape in ((4, 3, 5), (9, 3), (8, 3))
@@ -191,14 +191,14 @@ def test_ranks_of_very_many_blocks():
     assert rank_in_block(jnp.asarray(blocks, jnp.int32), 2**20).tolist() == expected
 
 
-@pytest.mark.parametrize("beside", [0, 1, 10])
+@pytest.mark.parametrize("extra", [0, 1, 10])
 @pytest.mark.parametrize(("rows", "blocks", "most"), [(160, 10, 80), (32, 4, 16), (48, 6, 24), (6, 4, 3)])
-def test_room_costs_least_on_average(rows, blocks, most, beside):
+def test_capacities_cost_least_on_average(rows, blocks, most, extra):
     """Against all pairs of sizes, with the cost counted from the binomial law."""
 
     def cost(size):
         """Three rows, those there are to a multiple of 4, and one if that is not a multiple of 8."""
-        fours = next(number for number in range(200) if 4 * number >= size + beside)
+        fours = next(number for number in range(200) if 4 * number >= size + extra)
         return 3 + 4 * fours + (fours % 2 == 1)
 
     def average(sizes):
@@ -206,16 +206,16 @@ def test_room_costs_least_on_average(rows, blocks, most, beside):
         parts = [after - before for before, after in zip([0, *holds], holds, strict=False)]
         return sum(part * cost(size) for part, size in zip(parts, sizes, strict=True))
 
-    found = room(rows, blocks, most, beside)
+    found = choose_capacities(rows, blocks, most, extra)
     assert found[-1] == most
     assert list(found) == sorted(set(found))
-    assert all((size + beside) % 4 == 0 for size in found[:-1])  # as many as the same cost allows
+    assert all((size + extra) % 4 == 0 for size in found[:-1])  # as many as the same cost allows
     pairs = [(low, high, most) for high in range(1, most + 1) for low in range(1, high + 1)]
     assert average(found) == pytest.approx(min(map(average, pairs)))
 
 
-def test_full_blocks_have_room_for_what_they_hold():
-    assert room(80, 2, 40) == (40,)
+def test_full_blocks_have_the_capacity_for_what_they_hold():
+    assert choose_capacities(80, 2, 40) == (40,)
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 Only informative children are multiplied, each with the block of the weights that belongs to its place in the
 patch (CNN) or in the layer (LCN). Rows are laid out by block and padded to equal numbers, so that one batched
-matrix product does it, forward and backward. The room of a block is chosen to cost least on average; a batch whose
-places are more crowded takes the same product with more room, up to the worst case, so the result is always exact.
+matrix product does it, forward and backward. The capacity of a block is chosen to cost least on average; a batch with
+more rows in a block takes the same product at a larger capacity, up to the worst case, so the result is always exact.
 """
 
 from collections.abc import Callable
@@ -21,16 +21,16 @@ from scipy.special import bdtr
 from ..backend import backend_name
 from .products import slopes_of_product
 
-Room = tuple[int, ...]
-"""Rows that a block has room for: growing sizes, the last for the worst case. A batch takes the least that holds it."""
+Capacities = tuple[int, ...]
+"""Rows that a block can hold: growing sizes, the last for the worst case. A batch takes the smallest that holds it."""
 
 
 @cache
-def room(rows: int, blocks: int, most: int, beside: int = 0) -> Room:
-    """Return at most three sizes of room: the worst case, and two that cost least on average before it.
+def choose_capacities(rows: int, blocks: int, max_rows: int, extra: int = 0) -> Capacities:
+    """Return at most three capacities: the worst case, and two smaller ones that cost least on average.
 
-    A block receives Binomial(`most`, rows / (blocks * most)) rows, and all blocks have at most R with probability
-    F(R)^blocks. All get the same room.
+    A block receives Binomial(`max_rows`, rows / (blocks * max_rows)) rows, and all blocks have at most R with probability
+    F(R)^blocks. All have the same capacity.
 
     Parameters
     ----------
@@ -38,21 +38,21 @@ def room(rows: int, blocks: int, most: int, beside: int = 0) -> Room:
         Rows of a batch.
     blocks
         Blocks that they fall into, equally often.
-    most
+    max_rows
         Rows that can fall into one block at most.
-    beside
-        Rows that every block gets besides.
+    extra
+        Rows that every block gets in addition.
     """
-    if backend_name() != "cpu" or rows == blocks * most:
+    if backend_name() != "cpu" or rows == blocks * max_rows:
         # Another device would wait for the host at every decision, and multiplies zeros for little.
-        return (most,)
-    sizes = np.arange(1, most + 1)
-    sizes = sizes[((sizes + beside) % 4 == 0) | (sizes == most)]  # the largest of those that cost the same
-    holds, cost = bdtr(sizes, most, rows / (blocks * most)) ** blocks, _cost(sizes + beside)
+        return (max_rows,)
+    sizes = np.arange(1, max_rows + 1)
+    sizes = sizes[((sizes + extra) % 4 == 0) | (sizes == max_rows)]  # the largest of those that cost the same
+    holds, cost = bdtr(sizes, max_rows, rows / (blocks * max_rows)) ** blocks, _cost(sizes + extra)
     pairs = holds[:, None] * cost[:, None] + (holds - holds[:, None]) * cost + (1 - holds) * cost[-1]
     pairs = np.where(np.tri(len(sizes), k=-1, dtype=bool), np.inf, pairs)
     chosen = np.unravel_index(np.argmin(pairs), pairs.shape)
-    return tuple(dict.fromkeys([*sizes[np.array(chosen)].tolist(), most]))
+    return tuple(dict.fromkeys([*sizes[np.array(chosen)].tolist(), max_rows]))
 
 
 def _cost(rows: Any) -> Any:
@@ -76,7 +76,7 @@ def rank_in_block(block: Int[Array, " row"], blocks: int) -> Int[Array, " row"]:
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def blockwise(
-    room: Room,
+    capacities: Capacities,
     weight: Float[Array, "block channel unit"],
     rows: Float[Array, "row channel"],
     block: Int[Array, " row"],
@@ -86,12 +86,12 @@ def blockwise(
 
     Parameters
     ----------
-    room
-        What :func:`room` returns.
+    capacities
+        From :func:`choose_capacities`.
     weight
         The matrices.
     rows, block
-        The rows, at most ``room[-1]`` in a block, and their blocks.
+        The rows, at most ``capacities[-1]`` in a block, and their blocks.
     every
         A row for every place, in order; place q has block q modulo the number of blocks. They share the pass
         over the weights. May be empty.
@@ -101,11 +101,11 @@ def blockwise(
     tuple
         The products of `rows` and of `every`.
     """
-    return _forward(room, weight, rows, block, every)[0]
+    return _forward(capacities, weight, rows, block, every)[0]
 
 
-def _forward(room: Room, weight: Any, rows: Any, block: Any, every: Any) -> Any:
-    slots = _Slots.of(block, len(weight), room)
+def _forward(capacities: Capacities, weight: Any, rows: Any, block: Any, every: Any) -> Any:
+    slots = _Slots.of(block, len(weight), capacities)
 
     def product(size: int) -> Any:
         return slots.read(size, slots.lay(size, rows, every) @ weight)
@@ -113,7 +113,7 @@ def _forward(room: Room, weight: Any, rows: Any, block: Any, every: Any) -> Any:
     return slots.smallest(product), (weight, rows, slots, every)
 
 
-def _backward(room: Room, kept: Any, slopes: Any) -> Any:
+def _backward(capacities: Capacities, kept: Any, slopes: Any) -> Any:
     weight, rows, slots, every = kept
 
     def products(size: int) -> Any:
@@ -129,29 +129,29 @@ blockwise.defvjp(_forward, _backward)
 
 
 class _Slots(eqx.Module):
-    """Which row stands where among the rows of its block."""
+    """The slot of each row in its block."""
 
     block: Int[Array, " row"]
     rank: Int[Array, " row"]
     row: Int[Array, "block slot"]
-    room: Room = eqx.field(static=True)
+    capacities: Capacities = eqx.field(static=True)
 
     @classmethod
-    def of(cls, block: Int[Array, " row"], blocks: int, room: Room) -> "_Slots":
+    def of(cls, block: Int[Array, " row"], blocks: int, capacities: Capacities) -> "_Slots":
         """Give every row a slot of its block; slots left over have the number of rows."""
         rows, rank = len(block), rank_in_block(block, blocks)
-        row = jnp.full((blocks, room[-1]), rows, jnp.int32)
+        row = jnp.full((blocks, capacities[-1]), rows, jnp.int32)
         row = row.at[block, rank].set(
             jnp.arange(rows, dtype=jnp.int32), mode="promise_in_bounds", unique_indices=True
         )
-        return cls(block, rank, row, room)
+        return cls(block, rank, row, capacities)
 
     def smallest(self, work: Callable[[int], Any]) -> Any:
-        """Do the work with the least room that is enough."""
-        if len(self.room) == 1:
-            return work(*self.room)
-        too_small = (self.rank.max() >= jnp.asarray(self.room[:-1], jnp.int32)).sum(dtype=jnp.int32)
-        return jax.lax.switch(_everywhere(too_small), [partial(work, size) for size in self.room])
+        """Do the work at the smallest capacity that is enough."""
+        if len(self.capacities) == 1:
+            return work(*self.capacities)
+        too_small = (self.rank.max() >= jnp.asarray(self.capacities[:-1], jnp.int32)).sum(dtype=jnp.int32)
+        return jax.lax.switch(_everywhere(too_small), [partial(work, size) for size in self.capacities])
 
     def lay(self, size: int, rows: Any, every: Any) -> Float[Array, "block slot channel"]:
         """Lay the rows out by block, with `size` slots each, the rows of every place behind them."""

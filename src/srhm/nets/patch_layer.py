@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from .active import Active, Leaves, leaf_changes
-from .blocks import Room, blockwise, room
+from .blocks import Capacities, blockwise, choose_capacities
 from .network import BIAS_SCALE, Network
 
 
@@ -60,7 +60,7 @@ class PatchLayer(eqx.Module):
         samples, nodes, _ = below.values.shape
         blocks, most, blank = len(self.blocks), self.most_in_block(samples, nodes // s), self._blanks(below)
         changes, blank = self._respond(
-            below, blank, room(samples * nodes, blocks, most, len(blank) // blocks)
+            below, blank, choose_capacities(samples * nodes, blocks, most, len(blank) // blocks)
         )
         return self._join(changes.reshape(samples, nodes, -1), blank, below.places, s)
 
@@ -88,14 +88,16 @@ class PatchLayer(eqx.Module):
         blank = jnp.broadcast_to(below.blank, (max(len(below.blank), len(blocks) * group), channel))
         return blank.reshape(-1, group, channel).sum(axis=1) if group > 1 else blank
 
-    def _respond(self, below: Active, blank: Float[Array, "place channel"], room: Room) -> tuple[Any, Any]:
+    def _respond(
+        self, below: Active, blank: Float[Array, "place channel"], capacities: Capacities
+    ) -> tuple[Any, Any]:
         """Multiply each node's activations, less those of a blank, with its block, and all those of blanks."""
         blocks, (samples, nodes, channel) = self.blocks, below.values.shape
         changes = below.values
         if below.blank is not None:
             changes = changes - jnp.take(below.blank, below.places, axis=0, mode="clip")
         changes, blank = blockwise(  # pyright: ignore[reportGeneralTypeIssues] # custom_vjp hides the tuple
-            room,
+            capacities,
             blocks,
             changes.reshape(samples * nodes, channel),
             (below.places // self.group % len(blocks)).reshape(samples * nodes),
