@@ -137,30 +137,30 @@ def test_fifty_steps_in_single_precision(name, model):
 def test_blockwise_is_a_loop_over_rows(sizes):
     """Nine rows, six of them in block 2, and a row for each of 8 places; at whichever capacity holds them."""
     random = np.random.default_rng(0)
-    weight, rows, every = (
+    weight, rows, blank_rows = (
         random.normal(size=shape).astype(np.float32) for shape in ((4, 3, 5), (9, 3), (8, 3))
     )
     block = np.array([0, 2, 2, 3, 2, 0, 2, 2, 2], np.int32)
     near = {"rtol": 1e-4, "atol": 1e-4}
     slopes = random.normal(size=(9, 5)).astype(np.float32), random.normal(size=(8, 5)).astype(np.float32)
 
-    def combined(weight, rows, every):
-        found = blockwise(sizes, weight, rows, jnp.asarray(block), every)
+    def combined(weight, rows, blank_rows):
+        found = blockwise(sizes, weight, rows, jnp.asarray(block), blank_rows)
         return sum((one * slope).sum() for one, slope in zip(found, slopes, strict=True))
 
-    products, every_product = blockwise(sizes, *map(jnp.asarray, (weight, rows, block, every)))
+    products, blank_product = blockwise(sizes, *map(jnp.asarray, (weight, rows, block, blank_rows)))
     np.testing.assert_allclose(
         products, np.stack([rows[i] @ weight[block[i]] for i in range(9)]), rtol=1e-5, atol=1e-5
     )
     np.testing.assert_allclose(
-        every_product, np.stack([every[q] @ weight[q % 4] for q in range(8)]), rtol=1e-5, atol=1e-5
+        blank_product, np.stack([blank_rows[q] @ weight[q % 4] for q in range(8)]), rtol=1e-5, atol=1e-5
     )
-    gradient = jax.jit(jax.grad(combined, argnums=(0, 1, 2)))(*map(jnp.asarray, (weight, rows, every)))
+    gradient = jax.jit(jax.grad(combined, argnums=(0, 1, 2)))(*map(jnp.asarray, (weight, rows, blank_rows)))
     d_weight = np.zeros_like(weight)
     for i in range(9):
         d_weight[block[i]] += np.outer(rows[i], slopes[0][i])
     for q in range(8):
-        d_weight[q % 4] += np.outer(every[q], slopes[1][q])
+        d_weight[q % 4] += np.outer(blank_rows[q], slopes[1][q])
     np.testing.assert_allclose(gradient[0], d_weight, **near)
     np.testing.assert_allclose(
         gradient[1], np.stack([weight[block[i]] @ slopes[0][i] for i in range(9)]), rtol=1e-4, atol=1e-4

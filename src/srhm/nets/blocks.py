@@ -29,8 +29,8 @@ Capacities = tuple[int, ...]
 def choose_capacities(rows: int, blocks: int, max_rows: int, extra: int = 0) -> Capacities:
     """Return at most three capacities: the worst case, and two smaller ones that cost least on average.
 
-    A block receives Binomial(`max_rows`, rows / (blocks * max_rows)) rows, and all blocks have at most R with probability
-    F(R)^blocks. All have the same capacity.
+    A block receives Binomial(`max_rows`, rows / (blocks * max_rows)) rows, and all blocks have at most R with
+    probability F(R)^blocks. All have the same capacity.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def blockwise(
     weight: Float[Array, "block channel unit"],
     rows: Float[Array, "row channel"],
     block: Int[Array, " row"],
-    every: Float[Array, "place channel"],
+    blank_rows: Float[Array, "place channel"],
 ) -> tuple[Float[Array, "row unit"], Float[Array, "place unit"]]:
     """Multiply each row with the matrix of its block, and one more row for each place of the layer.
 
@@ -92,37 +92,37 @@ def blockwise(
         The matrices.
     rows, block
         The rows, at most ``capacities[-1]`` in a block, and their blocks.
-    every
-        A row for every place, in order; place q has block q modulo the number of blocks. They share the pass
+    blank_rows
+        A row of blanks for every place, in order; place q has block q modulo the number of blocks. They share the pass
         over the weights. May be empty.
 
     Returns
     -------
     tuple
-        The products of `rows` and of `every`.
+        The products of `rows` and of `blank_rows`.
     """
-    return _forward(capacities, weight, rows, block, every)[0]
+    return _forward(capacities, weight, rows, block, blank_rows)[0]
 
 
-def _forward(capacities: Capacities, weight: Any, rows: Any, block: Any, every: Any) -> Any:
+def _forward(capacities: Capacities, weight: Any, rows: Any, block: Any, blank_rows: Any) -> Any:
     slots = _Slots.of(block, len(weight), capacities)
 
     def product(size: int) -> Any:
-        return slots.read(size, slots.lay(size, rows, every) @ weight)
+        return slots.read(size, slots.lay(size, rows, blank_rows) @ weight)
 
-    return slots.smallest(product), (weight, rows, slots, every)
+    return slots.smallest(product), (weight, rows, slots, blank_rows)
 
 
 def _backward(capacities: Capacities, kept: Any, slopes: Any) -> Any:
-    weight, rows, slots, every = kept
+    weight, rows, slots, blank_rows = kept
 
     def products(size: int) -> Any:
-        laid, slope = slots.lay(size, rows, every), slots.lay(size, *slopes)
+        laid, slope = slots.lay(size, rows, blank_rows), slots.lay(size, *slopes)
         d_laid, d_weight = slopes_of_product(laid, weight, slope)
         return d_weight, *slots.read(size, d_laid)
 
-    d_weight, d_rows, d_every = slots.smallest(products)
-    return d_weight, d_rows, None, d_every
+    d_weight, d_rows, d_blank = slots.smallest(products)
+    return d_weight, d_rows, None, d_blank
 
 
 blockwise.defvjp(_forward, _backward)
@@ -153,17 +153,17 @@ class _Slots(eqx.Module):
         too_small = (self.rank.max() >= jnp.asarray(self.capacities[:-1], jnp.int32)).sum(dtype=jnp.int32)
         return jax.lax.switch(_everywhere(too_small), [partial(work, size) for size in self.capacities])
 
-    def lay(self, size: int, rows: Any, every: Any) -> Float[Array, "block slot channel"]:
-        """Lay the rows out by block, with `size` slots each, the rows of every place behind them."""
+    def lay(self, size: int, rows: Any, blank_rows: Any) -> Float[Array, "block slot channel"]:
+        """Lay the rows out by block, with `size` slots each, the rows of blanks behind them."""
         full = len(rows) == len(self.row) * size
         laid = rows.at[self.row[:, :size]].get(mode="promise_in_bounds" if full else "fill", fill_value=0)
-        if not len(every):
+        if not len(blank_rows):
             return laid
-        turns = every.reshape(-1, len(self.row), every.shape[-1])
+        turns = blank_rows.reshape(-1, len(self.row), blank_rows.shape[-1])
         return jnp.concatenate([laid, turns.swapaxes(0, 1)], axis=1)
 
     def read(self, size: int, laid: Any) -> tuple[Any, Any]:
-        """Read the rows and those of all places back from their slots."""
+        """Read the rows and those of blanks back from their slots."""
         of_places = laid[:, size:].swapaxes(0, 1).reshape(-1, laid.shape[-1])
         return laid.at[self.block, self.rank].get(mode="promise_in_bounds"), of_places
 
