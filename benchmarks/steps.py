@@ -161,7 +161,7 @@ def bound(net: str, params: srhm.Params, width: int, bandwidth: float) -> dict:
     samples, h, p, s, L = 4 * params.n_c, width, params.patch, params.s, params.L
     local = net == "lcn"
     blank = params.d if local else p
-    flops = 2 * 2 * (samples * s**L + blank) * params.v * h  # the first layer needs no slope of its input
+    flops = 2 * 2 * (samples * s**L + blank) * params.v * h  # the first layer needs no gradient of its input
     flops += 3 * 2 * samples * h * params.n_c
     largest, parameters, positions = None, params.v * h * blank + h * params.n_c, params.d // p
     for level in range(2, L + 1):

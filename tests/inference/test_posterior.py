@@ -306,22 +306,22 @@ def test_the_derivative_of_the_likelihood_is_the_posterior(sparsity):
     inputs = Dataset.draw(Stream(grammar, 0), 4).encode("integer")
     with jax.enable_x64(True):
         evidence = jnp.asarray(received(grammar, inputs))
-        slope = jax.jit(jax.grad(lambda evidence: log_likelihood(grammar, evidence).sum()))(evidence)
+        gradient = jax.jit(jax.grad(lambda evidence: log_likelihood(grammar, evidence).sum()))(evidence)
         found = posterior(grammar, np.asarray(evidence))
-        np.testing.assert_allclose(slope, found.symbols[0], rtol=0, atol=1e-12)
+        np.testing.assert_allclose(gradient, found.symbols[0], rtol=0, atol=1e-12)
 
         def all_of_it(evidence):
             found = posterior(grammar, evidence)
             return sum((leaf**2).sum() for leaf in jax.tree.leaves(found))
 
-        slope = np.asarray(jax.jit(jax.grad(all_of_it))(evidence))
-    assert np.isfinite(slope).all()
+        gradient = np.asarray(jax.jit(jax.grad(all_of_it))(evidence))
+    assert np.isfinite(gradient).all()
     evidence = np.asarray(evidence)
     ahead, step = np.random.default_rng(0).normal(size=evidence.shape), 1e-5
     for row in np.flatnonzero(np.isfinite(evidence).all(axis=(1, 2)))[[5, -1]]:
         part, direction = evidence[row : row + 1], ahead[row : row + 1]
         change = all_of_it(part + step * direction) - all_of_it(part - step * direction)
-        np.testing.assert_allclose(change / (2 * step), (slope[row] * direction[0]).sum(), rtol=1e-6)
+        np.testing.assert_allclose(change / (2 * step), (gradient[row] * direction[0]).sum(), rtol=1e-6)
 
 
 def test_impossible_inputs(refuses):
@@ -338,8 +338,8 @@ def test_impossible_inputs(refuses):
     compiled = jnp.asarray(evidence)
     assert (class_posterior(grammar, compiled)[1:] == 0).all()
     assert all((symbols[1:] == 0).all() for symbols in posterior(grammar, compiled).rules)
-    slope = jax.grad(lambda evidence: log_likelihood(grammar, evidence)[0])(compiled)
-    assert jnp.isfinite(slope).all() and (slope[1:] == 0).all()
+    gradient = jax.grad(lambda evidence: log_likelihood(grammar, evidence)[0])(compiled)
+    assert jnp.isfinite(gradient).all() and (gradient[1:] == 0).all()
 
 
 @pytest.mark.parametrize("question", QUESTIONS)

@@ -142,11 +142,11 @@ def test_blockwise_is_a_loop_over_rows(sizes):
     )
     block = np.array([0, 2, 2, 3, 2, 0, 2, 2, 2], np.int32)
     near = {"rtol": 1e-4, "atol": 1e-4}
-    slopes = random.normal(size=(9, 5)).astype(np.float32), random.normal(size=(8, 5)).astype(np.float32)
+    cotangents = random.normal(size=(9, 5)).astype(np.float32), random.normal(size=(8, 5)).astype(np.float32)
 
     def combined(weight, rows, blank_rows):
         found = blockwise(sizes, weight, rows, jnp.asarray(block), blank_rows)
-        return sum((one * slope).sum() for one, slope in zip(found, slopes, strict=True))
+        return sum((one * cotangent).sum() for one, cotangent in zip(found, cotangents, strict=True))
 
     products, blank_product = blockwise(sizes, *map(jnp.asarray, (weight, rows, block, blank_rows)))
     np.testing.assert_allclose(
@@ -158,15 +158,15 @@ def test_blockwise_is_a_loop_over_rows(sizes):
     gradient = jax.jit(jax.grad(combined, argnums=(0, 1, 2)))(*map(jnp.asarray, (weight, rows, blank_rows)))
     d_weight = np.zeros_like(weight)
     for i in range(9):
-        d_weight[block[i]] += np.outer(rows[i], slopes[0][i])
+        d_weight[block[i]] += np.outer(rows[i], cotangents[0][i])
     for q in range(8):
-        d_weight[q % 4] += np.outer(blank_rows[q], slopes[1][q])
+        d_weight[q % 4] += np.outer(blank_rows[q], cotangents[1][q])
     np.testing.assert_allclose(gradient[0], d_weight, **near)
     np.testing.assert_allclose(
-        gradient[1], np.stack([weight[block[i]] @ slopes[0][i] for i in range(9)]), rtol=1e-4, atol=1e-4
+        gradient[1], np.stack([weight[block[i]] @ cotangents[0][i] for i in range(9)]), rtol=1e-4, atol=1e-4
     )
     np.testing.assert_allclose(
-        gradient[2], np.stack([weight[q % 4] @ slopes[1][q] for q in range(8)]), rtol=1e-4, atol=1e-4
+        gradient[2], np.stack([weight[q % 4] @ cotangents[1][q] for q in range(8)]), rtol=1e-4, atol=1e-4
     )
 
 
@@ -226,14 +226,14 @@ def test_products_have_the_gradient_of_the_plain_product(shape):
     blocks, rows, entries, units = shape
     random = np.random.default_rng(0)
     with jax.enable_x64(True):
-        a, weight, slope = (
+        a, weight, cotangent = (
             jnp.asarray(random.normal(size=size))
             for size in ((blocks, rows, entries), (blocks, entries, units), (blocks, rows, units))
         )
-        found = jax.jit(jax.grad(lambda a, w: (product(a, w) * slope).sum(), argnums=(0, 1)))(a, weight)
-        expected = jax.grad(lambda a, w: (jnp.einsum("bri,bio->bro", a, w) * slope).sum(), argnums=(0, 1))(
-            a, weight
-        )
+        found = jax.jit(jax.grad(lambda a, w: (product(a, w) * cotangent).sum(), argnums=(0, 1)))(a, weight)
+        expected = jax.grad(
+            lambda a, w: (jnp.einsum("bri,bio->bro", a, w) * cotangent).sum(), argnums=(0, 1)
+        )(a, weight)
         np.testing.assert_allclose(product(a, weight), jnp.einsum("bri,bio->bro", a, weight), rtol=1e-12)
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)

@@ -206,8 +206,8 @@ def test_convolutions_against_loops(kernel, stride, length):
 def test_max_pool():
     x = jnp.asarray([[[1.0, 4.0], [3.0, 2.0], [0.0, 5.0], [0.0, 6.0], [9.0, 9.0]]])
     np.testing.assert_array_equal(max_pool(x), [[[3.0, 4.0], [0.0, 6.0]]])
-    slope = jax.grad(lambda x: max_pool(x).sum())(x)
-    np.testing.assert_array_equal(slope[0, :, 0], [0, 1, 1, 0, 0])  # of equal ones to the first
+    cotangent = jax.grad(lambda x: max_pool(x).sum())(x)
+    np.testing.assert_array_equal(cotangent[0, :, 0], [0, 1, 1, 0, 0])  # of equal ones to the first
 
 
 def test_batch_normalisation_by_its_formula():
@@ -227,26 +227,26 @@ def test_batch_normalisation_by_its_formula():
 
 
 def test_statistics_know_the_valid_samples_alone():
-    """Whatever fills up the batch, outputs and slopes of the valid samples and the statistics are the same."""
+    """Whatever fills up the batch, outputs and cotangents of the valid samples and the statistics are the same."""
     random = np.random.default_rng(1)
     valid = np.array([1, 1, 0, 1, 0, 1], bool)
-    x, slope = (random.normal(size=(6, 3, 2)).astype(np.float32) for _ in range(2))
+    x, cotangent = (random.normal(size=(6, 3, 2)).astype(np.float32) for _ in range(2))
     norm = BatchNorm.fresh(2, "float32")
 
     @jax.jit
-    def both(x, slope, valid):
+    def both(x, cotangent, valid):
         def loss(x):
             y, seen = norm.training(x, valid)
-            return jnp.where(valid[:, None, None], y * slope, 0).sum(), (y, seen.mean, seen.variance)
+            return jnp.where(valid[:, None, None], y * cotangent, 0).sum(), (y, seen.mean, seen.variance)
 
-        (_, (y, *statistics)), slopes = jax.value_and_grad(loss, has_aux=True)(x)
-        return [y, slopes, *statistics]
+        (_, (y, *statistics)), cotangents = jax.value_and_grad(loss, has_aux=True)(x)
+        return [y, cotangents, *statistics]
 
-    alone = both(x[valid], slope[valid], np.ones(4, bool))
+    alone = both(x[valid], cotangent[valid], np.ones(4, bool))
     for filling in (0.0, 1e3):
         filled = np.where(valid[:, None, None], x, np.float32(filling))
-        y, slopes, *statistics = both(filled, slope, valid)
-        for found, expected in zip([y[valid], slopes[valid], *statistics], alone, strict=True):
+        y, cotangents, *statistics = both(filled, cotangent, valid)
+        for found, expected in zip([y[valid], cotangents[valid], *statistics], alone, strict=True):
             np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 

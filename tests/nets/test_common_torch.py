@@ -1,4 +1,4 @@
-"""The standard architectures against the same ones in PyTorch, in double precision: modes, slopes, statistics."""
+"""The standard architectures against the same ones in PyTorch, in double precision: modes, gradients, statistics."""
 
 import equinox as eqx
 import jax
@@ -37,7 +37,7 @@ def parts_of(net):
 
 
 def as_torch(part):
-    """The arrays of one of our parts, or their slopes, in the layout and by the names of PyTorch."""
+    """The arrays of one of our parts, or their gradients, in the layout and by the names of PyTorch."""
     if isinstance(part, BatchNorm):
         return {"weight": part.scale, "bias": part.shift}
     if isinstance(part, Linear):
@@ -123,29 +123,29 @@ def test_evaluation_is_that_of_torch(name):
     ("name", "variant"), [("vgg11", "standard"), ("resnet18", "published"), ("efficientnetb0", "standard")]
 )
 def test_training_is_that_of_torch(name, variant):
-    """Outputs, the slopes of all weights, and the statistics after a step."""
+    """Outputs, the gradients of all weights, and the statistics after a step."""
     random = np.random.default_rng(1)
-    x, slope = random.normal(size=(8, 36, 10)), random.normal(size=(8, 10)) * VALID[:, None]
+    x, cotangent = random.normal(size=(8, 36, 10)), random.normal(size=(8, 10)) * VALID[:, None]
 
     def step(net, x):
         def loss(net):
             way = WithoutDrops(jnp.asarray(VALID), Key(jnp.uint32(0), jnp.uint32(0)))
             output = net.forward(x, way)
-            return (output * slope).sum(), (output, eqx.filter(way.taken_in(net), eqx.is_array))
+            return (output * cotangent).sum(), (output, eqx.filter(way.taken_in(net), eqx.is_array))
 
-        (_, (output, seen)), slopes = eqx.filter_value_and_grad(loss, has_aux=True)(net)
-        return output, seen, eqx.filter(slopes, eqx.is_array)
+        (_, (output, seen)), gradients = eqx.filter_value_and_grad(loss, has_aux=True)(net)
+        return output, seen, eqx.filter(gradients, eqx.is_array)
 
     with jax.enable_x64(True):
         net, module = twins(name, variant)
         if name == "efficientnetb0":
             net, module = shortened(net, module)
-        output, seen, slopes = compiled(step, net, x)
-        ours = [parts_of(eqx.combine(tree, net)) for tree in (net, seen, slopes)]
+        output, seen, gradients = compiled(step, net, x)
+        ours = [parts_of(eqx.combine(tree, net)) for tree in (net, seen, gradients)]
         layouts = [as_torch(part) for part in ours[2]]
     expected, _ = module.train()(tensor(x).transpose(1, 2)[VALID])
     check(output[VALID], expected)
-    (expected * tensor(slope[VALID])).sum().backward()
+    (expected * tensor(cotangent[VALID])).sum().backward()
     for part, new, gradient, layout, other in zip(*ours, layouts, torch_parts(module), strict=True):
         for key, value in layout.items():
             check(value, getattr(other, key).grad)

@@ -178,10 +178,10 @@ class NumpyNetwork:
         return losses, gradient
 
     def step(self, x, labels, rate):
-        losses, gradient = self.losses_and_gradient(x, labels)
-        for weight, momentum, slope in zip(self.weights, self.momentum, gradient, strict=True):
+        losses, gradients = self.losses_and_gradient(x, labels)
+        for weight, momentum, gradient in zip(self.weights, self.momentum, gradients, strict=True):
             momentum *= 0.9
-            momentum += slope
+            momentum += gradient
             weight -= rate * momentum
         return losses
 
@@ -221,8 +221,8 @@ def test_the_oracle_s_gradient():
     x, labels = random.normal(size=(5, PARAMS.d, 4)), np.array([0, 1, 2, 3, 1])
     for name in ("cnn", "lcn", "fcn"):
         network = NumpyNetwork(name, filled(name, seed=1))
-        _, gradient = network.losses_and_gradient(x, labels)
-        for weight, slope in zip(network.weights, gradient, strict=True):
+        _, gradients = network.losses_and_gradient(x, labels)
+        for weight, gradient in zip(network.weights, gradients, strict=True):
             for _ in range(5):
                 entry = tuple(random.integers(size) for size in weight.shape)
                 value, sides = weight[entry], []
@@ -230,7 +230,7 @@ def test_the_oracle_s_gradient():
                     weight[entry] = value + sign * 1e-6
                     sides.append(network.losses_and_gradient(x, labels)[0].mean())
                 weight[entry] = value
-                assert abs((sides[0] - sides[1]) / 2e-6 - slope[entry]) < 1e-8
+                assert abs((sides[0] - sides[1]) / 2e-6 - gradient[entry]) < 1e-8
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-10), ("float32", 1e-3)])

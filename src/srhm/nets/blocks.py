@@ -19,7 +19,7 @@ from jaxtyping import Array, Float, Int
 from scipy.special import bdtr
 
 from ..backend import backend_name
-from .products import slopes_of_product
+from .products import matmul_vjp
 
 Capacities = tuple[int, ...]
 """Rows that a block can hold: growing sizes, the last for the worst case. A batch takes the smallest that holds it."""
@@ -113,12 +113,12 @@ def _forward(capacities: Capacities, weight: Any, rows: Any, block: Any, blank_r
     return slots.smallest(product), (weight, rows, slots, blank_rows)
 
 
-def _backward(capacities: Capacities, kept: Any, slopes: Any) -> Any:
+def _backward(capacities: Capacities, kept: Any, cotangents: Any) -> Any:
     weight, rows, slots, blank_rows = kept
 
     def products(size: int) -> Any:
-        laid, slope = slots.lay(size, rows, blank_rows), slots.lay(size, *slopes)
-        d_laid, d_weight = slopes_of_product(laid, weight, slope)
+        laid, cotangent = slots.lay(size, rows, blank_rows), slots.lay(size, *cotangents)
+        d_laid, d_weight = matmul_vjp(laid, weight, cotangent)
         return d_weight, *slots.read(size, d_laid)
 
     d_weight, d_rows, d_blank = slots.smallest(products)

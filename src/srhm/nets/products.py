@@ -22,34 +22,36 @@ def product(
     return rows @ (_transposed(columns(weight)) if _narrow(weight) else weight)
 
 
-def slopes_of_product(
+def matmul_vjp(
     rows: Float[Array, "*block row entry"],
     weight: Float[Array, "*block entry unit"],
-    slope: Float[Array, "*block row unit"],
+    cotangent: Float[Array, "*block row unit"],
 ) -> tuple[Float[Array, "*block row entry"], Float[Array, "*block entry unit"]]:
-    """Return the slopes of the rows and of the weights, given that of their product.
+    """Return the gradients of the rows and of the weights from the cotangent of their product.
 
-    slope @ weight^T would write a transposed copy of the weights. On a CPU the few rows are transposed instead, and
+    cotangent @ weight^T would write a transposed copy of the weights. On a CPU the few rows are transposed instead, and
     the weights multiplied as they lie.
     """
     if _narrow(weight):
-        return slope @ columns(weight), _transposed(jax.lax.optimization_barrier(columns(slope) @ rows))
+        return cotangent @ columns(weight), _transposed(
+            jax.lax.optimization_barrier(columns(cotangent) @ rows)
+        )
     if backend_name() != "cpu" or weight.shape[-2] * weight.shape[-1] < _LARGE:
-        return slope @ _transposed(weight), _transposed(rows) @ slope
+        return cotangent @ _transposed(weight), _transposed(rows) @ cotangent
     # Eight columns are multiplied at once, and four take as long.
-    d_rows = (weight @ columns(slope, multiple=8))[..., : rows.shape[-2]]
+    d_rows = (weight @ columns(cotangent, multiple=8))[..., : rows.shape[-2]]
     # The gradient comes second: else XLA keeps a copy of the weights, which might be updated before they are read.
-    slope = slope + 0 * d_rows[(0,) * d_rows.ndim]
-    return _transposed(d_rows), columns(rows) @ slope
+    cotangent = cotangent + 0 * d_rows[(0,) * d_rows.ndim]
+    return _transposed(d_rows), columns(rows) @ cotangent
 
 
 def _forward(rows: Any, weight: Any) -> Any:
     return product(rows, weight), (rows, weight)
 
 
-def _backward(kept: Any, slope: Any) -> Any:
+def _backward(kept: Any, cotangent: Any) -> Any:
     rows, weight = kept
-    return slopes_of_product(rows, weight, slope)
+    return matmul_vjp(rows, weight, cotangent)
 
 
 product.defvjp(_forward, _backward)

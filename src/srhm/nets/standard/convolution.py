@@ -1,6 +1,6 @@
 """One-dimensional convolutions over [sample, position, channel], as products of matrices.
 
-On one core a kernel of 3 with its two slopes takes 24 to 48 times less than as XLA's own convolution, at the lengths
+On one core a kernel of 3 with its two gradients takes 24 to 48 times less than as XLA's own convolution, at the lengths
 of the paper's model, 36 to 2 (docs, speed.md).
 """
 

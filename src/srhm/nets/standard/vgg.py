@@ -43,7 +43,7 @@ class VGG(StandardNetwork):
 def max_pool(x: Positions) -> Images:
     """Return the larger of every two positions; of an odd number the last is left out.
 
-    Of equal ones the slope goes to the first, as in PyTorch.
+    Of equal ones the gradient goes to the first, as in PyTorch.
     """
     pairs = x.shape[1] // 2
     first, second = x[:, 0 : 2 * pairs : 2], x[:, 1 : 2 * pairs : 2]
