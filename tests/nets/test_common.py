@@ -15,8 +15,8 @@ from srhm.nets import NetSpec, build
 from srhm.nets.draws import Uniforms
 from srhm.nets.standard import ROWS
 from srhm.nets.standard.convolution import Convolution, DepthwiseConvolution
+from srhm.nets.standard.modes import Evaluation, Training
 from srhm.nets.standard.normalisation import BatchNorm, norms
-from srhm.nets.standard.passes import Evaluation, Training
 from srhm.nets.standard.vgg import max_pool
 from srhm.randomness import Key, role_key
 
@@ -263,8 +263,8 @@ def test_a_single_number_has_no_variance():
 def test_drops(axes, rate):
     """Zero or divided by 1 - rate, as often as they should: within 4 standard errors, false-alarm rate 6e-5."""
     x = jnp.full((4000, 5), 3.0)
-    way = Training(jnp.ones(4000, bool), KEY)
-    first, second = (np.asarray(way.drop(x, rate, axes)) for _ in range(2))
+    mode = Training(jnp.ones(4000, bool), KEY)
+    first, second = (np.asarray(mode.drop(x, rate, axes)) for _ in range(2))
     np.testing.assert_allclose(np.unique(first), [0, 3 / (1 - rate)], rtol=1e-6)
     drawn = first[:, 0] if axes == 1 else first.ravel()
     assert (first == first[:, :1]).all() == (axes == 1)

@@ -10,8 +10,8 @@ from srhm import Params
 from srhm.nets import build
 from srhm.nets.standard.convolution import Convolution, DepthwiseConvolution
 from srhm.nets.standard.linear import Linear
+from srhm.nets.standard.modes import Training
 from srhm.nets.standard.normalisation import BatchNorm
-from srhm.nets.standard.passes import Training
 from srhm.randomness import Key
 
 torch = pytest.importorskip("torch", reason="compares with PyTorch, which make test installs")
@@ -129,9 +129,12 @@ def test_training_is_that_of_torch(name, variant):
 
     def step(net, x):
         def loss(net):
-            way = WithoutDrops(jnp.asarray(VALID), Key(jnp.uint32(0), jnp.uint32(0)))
-            output = net.forward(x, way)
-            return (output * cotangent).sum(), (output, eqx.filter(way.taken_in(net), eqx.is_array))
+            mode = WithoutDrops(jnp.asarray(VALID), Key(jnp.uint32(0), jnp.uint32(0)))
+            output = net.forward(x, mode)
+            return (output * cotangent).sum(), (
+                output,
+                eqx.filter(mode.with_updated_statistics(net), eqx.is_array),
+            )
 
         (_, (output, seen)), gradients = eqx.filter_value_and_grad(loss, has_aux=True)(net)
         return output, seen, eqx.filter(gradients, eqx.is_array)

@@ -1,4 +1,4 @@
-"""Networks that change by being shown data: batch normalisation keeps statistics beside the weights."""
+"""Networks with a state besides their weights: batch normalisation keeps running statistics of the data."""
 
 from abc import abstractmethod
 from typing import Any
@@ -11,10 +11,10 @@ from ..randomness import Key
 
 
 class StatefulNetwork(eqx.Module):
-    """A network that behaves differently in training: it draws at random, and takes statistics of the batch in.
+    """A network that behaves differently in training: it draws at random, and updates its running statistics.
 
     Called as a map from inputs to outputs it is in evaluation mode, and changes nothing. The training loop calls
-    :meth:`training`, and has the statistics in its state. The outputs of training do not depend on the
+    :meth:`training`, and keeps the statistics in its state. The outputs of training do not depend on the
     statistics, so that their gradient is exactly zero and gradient descent leaves them as they are.
     """
 
@@ -28,21 +28,21 @@ class StatefulNetwork(eqx.Module):
     def training(
         self, x: Float[Array, "sample position channel"], valid: Bool[Array, " sample"], key: Key
     ) -> "tuple[Float[Array, 'sample class_'], StatefulNetwork]":
-        """Return the outputs of a batch in training mode, and the network with its statistics taken in.
+        """Return the outputs of a batch in training mode, and the network with updated statistics.
 
         Parameters
         ----------
         x
             Dense inputs.
         valid
-            Which of them are points of the batch; the others fill it up, and no statistics know of them.
+            Which of them are points of the batch; the others fill it up and enter no statistics.
         key
             Key of what is drawn at random, such as dropout.
         """
 
     @abstractmethod
     def statistics(self) -> list[Any]:
-        """Return the arrays that training sets and gradient descent does not."""
+        """Return the arrays that are updated by :meth:`training`, not by gradient descent."""
 
     def __call__(
         self, x: Float[Array | np.ndarray, "sample position channel"]

@@ -87,19 +87,19 @@ def batch_loss(net: Any, leaves: Leaves, labels: Int[Array, " sample"], valid: B
 def batch_gradient(
     net: Any, leaves: Leaves, labels: Int[Array, " sample"], valid: Bool[Array, " sample"], key: Key
 ) -> tuple[Float[Array, ""], Any, Any]:
-    """Return the mean cross-entropy of a batch in training mode, its gradient, and the network that has seen it.
+    """Return the training loss of a batch (mean cross-entropy), its gradient, and the updated network.
 
-    A :class:`~srhm.nets.StatefulNetwork` draws with the key, and takes the statistics of the valid points in. They
-    have gradient zero. Any other network is returned as it is.
+    A :class:`~srhm.nets.StatefulNetwork` draws with the key, and its running statistics, which have gradient zero,
+    are updated by the valid points. Any other network is returned as it is.
     """
     if not isinstance(net, StatefulNetwork):
         loss, gradient = eqx.filter_value_and_grad(batch_loss)(net, leaves, labels, valid)
         return loss, gradient, net
 
     def loss_and_arrays(net: StatefulNetwork) -> tuple[Any, Any]:
-        output, seen = net.training(dense(net, leaves), valid, key)
+        output, updated = net.training(dense(net, leaves), valid, key)
         check_scores("net", output, len(labels), leaves.params)
-        return _mean_loss(output, labels, valid), eqx.filter(seen, eqx.is_array)
+        return _mean_loss(output, labels, valid), eqx.filter(updated, eqx.is_array)
 
     (loss, arrays), gradient = eqx.filter_value_and_grad(loss_and_arrays, has_aux=True)(net)
     return loss, gradient, eqx.combine(arrays, net)

@@ -12,8 +12,8 @@ from ...randomness import Key
 from ..draws import Uniforms
 from .convolution import Images, Positions
 from .linear import Linear
+from .modes import Evaluation
 from .network import BASE_WIDTH, StandardNetwork, VariantOptions, standard_family
-from .passes import Evaluation
 from .unit import Unit
 
 _STEM = 32
@@ -40,10 +40,10 @@ class Gate(eqx.Module):
     squeeze: Linear
     excite: Linear
 
-    def __call__(self, x: Positions, way: Evaluation) -> Float[Array, "sample channel"]:
+    def __call__(self, x: Positions, mode: Evaluation) -> Float[Array, "sample channel"]:
         """Return the factors."""
-        squeezed = swish(self.squeeze(x.mean(axis=1)), way)
-        return way.node(jax.nn.sigmoid(self.excite(squeezed)))
+        squeezed = swish(self.squeeze(x.mean(axis=1)), mode)
+        return mode.node(jax.nn.sigmoid(self.excite(squeezed)))
 
 
 class InvertedBlock(eqx.Module):
@@ -57,14 +57,14 @@ class InvertedBlock(eqx.Module):
     drop_rate: float = eqx.field(static=True)
     """Probability that training leaves the block out for a sample, where it is added to its input."""
 
-    def __call__(self, x: Positions, way: Evaluation) -> Images:
+    def __call__(self, x: Positions, mode: Evaluation) -> Images:
         """Return the activations of the block."""
-        y = x if self.expand is None else swish(self.expand(x, way), way)
-        y = swish(self.depthwise(y, way), way)
-        y = self.project(y * self.gate(y, way)[:, None], way)
+        y = x if self.expand is None else swish(self.expand(x, mode), mode)
+        y = swish(self.depthwise(y, mode), mode)
+        y = self.project(y * self.gate(y, mode)[:, None], mode)
         if not self.adds:
             return y
-        return x + (way.drop(y, self.drop_rate, axes=1) if self.drop_rate > 0 else y)
+        return x + (mode.drop(y, self.drop_rate, axes=1) if self.drop_rate > 0 else y)
 
 
 class EfficientNet(StandardNetwork):
@@ -74,17 +74,17 @@ class EfficientNet(StandardNetwork):
     blocks: tuple[InvertedBlock, ...]
     readout: Linear
 
-    def forward(self, x: Positions, way: Evaluation) -> Float[Array, "sample class_"]:
+    def forward(self, x: Positions, mode: Evaluation) -> Float[Array, "sample class_"]:
         """Return the outputs of one pass."""
-        x = swish(self.stem(x, way), way)
+        x = swish(self.stem(x, mode), mode)
         for block in self.blocks:
-            x = block(x, way)
-        return self.readout(way.drop(x.mean(axis=1), _DROPOUT, axes=2))
+            x = block(x, mode)
+        return self.readout(mode.drop(x.mean(axis=1), _DROPOUT, axes=2))
 
 
-def swish(x: Any, way: Evaluation) -> Any:
+def swish(x: Any, mode: Evaluation) -> Any:
     """Return x sigmoid(x), whose node is the sigmoid, as published."""
-    return x * way.node(jax.nn.sigmoid(x))
+    return x * mode.node(jax.nn.sigmoid(x))
 
 
 def efficientnet(

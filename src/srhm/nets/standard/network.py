@@ -1,4 +1,4 @@
-"""What the standard architectures share: one forward pass for both modes, and the nodes where sensitivities look."""
+"""What the standard architectures share: one forward pass for both modes, and the nodes to measure at."""
 
 from abc import abstractmethod
 from collections.abc import Callable
@@ -17,8 +17,8 @@ from ..design import Design
 from ..family import Family, Rate
 from ..stateful import StatefulNetwork
 from .convolution import Positions
+from .modes import Evaluation, Training
 from .normalisation import norms
-from .passes import Evaluation, Training
 
 Variant = Literal["standard", "published"]
 """A network as it is usually defined, or as the published code ran it (docs, networks.md)."""
@@ -60,14 +60,14 @@ class StandardNetwork(StatefulNetwork):
     design: Design | None = eqx.field(static=True, default=None, kw_only=True)
 
     @abstractmethod
-    def forward(self, x: Positions, way: Evaluation) -> Float[Array, "sample class_"]:
+    def forward(self, x: Positions, mode: Evaluation) -> Float[Array, "sample class_"]:
         """Return the outputs of one pass, in evaluation or training mode."""
 
     def nodes(self, x: Float[Array | np.ndarray, "sample position channel"]) -> list[Array]:
         """Return the activations at all nodes in evaluation mode, from the input on."""
-        way = Evaluation()
-        self.forward(jnp.asarray(x), way)
-        return way.nodes
+        mode = Evaluation()
+        self.forward(jnp.asarray(x), mode)
+        return mode.nodes
 
     def activations(
         self, x: Float[Array | np.ndarray, "sample position channel"]
@@ -76,25 +76,25 @@ class StandardNetwork(StatefulNetwork):
 
         The last node is what the paper's figures call the output; ``"output"`` are the logits.
         """
-        way = Evaluation()
-        output = self.forward(jnp.asarray(x), way)
-        count = len(way.nodes)
-        named = {f"depth_{depth}": way.nodes[int(depth * count)] for depth in DEPTHS}
-        return named | {"last": way.nodes[-1], "output": output}
+        mode = Evaluation()
+        output = self.forward(jnp.asarray(x), mode)
+        count = len(mode.nodes)
+        named = {f"depth_{depth}": mode.nodes[int(depth * count)] for depth in DEPTHS}
+        return named | {"last": mode.nodes[-1], "output": output}
 
     def training(
         self, x: Positions, valid: Bool[Array, " sample"], key: Key
     ) -> "tuple[Float[Array, 'sample class_'], StandardNetwork]":
-        """Return the outputs of a batch in training mode, and the network with its statistics taken in."""
-        way = Training(valid, key)
-        output = self.forward(x, way)
-        return output, way.taken_in(self)
+        """Return the outputs of a batch in training mode, and the network with updated statistics."""
+        mode = Training(valid, key)
+        output = self.forward(x, mode)
+        return output, mode.with_updated_statistics(self)
 
     def statistics(self) -> list[Any]:
         """Return the running statistics of all normalisations."""
         return [array for norm in norms(self) for array in (norm.mean, norm.variance)]
 
 
-def relu_node(x: Any, way: Evaluation) -> Any:
+def relu_node(x: Any, mode: Evaluation) -> Any:
     """Return max(0, x), which is a node."""
-    return way.node(jax.nn.relu(x))
+    return mode.node(jax.nn.relu(x))

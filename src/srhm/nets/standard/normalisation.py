@@ -20,8 +20,8 @@ class BatchNorm(eqx.Module):
     """(x - mean) / sqrt(variance + 1e-5) * scale + shift, for each channel.
 
     In training, mean and variance are those of the batch (divisor n, the samples times positions); the running
-    ones, used in evaluation, take a tenth of each batch in, of the variance with divisor n - 1. Of a single
-    number the variance is 0.
+    ones, used in evaluation, are updated by a tenth of each batch, with the variance of divisor n - 1. The variance
+    of a single number is 0.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class BatchNorm(eqx.Module):
         return self._affine(x - self.mean[None, None], self.variance)
 
     def training(self, x: Positions, valid: Bool[Array, " sample"]) -> "tuple[Positions, BatchNorm]":
-        """Normalise with the statistics of the valid samples, and return the normalisation that has taken them in."""
+        """Normalise with the statistics of the valid samples, and return it with updated statistics."""
         samples, positions, channels = x.shape
         count = (valid.sum() * positions).astype(x.dtype)
         weight = jnp.repeat(valid.astype(x.dtype) / count, positions)
@@ -59,12 +59,12 @@ class BatchNorm(eqx.Module):
         centred = x - average[None, None]
         spread = mean(centred**2)
         unbiased = spread * (count / jnp.maximum(count - 1, 1))
-        seen = eqx.tree_at(
+        updated = eqx.tree_at(
             lambda norm: (norm.mean, norm.variance),
             self,
             (_blend(self.mean, average), _blend(self.variance, unbiased)),
         )
-        return self._affine(centred, spread), seen
+        return self._affine(centred, spread), updated
 
     def _affine(self, centred: Positions, variance: Float[Array, " channel"]) -> Positions:
         factor = self.scale / jnp.sqrt(variance + EPSILON)

@@ -12,8 +12,8 @@ from ...randomness import Key
 from ..draws import Uniforms
 from .convolution import Images, Positions
 from .linear import Linear
+from .modes import Evaluation
 from .network import StandardNetwork, Variant, VariantOptions, relu_node, standard_family
-from .passes import Evaluation
 from .unit import Unit
 
 _BLOCKS = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3)}
@@ -29,10 +29,10 @@ class Block(eqx.Module):
     second: Unit
     shortcut: Unit | None
 
-    def __call__(self, x: Positions, way: Evaluation) -> Images:
+    def __call__(self, x: Positions, mode: Evaluation) -> Images:
         """Return the activations of the block."""
-        y = self.second(relu_node(self.first(x, way), way), way)
-        return relu_node(y + (x if self.shortcut is None else self.shortcut(x, way)), way)
+        y = self.second(relu_node(self.first(x, mode), mode), mode)
+        return relu_node(y + (x if self.shortcut is None else self.shortcut(x, mode)), mode)
 
 
 class ResNet(StandardNetwork):
@@ -44,11 +44,11 @@ class ResNet(StandardNetwork):
     variant: Variant = eqx.field(static=True)
     """``"published"``: the mean is over average pools of 4, so that up to three last positions are dropped."""
 
-    def forward(self, x: Positions, way: Evaluation) -> Float[Array, "sample class_"]:
+    def forward(self, x: Positions, mode: Evaluation) -> Float[Array, "sample class_"]:
         """Return the outputs of one pass."""
-        x = relu_node(self.stem(x, way), way)
+        x = relu_node(self.stem(x, mode), mode)
         for block in self.blocks:
-            x = block(x, way)
+            x = block(x, mode)
         if self.variant == "published":
             x = x[:, : x.shape[1] // _POOL * _POOL]
         return self.readout(x.mean(axis=1))

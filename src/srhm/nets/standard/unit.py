@@ -6,8 +6,8 @@ import equinox as eqx
 
 from ..draws import Uniforms
 from .convolution import Convolution, DepthwiseConvolution, Images, Positions
+from .modes import Evaluation
 from .normalisation import BatchNorm
-from .passes import Evaluation
 
 
 class Unit(eqx.Module):
@@ -28,6 +28,6 @@ class Unit(eqx.Module):
         convolution = DepthwiseConvolution.draw(uniform, channels, kernel, stride=stride)
         return cls(convolution, BatchNorm.fresh(channels, convolution.weight.dtype))
 
-    def __call__(self, x: Positions, way: Evaluation) -> Images:
+    def __call__(self, x: Positions, mode: Evaluation) -> Images:
         """Return the normalised pre-activations."""
-        return way.normalise(self.norm, self.convolution(x))
+        return mode.normalise(self.norm, self.convolution(x))

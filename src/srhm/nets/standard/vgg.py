@@ -13,8 +13,8 @@ from ..draws import Uniforms
 from ..family import NoOptions
 from .convolution import Images, Positions
 from .linear import Linear
+from .modes import Evaluation
 from .network import StandardNetwork, relu_node, standard_family
-from .passes import Evaluation
 from .unit import Unit
 
 _STAGES = {"vgg11": (1, 1, 2, 2, 2), "vgg16": (2, 2, 3, 3, 3)}
@@ -31,11 +31,11 @@ class VGG(StandardNetwork):
     stages: tuple[tuple[Unit, ...], ...]
     readout: Linear
 
-    def forward(self, x: Positions, way: Evaluation) -> Float[Array, "sample class_"]:
+    def forward(self, x: Positions, mode: Evaluation) -> Float[Array, "sample class_"]:
         """Return the outputs of one pass."""
         for stage in self.stages:
             for unit in stage:
-                x = relu_node(unit(x, way), way)
+                x = relu_node(unit(x, mode), mode)
             x = max_pool(x)
         return self.readout(x.mean(axis=1))
 

@@ -1,6 +1,6 @@
-"""The two ways through a network: one forward pass in evaluation mode, or one in training mode.
+"""The two modes of a network: a forward pass in evaluation mode, or in training mode.
 
-A network writes its forward pass once, and asks the pass for what differs between the two.
+A network writes its forward pass once, and asks the mode for what differs between the two.
 """
 
 import math
@@ -16,14 +16,14 @@ from .normalisation import BatchNorm
 
 
 class Evaluation:
-    """One pass in evaluation mode, which notes the activations at the nodes that sensitivities may look at."""
+    """One pass in evaluation mode, which records the activations at the nodes where sensitivities may be measured."""
 
     def __init__(self) -> None:
         self.nodes: list[Array] = []
-        """The activations noted so far, from the input on."""
+        """The activations recorded so far, from the input on."""
 
     def node(self, activation: Any) -> Any:
-        """Note an activation, and return it."""
+        """Record an activation, and return it."""
         self.nodes.append(activation)
         return activation
 
@@ -37,7 +37,7 @@ class Evaluation:
 
 
 class Training(Evaluation):
-    """One pass in training mode: statistics are the batch's, and are taken in; entries are dropped.
+    """One pass in training mode: with the statistics of the batch, which update the running ones; entries are dropped.
 
     Parameters
     ----------
@@ -50,12 +50,12 @@ class Training(Evaluation):
     def __init__(self, valid: Bool[Array, " sample"], key: Key) -> None:
         super().__init__()
         self._valid, self._key = valid, key
-        self._seen: dict[int, BatchNorm] = {}
+        self._updated: dict[int, BatchNorm] = {}
         self._drops = 0
 
     def normalise(self, norm: BatchNorm, x: Positions) -> Positions:
-        """Apply a batch normalisation with the statistics of the batch, which it takes in."""
-        y, self._seen[id(norm)] = norm.training(x, self._valid)
+        """Apply a batch normalisation with the statistics of the batch, which update its running ones."""
+        y, self._updated[id(norm)] = norm.training(x, self._valid)
         return y
 
     def drop(self, x: Any, rate: float, axes: int) -> Any:
@@ -77,8 +77,10 @@ class Training(Evaluation):
         kept = (word >= jnp.uint32(round(rate * 2**32))).reshape(drawn + shared)
         return jnp.where(kept, x / (1 - rate), jnp.zeros_like(x))
 
-    def taken_in(self, net: Any) -> Any:
-        """Return the network of this pass with the statistics that its normalisations took in."""
+    def with_updated_statistics(self, net: Any) -> Any:
+        """Return the network of this pass, its running statistics updated."""
         return jax.tree.map(
-            lambda part: self._seen.get(id(part), part), net, is_leaf=lambda part: isinstance(part, BatchNorm)
+            lambda part: self._updated.get(id(part), part),
+            net,
+            is_leaf=lambda part: isinstance(part, BatchNorm),
         )
