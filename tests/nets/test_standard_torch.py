@@ -96,7 +96,7 @@ def check(ours, theirs):
 
 
 def shortened(net, module):
-    """The first four blocks of an EfficientNet, every kind among them, to compile less: test_common has all."""
+    """The first four blocks of an EfficientNet, every kind among them, to compile less: test_standard has all."""
     channels = net.blocks[3].project.norm.scale.size
     readout = Linear(net.readout.weight[:channels], net.readout.bias)
     module.blocks, module.readout.weight = module.blocks[:4], torch.nn.Parameter(tensor(readout.weight.T))
