@@ -13,7 +13,7 @@ from ..files import check_folder, write_atomically
 from ..runner.driver import Policy, drive
 from ..runner.executors import check_place, open_executor
 from ..runner.searches import all_chains
-from ..store import ARCHIVE_SUFFIX, Merged, Store, read_archive, write_archive
+from ..store import ARCHIVE_SUFFIX, Merged, Store, ask_to_stop, read_archive, write_archive
 from ..study.grid import parsed_shard, read_grid, shard
 from .measure import STORE
 from .printing import print_result
@@ -28,8 +28,8 @@ class Grid:
     GRID.toml has tables [[runs]] with P, and [[pstar]], which search for P*; their keys are the options of `srhm
     train` and `srhm pstar`, written with _ and with seeds for seed, and lists stand for all combinations. Finished
     runs are kept in the store, and runs under way keep checkpoints beside it: the same command goes on wherever it was
-    cut. Several commands may share one store, and each run is computed by one of them. Failed runs are recorded with
-    their reason, and the exit status is 1.
+    cut. One command at a time computes into a store. Failed runs are recorded with their reason, and the exit status
+    is 1.
     """
 
     grid: Annotated[Path, tyro.conf.Positional]
@@ -40,7 +40,7 @@ class Grid:
     workers: int | None = None
     """Runs at a time; all cores unless given."""
     store: str | None = None
-    """File of the finished runs, or URL of a database; srhm-runs/runs.sqlite unless given, and with --shard
+    """File of the finished runs; srhm-runs/runs.sqlite unless given, and with --shard
     srhm-runs/NAME-shard-i-of-n.sqlite."""
     shard: str | None = None
     """i/n: the i-th of n parts, for a task of a job array; merge the stores with `srhm merge`."""
@@ -126,9 +126,9 @@ class Status:
     """Show how many runs of one or more stores are finished, under way and failed, how fast, and how long yet."""
 
     stores: Annotated[tuple[str, ...], tyro.conf.Positional] = (STORE,)
-    """Files or URLs."""
+    """Stores."""
     watch: bool = False
-    """Go on showing it until all drivers have ended, or Ctrl-C."""
+    """Go on showing it until all have ended, or Ctrl-C."""
     failures: bool = False
     """List every failed run with its reason."""
     json: bool = False
@@ -147,12 +147,12 @@ class Status:
 
 @dataclass(frozen=True)
 class Cancel:
-    """Ask all drivers that use a store to stop; they write checkpoints first, and the same commands go on later."""
+    """Stop the process that computes the runs of a store; it writes checkpoints, and the same command resumes later."""
 
     stores: Annotated[tuple[str, ...], tyro.conf.Positional] = (STORE,)
-    """Files or URLs."""
+    """Stores whose drivers are to stop."""
     wait: float = 60.0
-    """Seconds to wait for them to end."""
+    """Seconds to wait until they have ended."""
 
     interrupted: ClassVar[str] = "The drivers were asked to stop all the same."
 
@@ -161,13 +161,16 @@ class Cancel:
         if not self.wait >= 0:
             raise ArgumentError("wait", self.wait, "is not a number of seconds", "Use wait >= 0")
         stores = [existing_store(place) for place in self.stores]
-        asked = sum(store.ask_cancel() for store in stores)
+        drivers = [driver for store in stores if (driver := store.driver()) is not None and driver.alive]
+        for driver in drivers:
+            if not ask_to_stop(driver):
+                raise SrhmError(f"{driver} runs on another machine. Run srhm cancel there")
         deadline = time.monotonic() + self.wait
-        left = asked
+        left = len(drivers)
         while left and time.monotonic() < deadline:
             time.sleep(0.2)
-            left = sum(driver.alive for store in stores for driver in store.drivers())
-        print_result(f"{asked} drivers were asked to stop, {asked - left} have ended")
+            left = sum((driver := store.driver()) is not None and driver.alive for store in stores)
+        print_result(f"{len(drivers)} drivers were asked to stop, {len(drivers) - left} have ended")
         if left:
             raise SystemExit(1)
 
@@ -177,9 +180,9 @@ class Merge:
     """Take all runs of some stores into one, such as those of the tasks of a job array; each run once."""
 
     into: Annotated[str, tyro.conf.Positional]
-    """File or URL of the store that takes them; it may exist."""
+    """The store that takes them; it may exist."""
     stores: Annotated[tuple[str, ...], tyro.conf.Positional]
-    """Files or URLs of the stores to be read, which are left as they are; or archives, *.jsonl.xz."""
+    """The stores to be read, which are left as they are; or archives, *.jsonl.xz."""
     json: bool = False
     """Print JSON on standard output."""
 
@@ -212,7 +215,7 @@ class Export:
     out: Annotated[Path, tyro.conf.Positional]
     """File to write: .parquet, .csv or .jsonl.xz."""
     store: str = STORE
-    """File or URL of the store."""
+    """The store."""
 
     interrupted: ClassVar[str] = "Nothing was written."
 

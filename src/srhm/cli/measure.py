@@ -43,7 +43,7 @@ class Run:
     budget: float | None = None
     """Seconds of training after which the run stops, to be continued by the same command."""
     store: str = STORE
-    """File of the finished runs, or URL of a database."""
+    """File of the finished runs."""
     json: bool = False
     """Print JSON on standard output."""
 
@@ -95,7 +95,7 @@ class Pstar:
     workers: int | None = None
     """Runs at a time, one core each; all cores unless given."""
     store: str = STORE
-    """File of the finished runs, or URL of a database."""
+    """File of the finished runs."""
     json: bool = False
     """Print JSON on standard output."""
 

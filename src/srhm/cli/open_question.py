@@ -30,7 +30,7 @@ class OpenQuestion:
     workers: int | None = None
     """Runs at a time; all cores unless given."""
     store: str = PAPER_STORE
-    """File of the finished runs, or URL of a database."""
+    """File of the finished runs."""
     out: Path = Path("figures")
     """Folder to write."""
     plan: bool = False

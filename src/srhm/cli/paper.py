@@ -41,7 +41,7 @@ class Figure:
     tier: TierName = "laptop"
     """Whose runs: those of laptop have width 256, those of the others the paper's."""
     store: str | None = None
-    """File of the finished runs, or URL of a database. Default: srhm-runs/paper.sqlite, and if it does not exist the
+    """File of the finished runs. Default: srhm-runs/paper.sqlite, and if it does not exist the
     paper's values alone."""
     out: Path = Path("figures")
     """Folder to write."""
@@ -67,7 +67,7 @@ class Figure:
             ]
         print_result("\n".join(f"wrote {path}" for path in written))
         if index.count == 0 and any(figure.settings for figure in figures):
-            print(f"{store.name} holds no finished run: the paper's values are drawn alone", file=sys.stderr)
+            print(f"{store.path} holds no finished run: the paper's values are drawn alone", file=sys.stderr)
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Reproduce:
     workers: int | None = None
     """Runs at a time; all cores unless given."""
     store: str = PAPER_STORE
-    """File of the finished runs, or URL of a database."""
+    """File of the finished runs."""
     out: Path = Path("figures")
     """Folder to write."""
     shard: str | None = None

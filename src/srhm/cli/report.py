@@ -25,7 +25,7 @@ class Report:
     out: Annotated[Path, tyro.conf.Positional] = Path("report.html")
     """File to write, ending in .html; one that is there is replaced."""
     store: str = STORE
-    """File of the finished runs, or URL of a database."""
+    """File of the finished runs."""
     title: str = "Runs of the Sparse Random Hierarchy Model"
     """Title of the page."""
 

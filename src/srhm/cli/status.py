@@ -17,26 +17,25 @@ _RATE_SECONDS = 600.0
 def status_content(stores: Sequence[Store], *, failures: bool = False) -> dict[str, Any]:
     """Return what `srhm status --json` prints."""
     counts = [store.counts() for store in stores]
-    drivers = [driver for store in stores for driver in store.drivers()]
+    drivers = [driver for store in stores if (driver := store.driver()) is not None]
     live = [driver for driver in drivers if driver.alive]
     since = max(time.time() - _RATE_SECONDS, min((driver.started for driver in live), default=0.0))
     recent = sum(store.finished_since(since) for store in stores) if live else 0
-    rate = recent / max(time.time() - since, 1.0) if live else 0.0
     todo = sum(driver.total - driver.done for driver in live)
     done = sum(driver.done - driver.finished_before for driver in live)
     spent = max((time.time() - driver.started for driver in live), default=0.0)
     content: dict[str, Any] = {
         "finished": sum(count.finished for count in counts),
-        "running": sum(count.running for count in counts) if live else 0,
+        "running": sum(count.running for count in counts),
         "failed": sum(count.failed for count in counts),
-        "runs_per_second": rate,
+        "runs_per_second": recent / max(time.time() - since, 1.0) if live else 0.0,
         "seconds_left": spent * todo / done if done > 0 else None,
         "drivers": [
             {
                 "title": driver.title,
                 "host": driver.host,
                 "pid": driver.pid,
-                "state": "lost" if driver.state == "running" and not driver.alive else driver.state,
+                "state": "running" if driver.alive else "killed",
                 "done": driver.done,
                 "total": driver.total,
                 "seen_seconds_ago": round(time.time() - driver.seen, 1),

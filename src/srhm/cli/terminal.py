@@ -130,8 +130,6 @@ def progress_text(progress: Progress, done_before: int = 0) -> str:
     parts = [f"{progress.done:,} of {progress.total:,} done", f"{progress.running:,} running"]
     if progress.failed:
         parts.append(f"{progress.failed:,} failed")
-    if progress.elsewhere:
-        parts.append(f"{progress.elsewhere:,} left to others")
     if progress.computed:
         parts.append(f"{progress.rate:.3g} runs a second")
     left = progress.left(done_before)

@@ -2,8 +2,8 @@
 
 What happens to a run is decided here and nowhere else. A run whose process was killed, whose node was lost, that
 ran out of memory or took longer than its limit is tried again, from its checkpoint; one that raised an error, or
-failed too often, is recorded as failed with its reason; and the rest goes on. Several drivers may share one
-store: each run is claimed by one of them, for a time, and claims of drivers that have died are void.
+failed too often, is recorded as failed with its reason; and the rest is computed. One driver owns a store: it takes
+it before its first run, and a second one is refused.
 """
 
 import json
@@ -12,26 +12,21 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import get_args
 
 from ..errors import BackendError, SrhmError, check_integer, check_number
 from ..interrupts import check_interrupt, interrupts_noted
-from ..store import Store, StoreBusy, StoreFull
+from ..store import Ownership, Store, StoreBusy, StoreFull
 from ..study import Run, RunSpec
 from ..study.failure import Failure, FailureKind
 from .chains import Chain
-from .executors import Executor, InProcess, Job, Outcome, Together
-from .heart import LEASE_SECONDS, Heart
+from .executors import Executor, Job, Outcome
 from .progress import Progress
 from .resources import resources
 from .work import RunJob
 
 _TICK_SECONDS = 1.0
-"""How often the progress is shown and, when nothing else is left, the store asked for the runs of other drivers."""
-_AHEAD_SECONDS = 1.0
-"""Runs are claimed for about so long in advance: short ones many at a time."""
-_MOST_AHEAD = 256
+"""How often the progress is shown, and a store that was locked or full is tried again."""
 _STORE_SECONDS = 120.0
 """How long finished runs wait for a store that is locked or full before the driver gives up."""
 _REASONS = 3
@@ -69,10 +64,6 @@ class Policy:
             check_integer("gpu_memory", self.gpu_memory, least=1)
 
 
-class Cancelled(KeyboardInterrupt):
-    """The driver was asked through the store to stop."""
-
-
 Watch = Callable[[Progress], None]
 """Called when something has changed, and about once a second."""
 
@@ -104,7 +95,7 @@ def drive(
     watch
         Is shown the progress.
     title
-        Tells this driver from others in :meth:`Store.drivers <srhm.store.Drivers.drivers>`.
+        What the driver says of itself to others that ask for the store, such as its command.
 
     Returns
     -------
@@ -114,13 +105,15 @@ def drive(
     Raises
     ------
     KeyboardInterrupt
-        If it is interrupted, or, as :class:`Cancelled`, was asked to stop by `srhm cancel`.
+        If it is interrupted.
     SystemExit
-        With the status 143, if the process is told to end by SIGTERM.
+        With the status 143, if the process is told to end by SIGTERM, as `srhm cancel` does.
     BackendError
         If JAX has no backend to compute on; no run is recorded as failed for that.
     Unavailable
         If the executor can start nothing.
+    StoreInUse
+        Before the first run, if another process computes the runs of the store.
     SrhmError
         If the store stays locked or full for two minutes; before the first run, if it cannot be written.
     """
@@ -146,12 +139,8 @@ class _Driver:
     title: str
     asking: deque[Chain] = field(default_factory=deque)
     """Chains that may ask for a run."""
-    wanted: dict[str, _Task] = field(default_factory=dict)
-    """Runs that are to be claimed, by hash, in the order they were asked for."""
-    elsewhere: dict[str, _Task] = field(default_factory=dict)
-    """Runs that other drivers have claimed, when we last looked."""
-    claimed: dict[str, _Task] = field(default_factory=dict)
-    """Runs that are ours, and wait for a slot."""
+    waiting: dict[str, _Task] = field(default_factory=dict)
+    """Runs that wait for a slot, by hash, in the order they were asked for."""
     under_way: dict[int, _Task] = field(default_factory=dict)
     """Runs at work, by the number of their job."""
     unsaved: list[Run] = field(default_factory=list)
@@ -167,11 +156,10 @@ class _Driver:
         self.asking.extend(self.chains)
         self.done = self.computed = self.failed = self.numbers = 0
         self.began = time.monotonic()
-        self.shown = self.looked = float("-inf")
+        self.shown = float("-inf")
         self.store_failed_at: float | None = None
         self.no_backend: str | None = None
-        self.mean_seconds = _AHEAD_SECONDS
-        self.heart: Heart | None = None
+        self.ownership: Ownership | None = None
         self.opened = ExitStack()
         self.reasons: deque[str] = deque(maxlen=_REASONS)
 
@@ -182,16 +170,11 @@ class _Driver:
             self._look_up()
             while self._step():
                 pass
-        except BaseException as error:
+        except BaseException:
             self._stop()
-            if isinstance(error, KeyboardInterrupt) and self.heart is not None and self.heart.cancelled:
-                raise Cancelled("asked to stop by srhm cancel") from None
             raise
         self.executor.close()
-        if self.heart is not None:
-            self.heart.stop("done")
-        self.opened.close()
-        self.store.tidy()
+        self._leave()
         self._show(at_once=True)
         return self._progress()
 
@@ -199,18 +182,14 @@ class _Driver:
         """Do one round; return whether there is more to do."""
         check_interrupt()
         self._ask()
-        self._claim()
         self._start()
-        if self.heart is not None and self.heart.cancelled:
-            raise KeyboardInterrupt
         self._show()
         if self.under_way:
             self._take(self.executor.wait(_TICK_SECONDS))
-        elif self.store_failed_at or not (self.wanted or self.claimed or self.asking):
-            time.sleep(_TICK_SECONDS if self.store_failed_at or self.elsewhere else 0)
+        elif self.store_failed_at:
+            time.sleep(_TICK_SECONDS)
             self._save()
-        left = self.under_way, self.unsaved, self.unsaved_failures, self.claimed, self.wanted, self.elsewhere
-        return any(left) or bool(self.asking)
+        return bool(self.under_way or self.unsaved or self.unsaved_failures or self.waiting or self.asking)
 
     # --- what is asked for ---
 
@@ -227,7 +206,7 @@ class _Driver:
 
     def _ask(self) -> None:
         """Have chains ask until there is work for all slots; runs in the store are told at once."""
-        while self.asking and len(self.wanted) + len(self.claimed) < self._ahead():
+        while self.asking and len(self.waiting) < self.executor.slots - len(self.under_way):
             chain = self.asking.popleft()
             spec = chain.ask()
             if spec is None:
@@ -245,7 +224,7 @@ class _Driver:
             elif (task := self._known(key)) is not None:
                 task.chains.append(chain)
             else:
-                self.wanted[key] = _Task(spec, [chain])
+                self.waiting[key] = _Task(spec, [chain])
 
     def _tell_stored(self, chain: Chain, spec: RunSpec) -> bool:
         """Tell a chain the run in the store, and have it ask again; return whether the store could be read."""
@@ -255,7 +234,7 @@ class _Driver:
         try:
             run = self.store.get(spec)
         except StoreBusy as error:
-            self._bear(error)
+            self._tolerate(error)
             return False
         self.store_failed_at = None
         if run is None:  # deleted meanwhile by somebody else
@@ -267,64 +246,18 @@ class _Driver:
     def _known(self, key: str) -> _Task | None:
         """A run that another chain has asked for, and that is not finished."""
         under_way = (task for task in self.under_way.values() if task.spec.hash == key)
-        waiting = self.wanted.get(key) or self.claimed.get(key) or self.elsewhere.get(key)
-        return waiting or next(under_way, None)
-
-    def _ahead(self) -> int:
-        """How many runs to have ready: one for each free slot, or a second's worth if they are short."""
-        free = self.executor.slots - len(self.under_way)
-        soon = round(self.executor.slots * _AHEAD_SECONDS / max(self.mean_seconds, 1e-3))
-        return max(free, min(soon, _MOST_AHEAD) if self.computed else free)
+        return self.waiting.get(key) or next(under_way, None)
 
     # --- what is begun ---
 
-    def _claim(self) -> None:
-        """Claim wanted runs, and once a second those that other drivers had."""
-        if self.executor.slots - len(self.under_way) - len(self.claimed) <= 0 or self.unsaved:
-            return
-        tasks = dict(islice(self.wanted.items(), self._ahead()))
-        if self.elsewhere and time.monotonic() - self.looked >= _TICK_SECONDS:
-            tasks |= dict(islice(self.elsewhere.items(), self._ahead()))
-            self.looked = time.monotonic()
-        if not tasks:
-            return
-        heart = self.heart = self.heart or self._enter()
-        specs = [task.spec for task in tasks.values()]
-        options = {"again": self.policy.again, "with_weights": self.policy.keep_weights}
-        try:
-            won = self.store.claim(specs, heart.owner, LEASE_SECONDS, **options)
-        except (StoreBusy, StoreFull) as error:
-            self._bear(error)
-            return
-        self.store_failed_at = None
-        for key, task in tasks.items():
-            self.wanted.pop(key, None)
-            self.elsewhere.pop(key, None)
-            (self.claimed if key in won else self.elsewhere)[key] = task  # to the end of their line
-        with suppress(StoreBusy):  # they are looked at again
-            self._look_at([task for key, task in tasks.items() if key not in won])
-
-    def _look_at(self, tasks: list[_Task]) -> None:
-        """See whether runs that were not ours to claim are finished, or have failed."""
-        if not tasks:
-            return
-        found = self.store.finished([task.spec for task in tasks])
-        finished = {key: run for key, run in found.items() if run.weights or not self.policy.keep_weights}
-        failures = self._known_failures()
-        for task in tasks:
-            key = task.spec.hash
-            if key in finished:
-                del self.elsewhere[key]
-                self.finished.add(key)
-                self._tell_all(task, finished[key], computed=False)
-            elif key in failures:
-                del self.elsewhere[key]
-                self._give_up(task, failures[key])
-
     def _start(self) -> None:
-        """Hand claimed runs to the executor until its slots are taken."""
-        while self.claimed and len(self.under_way) < self.executor.slots:
-            key, task = next(iter(self.claimed.items()))
+        """Hand waiting runs to the executor until its slots are taken."""
+        if not self.waiting or self.unsaved:
+            return
+        if self.ownership is None and not self._own():
+            return
+        while self.waiting and len(self.under_way) < self.executor.slots:
+            key, task = next(iter(self.waiting.items()))
             job = RunJob(
                 task.spec,
                 str(self.store.checkpoint(task.spec).absolute()),
@@ -334,18 +267,30 @@ class _Driver:
             task.attempts += 1
             needs = resources(task.spec, gpu_memory=self.policy.gpu_memory)
             self.executor.start(Job(self.numbers, json.dumps(job.to_dict()), needs, self.policy.limit))
-            del self.claimed[key]
+            del self.waiting[key]
             self.under_way[self.numbers] = task
 
-    def _enter(self) -> Heart:
-        """Find out whether runs can be written, and say in the store that we are here."""
+    def _own(self) -> bool:
+        """Take the store; return whether nothing has changed in it since it was looked up."""
         self.store.check_writable()
-        stops_main = isinstance(self.executor, InProcess | Together)
-        heart = Heart(self.store, lambda: self.done, stops_main=stops_main)
-        self.store.enter(heart.owner, self.title, len(self.chains), self.done, self.executor.slots)
+        self.ownership = self.store.own(self.title, len(self.chains), self.done)
         self.opened.enter_context(self.store.kept_open())
-        heart.start()
-        return heart
+        before = len(self.finished), len(self.failures)
+        self._look_up()  # its last owner may have finished runs meanwhile
+        if (len(self.finished), len(self.failures)) == before:
+            return True
+        for task in self.waiting.values():
+            self.asking.extendleft(reversed(task.chains))
+        self.waiting.clear()
+        return False
+
+    def _leave(self) -> None:
+        """Give the store back."""
+        self.opened.close()
+        self.store.tidy()
+        if self.ownership is not None:
+            self.ownership.end()
+            self.ownership = None
 
     # --- what comes back ---
 
@@ -368,7 +313,6 @@ class _Driver:
         if self.no_backend is not None:
             raise BackendError(self.no_backend)
         if outcomes:
-            self.mean_seconds = (time.monotonic() - self.began) * self.executor.slots / max(1, self.computed)
             self._show(at_once=True)
 
     def _save(self) -> None:
@@ -384,12 +328,12 @@ class _Driver:
                 self.store.fail(task.spec, failure.kind, failure.reason, task.attempts)
                 del self.unsaved_failures[0]
         except (StoreBusy, StoreFull) as error:
-            self._bear(error)
+            self._tolerate(error)
         else:
             self.store_failed_at = None
 
-    def _bear(self, error: SrhmError) -> None:
-        """Bear with a store that is locked or full, for a while."""
+    def _tolerate(self, error: SrhmError) -> None:
+        """Retry while the store is locked or full, for a while."""
         now = time.monotonic()
         self.store_failed_at = self.store_failed_at or now
         if now - self.store_failed_at > _STORE_SECONDS:
@@ -399,7 +343,7 @@ class _Driver:
         """Try a run again if that may help, else record that it failed."""
         other = self.computed > 0 or failure.kind != "backend"  # a backend that other workers have
         if other and failure.kind != "error" and task.attempts <= self.policy.retries:
-            self.claimed[task.spec.hash] = task
+            self.waiting[task.spec.hash] = task
             return
         if failure.kind == "backend":
             self.no_backend = failure.reason
@@ -425,9 +369,12 @@ class _Driver:
     def _show(self, *, at_once: bool = False) -> None:
         """Show the progress, unless it was shown a moment ago."""
         now = time.monotonic()
-        if self.watch is not None and (at_once or now - self.shown >= _TICK_SECONDS):
+        if at_once or now - self.shown >= _TICK_SECONDS:
             self.shown = now
-            self.watch(self._progress())
+            if self.ownership is not None:
+                self.ownership.update(self.done, len(self.under_way))
+            if self.watch is not None:
+                self.watch(self._progress())
 
     def _progress(self) -> Progress:
         return Progress(
@@ -436,13 +383,12 @@ class _Driver:
             computed=self.computed,
             running=len(self.under_way),
             failed=self.failed,
-            elsewhere=len(self.elsewhere),
             seconds=time.monotonic() - self.began,
             reasons=tuple(self.reasons),
         )
 
     def _stop(self) -> None:
-        """End early: keep what comes back, and give back what was claimed."""
+        """End early: keep what comes back, and give the store back."""
         outcomes: list[Outcome] = []
         try:
             outcomes = self.executor.close(interrupted=True)
@@ -455,10 +401,7 @@ class _Driver:
                 with suppress(Exception):
                     self._save()
             with suppress(Exception):
-                if self.heart is not None:
-                    self.heart.stop("stopped")
-            self.opened.close()
-            self.store.tidy()
+                self._leave()
 
 
 def _read(result: str) -> Run | Failure:

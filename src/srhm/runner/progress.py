@@ -17,8 +17,6 @@ class Progress:
     """Runs under way here."""
     failed: int
     """Chains given up, or runs failed."""
-    elsewhere: int
-    """Runs that are left to other drivers."""
     seconds: float
     """Since the start."""
     reasons: tuple[str, ...] = ()

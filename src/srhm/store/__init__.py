@@ -3,12 +3,10 @@
 from .. import lab_extra  # noqa: F401 (says which package is missing)
 from .archive import SUFFIX as ARCHIVE_SUFFIX
 from .archive import read_archive, write_archive
-from .claims import Claims
 from .database import Database
-from .drivers import DriverRow, Drivers
+from .disk import NetworkDiskWarning
 from .failures import Failed, Failures
-from .owners import owner_is_dead, owner_name
-from .places import NetworkDiskWarning
+from .ownership import DriverInfo, Ownership, StoreInUse, ask_to_stop
 from .problems import StoreBusy, StoreFull
 from .rows import Runs
 from .store import Counts, Store
@@ -16,22 +14,21 @@ from .transfer import Merged, Transfer
 
 __all__ = [
     "ARCHIVE_SUFFIX",
-    "Claims",
     "Counts",
     "Database",
-    "DriverRow",
-    "Drivers",
+    "DriverInfo",
     "Failed",
     "Failures",
     "Merged",
     "NetworkDiskWarning",
+    "Ownership",
     "Runs",
     "Store",
     "StoreBusy",
     "StoreFull",
+    "StoreInUse",
     "Transfer",
-    "owner_is_dead",
-    "owner_name",
+    "ask_to_stop",
     "read_archive",
     "write_archive",
 ]

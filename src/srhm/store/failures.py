@@ -1,13 +1,14 @@
 """The runs of a store that were given up."""
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import sqlalchemy as sql
 
 from ..study import RunSpec
-from .database import Database, chunks, now
-from .tables import CLAIMS, FAILURES, RUNS
+from .database import Database, chunks
+from .tables import FAILURES, RUNS
 
 
 @dataclass(frozen=True)
@@ -30,17 +31,16 @@ class Failures(Database):
     """The failures; a finished run has none."""
 
     def fail(self, spec: RunSpec, kind: str, reason: str, attempts: int) -> None:
-        """Write that a run is given up, and end the claim to it; one that is finished meanwhile stays so."""
+        """Write that a run is given up; one that is finished meanwhile stays so."""
         with self._writing() as connection:
-            connection.execute(sql.delete(CLAIMS).where(CLAIMS.c.hash == spec.hash))
             if connection.execute(sql.select(RUNS.c.hash).where(RUNS.c.hash == spec.hash)).first() is None:
                 row = {
                     "hash": spec.hash,
                     "kind": kind[:32],
-                    "reason": reason.replace("\0", ""),  # which no text of PostgreSQL may hold
+                    "reason": reason,
                     "attempts": attempts,
                     "spec": spec.to_dict(),
-                    "failed_at": now(connection),
+                    "failed_at": time.time(),
                 }
                 connection.execute(sql.delete(FAILURES).where(FAILURES.c.hash == spec.hash))
                 connection.execute(sql.insert(FAILURES).values(**row))
@@ -55,7 +55,7 @@ class Failures(Database):
 
     def forget_failures(self, hashes: Iterable[str] | None = None) -> int:
         """Delete the failures of these runs, or all, so that they are tried again; return how many there were."""
-        if not self._exists():
+        if not self.exists():
             return 0
         with self._writing() as connection:
             if hashes is None:

@@ -13,11 +13,11 @@ from ..nets.weights import is_digest
 from ..study import Run, RunSpec
 from ..training.checkpoint import Checkpoint
 from .database import Database, Row, chunks
-from .tables import CLAIMS, FAILURES, RUNS, row_of, run_of
+from .tables import FAILURES, RUNS, row_of, run_of
 
 
 class Runs(Database):
-    """The finished runs, and beside them the files of checkpoints and weights."""
+    """The finished runs, and next to them the files of checkpoints and weights."""
 
     def checkpoint(self, spec: RunSpec) -> Path:
         """Return the file for the checkpoint of an unfinished run; :meth:`put` deletes it."""
@@ -25,17 +25,17 @@ class Runs(Database):
 
     def tidy(self) -> None:
         """Delete the folder of the checkpoints if there are none."""
-        with suppress(OSError):  # it is not there, not empty, or another driver is just using it
+        with suppress(OSError):  # it is not there, not empty, or a driver is just using it
             self._checkpoints.rmdir()
 
     @property
     def weights_folder(self) -> Path:
         """The folder for the weights of trained networks (:mod:`srhm.nets.weights`)."""
-        return self._files / f"{self._place.stem}-weights"
+        return self.path.with_name(f"{self.path.stem}-weights")
 
     @property
     def _checkpoints(self) -> Path:
-        return self._files / f"{self._place.stem}-checkpoints"
+        return self.path.with_name(f"{self.path.stem}-checkpoints")
 
     def get(self, spec: RunSpec) -> Run | None:
         """Return the finished run of a specification, or None."""
@@ -66,7 +66,7 @@ class Runs(Database):
         self.put_many([run])
 
     def put_many(self, runs: Iterable[Run]) -> None:
-        """Write finished runs, all or none, as :meth:`put` writes one. Their failures and claims are over.
+        """Write finished runs, all or none, as :meth:`put` writes one. Their failures are deleted.
 
         Raises
         ------
@@ -151,12 +151,11 @@ _CHOICES = {"net": FAMILIES, "sparsity": ("A", "B"), "status": ("converged", "ep
 
 
 def insert_rows(connection: sql.Connection, rows: list[dict[str, Any]]) -> None:
-    """Insert rows of runs that are not there; nobody need compute them any more, and they did not fail."""
+    """Insert rows of runs that are not there; they did not fail."""
     if rows:
         hashes = [row["hash"] for row in rows]
         connection.execute(sql.insert(RUNS), rows)
-        for table in (FAILURES, CLAIMS):
-            connection.execute(sql.delete(table).where(table.c.hash.in_(hashes)))
+        connection.execute(sql.delete(FAILURES).where(FAILURES.c.hash.in_(hashes)))
 
 
 def count(table: sql.Table) -> sql.Select:

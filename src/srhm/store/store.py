@@ -1,13 +1,12 @@
-"""The store itself, which its parts make up: runs, failures, claims, drivers, merging and tables."""
+"""The store itself, which its parts make up: runs, failures, merging and tables, and the process that computes."""
 
 from pathlib import Path
 from typing import NamedTuple
 
 import sqlalchemy as sql
 
-from .claims import Claims
-from .drivers import Drivers
 from .failures import Failures
+from .ownership import DriverInfo, Ownership, driver_of
 from .rows import count
 from .tables import FAILURES, RUNS
 from .transfer import Transfer
@@ -21,52 +20,61 @@ class Counts(NamedTuple):
     failed: int
     """Runs that were given up."""
     running: int
-    """Runs that a driver has claimed."""
+    """Runs under way."""
 
 
-class Store(Transfer, Failures, Claims, Drivers):
-    """The finished runs of one place, and beside it the checkpoints of unfinished ones.
+class Store(Transfer, Failures):
+    """The finished runs of one file, and next to it the checkpoints and weights.
 
-    Nothing is written before the first run is put. A place that does not exist yet can be asked for single runs and is
+    Nothing is written before the first run is put. A file that does not exist yet can be asked for single runs and is
     found without them, as an empty file is; to read all its runs, or make a table of them, is an error. Several
-    processes may read and write one store at the same time; several machines may where it is a database of a server.
+    processes of one machine may read and write one store at the same time; one of them at a time computes its runs
+    (:meth:`own`).
 
     Parameters
     ----------
-    place
-        A file of SQLite, or a URL: ``postgresql://USER@HOST/DATABASE`` or ``sqlite:///PATH``. A store of an
-        older version is brought up to date.
-    files
-        The folder in which the folders of checkpoints and weights are; that of the file, or ``srhm-runs`` for a
-        database of a server, unless given.
+    path
+        A file of SQLite, such as ``runs.sqlite``.
 
     Attributes
     ----------
     path
-        The file; None for a database of a server.
+        The file.
 
     Raises
     ------
     ArgumentError
-        If the place is no URL of these, is a folder, lies below a file, holds something else than a store or
-        one of a newer version, or cannot be reached.
-    MissingExtraError
-        If the place is a database of a server, and its driver is not installed (extra ``postgres``).
+        If the path is a URL or a folder, lies below a file, or holds something else than a store of this version.
     StoreBusy
-        On any use, if another process keeps the store locked, or the server stops answering.
+        On any use, if another process keeps the store locked.
     StoreFull
         When something is written and the disk is full.
     SrhmError
         On any use, if the disk fails.
     """
 
-    def __init__(self, place: str | Path, files: str | Path | None = None) -> None:
-        super().__init__(place, files)
+    def __init__(self, path: str | Path) -> None:
+        super().__init__(path)
+
+    def own(self, title: str, total: int, done: int) -> Ownership:
+        """Take the right to compute the runs of this store; only one process at a time has it.
+
+        Raises
+        ------
+        StoreInUse
+            If another process has it; the error says which, and what to do.
+        """
+        return Ownership(self.path, title, total, done)
+
+    def driver(self) -> DriverInfo | None:
+        """Return the process that computes the runs of this store, or the last one if it was killed."""
+        return driver_of(self.path)
 
     def counts(self) -> Counts:
-        """Return how many runs are finished, were given up, and are computed now."""
+        """Return how many runs are finished, were given up, and are under way."""
         failed = sum(row.number for row in self._read(count(FAILURES)))
-        return Counts(len(self), failed, self.running())
+        driver = self.driver()
+        return Counts(len(self), failed, driver.running if driver is not None and driver.alive else 0)
 
     def finished_since(self, epoch: float) -> int:
         """Return how many runs were written since a time, in seconds since 1970."""

@@ -1,4 +1,4 @@
-"""The tables of a store, and how a run becomes a row. A change here needs a revision in migrations/."""
+"""The tables of a store, and how a run becomes a row. Stores of other columns are refused."""
 
 import math
 import time
@@ -49,34 +49,6 @@ FAILURES = sql.Table(
     sql.Column("failed_at", sql.Float, nullable=False),
 )
 """The runs that were given up; none of them is finished."""
-
-CLAIMS = sql.Table(
-    "claims",
-    METADATA,
-    sql.Column("hash", sql.String(64), primary_key=True),
-    sql.Column("owner", sql.String(200), index=True, nullable=False),
-    sql.Column("until", sql.Float, nullable=False),
-)
-"""The runs that somebody computes."""
-
-DRIVERS = sql.Table(
-    "drivers",
-    METADATA,
-    sql.Column("owner", sql.String(200), primary_key=True),
-    sql.Column("host", sql.String(100), nullable=False),
-    sql.Column("pid", sql.Integer, nullable=False),
-    sql.Column("title", sql.String(200), nullable=False),
-    sql.Column("total", sql.Integer, nullable=False),
-    sql.Column("finished_before", sql.Integer, nullable=False),
-    sql.Column("done", sql.Integer, nullable=False),
-    sql.Column("started", sql.Float, nullable=False),
-    sql.Column("seen", sql.Float, nullable=False),
-    sql.Column("slots", sql.Integer, nullable=False),
-    sql.Column("cancel", sql.Boolean, nullable=False),
-    sql.Column("state", sql.String(16), nullable=False),
-)
-"""The processes that hand out runs."""
-
 
 def row_of(run: Run) -> dict[str, Any]:
     """Return the row of a run that is finished now."""

@@ -84,7 +84,7 @@ class Transfer(Runs):
         if not str(streams).isdecimal() or identity(row.spec, int(streams)) != row.hash:
             raise ArgumentError(
                 "store",
-                self.name,
+                str(self.path),
                 f"holds a row that was changed: {row.hash[:12]} is not the hash of its specification",
                 "Restore it from a copy, or delete the row",
             )

@@ -1,28 +1,24 @@
-"""Where a store is: a file of SQLite or a database of a PostgreSQL server, and how to connect to it."""
+"""The file of a store on its disk: how it is opened, how it survives a crash, and whether its locks can be trusted."""
 
 import json
 import os
 import re
 import sqlite3
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import sqlalchemy as sql
 from sqlalchemy import event
-from sqlalchemy.exc import ArgumentError as BadURL
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
-from ..errors import ArgumentError, MissingExtraError
+from ..errors import ArgumentError
 from ..files import user_path
 from .problems import refused
 
 LOCK_SECONDS = 60.0
 """How long to wait for another process that writes."""
-CONNECT_SECONDS = 15
-"""How long to wait for a server to answer."""
 
 NETWORK_SYSTEMS = frozenset(
     [
@@ -72,65 +68,17 @@ class NetworkDiskWarning(UserWarning):
     """A store lies on a file system where the locks of SQLite may not hold between machines."""
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a store is."""
-
-    name: str
-    """The place as messages name it, without a password."""
-    path: Path | None
-    """The file of SQLite; None for a database of a server."""
-    url: sql.URL
-    """The address for SQLAlchemy."""
-
-    @property
-    def stem(self) -> str:
-        """The name that the folders beside the store begin with."""
-        return self.path.stem if self.path is not None else self.url.database or "runs"
-
-    @property
-    def secret(self) -> str | None:
-        """The password, which no message may show."""
-        return None if self.url.password is None else str(self.url.password)
-
-
-def place_of(given: str | Path) -> Place:
-    """Read a path, or a URL such as ``postgresql://user@host/database`` or ``sqlite:///runs.sqlite``.
+def checked_path(store: str | Path) -> Path:
+    """Return the path of a store, which need not exist.
 
     Raises
     ------
     ArgumentError
-        If it names no file that can be one of SQLite, and no database of PostgreSQL.
+        If it is a URL, or no file can be at that path.
     """
-    if isinstance(given, Path) or "://" not in given:
-        return _file(Path(given))
-    shown = _without_password(given)
-    try:
-        url = sql.make_url(given)
-    except (BadURL, ValueError):
-        # No cause: its message may hold a piece of the password.
-        raise refused(shown, "is not a URL", "Use postgresql://USER@HOST/DATABASE, or a path") from None
-    if url.drivername in ("sqlite", "sqlite+pysqlite"):
-        if not url.database or url.database == ":memory:" or url.query:
-            raise refused(shown, "names no file", "Use sqlite:///PATH without options, or a path")
-        return _file(Path(url.database))
-    if url.drivername not in ("postgresql", "postgres", "postgresql+psycopg"):
-        raise refused(shown, "is neither SQLite nor PostgreSQL with psycopg", "Use postgresql://, or a path")
-    if not url.database:
-        raise refused(shown, "names no database", "Use postgresql://USER@HOST/DATABASE")
-    return Place(shown, None, url.set(drivername="postgresql+psycopg"))
-
-
-def _without_password(url: str) -> str:
-    """Return a URL as it was given, but with *** for every password in it."""
-    scheme, _, rest = url.partition("://")
-    user, at, host = rest.rpartition("@")
-    user = user.partition(":")[0] + (":***" if ":" in user else "")
-    return re.sub(r"(?i)(password=)[^&]*", r"\1***", f"{scheme}://{user}{at}{host}")
-
-
-def _file(path: Path) -> Place:
-    path = user_path(path)
+    if "://" in str(store):
+        raise refused(str(store), "is a URL, and a store is a file", "Give a path, such as runs.sqlite")
+    path = user_path(store)
     if "\0" in str(path):
         raise refused(str(path), "cannot be used: no name holds a zero byte")
     try:
@@ -143,39 +91,17 @@ def _file(path: Path) -> Place:
         raise refused(str(path), f"cannot be used: {error.strerror}") from error
     if not existing.is_dir():
         raise refused(str(path), f"lies below the file {existing}")
-    return Place(str(path), path, sql.URL.create("sqlite", database=str(path.absolute())))
+    return path
 
 
-def engine_of(place: Place) -> sql.Engine:
-    """Return what makes connections to a place; nothing is opened yet.
-
-    Raises
-    ------
-    ArgumentError
-        If the options of a URL are not those of PostgreSQL.
-    MissingExtraError
-        If the driver of the database is not installed (extra ``postgres``).
-    """
-    path = place.path
-    if path is not None:
-        # Each use opens the file and closes it again: nothing stays beside it, and nothing crosses a fork.
-        engine = sql.create_engine(
-            place.url,
-            creator=lambda: _open(path.absolute()),
-            poolclass=NullPool,
-            json_deserializer=_parse,
-        )
-        event.listen(engine, "begin", _begin)
-        return engine
-    options = {"connect_timeout": CONNECT_SECONDS, "application_name": "srhm"}
-    try:
-        return sql.create_engine(
-            place.url, pool_pre_ping=True, connect_args=options, json_deserializer=_parse
-        )
-    except ImportError as error:
-        raise MissingExtraError("psycopg", "postgres") from error
-    except (BadURL, TypeError, ValueError) as error:
-        raise refused(place.name, "is not a URL of PostgreSQL", "Mend the options of the URL") from error
+def engine_of(path: Path) -> sql.Engine:
+    """Return what makes connections to a file; nothing is opened yet."""
+    # Each use opens the file and closes it again: nothing stays next to it, and nothing crosses a fork.
+    engine = sql.create_engine(
+        "sqlite://", creator=lambda: _open(path.absolute()), poolclass=NullPool, json_deserializer=_parse
+    )
+    event.listen(engine, "begin", _begin)
+    return engine
 
 
 def _parse(text: Any) -> Any:
