@@ -29,8 +29,8 @@ help: ## list the targets
 # made by `make package`, which has it as a user installs it.
 TESTER ?= $(BIN)/python
 
-# What the tests need beside the package: every database, executor and format that it speaks to.
-TESTED := lab explore report postgres table ray torch sklearn test
+# What the tests need beside the package: every executor and format that it speaks to.
+TESTED := lab explore report table ray torch sklearn test
 
 setup: $(VENV)/has-all $(VENV)/browser ## install what lint, docs and test need
 

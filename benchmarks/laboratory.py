@@ -1,16 +1,13 @@
 """What many runs cost beside their computation: executors, the store and the driver, with runs that do nothing.
 
-PostgreSQL is measured where its programs are installed (initdb, postgres), Ray where it is.
+Ray is measured where it is installed.
 """
 
 import json
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from statistics import quantiles
@@ -21,7 +18,7 @@ from srhm.runner.chains import Single
 from srhm.runner.driver import drive
 from srhm.runner.executors import Executor, Job, Outcome, Workers, available_cores
 from srhm.runner.work import finished
-from srhm.store import Store, owner_name
+from srhm.store import Store
 from srhm.study import Run, RunSpec, Seeds, Setup, read_grid
 
 HERE = Path(__file__).parent
@@ -136,69 +133,16 @@ def executors() -> Iterator[dict]:
         pass
 
 
-@contextmanager
-def server() -> Iterator[str | None]:
-    """The URL of a database of a PostgreSQL server of our own, with its usual settings, on a socket."""
-    sys.path.append(str(HERE.parent / "tests" / "support"))
-    try:
-        import psycopg
-
-        import postgres
-    except ImportError:
-        yield None
-        return
-    programs = postgres.binaries()
-    if programs is None:
-        yield None
-        return
-    with tempfile.TemporaryDirectory(prefix="srhm-pg-") as name:
-        folder, who = Path(name), postgres.other_user()
-        folder.chmod(0o755)
-        if who:
-            os.chown(folder, who["user"], who["group"])
-        options = ["--auth=trust", "--username=srhm", "--encoding=UTF8", "--locale=C"]
-        subprocess.run(
-            [programs / "initdb", "-D", folder / "data", *options],
-            cwd=folder,
-            check=True,
-            stdout=subprocess.DEVNULL,
-            **who,
-        )
-        command = [programs / "postgres", "-D", folder / "data", "-c", f"unix_socket_directories={folder}"]
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(
-                [*command, "-c", "listen_addresses="], cwd=folder, stdout=log, stderr=log, **who
-            )
-            try:
-                postgres.wait_for(folder, process)
-                with psycopg.connect(
-                    host=name, user="srhm", dbname="postgres", autocommit=True
-                ) as connection:
-                    connection.execute("CREATE DATABASE runs")
-                yield f"postgresql://srhm@/runs?host={folder}"
-            finally:
-                process.terminate()
-                process.wait(timeout=30)
-
-
 def used(store: Store) -> dict:
-    """Writing and claiming, one run and many in a transaction."""
+    """Writing, one run and many in a transaction."""
     first = len(store)
     some = specs(400 + 20 * TOGETHER, first)
     runs, groups = some[:400], [some[400 + TOGETHER * n : 400 + TOGETHER * (n + 1)] for n in range(20)]
-    owner = owner_name()
-    store.enter(owner, "benchmark", 1, 0, 1)
-    content = {
+    return {
         "runs_before": first,
-        "claim": middle(lambda n: store.claim([runs[n]], owner, 300), 400),
         "put": middle(lambda n: store.put(run_of(runs[n])), 400),
-        "claim_together": middle(lambda n: store.claim(groups[n], owner, 300), 20, each=TOGETHER),
         "put_together": middle(lambda n: store.put_many(map(run_of, groups[n])), 20, each=TOGETHER),
-        "sign_of_life": middle(lambda n: store.seen(owner, n), 100),
     }
-    store.leave(owner, "done", 1)
-    content["runs_per_second"] = round(1000 / (content["claim"]["ms"] + content["put"]["ms"]))
-    return content
 
 
 def driven(store: Store, slots: int, count: int) -> dict:
@@ -209,25 +153,19 @@ def driven(store: Store, slots: int, count: int) -> dict:
 
 
 def stores() -> Iterator[dict]:
-    with tempfile.TemporaryDirectory() as folder, server() as url:
-        places = {"SQLite": str(Path(folder, "runs.sqlite"))} | ({} if url is None else {"PostgreSQL": url})
-        for what, place in places.items():
-            with Store(place, files=folder) as store:
-                small = used(store)
-                at_a_time = [
-                    driven(store, slots, count) for slots, count in ((1, 1000), (100, 5000), (1600, 8000))
-                ]
-                began = time.perf_counter()
-                for first in range(len(store), MANY, 1000):
-                    store.put_many(map(run_of, specs(min(1000, MANY - first), first + 20_000_000)))
-                filled = time.perf_counter() - began
-                row = {"what": what, "small": small, "driver": at_a_time, "filling_s": round(filled, 1)}
-                row |= {"large": used(store)}
-                if store.path is not None:
-                    row["bytes_per_run"] = round(store.path.stat().st_size / len(store))
-                began = time.perf_counter()
-                row["hashes_of_all_s"] = (len(store.hashes()), round(time.perf_counter() - began, 2))[1]
-                yield row
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder, "runs.sqlite"))
+        small = used(store)
+        at_a_time = [driven(store, slots, count) for slots, count in ((1, 1000), (100, 5000), (1600, 8000))]
+        began = time.perf_counter()
+        for first in range(len(store), MANY, 1000):
+            store.put_many(map(run_of, specs(min(1000, MANY - first), first + 20_000_000)))
+        filled = time.perf_counter() - began
+        row = {"what": "SQLite", "small": small, "driver": at_a_time, "filling_s": round(filled, 1)}
+        row |= {"large": used(store), "bytes_per_run": round(store.path.stat().st_size / len(store))}
+        began = time.perf_counter()
+        row["hashes_of_all_s"] = (len(store.hashes()), round(time.perf_counter() - began, 2))[1]
+        yield row
 
 
 def grid() -> dict:

@@ -196,7 +196,7 @@ def laboratory_rows(rows: list[dict]) -> list[list[str]]:
                 part = row[size]
                 figure = ", ".join(
                     f"{words} {part[name]['ms']:.3g} ms"
-                    for name, words in (("claim", "claim"), ("put", "put"), ("put_together", "put among 100"))
+                    for name, words in (("put", "put"), ("put_together", "put among 100"))
                 )
                 table.append([f"a run in {what}, {part['runs_before']:,} runs before", "", figure, ""])
             for part in row["driver"]:

@@ -30,8 +30,6 @@ import jax
 import jaxtyping
 import pytest
 
-from postgres import place, postgres_server, postgres_url  # noqa: F401 (fixtures)
-
 # Before the first import of srhm: every annotation of the modules that annotate arrays is checked whenever its function
 # is called. Others are left to the static checker: a call in the laboratory costs less than its check.
 SOURCE = Path(importlib.util.find_spec("srhm").submodule_search_locations[0])

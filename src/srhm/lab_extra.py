@@ -4,6 +4,6 @@ from importlib.util import find_spec
 
 from .errors import MissingExtraError
 
-for _package in ("sqlalchemy", "tyro", "rich", "matplotlib", "jinja2", "alembic", "safetensors"):
+for _package in ("sqlalchemy", "tyro", "rich", "matplotlib", "jinja2", "safetensors"):
     if find_spec(_package) is None:
         raise MissingExtraError(_package, "lab")

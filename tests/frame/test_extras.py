@@ -30,7 +30,6 @@ USES = [
     ("table", f"{STORE}Store('runs.sqlite').to_pandas()"),
     ("table", f"{STORE}Store('runs.sqlite').write_parquet('new')"),
     ("report", f"{STORE}import srhm.report as r; r.write_report('new', Store('runs.sqlite').runs())"),
-    ("postgres", f"{STORE}Store('postgresql://host/runs')"),
     ("ray", "from srhm.runner.executors import open_executor; open_executor('ray', 1)"),
 ]
 COMMANDS = [
@@ -40,7 +39,6 @@ COMMANDS = [
     ("table", "export new.csv --store runs.sqlite"),
     ("table", "export-data new --v 4"),
     ("table", "export-data new --v 4 --format hugging_face"),
-    ("postgres", "status postgresql://host/runs"),
     ("ray", "grid grid.toml --on ray --store new.sqlite"),
 ]
 USES_OF_THE_CORE = [

@@ -56,8 +56,6 @@ INNER = {
     "nets.standard": "nets.design nets.draws nets.family nets.stateful",
     "paper.open_question": "paper.cost paper.drawings paper.estimate paper.settings paper.tables paper.tiers",
     "runner.executors": "runner.execution runner.functions runner.work",
-    "store.migrations": "",
-    "store.migrations.versions": "",
 }
 """What each room inside a room imports of the outer one."""
 

@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,27 @@ import pytest
 
 import jobs
 import srhm
-from driven import SPEC, runs, singles
+from setups import run_spec
+from srhm.interrupts import Terminated
 from srhm.runner import driver
-from srhm.runner.driver import Cancelled, Policy, drive
+from srhm.runner.chains import Single
+from srhm.runner.driver import Policy, drive
 from srhm.runner.executors import InProcess, Workers
 from srhm.runner.progress import Progress
 from srhm.runner.work import RunJob
-from srhm.store import Store, StoreBusy, StoreFull, owner_name
+from srhm.store import Store, StoreBusy, StoreFull, StoreInUse, ask_to_stop
 from srhm.study import Run, RunSpec, Seeds
 from srhm.training.checkpoint import Checkpoint
+
+SPEC = run_spec(srhm.Params(n_c=3, v=3, m=3, s=2, s0=1, L=2), "cnn", 100, width=8, P_test=100)
+
+
+def runs(count: int, network: int = 0, first: int = 100) -> list[RunSpec]:
+    return [replace(SPEC, P=first + number, seeds=Seeds(network=network)) for number in range(count)]
+
+
+def singles(specs: Sequence[RunSpec]) -> list[Single]:
+    return [Single(spec) for spec in specs]
 
 
 def counted(calls: list[str]) -> Any:
@@ -108,7 +121,7 @@ def test_finished_runs_survive_an_interrupt(store: Store) -> None:
     with pytest.raises(KeyboardInterrupt):
         drive(singles(runs(20)), store, InProcess(jobs.execute_fake), watch=interrupt)
     assert len(store) == 3 and store.counts().running == 0
-    assert [one.state for one in store.drivers()] == ["stopped"]
+    assert store.driver() is None
     assert drive(singles(runs(20)), store, InProcess(jobs.execute_fake)).computed == 17
 
 
@@ -133,19 +146,18 @@ def test_a_driver_can_be_cancelled_from_elsewhere(store: Store, workers: int) ->
     made = Workers(workers, jobs.execute_fake) if workers else InProcess(jobs.execute_fake)
 
     def cancel() -> None:
-        other = Store(store.path)
         while not Path(f"{store.checkpoint(endless[0])}.begun").exists():
             time.sleep(0.05)
-        assert other.ask_cancel() == 1
+        found = Store(store.path).driver()
+        assert found is not None and found.running == min(2, made.slots) and ask_to_stop(found)
 
     asking = threading.Thread(target=cancel)
     asking.start()
-    with pytest.raises(KeyboardInterrupt) as caught:
+    with pytest.raises(Terminated):
         drive(singles(endless), store, made)
     asking.join()
-    assert isinstance(caught.value, Cancelled) and "srhm cancel" in str(caught.value)
     assert store.checkpoint(endless[0]).read_text() == "saved"
-    assert store.counts().running == 0
+    assert store.counts().running == 0 and store.driver() is None
 
 
 class Flaky(Store):
@@ -154,22 +166,14 @@ class Flaky(Store):
     failures_left = 2
     error: type[srhm.SrhmError] = StoreBusy
 
-    computed = False
-
     def _now(self) -> None:
         if self.failures_left:
             self.failures_left -= 1
             raise self.error("not now")
 
     def put_many(self, runs: Any) -> None:
-        self.computed = True
         self._now()
         super().put_many(runs)
-
-    def claim(self, *arguments: Any, **options: Any) -> set[str]:
-        if self.computed:
-            self._now()
-        return super().claim(*arguments, **options)
 
 
 @pytest.mark.parametrize("error", [StoreBusy, StoreFull])
@@ -196,19 +200,6 @@ def test_a_store_that_stays_full_ends_the_driver_with_its_error(
     assert len(store) == 1
     store.failures_left = 0
     assert drive(singles(runs(4)), store, InProcess(jobs.execute_fake)).computed == 3
-
-
-def test_a_store_that_takes_no_claims_ends_the_driver_with_its_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(driver, "_TICK_SECONDS", 0.05)
-    monkeypatch.setattr(driver, "_STORE_SECONDS", 0.3)
-    store = Flaky(tmp_path / "runs.sqlite")
-    store.computed, store.failures_left, store.error = True, 10**9, StoreFull
-    began = time.monotonic()
-    with pytest.raises(StoreFull):
-        drive(singles(runs(4)), store, InProcess(jobs.execute_fake))
-    assert time.monotonic() - began < 60
 
 
 def test_a_result_that_cannot_be_read_is_a_failure_of_its_own(store: Store) -> None:
@@ -246,24 +237,29 @@ def test_drivers_that_end_do_not_disturb_checkpoints_of_others(store: Store) -> 
     tidying.join()
 
 
-def test_runs_of_another_driver_are_waited_for_and_those_of_a_dead_one_taken_over(store: Store) -> None:
-    specs, other = runs(6), owner_name()
-    store.put(jobs_run(replace(SPEC, P=999)))  # makes the store
-    assert store.claim(specs[:3], other, 600.0) == {spec.hash for spec in specs[:3]}
+def test_a_store_that_another_driver_owns_is_refused_before_the_first_run(store: Store) -> None:
+    specs, calls = runs(6), []
+    owned = store.own("srhm grid OTHER.toml", 3, 0)
+    store.put_many(jobs_run(spec) for spec in specs[:2])
+    assert drive(singles(specs[:2]), store, InProcess(counted(calls))).done == 2  # nothing is to be computed
+    with pytest.raises(StoreInUse, match=r"srhm grid OTHER\.toml"):
+        drive(singles(specs), store, InProcess(counted(calls)))
+    assert calls == []
+    owned.end()
+    assert drive(singles(specs), store, InProcess(counted(calls))).computed == len(calls) == 4
 
-    def finish() -> None:
-        time.sleep(1.0)
-        theirs = Store(store.path)
-        theirs.put(jobs_run(specs[0]))
-        theirs.fail(specs[1], "error", "it broke", 1)
-        theirs.release(other)  # the third it gives back
 
-    helper = threading.Thread(target=finish)
-    helper.start()
-    calls: list[str] = []
-    progress = drive(singles(specs), store, InProcess(counted(calls)))
-    helper.join()
-    assert (progress.computed, progress.failed, progress.done, len(calls)) == (4, 1, 6, 4)
+def test_runs_that_the_last_owner_finished_meanwhile_are_not_computed_again(store: Store) -> None:
+    specs, calls = runs(6), []
+
+    class Late(Store):
+        def own(self, title: str, total: int, done: int) -> Any:
+            Store(self.path).put_many(jobs_run(spec) for spec in specs[:3])
+            Store(self.path).fail(specs[3], "error", "it broke", 1)
+            return super().own(title, total, done)
+
+    progress = drive(singles(specs), Late(store.path), InProcess(counted(calls)))
+    assert (progress.computed, progress.failed, progress.done, len(calls)) == (2, 1, 6, 2)
 
 
 @pytest.mark.usefixtures("unchecked")

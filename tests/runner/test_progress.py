@@ -8,7 +8,7 @@ from srhm.cli import terminal
 from srhm.cli.terminal import DriverView, progress_text, watch_status
 from srhm.runner.progress import Progress, duration
 
-HALF = Progress(total=100, done=60, computed=40, running=2, failed=3, elsewhere=4, seconds=80.0)
+HALF = Progress(total=100, done=60, computed=40, running=2, failed=3, seconds=80.0)
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_the_rest_is_foretold_from_what_was_done_since_the_start() -> None:
 
 def test_a_line_tells_what_there_is() -> None:
     assert progress_text(HALF, 20) == (
-        "60 of 100 done, 2 running, 3 failed, 4 left to others, 0.5 runs a second, 1 min 20 s left"
+        "60 of 100 done, 2 running, 3 failed, 0.5 runs a second, 1 min 20 s left"
     )
     assert progress_text(Progress(10, 0, 0, 2, 0, 0, 1.0)) == "0 of 10 done, 2 running"
 

@@ -25,22 +25,22 @@ def change(store: Store, statement: str, *values: Any) -> None:
     connection.close()
 
 
-def test_shards_become_one_store(place: str, tmp_path: Path) -> None:
+def test_shards_become_one_store(tmp_path: Path) -> None:
     specs = many_specs(700)
     shards = [Store(tmp_path / f"{number}.sqlite") for number in range(2)]
     shards[0].put_many(fake_run(spec, shard=0) for spec in specs[:550])
     shards[1].put_many(fake_run(spec, shard=1) for spec in specs[500:650])
-    with Store(place, files=tmp_path / "files") as store:
-        assert store.merge([]) == Merged(0, 0)
-        assert store.merge(shards) == Merged(650, 50)
-        assert store.hashes() == {spec.hash for spec in specs[:650]}
-        assert {run.metrics["shard"] for run in store.finished(specs[500:550]).values()} == {0}
-        before = [run.to_dict() for run in store.runs()]
-        assert store.merge(shards) == Merged(0, 700)
-        assert [run.to_dict() for run in store.runs()] == before
-        back = Store(tmp_path / "back.sqlite")
-        assert back.merge([store]) == Merged(650, 0)
-        assert [run.to_dict() for run in back.runs()] == before
+    store = Store(tmp_path / "runs.sqlite")
+    assert store.merge([]) == Merged(0, 0)
+    assert store.merge(shards) == Merged(650, 50)
+    assert store.hashes() == {spec.hash for spec in specs[:650]}
+    assert {run.metrics["shard"] for run in store.finished(specs[500:550]).values()} == {0}
+    before = [run.to_dict() for run in store.runs()]
+    assert store.merge(shards) == Merged(0, 700)
+    assert [run.to_dict() for run in store.runs()] == before
+    back = Store(tmp_path / "back.sqlite")
+    assert back.merge([store]) == Merged(650, 0)
+    assert [run.to_dict() for run in back.runs()] == before
 
 
 # Archives
@@ -92,23 +92,22 @@ def test_the_time_of_a_run_is_kept(tmp_path: Path) -> None:
     assert list(store.to_pandas()["finished"]) == ["1970-01-01T00:00:05+00:00"]
 
 
-def test_a_finished_run_beats_a_failure(place: str, tmp_path: Path) -> None:
+def test_a_finished_run_beats_a_failure(tmp_path: Path) -> None:
     specs = many_specs(4)
     shard = Store(tmp_path / "shard.sqlite")
-    with Store(place, files=tmp_path) as store:
-        store.put(fake_run(specs[0]))
-        store.fail(specs[1], "error", "here", attempts=1)
-        store.fail(specs[2], "error", "here", attempts=1)
-        store.claim([specs[1]], "me", 60)
-        for spec in (specs[0], specs[2], specs[3]):
-            shard.fail(spec, "memory", "there", attempts=2)
-        shard.put(fake_run(specs[1]))
-        change(shard, "update failures set failed_at = failed_at + 9 where hash = ?", specs[2].hash)
-        for _ in range(2):
-            store.merge([shard])
-            found = {one.spec: (one.kind, one.reason, one.attempts) for one in store.failures()}
-            assert found == {specs[2]: ("memory", "there", 2), specs[3]: ("memory", "there", 2)}
-            assert store.hashes() == {specs[0].hash, specs[1].hash} and store.counts().running == 0
+    store = Store(tmp_path / "runs.sqlite")
+    store.put(fake_run(specs[0]))
+    store.fail(specs[1], "error", "here", attempts=1)
+    store.fail(specs[2], "error", "here", attempts=1)
+    for spec in (specs[0], specs[2], specs[3]):
+        shard.fail(spec, "memory", "there", attempts=2)
+    shard.put(fake_run(specs[1]))
+    change(shard, "update failures set failed_at = failed_at + 9 where hash = ?", specs[2].hash)
+    for _ in range(2):
+        store.merge([shard])
+        found = {one.spec: (one.kind, one.reason, one.attempts) for one in store.failures()}
+        assert found == {specs[2]: ("memory", "there", 2), specs[3]: ("memory", "there", 2)}
+        assert store.hashes() == {specs[0].hash, specs[1].hash} and store.counts().running == 0
 
 
 def test_weights_go_with_their_runs(tmp_path: Path) -> None:
@@ -162,23 +161,21 @@ def test_a_changed_failure_is_refused(tmp_path: Path) -> None:
         Store(tmp_path / "runs.sqlite").merge([shard])
 
 
-def test_a_table_has_a_row_for_each_run(place: str, tmp_path: Path) -> None:
-    with Store(place, files=tmp_path) as store:
-        store.put(fake_run(replace(SPEC, P=50, seeds=Seeds(order=2**64 - 1)), S_21=0.5))
-        store.put(replace(fake_run(SPEC, nothing=None, P=3), weights="ab" * 32))
-        table = store.to_pandas()
-        assert list(table["P"]) == [50, 200] and list(table["seed_order"]) == [2**64 - 1, 0]
-        assert list(table["hash"]) == [run.spec.hash for run in store.runs()]
-        assert table["S_21"][0] == 0.5 and table["S_21"].isna()[1] and table["nothing"].isna().all()
-        assert table["metric_P"][1] == 3 and list(table["epochs"]) == [3.0, 3.0]
-        assert table["max_epochs"][0] == 60 and not table["replacement"].any()
-        assert list(table["weights"].dropna()) == ["ab" * 32]
-        assert {"n_c", "s0", "net", "width", "P_test", "status", "seconds_train", "versions_srhm"} <= set(
-            table
-        )
-        assert len(store.to_pandas(P=50)) == 1
-        with pytest.raises(srhm.ArgumentError, match="color"):
-            store.to_pandas(color=3)
+def test_a_table_has_a_row_for_each_run(tmp_path: Path) -> None:
+    store = Store(tmp_path / "runs.sqlite")
+    store.put(fake_run(replace(SPEC, P=50, seeds=Seeds(order=2**64 - 1)), S_21=0.5))
+    store.put(replace(fake_run(SPEC, nothing=None, P=3), weights="ab" * 32))
+    table = store.to_pandas()
+    assert list(table["P"]) == [50, 200] and list(table["seed_order"]) == [2**64 - 1, 0]
+    assert list(table["hash"]) == [run.spec.hash for run in store.runs()]
+    assert table["S_21"][0] == 0.5 and table["S_21"].isna()[1] and table["nothing"].isna().all()
+    assert table["metric_P"][1] == 3 and list(table["epochs"]) == [3.0, 3.0]
+    assert table["max_epochs"][0] == 60 and not table["replacement"].any()
+    assert list(table["weights"].dropna()) == ["ab" * 32]
+    assert {"n_c", "s0", "net", "width", "P_test", "status", "seconds_train", "versions_srhm"} <= set(table)
+    assert len(store.to_pandas(P=50)) == 1
+    with pytest.raises(srhm.ArgumentError, match="color"):
+        store.to_pandas(color=3)
 
 
 def test_parquet_holds_the_same_table(tmp_path: Path) -> None:

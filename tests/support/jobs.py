@@ -61,7 +61,7 @@ def do_save(path):
     try:
         Path(f"{path}.begun").touch()
         time.sleep(600)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         Path(path).write_text("saved")
         raise
 

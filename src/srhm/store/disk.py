@@ -76,8 +76,11 @@ def checked_path(store: str | Path) -> Path:
     ArgumentError
         If it is a URL, or no file can be at that path.
     """
-    if "://" in str(store):
-        raise refused(str(store), "is a URL, and a store is a file", "Give a path, such as runs.sqlite")
+    scheme, url, _ = str(store).partition("://")
+    if url:  # what follows may hold a password
+        raise refused(
+            f"{scheme}://...", "is a URL, and a store is a file", "Give a path, such as runs.sqlite"
+        )
     path = user_path(store)
     if "\0" in str(path):
         raise refused(str(path), "cannot be used: no name holds a zero byte")

@@ -50,6 +50,7 @@ FAILURES = sql.Table(
 )
 """The runs that were given up; none of them is finished."""
 
+
 def row_of(run: Run) -> dict[str, Any]:
     """Return the row of a run that is finished now."""
     now = time.time()
