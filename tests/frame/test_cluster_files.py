@@ -78,12 +78,13 @@ def test_the_ray_job_is_consistent():
     assert len(images) == 1
 
 
-def test_the_ray_job_runs_the_driver_on_the_cluster_with_the_secret_store():
+def test_the_ray_job_runs_the_driver_on_the_cluster_and_keeps_the_store_on_the_volume():
     spec = ray_job()["spec"]
-    assert spec["entrypoint"] == 'RAY_ADDRESS=auto srhm grid /grid/grid.toml --on ray --store "$SRHM_STORE"'
+    assert (
+        spec["entrypoint"] == "RAY_ADDRESS=auto srhm grid /grid/grid.toml --on ray --store /runs/all.sqlite"
+    )
     (head,) = spec["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]["containers"]
-    (store,) = [one for one in head["env"] if one["name"] == "SRHM_STORE"]
-    assert set(store["valueFrom"]) == {"secretKeyRef"}
+    assert {"name": "runs", "mountPath": "/runs"} in head["volumeMounts"]
     assert "password" not in json.dumps(spec).lower()
 
 

@@ -15,8 +15,6 @@ import traceback
 from dataclasses import replace
 from pathlib import Path
 
-import alembic.command  # noqa: F401 (now, not anew in every writer)
-
 from fake_runs import SPEC, fake_run
 from srhm.store import Store
 from srhm.study import RunSpec, Seeds
