@@ -70,6 +70,11 @@ class Store(Transfer, Failures):
         """Return the process that computes the runs of this store, or the last one if it was killed."""
         return driver_of(self.path)
 
+    def check_exists(self) -> None:
+        """Refuse to read a store that nobody has made, unless a driver is just about to."""
+        if self.driver() is None:
+            super().check_exists()
+
     def counts(self) -> Counts:
         """Return how many runs are finished, were given up, and are under way."""
         failed = sum(row.number for row in self._read(count(FAILURES)))
