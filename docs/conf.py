@@ -1,8 +1,12 @@
 """How the documentation is built: `make docs`."""
 
 import inspect
+import io
+import os
 import re
 import sys
+import textwrap
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 
 import myst_nb.core.render
@@ -11,6 +15,9 @@ import srhm
 
 sys.path.insert(0, str(Path(__file__).parent))
 from check_api import homes
+
+from srhm.cli import main
+from srhm.cli.commands import COMMANDS
 
 project = "srhm"
 copyright = "2026, the srhm authors"
@@ -138,10 +145,37 @@ def resolve_export(app, env, node, contnode):
     return None
 
 
+HELP_COLUMNS = 96
+
+
+def write_help(app, docname, source):
+    """Put what the commands print with --help into the page of the command line."""
+    if docname == "command_line":
+        pages = [f"## srhm {name}\n\n```text\n{help_of(name)}```\n" for name in COMMANDS]
+        source[0] = source[0].replace("HELP\n", help_of()).replace("COMMANDS\n", "\n".join(pages))
+
+
+def help_of(*command):
+    """Return what a command prints with --help, in lines of the width of a page."""
+    os.environ["COLUMNS"] = str(HELP_COLUMNS)
+    printed = io.StringIO()
+    with redirect_stdout(printed), suppress(SystemExit):
+        main([*command, "--help"])
+    del os.environ["COLUMNS"]
+    lines = [line.rstrip() for line in printed.getvalue().rstrip().splitlines()]
+    return "".join(
+        textwrap.fill(line, HELP_COLUMNS, subsequent_indent=" " * 4 * line.startswith("usage")) + "\n"
+        if len(line) > HELP_COLUMNS
+        else f"{line}\n"
+        for line in lines
+    )
+
+
 def setup(app):
     app.attribute_docs = {}
     app.connect("autodoc-process-docstring", keep_attribute_docs, priority=400)  # before napoleon, and
     app.connect("autodoc-process-docstring", keep_attribute_docs, priority=600)  # after it
     app.connect("autodoc-process-docstring", spare_plain_text, priority=700)
     app.connect("autodoc-skip-member", skip_member)
+    app.connect("source-read", write_help)
     app.connect("missing-reference", resolve_export)

@@ -1,4 +1,4 @@
-"""The command line: what it prints, what it refuses, and that a killed command goes on where it was."""
+"""The command line: what it prints, what it refuses, what it imports, and that a killed command resumes."""
 
 import ast
 import inspect
@@ -31,6 +31,8 @@ from srhm.runner.work import RunJob, finished
 from srhm.store import Store
 from srhm.study import Run
 from srhm.training.checkpoint import Checkpoint
+
+HEAVY = {"jax", "equinox", "optax", "scipy", "sqlalchemy", "matplotlib", "torch", "ray", "rich"}
 
 SMALL = [
     "--v",
@@ -213,7 +215,8 @@ def test_no_sentence_of_the_help_is_broken(
     monkeypatch.setenv("COLUMNS", "2000")
     status, out, _ = run(capsys, command, "--help")
     assert status == 0 and "None}" not in out and "(default: None)" not in out
-    for paragraph in (*inspect.getdoc(COMMANDS[command]).split("\n\n"), *docs_of(COMMANDS[command])):
+    kind = COMMANDS[command].load()
+    for paragraph in (*inspect.getdoc(kind).split("\n\n"), *docs_of(kind)):
         assert " ".join(paragraph.split()) in out
 
 
@@ -396,6 +399,31 @@ def test_help_ends_in_narrow_terminals(
     assert os.environ["COLUMNS"] == columns
 
 
+@pytest.mark.parametrize(
+    "command", ["--help", "sample", "sample --help", "export-data --help", "explore --help"]
+)
+def test_a_light_command_imports_nothing_heavy(tmp_path: Path, command: str) -> None:
+    """JAX, SQLAlchemy and Matplotlib take a second or two, which nobody waits for to read what there is."""
+    code = (
+        "import atexit, sys\n"
+        f"atexit.register(lambda: print(*sorted({HEAVY!r} & set(sys.modules)), file=sys.stderr))\n"
+        f"from srhm.cli import console\nsys.argv = ['srhm', *{command.split()!r}]\nconsole()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "\n") and done.stdout
+
+
+def test_the_list_of_commands_says_what_their_help_does(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "2000")
+    listed = run(capsys, "--help")[1]
+    for word, command in COMMANDS.items():
+        summary = command.summary()
+        assert re.search(rf"{word} +{re.escape(summary)} ", listed), word
+        assert run(capsys, word, "--help")[1].split("\n\n")[1] == summary
+
+
 def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, "--version") == (0, f"srhm {srhm.__version__}\n", "")
     done = subprocess.run(
@@ -468,6 +496,22 @@ def test_what_is_on_or_off_is_a_plain_flag(
     for name in names:
         status, out, err = run(capsys, "run", f"--{name}", "True")
         assert (status, out) == (2, "") and "True" in err
+
+
+def test_what_the_published_protocol_turns_on_can_be_turned_off(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("srhm.runner.executors.execute_job", Oracle())
+    for off, replacement, cumulative in (
+        ([], True, True),
+        (["--no-replacement"], False, True),
+        (["--no-cumulative", "--replacement"], True, False),
+    ):
+        command = ["pstar", "--seeds", "1", "--json", "--protocol", "published", *off]
+        status, out, _ = run(capsys, *command, "--store", f"{len(off)}{replacement}.sqlite")
+        options = json.loads(out)["options"]
+        assert status == 0 and (options["replacement"], options["cumulative"]) == (replacement, cumulative)
+        assert (options["batches"], options["stop_every"]) == ("fixed", 10)
 
 
 def test_runs_that_did_not_converge_are_counted_and_told(
@@ -646,7 +690,7 @@ def test_ctrl_c_leaves_nothing_broken(tmp_path: Path, environment: dict[str, str
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the whole group
         out, err = ended(process)
         assert process.returncode == 130, err
-        assert out == "" and "the same command goes on" in err and "Traceback" not in err
+        assert out == "" and "the same command resumes" in err and "Traceback" not in err
         wait_for_workers(process.pid)
         assert rows(store) >= wanted
     done = subprocess.run(pstar_command(store.name), check=True, capture_output=True, env=environment)
@@ -716,7 +760,7 @@ def test_ctrl_c_after_training_does_not_lose_it(
             interrupted,
         )
         status, out, err = run(capsys, *arguments)
-    assert status == 130 and out == "" and "goes on" in err
+    assert status == 130 and out == "" and "resumes" in err
     (checkpoint,) = (tmp_path / "srhm-runs" / "runs-checkpoints").iterdir()
     assert checkpoint.stat().st_size > 0
     monkeypatch.setattr("srhm.training.run.SingleRun._call", lambda *_: pytest.fail("it trains again"))

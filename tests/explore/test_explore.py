@@ -22,8 +22,8 @@ from srhm.explore import State, Step, create_app, read, serve, walk
 from srhm.explore.content import content, count
 from srhm.explore.drawing import tree_figure, tree_svg
 from srhm.explore.state import FIELDS, steps_of
+from srhm.model.options import Model
 from srhm.nets import predict
-from srhm.study.options import Model
 
 HOSTILE = "<script>alert('x')</script>\"&{{ 7 * 7 }}"
 VOID = {"meta", "link", "img", "input", "br"}

@@ -14,7 +14,7 @@ from selenium.webdriver.common.keys import Keys
 
 from browser import LONGEST, Browser, chromium
 from srhm.explore import State, Step, walk
-from srhm.study.options import Model
+from srhm.model.options import Model
 
 # Ctrl-C is heard even where the tests themselves were started deaf to it, as a background job is.
 COMMAND = """

@@ -656,10 +656,10 @@ def test_a_full_disk_is_told(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(run_module, "values", full)
     status, out, err = run(capsys, str(tmp_path / "data"), "--P", "10")
     assert (status, out) == (1, "")
-    assert "No space left on device. Finished shards are kept. The same command goes on from there." in err
+    assert "No space left on device. Finished shards are kept; the same command resumes." in err
 
 
 def test_an_interrupted_command_says_how_to_go_on(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(run_module, "values", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
     status, _, err = run(capsys, str(tmp_path / "data"), "--P", "10")
-    assert status == 130 and "The same command goes on from there." in err
+    assert status == 130 and "; the same command resumes." in err

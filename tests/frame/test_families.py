@@ -1,17 +1,15 @@
 """A family that is registered is served everywhere: training, searches, files of runs, commands, tables, figures."""
 
 import json
-import subprocess
-import sys
 
 import jax
 import pytest
 from matplotlib.artist import getp
 
 from figure_checks import artists, legend_texts
-from folders import SUPPORT
 from setups import run_spec, setup
 from srhm import Params
+from srhm.cli import main
 from srhm.figures import NetworkRun, error_against_sensitivity
 from srhm.nets import FAMILIES, build, predict, register
 from srhm.report import content_of
@@ -24,7 +22,7 @@ from srhm.study import RunSpec, Study, read_grid
 from srhm.study.grid import as_grid
 from srhm.study.overview import summary
 from srhm.study.study import chosen_thresholds
-from toy_family import TOY
+from toy_family import TOY, ToyOptions
 
 PARAMS = Params(n_c=3, v=3, m=2, s=2, s0=1, L=2)
 
@@ -39,7 +37,9 @@ def test_its_row_has_its_defaults_and_its_option():
     one = setup(PARAMS, "toy")
     assert (one.width, one.optimizer.rate, one.stopping.loss, one.stopping.max_epochs) == (24, 0.5, 1e-2, 200)
     leaky = run_spec(PARAMS, "toy", 60, slope=0.25)
-    assert leaky.net.build(PARAMS).slope == build("toy", PARAMS, slope=0.25).slope == 0.25
+    assert (
+        leaky.net.build(PARAMS).options == build("toy", PARAMS, slope=0.25).options == ToyOptions(slope=0.25)
+    )
     assert leaky.to_dict()["net"] == {"family": "toy", "width": 24, "slope": 0.25}
     assert RunSpec.from_dict(json.loads(json.dumps(leaky.to_dict()))) == leaky
     assert leaky.hash != run_spec(PARAMS, "toy", 60).hash == run_spec(PARAMS, "toy", 60, slope=0.0).hash
@@ -103,26 +103,31 @@ def test_a_study_of_it_starts_at_its_prediction():
     assert Study(setup(PARAMS, "toy")).ask(0) == 150
 
 
-SCRIPT = """
-import sys
-from srhm.cli import main
-from srhm.nets import register
-from toy_family import TOY
-register(TOY)
-main(sys.argv[1:])
-"""
+def status_of(*command: str) -> int:
+    try:
+        main(list(command))
+    except SystemExit as ended:
+        return ended.code
+    return 0
 
 
-def test_the_command_line_has_its_option(tmp_path):
-    ended = subprocess.run(
-        [
-            sys.executable, "-c", SCRIPT, "run", "--net", "toy", "--slope", "0.5", "--v", "3", "--m", "2",
-            "--P", "60", "--max-epochs", "3", "--json", "--store", str(tmp_path / "runs.sqlite"),
-        ],
-        cwd=SUPPORT, capture_output=True, text=True,
-    )  # fmt: skip
-    assert ended.returncode == 0, ended.stderr
-    content = json.loads(ended.stdout)
-    assert content["spec"] == run_spec(PARAMS, "toy", 60, slope=0.5, max_epochs=3).to_dict()
+def test_the_command_line_has_its_options(tmp_path, capsys):
+    """Those of the families that are registered when it is used, not when it was first imported."""
+    command = ("run", "--v", "3", "--m", "2", "--P", "60", "--store", str(tmp_path / "runs.sqlite"), "--json")
+    own = ("--net", "toy", "--slope", "0.5", "--no-mean")
+    del FAMILIES["toy"]
+    assert status_of(*command, *own) == 2
+    assert status_of("run", "--help") == 0
+    assert "--no-mean" not in capsys.readouterr().out
+    register(TOY)
+    assert status_of("run", "--help") == 0
+    assert "--mean, --no-mean" in capsys.readouterr().out
+    assert status_of(*command, *own, "--max-epochs", "3") == 0
+    content = json.loads(capsys.readouterr().out)
+    assert content["spec"] == run_spec(PARAMS, "toy", 60, slope=0.5, mean=False, max_epochs=3).to_dict()
+    assert content["spec"]["net"]["mean"] is False
     assert (content["status"], content["epochs"]) == ("epochs", 3)
     assert {"11", "12", "21", "22"} <= set(content["S"])
+    for flag, value in (("--mean", True), ("--no-mean", False)):
+        assert status_of(*command, flag) == 2
+        assert f"mean = {value} is not an option of cnn. Leave it out, or use toy." in capsys.readouterr().err

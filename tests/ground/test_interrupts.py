@@ -120,7 +120,7 @@ def test_sigterm_ends_a_command_after_its_checkpoint(
             main(["run", *model.split(), "--stop-loss", "1e-9", "--max-epochs", "1000000"])
     assert caught.value.code == TERMINATED == 143
     out, err = capsys.readouterr()
-    assert out == "" and "srhm: ended by SIGTERM. The same command goes on from its checkpoint." in err
+    assert out == "" and "srhm: ended by SIGTERM. The same command resumes from its checkpoint." in err
     assert len(list((tmp_path / "srhm-runs" / "runs-checkpoints").iterdir())) == 1 and usual()
 
 

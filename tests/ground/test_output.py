@@ -62,7 +62,7 @@ def test_a_reader_that_has_gone_ends_a_command_quietly(
         (
             "export-data data --P 10 --P-test 10",
             "data/manifest.json",
-            "Finished shards are kept. The same command goes on from there.",
+            "Finished shards are kept; the same command resumes.",
         ),
     ],
 )

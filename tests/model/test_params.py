@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from srhm import Params
-from srhm.study.options import Model
+from srhm.model.options import Model
 from strategies import any_params
 
 PAPER = {"n_c": 10, "v": 10, "m": 10, "s": 2, "s0": 2, "L": 2}

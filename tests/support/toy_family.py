@@ -19,13 +19,16 @@ class ToyNet(eqx.Module):
 
     weight: jax.Array
     readout: jax.Array
-    slope: float = eqx.field(static=True)
+    options: "ToyOptions" = eqx.field(static=True)
 
     def activations(self, x):
         """Return the activations of the hidden layer, and the outputs."""
         x = jnp.asarray(x).reshape(len(x), -1)
-        hidden = jax.nn.leaky_relu(x @ self.weight / x.shape[1] ** 0.5, self.slope)
-        return {"hidden": hidden, "output": hidden @ self.readout / len(self.readout)}
+        hidden = jax.nn.leaky_relu(x @ self.weight / x.shape[1] ** 0.5, self.options.slope)
+        return {
+            "hidden": hidden,
+            "output": hidden @ self.readout / (len(self.readout) if self.options.mean else 1),
+        }
 
     def __call__(self, x):
         """Return the outputs."""
@@ -38,6 +41,8 @@ class ToyOptions:
 
     slope: float = 0.0
     """Slope of the units below zero."""
+    mean: bool = True
+    """Outputs are means over the hidden units, not sums."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "slope", check_number("slope", self.slope, above=-1.0))
@@ -46,7 +51,7 @@ class ToyOptions:
 def toy(params: Params, width: int, key: Any, channels: int, options: ToyOptions, dtype: Any) -> ToyNet:
     """Draw a toy net."""
     normal = Normals(key, dtype)
-    return ToyNet(normal(params.d * channels, width), normal(width, params.n_c), options.slope)
+    return ToyNet(normal(params.d * channels, width), normal(width, params.n_c), options)
 
 
 def toy_law(params: Params) -> Prediction:

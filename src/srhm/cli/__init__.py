@@ -4,13 +4,14 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 
 from .. import __version__
 from .endings import INTERRUPTED, TERMINATED
 
 _WINDOWS = (
-    "Windows is not supported: runs are interrupted and told to stop by signals that it does not have. "
+    "Windows is not supported: runs are interrupted by signals that it does not have. "
     "Use the Windows Subsystem for Linux (wsl --install)."
 )
 
@@ -18,8 +19,8 @@ _WINDOWS = (
 def console() -> None:
     """Run the command line and end the process.
 
-    An interrupted one ends at once: JAX goes on compiling in a thread of its own, and crashes where Python takes down
-    around it what it uses.
+    An interrupted one ends at once: JAX continues to compile in a thread of its own, and crashes where Python takes
+    down around it what it uses.
     """
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # it was closed before; libraries expect one
@@ -50,11 +51,11 @@ def main(arguments: list[str] | None = None) -> None:
 
         print_result(f"srhm {__version__}")
         return
-    # All is imported only here: it takes a second or two, and Ctrl-C in it is no error.
+    # Nothing is imported before this point, so that Ctrl-C meanwhile is no error, and only what the command needs.
     from ..errors import MissingExtraError
 
     try:
-        from .. import lab_extra  # noqa: F401 (says which package is missing)
+        import_module("..lab_extra", __package__)  # says which package is missing
     except MissingExtraError as error:
         print(f"srhm: error: {error}", file=sys.stderr)
         raise SystemExit(1) from None

@@ -1,34 +1,26 @@
 """All commands, and how one is read from the command line and run."""
 
+import ast
 import os
 import shutil
 import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import make_dataclass, replace
 from functools import reduce
+from importlib import import_module
 from operator import or_
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple, NoReturn
 
 import tyro
 
 from ..errors import ArgumentError, SrhmError, name_fix
 from ..files import user_path
 from ..interrupts import Terminated, interrupts_noted
-from ..runner.executors import compute_on_one_thread, keep_compiled_programs
-from .data import Sample
 from .endings import INTERRUPTED, TERMINATED
-from .explore import Explore
-from .exports import ExportData
-from .grids import Cancel, Export, Grid, Merge, Status
-from .measure import Demo, Pstar, Run
-from .open_question import OpenQuestion
-from .paper import Figure, Reproduce
 from .printing import UNREAD, complain, standard_output
-from .report import Report
-from .theory import Theory
 from .words import CHOICES, join_lines, join_lines_of_options
 
 _DESCRIPTION = """The Sparse Random Hierarchy Model: data, networks, and how many training points they need.
@@ -40,23 +32,48 @@ folder.
 srhm --version prints the version.
 """
 
-COMMANDS: dict[str, Any] = {
-    "demo": Demo,
-    "sample": Sample,
-    "export-data": ExportData,
-    "run": Run,
-    "pstar": Pstar,
-    "theory": Theory,
-    "explore": Explore,
-    "grid": Grid,
-    "figure": Figure,
-    "reproduce": Reproduce,
-    "open-question": OpenQuestion,
-    "status": Status,
-    "cancel": Cancel,
-    "merge": Merge,
-    "export": Export,
-    "report": Report,
+
+class Command(NamedTuple):
+    """Where a command is defined. Its module is imported when it is run, or asked for its help, and no other."""
+
+    module: str
+    kind: str
+    """The dataclass of its options, with a method that runs it."""
+    computes: bool = False
+    """Whether it trains networks."""
+
+    def load(self) -> Any:
+        """Return the dataclass."""
+        return getattr(import_module(f".{self.module}", __package__), self.kind)
+
+    def summary(self) -> str:
+        """Return the first paragraph of its description, which is read from its source."""
+        tree = ast.parse(Path(__file__).with_name(f"{self.module}.py").read_text("utf-8"))
+        (text,) = (
+            ast.get_docstring(node)
+            for node in tree.body
+            if isinstance(node, ast.ClassDef) and node.name == self.kind
+        )
+        return " ".join((text or "").partition("\n\n")[0].split())
+
+
+COMMANDS = {
+    "demo": Command("measure", "Demo", computes=True),
+    "sample": Command("data", "Sample"),
+    "export-data": Command("exports", "ExportData"),
+    "run": Command("measure", "Run", computes=True),
+    "pstar": Command("measure", "Pstar", computes=True),
+    "theory": Command("theory", "Theory"),
+    "explore": Command("explore", "Explore"),
+    "grid": Command("grids", "Grid", computes=True),
+    "figure": Command("paper", "Figure"),
+    "reproduce": Command("paper", "Reproduce", computes=True),
+    "open-question": Command("open_question", "OpenQuestion", computes=True),
+    "status": Command("grids", "Status"),
+    "cancel": Command("grids", "Cancel"),
+    "merge": Command("grids", "Merge"),
+    "export": Command("grids", "Export"),
+    "report": Command("report", "Report"),
 }
 
 _NARROWEST = 40
@@ -80,10 +97,14 @@ def _room() -> Iterator[None]:
 
 def run(arguments: list[str] | None) -> None:
     """Read a command and run it; see :func:`srhm.cli.main`."""
-    compute_on_one_thread()
-    keep_compiled_programs()
+    name, *others = (sys.argv[1:] if arguments is None else arguments) or [""]
     with _room(), standard_output():
-        command = _read(sys.argv[1:] if arguments is None else arguments)
+        command = _read(name, others) if name in COMMANDS else _refuse(name, others)
+    if COMMANDS[name].computes:
+        from ..runner.executors import compute_on_one_thread, keep_compiled_programs
+
+        compute_on_one_thread()
+        keep_compiled_programs()
     paths = {name: user_path(value) for name, value in vars(command).items() if isinstance(value, Path)}
     command = replace(command, **paths)
     if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
@@ -109,27 +130,30 @@ def run(arguments: list[str] | None) -> None:
             raise SystemExit(TERMINATED if terminated else INTERRUPTED) from None
 
 
-def _read(arguments: Sequence[str]) -> Any:
-    """Return the command of a command line, with its options."""
-    name = next((word for word in arguments if not word.startswith("-")), "")
-    if name in COMMANDS:
-        join_lines_of_options(COMMANDS[name])
-    elif arguments and arguments[0] == name:
+def _read(name: str, arguments: Sequence[str]) -> Any:
+    """Return a command with the options that were given."""
+    command = COMMANDS[name].load()
+    join_lines(command)
+    join_lines_of_options(command)
+    return _parsed(command, f"srhm {name}", None, arguments)
+
+
+def _refuse(name: str, arguments: Sequence[str]) -> NoReturn:
+    """Print the list of commands, or say that something else is not one."""
+    if name and not name.startswith("-"):
         complain(f"{name!r} is not a command. {name_fix(name, COMMANDS)}.")
         raise SystemExit(2)
-    for command in COMMANDS.values():
-        join_lines(command)
-    kinds: Any = reduce(or_, (Annotated[kind, tyro.conf.subcommand(word)] for word, kind in COMMANDS.items()))
-    config = (
-        tyro.conf.OmitArgPrefixes,
-        tyro.conf.FlagCreatePairsOff,
-        tyro.conf.PositionalMetavarFromFieldName,
-    )
+    listed = []
+    for word, command in COMMANDS.items():
+        one = make_dataclass(command.kind, [])
+        one.__doc__ = command.summary()
+        listed.append(Annotated[one, tyro.conf.subcommand(word)])
+    _parsed(reduce(or_, listed), "srhm", _DESCRIPTION, [name, *arguments] if name else [])
+    raise SystemExit(2)
+
+
+def _parsed(kind: Any, program: str, description: str | None, arguments: Sequence[str]) -> Any:
+    config = (tyro.conf.OmitArgPrefixes, tyro.conf.PositionalMetavarFromFieldName)
     return tyro.cli(
-        kinds,
-        prog="srhm",
-        description=_DESCRIPTION,
-        args=arguments,
-        config=config,
-        registry=CHOICES,
+        kind, prog=program, description=description, args=arguments, config=config, registry=CHOICES
     )

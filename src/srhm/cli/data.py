@@ -3,17 +3,16 @@
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, ClassVar
-
-import tyro
+from typing import ClassVar
 
 from ..errors import ArgumentError, check_integer, in_short
 from ..files import atomic_file, check_folder
 from ..model.dataset import Dataset
 from ..model.encoding import Encoding
 from ..model.grammar import Grammar
+from ..model.options import Model
 from ..model.stream import PERMUTATION_LIMIT, Stream
-from ..study.options import Model
+from .options import ModelOptions
 from .printing import as_json, print_result
 
 
@@ -24,10 +23,10 @@ class Sample:
     Without --out the first data are printed, a line each: the class and the input, a dot for each blank.
     With --out FILE.npz the arrays are saved: labels, features and positions of the informative leaves, the rule
     choices and placements of every level, and the dense inputs if --encoding is given; the rules go to
-    FILE.grammar.json beside it.
+    FILE.grammar.json next to it.
     """
 
-    model: Annotated[Model, tyro.conf.arg(name="")] = field(default_factory=Model)
+    model: ModelOptions = field(default_factory=Model)
     count: int = 10
     """Number of data."""
     seed: int = 0
@@ -54,7 +53,7 @@ class Sample:
         data = Dataset.draw(stream, self.count)
         if self.out is not None:
             _save_data(self.out, data, self.encoding)
-        # The dense grid is for the eye alone: it takes d numbers a datum where the data take a few bytes.
+        # The dense grid is for the eye alone: it takes d numbers a sample where the data take a few bytes.
         grid = [] if self.out is not None else data.encode("integer", "int64").tolist()
         if self.json:
             content = {

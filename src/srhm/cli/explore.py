@@ -1,11 +1,10 @@
 """The command `srhm explore`."""
 
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-import tyro
-
-from ..study.options import Model
+from ..model.options import Model
+from .options import ModelOptions
 
 
 @dataclass(frozen=True)
@@ -16,7 +15,7 @@ class Explore:
     address holds all that it shows.
     """
 
-    model: Annotated[Model, tyro.conf.arg(name="")] = field(default_factory=Model)
+    model: ModelOptions = field(default_factory=Model)
     seed: int = 0
     """Seed of rules and data."""
     port: int = 8537

@@ -3,7 +3,7 @@
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import tyro
 
@@ -13,8 +13,8 @@ from ..model.catalogue import load
 from ..model.dataset import split_streams
 from ..model.encoding import Encoding
 from ..model.grammar import Grammar
-from ..study.options import Model
-from ..study.setup import default_test_points
+from ..model.options import Model
+from .options import ModelOptions
 from .printing import print_result
 
 
@@ -23,12 +23,12 @@ class ExportData:
     """Write data for other programs: Parquet, NumPy or a Hugging Face folder, with all hidden variables.
 
     The folder gets a training and a test set, in shards, the production rules, and a manifest that says how the same
-    data are drawn again. Cut short, the same command goes on where it was.
+    data are drawn again. The same command resumes an export that was interrupted.
     """
 
     folder: tyro.conf.Positional[Path]
     """A new or empty folder, or that of the same export."""
-    model: Annotated[Model, tyro.conf.arg(name="")] = field(default_factory=Model)
+    model: ModelOptions = field(default_factory=Model)
     instance: str | None = None
     """A named instance, such as srhm-L2-v10-s02-A, in place of a model; its test set is fixed."""
     format: Format = "parquet"
@@ -36,7 +36,7 @@ class ExportData:
     P: int = 10_000
     """Training points."""
     P_test: int | None = None
-    """Test points; min(10000, P_max/5) unless given."""
+    """Test points. Default: min(10000, P_max/5)."""
     seed: int = 0
     """Seed of rules and data; of an instance, its training set, 0 to 7."""
     repeats: bool = False
@@ -44,9 +44,9 @@ class ExportData:
     encoding: Encoding | None = None
     """Also write dense inputs: whitened, onehot, onehot_blank or integer."""
     shard_size: int | None = None
-    """Samples of a shard; about 256 MiB before compression unless given."""
+    """Samples of a shard. Default: as many as make about 256 MiB before compression."""
 
-    interrupted: ClassVar[str] = "Finished shards are kept. The same command goes on from there."
+    interrupted: ClassVar[str] = "Finished shards are kept; the same command resumes."
 
     def run(self) -> None:
         """Write."""
@@ -60,6 +60,8 @@ class ExportData:
         print_result(f"how they were drawn: {self.folder / MANIFEST}")
 
     def _of_model(self) -> dict[str, Part]:
+        from ..study.setup import default_test_points  # JAX takes a second to import
+
         params = self.model.params()
         P_test = default_test_points(params) if self.P_test is None else self.P_test
         grammar = Grammar(params, self.seed)

@@ -8,14 +8,14 @@ from typing import Annotated, ClassVar
 
 import tyro
 
-from ..errors import ArgumentError, SrhmError, check_number
+from ..errors import ArgumentError, SrhmError
 from ..files import check_folder, write_atomically
 from ..runner.driver import Policy, drive
 from ..runner.executors import check_place, open_executor
 from ..runner.searches import all_chains
 from ..store import ARCHIVE_SUFFIX, Merged, Store, ask_to_stop, read_archive, write_archive
 from ..study.grid import parsed_shard, read_grid, shard
-from .measure import STORE
+from .options import RESUMES, STORE, AsJSON, GPUMemory, StoreName, Workers, bytes_of_gpu
 from .printing import print_result
 from .status import grid_content, grid_text, status_content, status_text
 from .terminal import DriverView, watch_status
@@ -26,10 +26,9 @@ class Grid:
     """Compute all runs and searches that a file names, on this machine or on a cluster.
 
     GRID.toml has tables [[runs]] with P, and [[pstar]], which search for P*; their keys are the options of `srhm
-    train` and `srhm pstar`, written with _ and with seeds for seed, and lists stand for all combinations. Finished
-    runs are kept in the store, and runs under way keep checkpoints beside it: the same command goes on wherever it was
-    cut. One command at a time computes into a store. Failed runs are recorded with their reason, and the exit status
-    is 1.
+    run` and `srhm pstar`, written with _ and with seeds for seed, and lists stand for all combinations. Finished runs
+    are kept in the store, and runs under way keep checkpoints next to it: the same command resumes. One command
+    at a time computes into a store. Failed runs are recorded with their reason, and the exit status is 1.
     """
 
     grid: Annotated[Path, tyro.conf.Positional]
@@ -37,10 +36,9 @@ class Grid:
     on: str = "local"
     """local: the cores or the GPU of this machine. processes: on a GPU too, a process for each run under way. ray: a
     Ray of this machine, or the cluster that RAY_ADDRESS names. ray://HOST:PORT: a cluster from outside."""
-    workers: int | None = None
-    """Runs at a time; all cores unless given."""
+    workers: Workers = None
     store: str | None = None
-    """File of the finished runs; srhm-runs/runs.sqlite unless given, and with --shard
+    """File of the finished runs. Default: srhm-runs/runs.sqlite, and with --shard
     srhm-runs/NAME-shard-i-of-n.sqlite."""
     shard: str | None = None
     """i/n: the i-th of n parts, for a task of a job array; merge the stores with `srhm merge`."""
@@ -50,27 +48,19 @@ class Grid:
     """Seconds after which a run counts as hung; it is tried again from its checkpoint."""
     again: bool = False
     """Try again what has failed before."""
-    gpu_memory: float | None = None
-    """Gigabytes of memory of each GPU of the cluster, of which every run gets a part; runs use CPUs unless given."""
+    gpu_memory: GPUMemory = None
     keep_weights: bool = False
-    """Keep trained weights as safetensors in a folder beside the store."""
+    """Keep trained weights as safetensors in a folder next to the store."""
     plan: bool = False
     """Say how many runs there are and how many of them are finished, and compute nothing."""
-    json: bool = False
-    """Print JSON on standard output."""
+    json: AsJSON = False
 
-    interrupted: ClassVar[str] = "Finished runs are kept; the same command goes on from there."
+    interrupted: ClassVar[str] = RESUMES
 
     def run(self) -> None:
         """Compute and print."""
-        memory = (
-            None if self.gpu_memory is None else round(check_number("gpu_memory", self.gpu_memory, 0) * 1e9)
-        )
+        memory = bytes_of_gpu(self.gpu_memory, self.on)
         policy = Policy(self.retries, self.limit, self.again, memory, self.keep_weights)
-        if memory is not None and self.on == "local":
-            raise ArgumentError(
-                "gpu_memory", self.gpu_memory, "is for clusters", "Use --on ray, or leave it out"
-            )
         part = None if self.shard is None else parsed_shard(self.shard)
         check_place(self.on, self.workers)
         place = self._place(part)
@@ -128,13 +118,12 @@ class Status:
     stores: Annotated[tuple[str, ...], tyro.conf.Positional] = (STORE,)
     """Stores."""
     watch: bool = False
-    """Go on showing it until all have ended, or Ctrl-C."""
+    """Keep showing it until all have ended, or Ctrl-C."""
     failures: bool = False
     """List every failed run with its reason."""
-    json: bool = False
-    """Print JSON on standard output."""
+    json: AsJSON = False
 
-    interrupted: ClassVar[str] = "The runs go on."
+    interrupted: ClassVar[str] = "The runs continue."
 
     def run(self) -> None:
         """Print."""
@@ -183,10 +172,9 @@ class Merge:
     """The store that takes them; it may exist."""
     stores: Annotated[tuple[str, ...], tyro.conf.Positional]
     """The stores to be read, which are left as they are; or archives, *.jsonl.xz."""
-    json: bool = False
-    """Print JSON on standard output."""
+    json: AsJSON = False
 
-    interrupted: ClassVar[str] = "What was taken is kept; the same command goes on."
+    interrupted: ClassVar[str] = "What was taken is kept; the same command resumes."
 
     def run(self) -> None:
         """Merge and print."""
@@ -214,8 +202,7 @@ class Export:
 
     out: Annotated[Path, tyro.conf.Positional]
     """File to write: .parquet, .csv or .jsonl.xz."""
-    store: str = STORE
-    """The store."""
+    store: StoreName = STORE
 
     interrupted: ClassVar[str] = "Nothing was written."
 

@@ -3,51 +3,45 @@
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
-
-import tyro
+from typing import ClassVar, Literal
 
 from ..errors import ArgumentError, check_integer
+from ..model.options import Model
 from ..runner.execution import execute
 from ..runner.executors import default_workers, open_executor
 from ..runner.room import check_room
 from ..runner.searches import raise_failures, search
 from ..store import Store
 from ..study import Study
-from ..study.options import Model
 from ..study.setup import Role
 from ..study.study import SearchRule, chosen_thresholds
-from .options import Network
+from .network import NetworkOptions, default_network
+from .options import RESUMES, STORE, AsJSON, ModelOptions, StoreName, Workers
 from .printing import print_result
 from .results import pstar_content, pstar_text, run_content, run_text
 from .terminal import RunsView, TrainingView
-
-STORE = "srhm-runs/runs.sqlite"
-_RESUMES = "Finished runs are kept; the same command goes on from there."
 
 
 @dataclass(frozen=True)
 class Run:
     """Train one network and measure its test error and sensitivities.
 
-    The finished run is kept in the store; the same command again reads it. An interrupted one goes on from its
-    checkpoint. JSON: test_error, train_loss, epochs, status, and S, D as {"21": value} for layer 2, level 1.
+    The finished run is kept in the store, and the same command reads it from there. An interrupted run resumes from
+    its checkpoint. JSON: test_error, train_loss, epochs, status, and S, D as {"21": value} for layer 2, level 1.
     """
 
-    model: Annotated[Model, tyro.conf.arg(name="")] = field(default_factory=Model)
-    network: Annotated[Network, tyro.conf.arg(name="")] = field(default_factory=Network)
+    model: ModelOptions = field(default_factory=Model)
+    network: NetworkOptions = field(default_factory=default_network)
     P: int = 1000
     """Training points (all classes together)."""
     seed: int = 0
     """Seed of rules, data, initial weights and order."""
     budget: float | None = None
     """Seconds of training after which the run stops, to be continued by the same command."""
-    store: str = STORE
-    """File of the finished runs."""
-    json: bool = False
-    """Print JSON on standard output."""
+    store: StoreName = STORE
+    json: AsJSON = False
 
-    interrupted: ClassVar[str] = "The same command goes on from its checkpoint."
+    interrupted: ClassVar[str] = "The same command resumes from its checkpoint."
 
     def run(self) -> None:
         """Train and print."""
@@ -76,12 +70,12 @@ class Pstar:
 
     For each seed, P is bracketed and bisected until the neighbours of the crossing are within 10%, and the
     error interpolated in ln P; P* is the geometric mean over seeds with a 90% t-interval. Finished runs are
-    kept in the store, so a killed command goes on where it was. JSON: P_star, interval, runs, predicted, scaling_law,
-    and more.
+    kept in the store, and the same command resumes an interrupted search. JSON: P_star, interval, runs, predicted,
+    scaling_law, and more.
     """
 
-    model: Annotated[Model, tyro.conf.arg(name="")] = field(default_factory=Model)
-    network: Annotated[Network, tyro.conf.arg(name="")] = field(default_factory=Network)
+    model: ModelOptions = field(default_factory=Model)
+    network: NetworkOptions = field(default_factory=default_network)
     seeds: int = 3
     """Number of replicates, each with rules, data, weights and order of its own."""
     fix: tuple[Role, ...] = ()
@@ -92,14 +86,11 @@ class Pstar:
     """First P to try. Default: the predicted P*; a standard architecture has none."""
     search: SearchRule | None = None
     """bisection, or nearest_grid: the published rule, on 15 points, which --protocol published turns on."""
-    workers: int | None = None
-    """Runs at a time, one core each; all cores unless given."""
-    store: str = STORE
-    """File of the finished runs."""
-    json: bool = False
-    """Print JSON on standard output."""
+    workers: Workers = None
+    store: StoreName = STORE
+    json: AsJSON = False
 
-    interrupted: ClassVar[str] = _RESUMES
+    interrupted: ClassVar[str] = RESUMES
 
     def run(self) -> None:
         """Measure and print."""
@@ -128,14 +119,12 @@ class Demo:
 
     directory: Path = Path("demo")
     """Folder to write."""
-    workers: int | None = None
-    """Runs at a time, one core each; all cores unless given."""
+    workers: Workers = None
     width: int = 256
     """Channels of a hidden layer."""
-    json: bool = False
-    """Print the table as JSON on standard output."""
+    json: AsJSON = False
 
-    interrupted: ClassVar[str] = _RESUMES
+    interrupted: ClassVar[str] = RESUMES
 
     def run(self) -> None:
         """Run the demonstration."""

@@ -10,7 +10,8 @@ import tyro
 from ..runner.executors import check_place, open_executor
 from ..store import Store
 from .grids import existing_store
-from .paper import PAPER_STORE, check_out
+from .options import PAPER_STORE, RESUMES, AsJSON, On, StoreName, Workers
+from .paper import check_out
 from .printing import print_result
 from .terminal import DriverView
 
@@ -19,28 +20,24 @@ from .terminal import DriverView
 class OpenQuestion:
     """Measure why P* of a CNN grows as (s0+1)^2: over depth, width and batch, and in controlled runs.
 
-    Each arm is one network at several s0, with four replicates. Runs are kept in the store, and the same command goes
-    on wherever it was cut. Writes exponents.md, with the exponent of s0+1 of every arm, and a figure.
+    Each arm is one network at several s0, with four replicates. Runs are kept in the store, and the same command
+    resumes. Writes exponents.md, with the exponent of s0+1 of every arm, and a figure.
     """
 
     arms: Annotated[tuple[str, ...], tyro.conf.Positional] = ("all",)
     """Names of arms, or groups of them: depth, controls, rate, width, batch. --plan lists them."""
-    on: str = "local"
-    """local, processes, ray or ray://HOST:PORT, as for `srhm grid`."""
-    workers: int | None = None
-    """Runs at a time; all cores unless given."""
-    store: str = PAPER_STORE
-    """File of the finished runs."""
+    on: On = "local"
+    workers: Workers = None
+    store: StoreName = PAPER_STORE
     out: Path = Path("figures")
     """Folder to write."""
     plan: bool = False
     """Say what the arms are and how long each takes on one core, and compute nothing."""
     draw: bool = False
     """Write what the store knows, and compute nothing."""
-    json: bool = False
-    """Print JSON on standard output."""
+    json: AsJSON = False
 
-    interrupted: ClassVar[str] = "Finished runs are kept; the same command goes on from there."
+    interrupted: ClassVar[str] = RESUMES
 
     def run(self) -> None:
         """Compute, draw and report."""

@@ -1,46 +1,44 @@
-"""The options of a setup on the command line: made from its dataclasses and from the options of all families."""
+"""Options that several commands have, with what their help says."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, make_dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
-import tyro
+from tyro.conf import FlagCreatePairsOff, arg
 
-from ..model.params import Params
-from ..study import Setup
-from ..study.options import DEFAULT_FAMILY, Option, option_table, setup_of
+from ..errors import ArgumentError, check_number
+from ..model.options import Model
+
+STORE = "srhm-runs/runs.sqlite"
+PAPER_STORE = "srhm-runs/paper.sqlite"
+RESUMES = "Finished runs are kept; the same command resumes."
+"""What a command says that was interrupted and keeps its runs in a store."""
+
+ModelOptions = Annotated[Model, arg(name="")]
+StoreName = Annotated[str, arg(help="File of the finished runs.")]
+AsJSON = Annotated[FlagCreatePairsOff[bool], arg(help="Print JSON on standard output.")]
+Workers = Annotated[
+    int | None, arg(help="Runs at a time, one core each. Default: all cores.", help_behavior_hint="")
+]
+On = Annotated[str, arg(help="local, processes, ray or ray://HOST:PORT, as for `srhm grid`.")]
+GPUMemory = Annotated[
+    float | None,
+    arg(
+        help="Gigabytes of memory of each GPU of the cluster, of which every run gets a part. Default: runs use CPUs.",
+        help_behavior_hint="",
+    ),
+]
 
 
-def _entry(option: Option) -> tuple[str, Any, Any]:
-    kind = bool if option.kind is bool else option.kind | None
-    default: Any = False if option.kind is bool else None
-    if option.name == "net":
-        kind, default = option.kind, DEFAULT_FAMILY
-    hint = "" if default is None else None
-    return (
-        option.name,
-        Annotated[kind, tyro.conf.arg(help=option.help, help_behavior_hint=hint)],
-        field(default=default),
-    )
+def bytes_of_gpu(gpu_memory: float | None, on: str) -> int | None:
+    """Return the memory of each GPU of a cluster in bytes.
 
-
-_OPTIONS = make_dataclass("_OPTIONS", [_entry(option) for option in option_table().values()], frozen=True)
-
-
-@dataclass(frozen=True)
-class Network(_OPTIONS):  # pyright: ignore[reportGeneralTypeIssues, reportUntypedBaseClass]
-    """The network, its training, and what is measured."""
-
-    protocol: Literal["default", "published"] = "default"
-    """published turns on all that the published code does differently: replacement, fixed batches, the stop rule every
-    10 epochs, the best error and weights, cumulative sensitivities, and in pstar P* at the nearest point of a grid
-    (--search). The other options change it further."""
-
-    def given(self) -> Mapping[str, Any]:
-        """Return the options that were given, by name."""
-        values = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "protocol"}
-        return {name: value for name, value in values.items() if value is not None and value is not False}
-
-    def setup(self, params: Params) -> Setup:
-        """Return the checked setup on a model."""
-        return setup_of(params, self.given(), published=self.protocol == "published")
+    Raises
+    ------
+    ArgumentError
+        If it is not a positive number, or runs are on this machine.
+    """
+    if gpu_memory is None:
+        return None
+    memory = round(check_number("gpu_memory", gpu_memory, 0) * 1e9)
+    if on == "local":
+        raise ArgumentError("gpu_memory", gpu_memory, "is for clusters", "Use --on ray, or leave it out")
+    return memory

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import tyro
 
-from ..errors import ArgumentError, check_number
+from ..errors import ArgumentError
 from ..files import check_folder
 from ..paper.figures import FIGURES, PaperFigure, figures_named
 from ..paper.tiers import TIERS, TierName
@@ -18,18 +18,17 @@ from ..runner.executors import check_place, default_workers, open_executor
 from ..store import Store
 from ..study.grid import parsed_shard
 from .grids import existing_store
+from .options import PAPER_STORE, RESUMES, AsJSON, GPUMemory, On, StoreName, Workers, bytes_of_gpu
 from .printing import print_result
 from .terminal import DriverView
 
 if TYPE_CHECKING:
     from ..paper import Estimate
 
-PAPER_STORE = "srhm-runs/paper.sqlite"
-
 
 @dataclass(frozen=True)
 class Figure:
-    """Draw a figure of the paper from the runs of a store, beside the paper's values.
+    """Draw a figure of the paper from the runs of a store, next to the paper's values.
 
     What was not run is drawn hollow, at the paper's value. `srhm reproduce` computes runs. Writes NAME.pdf and
     NAME.png for each figure.
@@ -41,8 +40,8 @@ class Figure:
     tier: TierName = "laptop"
     """Whose runs: those of laptop have width 256, those of the others the paper's."""
     store: str | None = None
-    """File of the finished runs. Default: srhm-runs/paper.sqlite, and if it does not exist the
-    paper's values alone."""
+    """File of the finished runs. Default: srhm-runs/paper.sqlite; if it does not exist, the paper's values alone are
+    drawn."""
     out: Path = Path("figures")
     """Folder to write."""
 
@@ -75,20 +74,17 @@ class Reproduce:
     """Compute what the paper's figures need, draw them, and write what agrees and what does not.
 
     First it prints how many runs there are and how long they take, about. Runs are kept in the store, the cheapest
-    informative ones come first, and the same command goes on wherever it was cut. Writes the figures, and tables.md,
-    which compares every number.
+    informative ones come first, and the same command resumes. Writes the figures, and tables.md, which compares every
+    number.
     """
 
     figures: Annotated[tuple[str, ...], tyro.conf.Positional] = ("all",)
-    """Which, as for `srhm figure`; all unless given."""
+    """Which, as for `srhm figure`."""
     tier: TierName = "laptop"
     """laptop: two cores, a night or two. workstation: a GPU. full: the paper's grid."""
-    on: str = "local"
-    """local, processes, ray or ray://HOST:PORT, as for `srhm grid`."""
-    workers: int | None = None
-    """Runs at a time; all cores unless given."""
-    store: str = PAPER_STORE
-    """File of the finished runs."""
+    on: On = "local"
+    workers: Workers = None
+    store: StoreName = PAPER_STORE
     out: Path = Path("figures")
     """Folder to write."""
     shard: str | None = None
@@ -97,26 +93,18 @@ class Reproduce:
     """Seconds after which a run counts as hung."""
     again: bool = False
     """Try again what has failed before."""
-    gpu_memory: float | None = None
-    """Gigabytes of memory of each GPU of the cluster; runs use CPUs unless given."""
+    gpu_memory: GPUMemory = None
     plan: bool = False
     """Say how many runs there are and how long they take, and compute nothing."""
-    json: bool = False
-    """Print JSON on standard output."""
+    json: AsJSON = False
 
-    interrupted: ClassVar[str] = "Finished runs are kept; the same command goes on from there."
+    interrupted: ClassVar[str] = RESUMES
 
     def run(self) -> None:
         """Compute, draw and report."""
         figures, tier = _chosen(self.figures), TIERS[self.tier]
         part = None if self.shard is None else parsed_shard(self.shard)
-        memory = (
-            None if self.gpu_memory is None else round(check_number("gpu_memory", self.gpu_memory, 0) * 1e9)
-        )
-        if memory is not None and self.on == "local":
-            raise ArgumentError(
-                "gpu_memory", self.gpu_memory, "is for clusters", "Use --on ray, or leave it out"
-            )
+        memory = bytes_of_gpu(self.gpu_memory, self.on)
         check_place(self.on, self.workers)
         check_out(self.out)
         from ..paper import Device, estimates, reproduce, write_all

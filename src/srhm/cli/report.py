@@ -9,7 +9,7 @@ import tyro
 from ..errors import ArgumentError, SrhmError
 from ..files import check_folder
 from .grids import existing_store
-from .measure import STORE
+from .options import STORE, StoreName
 from .printing import print_result
 
 
@@ -23,9 +23,8 @@ class Report:
     """
 
     out: Annotated[Path, tyro.conf.Positional] = Path("report.html")
-    """File to write, ending in .html; one that is there is replaced."""
-    store: str = STORE
-    """File of the finished runs."""
+    """File to write, ending in .html. An existing one is replaced."""
+    store: StoreName = STORE
     title: str = "Runs of the Sparse Random Hierarchy Model"
     """Title of the page."""
 

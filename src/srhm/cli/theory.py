@@ -2,13 +2,12 @@
 
 import json
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar
-
-import tyro
+from typing import Any, ClassVar
 
 from ..errors import in_short
-from ..study.options import Model
+from ..model.options import Model
 from ..study.overview import summary
+from .options import ModelOptions
 from .printing import as_json, print_result
 
 
@@ -21,7 +20,7 @@ class Theory:
     with the class of an input feature, and of a lowest tuple, stands out of its sampling noise (docs, statistics.md).
     """
 
-    model: Annotated[Model, tyro.conf.arg(name="")] = field(default_factory=Model)
+    model: ModelOptions = field(default_factory=Model)
     json: bool = False
     """Print JSON: params, d, P_max (as text above 4300 digits), relevant_fraction, predictions with their
     assumptions, and visible_P."""

@@ -6,7 +6,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import docstring_parser
-from tyro.conf import arg
+from tyro.conf import FlagCreatePairsOff, arg
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
 from ..errors import name_fix
@@ -17,7 +17,7 @@ CHOICES = ConstructorRegistry()
 
 @CHOICES.primitive_rule
 def _read_word(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
-    """Read one of some words, in the order of the source; a wrong one is told with the nearest."""
+    """Read one of some words, in the order of the source; a wrong one is answered with the nearest."""
     words = _words(info.type)
     if words is None:
         return None
@@ -107,4 +107,5 @@ def join_lines_of_options(command: type) -> None:
         elif option.name in texts:
             text = " ".join((texts[option.name] or "").split())
             hint = "" if option.default is None else None
+            kind = FlagCreatePairsOff[kind] if kind is bool else kind
             command.__annotations__[option.name] = Annotated[kind, arg(help=text, help_behavior_hint=hint)]

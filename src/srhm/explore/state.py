@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ..errors import ArgumentError, check_integer, name_fix
+from ..model.options import Model
 from ..model.params import Params
-from ..study.options import Model
 from .walk import Step, check_steps, stream_of
 
 FIELDS = ("v", "n_c", "m", "s", "s0", "L", "sparsity", "seed", "sample")

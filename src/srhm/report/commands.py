@@ -67,8 +67,10 @@ def python_command(spec: RunSpec) -> str:
 def _line(command: str, options: Mapping[str, Any]) -> str:
     words = ["srhm", command]
     for name, value in options.items():
-        words.append("--" + name.replace("_", "-"))
-        if value is True:  # a flag
+        option = name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{option}" if value else f"--no-{option}")
             continue
+        words.append(f"--{option}")
         words.append(value if isinstance(value, str) else json.dumps(value))
     return shlex.join(words)

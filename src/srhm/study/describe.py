@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from .options import Model, options_of
+from ..model.options import Model
+from .options import options_of
 from .setup import Setup
 from .study import Study
 
@@ -23,11 +24,10 @@ def name(setup: Setup) -> str:
 def command_options(setup: Setup) -> dict[str, Any]:
     """Return the options of the model and the setup that differ from their defaults, and those that say what is run.
 
-    `--protocol published` stands for the others where that is shorter; no flag turns off what it turns on.
+    `--protocol published` stands for the others where that is shorter.
     """
     training = [options_of(setup), {"protocol": "published"} | options_of(setup, published=True)]
-    said = [options for options in training if not any(value is False for value in options.values())]
-    chosen = _model_options(setup) | min(said, key=len)
+    chosen = _model_options(setup) | min(training, key=len)
     return {name: chosen[name] for name in _ALWAYS} | chosen
 
 
@@ -50,15 +50,18 @@ def changes(setup: Setup) -> dict[str, Any]:
 
 def change_words(study: Study) -> str:
     """Return what is not usual about a study, in words; empty if nothing."""
-    words = [
-        key if value is True else f"{key}={value:g}" if isinstance(value, float) else f"{key}={value}"
-        for key, value in changes(study.setup).items()
-    ]
+    words = [_words(key, value) for key, value in changes(study.setup).items()]
     if study.fix is None:
         words.append("seeds differ by role")
     elif study.fix:
         words.append("same " + " and ".join(study.fix))
     return ", ".join(words)
+
+
+def _words(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return name if value else f"no {name}"
+    return f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
 
 
 def label(study: Study) -> str:

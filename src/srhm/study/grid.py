@@ -10,7 +10,8 @@ from typing import Any
 
 from ..errors import ArgumentError, check_choice, check_integer, name_fix
 from ..files import user_path
-from .options import Model, option_table, options_of, setup_of
+from ..model.options import Model
+from .options import option_table, options_of, setup_of
 from .setup import RunSpec, Seeds, Setup
 from .study import Study, chosen_thresholds
 

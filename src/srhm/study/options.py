@@ -12,35 +12,10 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from ..errors import ArgumentError
 from ..model.encoding import Dense
-from ..model.params import Params, Sparsity
+from ..model.params import Params
 from ..nets import FAMILIES, Family, NetSpec
 from ..training.protocol import Optimizer, Stopping
 from .setup import Measuring, Setup
-
-
-@dataclass(frozen=True)
-class Model:
-    """The numbers of the model."""
-
-    v: int = 6
-    """Features of each level."""
-    n_c: int | None = None
-    """Classes. Default: v, as in the paper."""
-    m: int | None = None
-    """Synonyms of each feature. Default: v^(s-1), the most there can be."""
-    s: int = Params.s
-    """Informative children of a feature."""
-    s0: int = 1
-    """Blanks for each informative child."""
-    L: int = 2
-    """Levels."""
-    sparsity: Sparsity = "A"
-    """A: each child in its own sub-patch of s0+1 places. B: any s of the s(s0+1) places, order kept."""
-
-    def params(self) -> Params:
-        """Return the checked numbers."""
-        given = {one.name: getattr(self, one.name) for one in fields(self)}
-        return Params(**{name: value for name, value in given.items() if value is not None})
 
 
 @dataclass(frozen=True)
