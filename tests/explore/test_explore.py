@@ -26,7 +26,7 @@ from srhm.model.options import Model
 from srhm.nets import predict
 
 HOSTILE = "<script>alert('x')</script>\"&{{ 7 * 7 }}"
-VOID = {"meta", "link", "img", "input", "br"}
+VOID = {"source", "meta", "link", "img", "input", "br"}
 
 
 @pytest.fixture(scope="module")
@@ -215,6 +215,38 @@ def test_what_changed_is_marked(steps):
     arrows = {tuple(map(int, gid.split("/")[2:4])) for gid in artists(figure, "0/arrow/")}
     assert arrows == {one for one in changed if one[0] == level and steps[0] == "t"}
     assert tree_svg(state) != tree_svg(state, False)
+
+
+def test_the_papers_longest_inputs_are_drawn(client):
+    state = State(Model(v=6, s0=2, L=3), steps=steps_of("p3-t2"))
+    assert state.params.d == 216
+    shown = page(client, v=6, s0=2, L=3, steps="p3-t2")
+    images = [one for one in shown.elements if one["tag"] == "img"]
+    assert [one["class"] for one in images] == ["", "long"] * 2, "the whole, and one to be read"
+    tree = walk(state.params, 0, 0, state.steps).after
+    figure = tree_figure(state.params, tree)
+    tiles = {*artists(figure, "0/feature/1/"), *artists(figure, "0/blank/1/")}
+    assert len(tiles) == 216 and len(artists(figure, "0/number/1/")) == 8
+    assert int(images[1]["width"]) / 216 > 11  # CSS pixels of a tile, for a digit
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_tree_has_no_ground_of_its_own_and_is_seen_on_that_of_the_page(client, dark):
+    shown = page(client, v=4, steps="p1-t1")
+    source = [one for one in shown.elements if one["tag"] == "source"][-1]
+    (image,) = [one for one in shown.elements if one["tag"] == "img"][1:]
+    assert source["media"] == "(prefers-color-scheme: dark)"
+    address = unescape(source["srcset"] if dark else image["src"])
+    assert address.endswith("&dark=1") == dark
+    drawn = client.get(address).text
+    root = ElementTree.fromstring(drawn)
+    grounds = [one for one in root.iter() if one.get("id") == "patch_1"]
+    assert grounds and all(
+        "fill: none" in str(path.get("style")) for path in grounds[0].iter() if path.get("d")
+    )
+    assert (
+        ("stroke: #222222" in drawn) != dark and ("#f1f1f1" in drawn) != dark and ("#e6007e" in drawn) != dark
+    )
 
 
 BAD = [

@@ -309,6 +309,19 @@ def test_it_can_be_read_on_every_screen(page, width, dark):
     assert (sum(map(int, re.findall(r"\d+", ground))) < 300) == dark
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_long_tree_scrolls_at_its_size(page, width):
+    page.screen(width)
+    page.go("/?v=6&s0=2&L=3")
+    wait_for(page, L="3")
+    box = "document.querySelector('figure .scroll')"
+    image = f"{box}.querySelector('img')"
+    assert page.ask(f"{image}.clientWidth == {image}.width && {image}.clientWidth / 216 > 11")
+    assert page.ask(f"{box}.scrollWidth > {box}.clientWidth")
+    assert page.ask("document.documentElement.scrollWidth") == width
+    assert page.find(".overview").is_displayed() == (width == 1280)
+
+
 def test_nothing_is_asked_of_another_machine(page):
     page.click("#shift-1")
     wait_for(page, steps="t1")

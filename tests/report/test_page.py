@@ -1,8 +1,10 @@
 """The page is one file that needs nothing else, says what it was told to, and trusts no text."""
 
 import base64
+import io
 from html.parser import HTMLParser
 
+import matplotlib.image
 import pytest
 from matplotlib.figure import Figure
 
@@ -120,7 +122,9 @@ def test_the_page_needs_nothing_else(written):
 
 def test_a_part_is_drawn_once_for_many_versions_of_a_page(tmp_path, monkeypatch):
     drawn = []
-    monkeypatch.setattr("srhm.report.page.render", lambda figure, kind: drawn.append(kind) or b"picture")
+    monkeypatch.setattr(
+        "srhm.report.page.render", lambda figure, kind, transparent: drawn.append(kind) or b"picture"
+    )
     part = Section("Curves", "", figure(), None, "A falling curve")
     for status in ("running", "complete"):
         write_page(tmp_path / "page.html", Page("Title", "Lead", status, [part]))
@@ -216,9 +220,15 @@ def test_a_growing_page_loads_itself_again(written):
 
 
 def test_light_and_dark(written):
-    style = written(whole())[1].texts("style")[0]
+    _, document = written(whole())
+    style = document.texts("style")[0]
     assert "prefers-color-scheme: dark" in style
-    assert "figure.box { background: #ffffff" in style  # figures are drawn on white
+    # A figure has no ground of its own, and is turned from dark on light to light on dark.
+    (image,) = document.all("img")
+    png = base64.b64decode(image["attributes"]["src"].partition(",")[2])
+    pixels = matplotlib.image.imread(io.BytesIO(png))
+    assert pixels[0, 0, 3] == 0 and pixels[:, :, 3].max() == 1
+    assert "figure img { filter: invert(1)" in style.partition("prefers-color-scheme: dark")[2]
 
 
 def test_the_page_refuses_what_it_cannot_show(refuses):

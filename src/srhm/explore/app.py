@@ -75,7 +75,7 @@ def formula(text: str) -> Markup:
 
 
 def _read() -> Reading:
-    return read({name: values for name, values in request.args.lists() if name != "marked"})
+    return read({name: values for name, values in request.args.lists() if name not in ("marked", "dark")})
 
 
 def _page() -> Any:
@@ -117,7 +117,7 @@ def _tree() -> Response:
     state = _read().state
     if state is None or not is_drawn(state.params):
         abort(404)
-    drawn = tree_svg(state, request.args.get("marked") == "1")
+    drawn = tree_svg(state, request.args.get("marked") == "1", request.args.get("dark") == "1")
     return Response(drawn, mimetype="image/svg+xml", headers={"Cache-Control": "max-age=3600"})
 
 

@@ -12,7 +12,7 @@ from ..model.derivation import Tree
 from ..model.encoding import encode
 from ..model.params import Params
 from ..study.overview import summary
-from .drawing import is_drawn, pixels
+from .drawing import MOST_DRAWN, is_drawn, pixels
 from .state import State
 from .walk import MOST_STEPS, Step, Walk, hindrance, rule_of, walk
 
@@ -65,6 +65,7 @@ def content(state: State) -> dict[str, Any]:
     return {
         "params": params,
         "drawn": is_drawn(params),
+        "most_drawn": MOST_DRAWN,
         "width": width,
         "height": height,
         "drawings": _drawings(state, found),

@@ -8,13 +8,22 @@ import matplotlib.style
 from matplotlib.figure import Figure
 
 from ..figures.picture import NAMES, Picture, cell_width, tree_height
-from ..figures.style import DOUBLE_COLUMN, styled
-from ..figures.tiles import EDGE, Page
-from ..figures.trees import MOST_POSITIONS, mark_exchange, mark_shift
+from ..figures.style import BLANK, DOUBLE_COLUMN, FAINT, INK, MUTED, styled
+from ..figures.tiles import EDGE, MARK, Page
+from ..figures.trees import mark_exchange, mark_shift
 from ..model.derivation import Tree
 from ..model.params import Params
 from .state import State
 from .walk import Step, walk
+
+MOST_DRAWN = 512
+"""Longest input that is drawn: beyond it a drawing takes seconds. A wide one is scrolled, never made smaller."""
+
+_ON_DARK = {
+    f"stroke: {INK}": "stroke: #ececee", f"fill: {INK}": "fill: #55585f",
+    MUTED: "#a5a6ad", BLANK: "#2c2e33", FAINT: "#5b5d65", MARK: "#ff5fae",
+}  # fmt: skip
+"""The colours of branches, of the class, of names, of blanks and their hatches, and of marks on dark ground."""
 
 PIXELS = 120
 """CSS pixels for an inch, so that 8 points of a drawing are about the size of text."""
@@ -28,7 +37,7 @@ _drawing = threading.Lock()  # matplotlib's settings belong to the process
 
 def is_drawn(params: Params) -> bool:
     """Return whether the inputs are short enough to draw."""
-    return params.d <= MOST_POSITIONS
+    return params.d <= MOST_DRAWN
 
 
 def size(params: Params) -> tuple[float, float]:
@@ -50,7 +59,7 @@ def tree_figure(params: Params, tree: Tree, before: Tree | None = None, step: St
     Parameters
     ----------
     params
-        The numbers of the model; d is at most :data:`srhm.figures.trees.MOST_POSITIONS`.
+        The numbers of the model; d is at most :data:`MOST_DRAWN`.
     tree
         A batch of one.
     before, step
@@ -71,8 +80,8 @@ def tree_figure(params: Params, tree: Tree, before: Tree | None = None, step: St
 
 
 @lru_cache(maxsize=64)
-def tree_svg(state: State, marked: bool = True) -> bytes:
-    """Return the tree at the end of a state's walk as an SVG file, the same bytes every time.
+def tree_svg(state: State, marked: bool = True, dark: bool = False) -> bytes:
+    """Return the tree at the end of a state's walk as an SVG file without ground, the same bytes every time.
 
     Parameters
     ----------
@@ -80,17 +89,22 @@ def tree_svg(state: State, marked: bool = True) -> bytes:
         The state.
     marked
         Mark what the last step changed.
+    dark
+        Draw for a dark ground.
     """
     found = walk(state.params, state.seed, state.sample, state.steps)
     last = state.steps[-1] if state.steps and marked else None
     with _drawing:
         figure = tree_figure(state.params, found.after, found.before if marked else None, last)
-        return _render(figure)
+        drawn = _render(figure)
+    for colour, on_dark in _ON_DARK.items() if dark else ():
+        drawn = drawn.replace(colour.lower().encode(), on_dark.encode())
+    return drawn
 
 
 @styled
 def _render(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     with matplotlib.style.context({"svg.hashsalt": "srhm"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     return buffer.getvalue()

@@ -102,7 +102,9 @@ def styled(draw: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]
 
 
 @styled
-def render(figure: Figure, kind: Literal["pdf", "png"], *, dpi: int = 200) -> bytes:
+def render(
+    figure: Figure, kind: Literal["pdf", "png"], *, dpi: int = 200, transparent: bool = False
+) -> bytes:
     """Draw a figure into the bytes of a file: the same bytes every time, without dates.
 
     Parameters
@@ -113,11 +115,13 @@ def render(figure: Figure, kind: Literal["pdf", "png"], *, dpi: int = 200) -> by
         ``"pdf"`` or ``"png"``.
     dpi
         Dots per inch of a PNG. Default 200.
+    transparent
+        Leave the ground out, for a page that is light or dark.
     """
     check_choice("kind", kind, ("pdf", "png"), "is not a kind of file")
     metadata = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
     buffer = io.BytesIO()
-    figure.savefig(buffer, format=kind, dpi=dpi, metadata=metadata[kind])
+    figure.savefig(buffer, format=kind, dpi=dpi, transparent=transparent, metadata=metadata[kind])
     return buffer.getvalue()
 
 

@@ -72,6 +72,7 @@ function settingDetails(one, P) {
 }
 
 function openAddress() {
+  if (document.documentElement.clientWidth < NARROW) $("filter").open = false;
   const asked = new URLSearchParams(location.hash.slice(1));
   const run = asked.get("run") && DATA.runs.find((one) => one.hash.startsWith(asked.get("run")));
   const one = asked.get("setting") && DATA.settings.find((other) => other.id === asked.get("setting"));
@@ -132,6 +133,11 @@ function start() {
   $("filters").addEventListener("input", () => soon(update));
   $("filters").addEventListener("reset", () => setTimeout(update));
   $("filters").addEventListener("submit", (event) => event.preventDefault());
+  // Anchors stop below the filter, however high it is; on a narrow screen it closes when the reader goes elsewhere.
+  new ResizeObserver(() => document.documentElement.style.setProperty("--covered", `${$("filter").offsetHeight}px`)).observe($("filter"));
+  document.addEventListener("pointerdown", (event) => {
+    if (document.documentElement.clientWidth < NARROW && !$("filter").contains(event.target)) $("filter").open = false;
+  });
   for (const id of ["curves-quantity", "curves-scale"]) $(id).addEventListener("change", drawCurves);
   $("curves-all").addEventListener("change", () => { drawCurves(); drawCollapse(); });
   $("theme").addEventListener("change", () => { setTheme(remembered($("theme").value) || $("theme").value); drawAll(); });

@@ -40,12 +40,18 @@ const reached = (traces, side) => traces.flatMap((trace) => trace[side] ?? []);
 // Legends wrap below the figure, which grows by as many rows as they take.
 function grown(figure, names) {
   const width = document.documentElement.clientWidth < NARROW ? document.documentElement.clientWidth - 60 : 1080;
-  const entry = 7 * Math.max(1, ...names.map((name) => name.length)) + 50;
-  const rows = Math.ceil(names.length / Math.max(1, Math.floor(width / entry)));
+  const lines = names.map((name) => name.split("<br>"));
+  const entry = 7 * Math.max(1, ...lines.flat().map((line) => line.length)) + 50;
+  const rows = Math.ceil(lines.flat().length / Math.max(1, Math.floor(width / entry)));
   const margin = { ...figure.margin, b: figure.margin.b + 20 * rows + 24 };
   const height = figure.height + 20 * rows;
   const inside = height - margin.t - margin.b;
   return { ...figure, margin, height, legend: { ...figure.legend, y: -64 / inside } };
+}
+
+// On a narrow screen a long name takes two rows of the legend.
+function folding(name) {
+  return document.documentElement.clientWidth < NARROW ? name.replace(", ", ",<br>") : name;
 }
 
 function draw(id, traces, figure) {
@@ -66,38 +72,89 @@ function bars(found) {
   return { high: found.high === null ? 0 : found.high - found.P_star, low: found.low === null ? 0 : found.P_star - found.low };
 }
 
+// The marks of P*, as in all figures of the package: filled is measured, open is the paper's, an arrow starts from a bound
+// where no more is known. In the plot of P* a dot inside says that the setting has an option that is not the default.
+
+const ARROW = 1.3; // how far the arrow of a bound lies from it, as a factor
+const BOUNDS = { above: 1, below: -1 }; // the statuses of a P* of which a bound is known, and where its arrow leads
+const MEANINGS = {
+  measured: ["filled: measured", { symbol: "circle" }],
+  above: ["arrow up: P* is above", { symbol: "arrow-bar-up" }],
+  below: ["arrow down: P* is below", { symbol: "arrow-bar-down" }],
+  dotted: ["dot inside: an option is not the default", { symbol: "circle-dot" }],
+  published: ["open: published in the paper", { symbol: "circle-open", size: 12 }],
+  P_star: ["star: P*", { symbol: "star", size: 13 }],
+};
+
+const mark = (found) => found?.P_star ?? { above: found?.low, below: found?.high }[found?.status] ?? null;
+const rimmed = (color, marker) => ({ color, line: { width: 1, color: colour("--card") }, ...marker });
+const legendOnly = (name, extra) => ({ name, type: "scatter", x: [null], y: [null], mode: "markers", hoverinfo: "skip", ...extra });
+function meaning(kind) {
+  const [words, look] = MEANINGS[kind], color = colour("--muted");
+  const line = kind in BOUNDS ? { line: { width: 1.5, color } } : {};
+  return legendOnly(words, { marker: rimmed(color, { size: 10, ...look, ...line }) });
+}
+
+// Arrows at those of some settings of whose P* only a bound is known; `at` gives its coordinates, `along` the axis of P*.
+function arrows(those, quantity, at, along, extra) {
+  const found = those.filter((one) => one.P_star[quantity].P_star === null);
+  const names = along === "y" ? ["up", "down"] : ["right", "left"];
+  const moved = found.map((one) => {
+    const [x, y] = at(one), factor = ARROW ** BOUNDS[one.P_star[quantity].status];
+    return along === "y" ? [x, y * factor] : [x * factor, y];
+  });
+  return {
+    type: "scatter", mode: "markers", showlegend: false, x: moved.map(([x]) => x), y: moved.map(([, y]) => y), ...extra,
+    marker: { color: extra.marker.color, size: 9, symbol: found.map((one) => `arrow-bar-${names[BOUNDS[one.P_star[quantity].status] > 0 ? 0 : 1]}`), line: { width: 1.5, color: extra.marker.color } },
+    customdata: found.map((one) => settingAddress(one)),
+  };
+}
+
+function said(found) {
+  if (found.P_star !== null) return `P* = ${shown(found.P_star)} [${shown(found.low)}, ${shown(found.high)}]`;
+  return `P* is ${found.status} ${shown(mark(found))}`;
+}
+
 function drawPstar() {
   const groups = new Map();
   let without = 0;
   for (const one of chosen.settings.map((place) => DATA.settings[place])) {
-    const found = one.P_star.error;
-    if (!one.prediction || !found || found.P_star === null) { without += 1; continue; }
+    if (!one.prediction || mark(one.P_star.error) === null) { without += 1; continue; }
     const name = `${one.name}, s₀=${one.s0}`;
     groups.set(name, [...(groups.get(name) ?? []), one]);
   }
   const blanks = distinct(DATA.settings.map((one) => one.s0)).sort((a, b) => a - b);
-  const traces = [...groups].map(([name, those]) => {
+  const inOrder = [...groups].sort(([, [a]], [, [b]]) => a.name.localeCompare(b.name, "en") || a.s0 - b.s0);
+  const traces = inOrder.flatMap(([name, those]) => {
     const color = palette().nets[those[0].net];
     const symbol = SYMBOLS[blanks.indexOf(those[0].s0) % SYMBOLS.length];
-    const ends = those.map((one) => bars(one.P_star.error));
-    return {
-      name, type: "scatter", mode: "markers", x: those.map((one) => one.prediction.scaling_law), y: those.map((one) => one.P_star.error.P_star),
-      error_y: { type: "data", array: ends.map((end) => end.high), arrayminus: ends.map((end) => end.low), symmetric: false, color, thickness: 1.2, width: 3 },
-      marker: { color, size: 10, symbol: those.map((one) => symbol + (one.changes ? "-open" : "")), line: { width: 1.5, color } },
-      customdata: those.map((one) => settingAddress(one)),
-      text: those.map((one) => plain(`${short(one)}: P* = ${shown(one.P_star.error.P_star)} [${shown(one.P_star.error.low)}, ${shown(one.P_star.error.high)}], scaling law ${shown(one.prediction.scaling_law)}`)),
-      hovertemplate: "%{text}<extra></extra>",
-    };
+    const at = (one) => [one.prediction.scaling_law, mark(one.P_star.error)];
+    const ends = those.map((one) => (one.P_star.error.P_star === null ? { high: 0, low: 0 } : bars(one.P_star.error)));
+    const papers = those.filter((one) => one.published);
+    const look = { type: "scatter", mode: "markers", showlegend: false, legendgroup: name, hovertemplate: "%{text}<extra></extra>" };
+    return [
+      legendOnly(name, { legendgroup: name, marker: rimmed(color, { size: 10, symbol }) }),
+      {
+        ...look, x: papers.map((one) => one.prediction.scaling_law), y: papers.map((one) => one.published.P_star),
+        marker: { color, size: 14, symbol: `${symbol}-open`, line: { width: 1.3 } }, customdata: papers.map((one) => settingAddress(one)),
+        text: papers.map((one) => plain(`Figure ${one.published.figure}: ${shown(one.published.P_star)}, ${short(one)}`)),
+      },
+      {
+        ...look, x: those.map((one) => at(one)[0]), y: those.map((one) => at(one)[1]),
+        error_y: { type: "data", array: ends.map((end) => end.high), arrayminus: ends.map((end) => end.low), symmetric: false, color, thickness: 1.2, width: 3 },
+        marker: rimmed(color, { size: 10, symbol: those.map((one) => symbol + (one.changes ? "-dot" : "")) }),
+        customdata: those.map((one) => settingAddress(one)),
+        text: those.map((one) => plain(`${short(one)}: ${said(one.P_star.error)}, scaling law ${shown(one.prediction.scaling_law)}`)),
+      },
+      arrows(those, "error", at, "y", { legendgroup: name, marker: { color }, hoverinfo: "skip" }),
+    ];
   });
   const drawn = [...groups.values()].flat();
-  const papers = drawn.filter((one) => one.published);
-  if (papers.length) {
-    traces.push({
-      name: "the paper's", type: "scatter", mode: "markers", x: papers.map((one) => one.prediction.scaling_law), y: papers.map((one) => one.published.P_star),
-      marker: { color: colour("--muted"), size: 12, symbol: "diamond-tall-open", line: { width: 1.5 } },
-      text: papers.map((one) => plain(`Figure ${one.published.figure}: ${shown(one.published.P_star)}, ${short(one)}`)), hovertemplate: "%{text}<extra></extra>",
-    });
-  }
+  const bound = (status) => drawn.some((one) => one.P_star.error.P_star === null && one.P_star.error.status === status);
+  if (drawn.length) traces.push(meaning("measured"));
+  if (drawn.some((one) => one.published)) traces.push(meaning("published"));
+  if (drawn.some((one) => one.changes)) traces.push(meaning("dotted"));
+  for (const status of ["above", "below"]) if (bound(status)) traces.push(meaning(status));
   const values = drawn.map((one) => one.prediction.scaling_law);
   const ends = [Math.min(...values) / 1.4, Math.max(...values) * 1.4];
   if (drawn.length) {
@@ -107,7 +164,7 @@ function drawPstar() {
   }
   draw("pstar-plot", traces, grown(
     layout({ xaxis: logAxis("scaling law", reached(traces, "x")), yaxis: logAxis("P*, training points", reached(traces, "y"), "y") }),
-    traces.map((one) => one.name),
+    traces.filter((one) => one.showlegend !== false).map((one) => one.name),
   ));
   $("pstar-note").textContent = "On the dashed line P* equals the scaling law. Bars: 90% intervals; of one seed, its bracket."
     + (without ? ` Settings without P* or without a scaling law, which are not drawn: ${without}.` : "");
@@ -117,7 +174,7 @@ function fillQuantities(id) {
   for (const name of DATA.drawn) $(id).append(element("option", { value: name }, words(name)));
 }
 
-// Curves of a quantity over P / scale(setting): a line of medians, a mark for each run, a star at P*.
+// Curves of a quantity over P / scale(setting): a line of medians, a mark for each run, a star at P* or an arrow at a bound.
 function curves(settings, quantity, scale, intervals = true) {
   const left = new Set(chosen.runs.map((run) => run.number));
   const traces = [];
@@ -128,9 +185,9 @@ function curves(settings, quantity, scale, intervals = true) {
     const runs = one.replicates.flat().filter((number) => left.has(number)).map((number) => DATA.runs[number]);
     const [P, values] = one.medians[quantity] ?? [[], []];
     const line = { color, width: 2, dash: DASHES[Math.floor(place / palette().lines.length) % DASHES.length] };
+    traces.push(legendOnly(folding(name), { legendgroup: group, mode: "lines+markers", line, marker: { color, symbol, size: 8 } }));
     traces.push({
-      name, legendgroup: group, type: "scatter", mode: "lines+markers", x: P.map((value) => value / divisor), y: values, line,
-      marker: { color, symbol, size: 4 }, customdata: P.map(() => settingAddress(one)), hovertemplate: `${name}<br>median at P = %{text}: %{y:.3~g}<extra></extra>`,
+      name, legendgroup: group, showlegend: false, type: "scatter", mode: "lines", x: P.map((value) => value / divisor), y: values, line, customdata: P.map(() => settingAddress(one)), hovertemplate: `${name}<br>median at P = %{text}: %{y:.3~g}<extra></extra>`,
       text: P.map(shown),
     });
     traces.push({
@@ -145,11 +202,15 @@ function curves(settings, quantity, scale, intervals = true) {
       traces.push({
         name: `${name}, P*`, legendgroup: group, showlegend: false, type: "scatter", mode: "markers", x: [found.P_star / divisor], y: [one.thresholds[quantity]],
         error_x: { type: "data", array: [end.high / divisor], arrayminus: [end.low / divisor], symmetric: false, color, thickness: 2 },
-        marker: { color, symbol: "star", size: 13, line: { color: colour("--card"), width: 1 } }, customdata: [settingAddress(one)],
+        marker: rimmed(color, { symbol: "star", size: 13 }), customdata: [settingAddress(one)],
         hovertemplate: `${name}<br>P* = ${shown(found.P_star)}<extra></extra>`,
       });
+    } else if (mark(found) !== null) {
+      const at = () => [mark(found) / divisor, one.thresholds[quantity]];
+      traces.push(arrows([one], quantity, at, "x", { legendgroup: group, marker: { color }, hovertemplate: `${name}<br>${said(found)}<extra></extra>` }));
     }
   });
+  if (settings.some((one) => one.P_star[quantity]?.P_star)) traces.push(meaning("P_star"));
   return traces;
 }
 
@@ -166,13 +227,14 @@ function drawCurves() {
   const traces = curves(drawn, quantity, () => 1), name = words(quantity);
   const y = $("curves-scale").value === "log" ? logAxis(name, reached(traces, "y"), "y") : axis(name, { rangemode: "tozero" });
   const figure = layout({ xaxis: logAxis("P, training points", reached(traces, "x")), yaxis: y, shapes: levels(drawn, quantity) });
-  draw("curves-plot", traces, grown(figure, drawn.map(short)));
+  draw("curves-plot", traces, grown(figure, [...drawn.map(short).map(folding), MEANINGS.P_star[0]]));
   $("curves-note").textContent = note(drawn, having);
 }
 
 function note(drawn, having) {
   const some = drawn.length < having.length ? ` The first ${drawn.length} of ${having.length} settings are drawn: filter, or draw more.` : "";
-  return (drawn.length ? "A mark is a run, a line the median over seeds, a star P*, dashed its threshold." : "No setting is left.") + some;
+  const legend = "A mark is a run, a line the median over seeds, a star P*, an arrow along the threshold a bound of P*; dashed: the threshold.";
+  return (drawn.length ? legend : "No setting is left.") + some;
 }
 
 // Collapse: families are of one network, L and s, so that a formula has one set of exponents.
@@ -209,7 +271,7 @@ function drawCollapse() {
   const title = `P / [(s₀+1)<sup>${a.toFixed(2)}</sup> m<sup>${b.toFixed(2)}</sup> n<sub>c</sub><sup>${c.toFixed(2)}</sup>]`;
   const traces = curves(drawn, quantity, scale, false);
   const figure = layout({ xaxis: logAxis(title, reached(traces, "x")), yaxis: axis(words(quantity), { rangemode: "tozero" }), shapes: levels(drawn, quantity) });
-  draw("collapse-plot", traces, grown(figure, drawn.map(short)));
+  draw("collapse-plot", traces, grown(figure, [...drawn.map(short).map(folding), MEANINGS.P_star[0]]));
   $("collapse-note").textContent = note(drawn, having);
   const logs = having.filter((one) => one.P_star[quantity]?.P_star).map((one) => Math.log(one.P_star[quantity].P_star / scale(one)));
   const mean = logs.reduce((sum, value) => sum + value, 0) / logs.length;

@@ -25,13 +25,14 @@ function shown(value) {
 
 const metric = (run, name) => (name in METRIC ? run.metrics[METRIC[name]] : null);
 const plain = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+const folded = (text) => String(text).normalize("NFKC").toLowerCase(); // s₀ is s0
 const distinct = (values) => [...new Set(values)];
 const setting = (run) => DATA.settings[run.settings[0]];
 
 // Fields by which settings are chosen, and those of them in which the settings of this page differ.
 const FIELDS = ["net", "v", "m", "n_c", "s", "s0", "L", "sparsity", "width", "changes"];
 const VARYING = FIELDS.filter((name) => distinct(DATA.settings.map((one) => one[name])).length > 1);
-const NAMES = { net: "network", s0: "s₀", changes: "not usual", status: "status" };
+const NAMES = { net: "network", s0: "s₀", changes: "not the default", status: "status" };
 const named = (name) => NAMES[name] ?? name;
 
 function short(one) {
@@ -60,8 +61,17 @@ function words(name) {
 DATA.runs.forEach((run, number) => {
   const one = setting(run);
   run.number = number;
-  run.words = `${one.label} ${run.settings.map((place) => DATA.settings[place].id).join(" ")} ${run.hash} seed=${run.seed} ${run.status}`.toLowerCase();
+  run.words = folded(`${one.label} ${run.settings.map((place) => DATA.settings[place].id).join(" ")} ${run.hash} ${run.status}`);
+  run.terms = new Map([...FIELDS.flatMap((name) => [[name, one[name]], [named(name), one[name]]]), ["P", run.P], ["seed", run.seed]]
+    .map((pair) => pair.map(folded)));
 });
+
+// A term such as s0=1 means that number, not one that begins with it; every other word may be part of any text.
+function matches(run, word) {
+  const [name, value] = word.split("=");
+  return value && run.terms.has(name) ? run.terms.get(name) === value : run.words.includes(word);
+}
+
 const chosen = { runs: DATA.runs, settings: DATA.settings.map((_, place) => place) };
 const selects = new Map();
 
@@ -78,14 +88,14 @@ function makeFilter() {
 }
 
 function applyFilter() {
-  const asked = $("text").value.toLowerCase().split(/\s+/).filter(Boolean);
+  const asked = folded($("text").value).replace(/\s*=\s*/g, "=").replace(/=(?!\S)/g, "").split(/\s+/).filter(Boolean);
   const least = Number($("least").value) || 0;
   const most = Number($("most").value) || Infinity;
   const wanted = [...selects].filter(([, one]) => one.select.value !== "")
     .map(([name, one]) => [name, one.values[Number(one.select.value)]]);
   chosen.runs = DATA.runs.filter((run) => {
     const one = setting(run);
-    return run.P >= least && run.P <= most && asked.every((word) => run.words.includes(word))
+    return run.P >= least && run.P <= most && asked.every((word) => matches(run, word))
       && wanted.every(([name, value]) => (name === "status" ? run.status : one[name]) === value);
   });
   chosen.settings = distinct(chosen.runs.flatMap((run) => run.settings)).sort((a, b) => a - b);

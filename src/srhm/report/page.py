@@ -91,7 +91,7 @@ class Section:
     @cached_property
     def png(self) -> bytes:
         """The figure as a picture. It is drawn once, so that a part may be on many versions of a page."""
-        return b"" if self.figure is None else render(self.figure, "png")
+        return b"" if self.figure is None else render(self.figure, "png", transparent=True)
 
     @property
     def image(self) -> str:
