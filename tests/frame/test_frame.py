@@ -54,25 +54,18 @@ those may import are allowed too. `__init__` is the front door, `from srhm impor
 
 INNER = {
     "nets.standard": "nets.design nets.draws nets.family nets.stateful",
-    "paper.open_question": "paper.cost paper.drawings paper.estimate paper.settings paper.tables paper.tiers",
+    "paper.open_question": "paper.cost paper.drawings paper.estimate paper.settings paper.sharing "
+    "paper.tables paper.tiers",
     "runner.executors": "runner.execution runner.functions runner.work",
 }
 """What each room inside a room imports of the outer one."""
 
 NETWORK_NAMES = {"cnn", "lcn", "fcn", "vgg11", "vgg16", "resnet18", "resnet34", "efficientnetb0"}
-NAMING = (
-    "nets",
-    "reference",
-    "paper/figures.py",
-    "paper/settings.py",
-    "paper/open_question/arms.py",
-    "paper/demo.py",
-)
-"""The files, or folders of files, in whose code a network may be called by its name; others ask its family."""
+NAMING = ("nets", "reference")
+"""The rooms in whose code a network may be called by its name; others ask its family."""
 SHARING = (
-    "nets/cnn.py", "nets/lcn.py", "nets/options.py", "study/expected.py", "paper/drawings.py", "paper/figures.py",
-    "paper/open_question/arms.py", "paper/open_question/measuring.py", "paper/settings.py", "paper/sharing.py",
-    "paper/tables.py", "paper/tiers.py",
+    "nets/cnn.py", "nets/lcn.py", "nets/options.py", "paper/figures.py", "paper/open_question/arms.py",
+    "paper/sharing.py",
 )  # fmt: skip
 """The files that know of the option `shared_layers`; to others it is one of the options of a family."""
 
@@ -357,8 +350,7 @@ def test_networks_are_named_where_they_are_made_or_chosen():
 
     assert set(FAMILIES) == NETWORK_NAMES
     for path in sources():
-        name = path.relative_to(SOURCE).as_posix()
-        if name not in NAMING and room_of(path) not in NAMING:
+        if room_of(path) not in NAMING:
             found = list(named_networks(ast.parse(path.read_text("utf-8"))))
             assert not found, f"{path.relative_to(ROOT)} names {found}; ask the row of the family instead"
     files = [path for path in SOURCE.rglob("*.json") if '"cnn"' in path.read_text("utf-8")]

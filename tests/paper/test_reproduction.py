@@ -9,9 +9,10 @@ import pytest
 import srhm
 from paper_oracle import LAPTOP, oracle, runs_of, work
 from srhm.paper import draw, phases, report, reproduce, write_all
+from srhm.paper.drawings import replicates_of
 from srhm.paper.figures import FIGURES
 from srhm.paper.settings import model, setup
-from srhm.paper.sharing import by_sharing, sharing_fit
+from srhm.paper.sharing import blank_exponent, by_sharing
 from srhm.paper.tables import comparison_table, comparisons, correlation_table, missing_table, powers
 from srhm.paper.tiers import study_of
 from srhm.runner.executors import InProcess
@@ -89,13 +90,13 @@ def test_exponents_that_the_points_cannot_tell_apart_are_taken_together():
 
 
 def test_each_shared_layer_takes_one_from_the_exponent():
-    kinds = by_sharing(LAPTOP)
+    kinds = by_sharing(LAPTOP.drawn(FIGURES["sharing"]))
     index = index_of(*(one for settings in kinds.values() for one in settings))
     for (net, layers), settings in kinds.items():
         assert [one.params.s0 for one in settings] == [0, 1, 2]
-        fit = sharing_fit(settings, LAPTOP, index)
+        fit = blank_exponent(replicates_of({one: study_of(one, LAPTOP, index).read() for one in settings}))
         assert fit.points == 9 and fit.slope == pytest.approx(2 - len(layers), abs=0.03), (net, layers)
-    assert sharing_fit(settings, LAPTOP, RunIndex(())) is None
+    assert blank_exponent([(1, 3.0), (1, 4.0), (1, 5.0)]) is None and blank_exponent([]) is None
 
 
 def test_error_goes_with_sensitivity_over_architectures():

@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 from fake_runs import fake_run
-from srhm.paper.settings import shared_layers
+from srhm.paper.sharing import sharing_of
 from srhm.paper.tiers import TIERS, Tier
 from srhm.runner.work import RunJob, finished
 from srhm.study import Run, RunSpec, Setup
@@ -16,7 +16,7 @@ SPREAD = (0.95, 1.0, 1.05)
 
 def true_P_star(spec: RunSpec) -> float:
     """A law that we choose: Eq. 3 or 4 times 1.5, and each shared layer takes a factor s0+1."""
-    params, blanks, shared = spec.params, spec.params.s0 + 1, len(shared_layers(spec.setup))
+    params, blanks, shared = spec.params, spec.params.s0 + 1, len(sharing_of(spec.setup))
     if spec.net.family == "cnn":
         return 1.5 * blanks ** (2 - shared) * params.n_c * params.m**params.L
     half = params.s ** (params.L / 2)

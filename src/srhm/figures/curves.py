@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ..errors import ArgumentError, check_instances, check_number
+from ..measure.complexity import SampleComplexity
+from ..study import Study
 from .marks import hollow
 from .quantities import DASHED, check_quantities, draw_chance, draw_threshold, full_words, short_words
 from .style import (
@@ -76,6 +78,42 @@ class Curve:
         for name, points in (self.paper or {}).items():
             for P, _ in points:
                 check_number(f"paper[{name!r}]", P, above=0.0)
+
+    @classmethod
+    def of(
+        cls,
+        study: Study,
+        label: str,
+        quantities: Sequence[str],
+        found: SampleComplexity | None = None,
+        **others: Any,
+    ) -> "Curve":
+        """Return the runs of a study as a curve, with P* of the error where it was found.
+
+        Parameters
+        ----------
+        study
+            A setup and the runs of its replicates.
+        label
+            What sets the curve apart.
+        quantities
+            Names of what runs measured.
+        found
+            P* of the error; None draws none.
+        **others
+            Further fields of a curve.
+        """
+        runs = study.all_runs
+        known = found if found is not None and found.P_star is not None else None
+        return cls(
+            label,
+            [run.spec.P for _, run in runs],
+            {name: [run.metrics.get(name) for _, run in runs] for name in quantities},
+            P_star=None if known is None else {"error": known.P_star},
+            P_star_interval=None if known is None else {"error": known.interval},
+            seeds=[number for number, _ in runs],
+            **others,
+        )
 
     def published(self, quantity: str) -> tuple[np.ndarray, np.ndarray]:
         """Return P and the published values of one quantity."""

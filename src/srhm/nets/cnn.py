@@ -127,6 +127,7 @@ CNN = Family(
     options=CNNOptions,
     check=lambda params, width, options: options.check(params),
     predict=shared_filters_law,
+    saving=lambda params, options: options.saving(params),
     thresholds=_thresholds,
     learning_time=1.7,
     cost=CNNCost,

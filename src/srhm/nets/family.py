@@ -50,6 +50,8 @@ class Family:
     """``check(params, width, options)`` raises an ArgumentError if there is no such network on the model."""
     predict: Callable[[Params], Prediction] | None = None
     """The predicted P*; None if there is no prediction."""
+    saving: Callable[[Params, Any], float] = lambda params, options: 1
+    """The factor by which options divide the P* that is expected without them."""
     thresholds: Callable[[Params], Mapping[str, float]] = lambda params: {"error": 0.10}
     """Where P* of each quantity is read off, such as ``{"error": 0.1, "S_21": 0.3}``."""
     like: str | None = None

@@ -129,6 +129,7 @@ LCN = Family(
     stop_loss=lambda options: 1e-2 if options.shared_layers else 1e-3,
     check=_check,
     predict=local_law,
+    saving=lambda params, options: options.saving(params),
     thresholds=_thresholds,
     learning_time=3.0,
     cost=LCNCost,

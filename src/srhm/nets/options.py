@@ -48,6 +48,10 @@ class PatchOptions(LayerOptions):
         super().__post_init__()
         object.__setattr__(self, "shared_layers", _rising("shared_layers", self.shared_layers))
 
+    def saving(self, params: Params) -> int:
+        """Return the factor by which sharing divides the expected P*: s0+1 for each layer."""
+        return (params.s0 + 1) ** len(self.shared_layers)
+
     def check(self, params: Params) -> None:
         """Refuse layers that a network on the model lacks, and sharing where there are no sub-patches."""
         super().check(params)

@@ -12,15 +12,16 @@ from rich.console import Console
 from rich.table import Table as Shown
 
 from ..errors import ArgumentError
-from ..figures import Curve, ScalingPoint, derivation_trees, learning_curves, scaling, transformations
+from ..figures import Curve, derivation_trees, learning_curves, scaling, transformations
 from ..figures.style import render
 from ..files import check_folder, user_path, write_atomically
-from ..measure.exponent import fit_exponent
+from ..measure.complexity import SampleComplexity
 from ..model.derivation import Derivation
 from ..model.grammar import Grammar
 from ..model.params import Params
 from ..model.stream import Stream
-from ..nets import FAMILIES, NetSpec, predict
+from ..nets import FAMILIES, NetSpec
+from ..reference.networks import CNN, LCN
 from ..reference.published import published
 from ..report.page import Page, Section, Table, write_page
 from ..runner.executors import Executor
@@ -28,6 +29,8 @@ from ..runner.searches import Watcher, raise_failures, search
 from ..store import Store
 from ..study import Setup, Study
 from ..study.describe import name
+from .drawings import fits_of, scaling_point
+from .kinds import scaling_law
 
 _REDRAW_SECONDS, _REDRAW_PART = 10.0, 0.04
 """The page is drawn anew after so many seconds, or more if drawing, which takes time from the runs, would take more
@@ -46,7 +49,7 @@ def searches(width: int) -> list[Study]:
         params = Params(n_c=v, v=v, m=v, s=2, s0=s0, L=2)
         return Study(Setup(params, NetSpec(net, width)), seeds)
 
-    return [ask("lcn", 4, 1, 1), ask("cnn", 6, 0, 3), ask("cnn", 6, 1, 3), ask("cnn", 6, 2, 3)]
+    return [ask(LCN, 4, 1, 1), ask(CNN, 6, 0, 3), ask(CNN, 6, 1, 3), ask(CNN, 6, 2, 3)]
 
 
 def demo(
@@ -221,65 +224,30 @@ def _two_of_one_class(grammar: Grammar) -> Derivation:
     )
 
 
+def _found(one: Study) -> SampleComplexity | None:
+    """Return P* of a search that is finished."""
+    return one.complexity() if one.finished else None
+
+
 def _curve(one: Study) -> Curve:
-    runs = [(seed, run) for seed, finished in enumerate(one.runs) for run in finished]
-    names = [
-        quantity for quantity in ("error", "S_21", "D_21") if any(quantity in run.metrics for _, run in runs)
-    ]
-    found = one.complexity() if one.finished else None
-    return Curve(
-        label=f"$s_0$ = {one.setup.params.s0}",
-        P=[run.spec.P for _, run in runs],
-        values={quantity: [run.metrics.get(quantity) for _, run in runs] for quantity in names},
-        P_star=None if found is None else {"error": found.P_star},
-        P_star_interval=None if found is None else {"error": found.interval},
-        seeds=[seed for seed, _ in runs],
-    )
+    known = {name for _, run in one.all_runs for name in run.metrics}
+    quantities = [name for name in ("error", "S_21", "D_21") if name in known]
+    return Curve.of(one, f"$s_0$ = {one.setup.params.s0}", quantities, _found(one))
 
 
 def _scaling(studies: Sequence[Study]) -> Figure:
-    points, by_net = [], {}
-    for one in studies:
-        setup, found = one.setup, one.complexity() if one.finished else None
-        paper = published(setup.net.family, setup.params)
-        P_star = None if found is None else found.P_star
-        scaling_law = predict(setup.net, setup.params).scaling_law
-        points.append(
-            ScalingPoint(
-                net=setup.net.row.label,
-                label=name(setup),
-                scaling_law=scaling_law,
-                P_star=P_star,
-                interval=None if found is None or P_star is None else found.interval,  # pyright: ignore
-                paper=None if paper is None else paper.P_star,
-                paper_bracket=None if paper is None else (paper.low, paper.high),
-                lower_bound=found.interval[0]
-                if found is not None and found.status == "above" and found.interval
-                else None,
-                s0=setup.params.s0,
-                v=setup.params.v,
-                L=setup.params.L,
-                s=setup.params.s,
-            )
-        )
-        if P_star is not None:
-            by_net.setdefault(setup.net.row.label, []).append((scaling_law, P_star))
-    fits = {
-        net: fit_exponent([x for x, _ in pairs], [y for _, y in pairs])
-        for net, pairs in by_net.items()
-        if len(pairs) >= 3  # two would leave the slope without an interval
-    }
-    return scaling(points, fits=fits)
+    points = [
+        scaling_point(one.setup, _found(one), panel=one.setup.net.row.label, x=scaling_law(one.setup))
+        for one in studies
+    ]
+    return scaling(points, fits=fits_of(points))
 
 
 def _results(studies: Sequence[Study]) -> Table:
     rows, unconverged = [], [one.unconverged for one in studies]
     for one in studies:
-        setup, found = one.setup, one.complexity() if one.finished else None
-        paper, scaling_law = (
-            published(setup.net.family, setup.params),
-            predict(setup.net, setup.params).scaling_law,
-        )
+        setup, found, law = one.setup, _found(one), scaling_law(one.setup)
+        paper = published(setup.net.family, setup.params)
         P_star = None if found is None else found.P_star
         ends = found.interval if found is not None and P_star is not None and found.interval else (None, None)
         rows.append(
@@ -291,8 +259,8 @@ def _results(studies: Sequence[Study]) -> Table:
                 "running" if found is None else found.status if P_star is None else round(P_star),
                 None if ends[0] is None else round(ends[0]),
                 None if ends[1] is None else round(ends[1]),
-                round(scaling_law),
-                None if P_star is None else round(P_star / scaling_law, 2),
+                round(law),
+                None if P_star is None else round(P_star / law, 2),
                 None if paper is None else round(paper.P_star),
                 None if paper is None or P_star is None else round(P_star / paper.P_star, 2),
             ]
@@ -314,7 +282,7 @@ def _results(studies: Sequence[Study]) -> Table:
         "Measured P* (v = m = n_c, L = s = 2) from and to the ends of its 90% interval (one seed: of its bracket); "
         "the paper's scaling law, which gives P* up to a constant, and P* over it; the published value, and P* over it."
     )
-    if any(one.setup.net.family == "cnn" and one.setup.params.s0 > 0 for one in studies):
+    if any(one.setup.net.family == CNN and one.setup.params.s0 > 0 for one in studies):
         caption += (
             " The paper's CNNs with blanks come from an older pipeline, whose batch is not known and was probably "
             "larger than ours of 4 n_c points. A CNN needs more points with a larger batch: hence ratios to the "

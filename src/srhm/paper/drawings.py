@@ -1,12 +1,12 @@
 """From runs to drawings: each kind of figure takes what a store knows, and the paper's values beside it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
+from .. import figures as drawn_by
 from ..errors import SrhmError
 from ..figures import (
     Curve,
@@ -18,10 +18,8 @@ from ..figures import (
     ScalingPoint,
     complexity_map,
     error_against_sensitivity,
-    generative_model,
     insensitivity,
     learning_curves,
-    network_schemes,
     relevance,
     rescaled,
     save,
@@ -31,21 +29,34 @@ from ..measure.complexity import SampleComplexity
 from ..measure.exponent import Exponent, fit_exponent
 from ..model.grammar import Grammar
 from ..model.stream import Stream
-from ..nets import FAMILIES, predict
-from ..reference.published import published
+from ..nets import FAMILIES
+from ..reference.published import Complexity as Quantity
+from ..reference.published import published, published_curve, published_networks
 from ..store.index import RunIndex
 from ..study import Setup, Study
 from ..training.protocol import Optimizer
-from .figures import LARGE_BATCHES, PaperFigure
-from .papers_curves import paper_curve, paper_runs
-from .settings import model, shared_layers
-from .sharing import by_sharing, sharing_fit
+from .kinds import (
+    Against,
+    Complexity,
+    Curves,
+    Illustration,
+    Insensitivity,
+    Map,
+    PaperFigure,
+    Relevance,
+    Rescaled,
+)
+from .sharing import blank_exponent
 from .tiers import Tier, study_of
+
+Studies = Callable[[Setup], Study]
+"""Gives the study of a setting, with the runs that there are."""
 
 
 def draw(figure: PaperFigure, tier: Tier, index: RunIndex) -> Figure:
     """Draw a figure of the paper: ours filled, the paper's open; what was not run has the paper's value alone."""
-    return _KINDS[figure.kind](figure, tier, index)
+    settings = tier.drawn(figure)
+    return _KINDS[type(figure.kind)](figure, settings, lambda one: study_of(one, tier, index))
 
 
 def write_figure(drawn: Figure, path_without_suffix: Path) -> list[Path]:
@@ -54,43 +65,13 @@ def write_figure(drawn: Figure, path_without_suffix: Path) -> list[Path]:
     return save(drawn, path_without_suffix)
 
 
-# P* against its scaling law
+def _check_drawn(figure: PaperFigure, drawn: Sequence[Any]) -> None:
+    if not drawn:
+        words = "has no runs yet and no published values"
+        raise SrhmError(f"figure {figure.name} {words}: srhm reproduce {figure.name} computes it")
 
 
-def scaling_points(
-    settings: Sequence[Setup],
-    tier: Tier,
-    index: RunIndex,
-    panel: Callable[[Setup], str],
-    scaling_law: Callable[[Setup], float],
-    *,
-    with_paper: bool = True,
-) -> list[ScalingPoint]:
-    """Return the points of settings; those that neither we nor the paper have are left out."""
-    points = []
-    for setting in settings:
-        found, params = study_of(setting, tier, index).read(), setting.params
-        paper = published(setting.net.family, params) if with_paper and not shared_layers(setting) else None
-        ours = estimate_of(found)
-        if ours.place is None and paper is None:
-            continue
-        points.append(
-            ScalingPoint(
-                net=panel(setting),
-                label=label(setting),
-                scaling_law=scaling_law(setting),
-                P_star=ours.value,
-                interval=ours.interval,
-                paper=None if paper is None else paper.P_star,
-                paper_bracket=None if paper is None or paper.low is None else (paper.low, paper.high),
-                lower_bound=ours.lower_bound,
-                s0=params.s0,
-                v=params.v,
-                L=params.L,
-                s=params.s,
-            )
-        )
-    return points
+# P*
 
 
 def label(setting: Setup) -> str:
@@ -100,12 +81,11 @@ def label(setting: Setup) -> str:
     for name, value in (("m", params.m), ("n_c", params.n_c)):
         if value != {"m": params.v ** (params.s - 1), "n_c": params.v}[name]:
             words += f", {name}={value}"
-    if setting.optimizer.batch_per_class != 4:
+    if setting.optimizer.batch_per_class != Optimizer().batch_per_class:
         words += f", batch {setting.batch}"
     if setting.replacement:
         words += ", published protocol"
-    shared = shared_layers(setting)
-    return words + (f", q={len(shared)}" if shared else "")
+    return "".join([words, *(f", {name}={value}" for name, value in setting.net.chosen.items())])
 
 
 def estimate_of(found: SampleComplexity | None) -> Estimate:
@@ -116,85 +96,68 @@ def estimate_of(found: SampleComplexity | None) -> Estimate:
     return Estimate(found.P_star, found.interval if found.P_star is not None else None, bound)
 
 
+def scaling_point(
+    setting: Setup, found: SampleComplexity | None, *, panel: str, x: float, with_paper: bool = True
+) -> ScalingPoint:
+    """Return P* of a setting as measured and as published."""
+    params, ours = setting.params, estimate_of(found)
+    paper = published(setting.net.family, params) if with_paper else None
+    return ScalingPoint(
+        net=panel,
+        label=label(setting),
+        scaling_law=x,
+        P_star=ours.value,
+        interval=ours.interval,
+        paper=None if paper is None else paper.P_star,
+        paper_bracket=None if paper is None or paper.low is None else (paper.low, paper.high),
+        lower_bound=ours.lower_bound,
+        s0=params.s0,
+        v=params.v,
+        L=params.L,
+        s=params.s,
+    )
+
+
 def fits_of(points: Sequence[ScalingPoint]) -> dict[str, Exponent]:
     """Return the slope of ln P* over the ln of the scaling law in every panel of three measured points or more."""
     found = {}
     for net in dict.fromkeys(point.net for point in points):
-        own = [point for point in points if point.net == net and point.P_star is not None]
-        if len(own) >= 3 and len({point.scaling_law for point in own}) >= 2:
-            found[net] = fit_exponent([one.scaling_law for one in own], [one.P_star for one in own])  # pyright: ignore
+        known = [(one.scaling_law, one.P_star) for one in points if one.net == net and one.P_star is not None]
+        if (
+            len(known) >= 3 and len({x for x, _ in known}) >= 2
+        ):  # two would leave the slope without an interval
+            found[net] = fit_exponent([x for x, _ in known], [P_star for _, P_star in known])
     return found
 
 
-def _complexity(figure: PaperFigure, tier: Tier, index: RunIndex) -> Figure:
-    settings = dict.fromkeys((*figure.settings, *figure.stand_in))
-    sizes = {setting.optimizer.batch_per_class for setting in settings}
-
-    def panel(setting: Setup) -> str:
-        of_class = setting.optimizer.batch_per_class
-        if len(sizes) == 1:
-            return setting.net.row.label
-        if of_class == Optimizer().batch_per_class:
-            return f"{setting.net.row.label}, batch: {of_class} a class"
-        points = min(LARGE_BATCHES, key=lambda points: abs(points - of_class * setting.params.n_c))
-        return f"{setting.net.row.label}, batch: {points}"
-
-    points = scaling_points(
-        list(settings), tier, index, panel, lambda one: predict(one.net, one.params).scaling_law
-    )
-    fits = fits_of(points)
-    labels = {}
-    for setting in settings:
-        formula = predict(setting.net, setting.params).symbols
-        labels[panel(setting)] = f"scaling law {formula}"
-    if figure.name == "10":  # its right panel: the same model with s = 2 and 3
-        beside = [one for one in _beside_s2(figure.settings) if one.params.L <= 3]
-        points += scaling_points(
-            beside, tier, index, lambda one: "LCN, $v$ = 4, $s_0$ = 1",
-            lambda one: predict(one.net, one.params).scaling_law,
-        )  # fmt: skip
-        labels["LCN, $v$ = 4, $s_0$ = 1"] = f"scaling law {predict(beside[0].net, beside[0].params).symbols}"
+def _complexity(figure: PaperFigure, settings: Sequence[Setup], study: Studies) -> Figure:
+    kind, points, labels, fits = figure.kind, [], {}, {}
+    assert isinstance(kind, Complexity)
+    for panel, own in kind.panels(settings).items():
+        plain = not any(one.net.chosen for one in own)
+        found = {one: study(one).read() for one in own}
+        points += [
+            scaling_point(one, found[one], panel=panel, x=kind.x(one), with_paper=plain) for one in own
+        ]
+        labels[panel] = kind.x_label(own[0])
+        if kind.every_replicate and (fit := blank_exponent(replicates_of(found))) is not None:
+            fits[panel] = fit
+    points = [one for one in points if one.ours.place is not None or one.paper is not None]
     _check_drawn(figure, points)
-    return scaling(points, fits=fits, x_labels=labels, title=_short_title(figure))
+    if not kind.every_replicate:
+        fits = fits_of(points)
+    return scaling(points, fits=fits, x_labels=labels, title=figure.heading)
 
 
-def _beside_s2(settings: Sequence[Setup]) -> list[Setup]:
-    of_three = [one for one in settings if (one.params.v, one.params.s0) == (4, 1)]
-    of_two = [
-        replace(one, params=model(4, 1, L=one.params.L, sparsity=one.params.sparsity)) for one in of_three
-    ]
-    return [*of_two, *of_three]
+def replicates_of(found: dict[Setup, SampleComplexity | None]) -> list[tuple[int, float]]:
+    """Return (s0, P*) of every replicate of some settings."""
+    return [(one.params.s0, P_star) for one, P in found.items() if P is not None for P_star in P.of_seeds]
 
 
-def _sharing(figure: PaperFigure, tier: Tier, index: RunIndex) -> Figure:
-    points, labels, fits = [], {}, {}
-    for (net, layers), settings in by_sharing(tier).items():
-        words = (
-            "layers " + " and ".join(map(str, layers))
-            if len(layers) > 1
-            else "".join(f"layer {k}" for k in layers)
-        )
-        name = f"{FAMILIES[net].label}: {words or 'nothing'} shared"
-        points += scaling_points(
-            settings,
-            tier,
-            index,
-            lambda one, name=name: name,
-            lambda one: one.params.s0 + 1.0,
-            with_paper=not layers,
-        )
-        labels[name] = "$s_0 + 1$"
-        fit = sharing_fit(settings, tier, index)
-        if fit is not None:
-            fits[name] = fit
-    _check_drawn(figure, points)
-    return scaling(points, fits=fits, x_labels=labels, title=_short_title(figure))
-
-
-def _relevance(figure: PaperFigure, tier: Tier, index: RunIndex) -> Figure:
+def _relevance(figure: PaperFigure, settings: Sequence[Setup], study: Studies) -> Figure:
     points = []
-    for setting in figure.settings:
-        found = estimate_of(study_of(setting, tier, index).read())
+    for setting in settings:
+        found = estimate_of(study(setting).read())
         paper = published(setting.net.family, setting.params)
         if found.value is not None:
             low, high = found.interval or (None, None)
@@ -203,31 +166,32 @@ def _relevance(figure: PaperFigure, tier: Tier, index: RunIndex) -> Figure:
         elif paper is not None and paper.valid:
             points.append(RelevancePoint(setting.params, paper.P_star, published=True))
     _check_drawn(figure, points)
-    return relevance(points, title=_title(figure))
+    return relevance(points, title=figure.full_heading)
 
 
-# P* against P*_S and P*_D
+_QUANTITIES: dict[str, Quantity] = {"error": "P_star", "S": "P_star_S", "D": "P_star_D"}
 
 
-def _insensitivity(figure: PaperFigure, tier: Tier, index: RunIndex) -> Figure:
+def _paper_value(setting: Setup, quantity: Quantity) -> int | None:
+    paper = published(setting.net.family, setting.params, quantity)
+    return None if paper is None else paper.P_star
+
+
+def _insensitivity(figure: PaperFigure, settings: Sequence[Setup], study: Studies) -> Figure:
     points = []
-    for setting in dict.fromkeys((*figure.settings, *figure.stand_in)):
-        params, study = setting.params, study_of(setting, tier, index)
-        ours = {name: estimate_of(study.read(name)) for name in ("error", "S", "D")}
-        paper = {
-            name: published(setting.net.family, params, name)  # pyright: ignore[reportArgumentType]
-            for name in ("P_star", "P_star_S", "P_star_D")
-        }
-        value = {name: None if one is None else one.P_star for name, one in paper.items()}
+    for setting in settings:
+        params, runs = setting.params, study(setting)
+        ours = {name: estimate_of(runs.read(name)) for name in ("error", "S", "D")}
+        paper = {name: _paper_value(setting, quantity) for name, quantity in _QUANTITIES.items()}
         points.append(
             InsensitivityPoint(
                 setting.net.row.label, label(setting), params.s0, params.v, params.L, params.s,
                 P_star=ours["error"], P_star_S=ours["S"], P_star_D=ours["D"] if params.s0 else None,
-                paper=value["P_star"], paper_S=value["P_star_S"], paper_D=value["P_star_D"],
+                paper=paper["error"], paper_S=paper["S"], paper_D=paper["D"],
             )
         )  # fmt: skip
     _check_drawn(figure, points)
-    return insensitivity(points, title=_short_title(figure))
+    return insensitivity(points, title=figure.heading)
 
 
 # Curves
@@ -235,149 +199,97 @@ def _insensitivity(figure: PaperFigure, tier: Tier, index: RunIndex) -> Figure:
 
 def curve_of(study: Study, name: str, quantities: Sequence[str], *, compared: bool = True) -> Curve:
     """Return the runs of a setting as a curve; to be compared, with P* and the published points."""
-    runs = study.all_runs
-    found = study.read() if compared else None
-    paper = {name: points for name in quantities if compared and (points := paper_curve(study.setup, name))}
-    P_star = None if found is None or found.P_star is None else {"error": found.P_star}
-    return Curve(
-        label=name,
-        P=[run.spec.P for _, run in runs],
-        values={quantity: [run.metrics.get(quantity) for _, run in runs] for quantity in quantities},
-        P_star=P_star,
-        P_star_interval=None if P_star is None or found is None else {"error": found.interval},
-        seeds=[seed for seed, _ in runs],
-        paper=paper or None,
-    )
+    if not compared:
+        return Curve.of(study, name, quantities)
+    net, params = study.setup.net.family, study.setup.params
+    paper = {one: points for one in quantities if (points := published_curve(net, params, one))}
+    return Curve.of(study, name, quantities, study.read(), paper=paper or None)
 
 
-def _curves(figure: PaperFigure, tier: Tier, index: RunIndex) -> Figure:
-    common = figure.name == "9"
-    quantities = ["error", *(f"{letter}_{k}1" for letter in "SD" for k in (1, 2, 3))] if common else ["error"]
-    drawn = []
-    for setting in figure.settings:
-        drawn.append(curve_of(study_of(setting, tier, index), setting.net.row.label, quantities))
-    params = figure.settings[0].params
-    limits = {"error": 0.10}
-    drawn = [one for one in drawn if one.P or one.paper]
-    _check_drawn(figure, drawn)
-    return learning_curves(
-        drawn, limits, chance=1 - 1 / params.n_c, quantities=quantities, L=None if common else params.L,
-        title=_title(figure),
-    )  # fmt: skip
+def _output_layer(settings: Sequence[Setup]) -> int | None:
+    """Return the L of which L + 1 is the output; None if it differs, or recorded layers are counted otherwise."""
+    found = {one.params.L if one.net.row.last_layer is None else None for one in settings}
+    return found.pop() if len(found) == 1 else None
 
 
-_READ = ("error", "S_21", "D_21", "probe_22", "probe_rule_21", "probe_placement_21", "ari_11", "ari_21")
-
-
-def _representation(figure: PaperFigure, tier: Tier, index: RunIndex) -> Figure:
+def _curves(figure: PaperFigure, settings: Sequence[Setup], study: Studies) -> Figure:
+    kind = figure.kind
+    assert isinstance(kind, Curves)
     curves = [
-        curve_of(study_of(one, tier, index), one.net.row.label, _READ, compared=False)
-        for one in figure.settings
+        curve_of(study(one), one.net.row.label, kind.quantities, compared=kind.compared) for one in settings
     ]
-    curves = [one for one in curves if one.P]
+    curves = [one for one in curves if one.P or one.paper]
     _check_drawn(figure, curves)
-    params = figure.settings[0].params
     return learning_curves(
-        curves, {"error": 0.10}, chance=1 - 1 / params.n_c, quantities=_READ, L=params.L, title=_title(figure)
+        curves,
+        chance=1 - 1 / settings[0].params.n_c,
+        quantities=kind.quantities,
+        L=_output_layer(settings),
+        title=figure.full_heading,
     )
 
 
-def _rescaled(figure: PaperFigure, tier: Tier, index: RunIndex) -> Figure:
-    stand_in = tier.name == "laptop" and figure.stand_in
-    settings = figure.stand_in if stand_in and figure.name in ("12", "15") else figure.settings
-    params = settings[0].params
-    both, law = figure.name in ("7", "8"), predict(settings[0].net, params)
-    if both:
-        rows: list[list[str | None]] = [["error"]]
-        scale = lambda one: _without_constant(one)  # noqa: E731
-        x_label = rf"$P / [(s_0+1)^{law.blank_symbol} n_c m^L]$"
-    else:
-        rows = [[f"{letter}_{k}{level}" for k in (1, 2, 3)] for letter in "SD" for level in (1, 2)]
-        rows.append(["error", None, None])
-        power = law.blank_power
-        scale = lambda one: one.params.n_c * (one.params.s0 + 1.0) ** power  # noqa: E731
-        x_label = rf"$(P/n_c) / (s_0+1)^{power:g}$"
-    quantities = [name for row in rows for name in row if name is not None]
-    drawn = []
+def _rescaled(figure: PaperFigure, settings: Sequence[Setup], study: Studies) -> Figure:
+    kind, last = figure.kind, settings[-1]
+    assert isinstance(kind, Rescaled)
+    quantities = [name for row in kind.rows for name in row if name is not None]
+    depths = {one.params.L for one in settings}
+    curves = []
     for setting in settings:
-        own = setting.params
-        name = f"$s_0$ = {own.s0}" + (f", $L$ = {own.L}" if both else "")
-        curve = curve_of(study_of(setting, tier, index), name, quantities)
+        params = setting.params
+        name = f"$s_0$ = {params.s0}" + (f", $L$ = {params.L}" if len(depths) > 1 else "")
+        curve = curve_of(study(setting), name, quantities)
         if curve.P or curve.paper:
-            drawn.append(RescaledCurve(curve, scale(setting), own.s0, own.L))
-    _check_drawn(figure, drawn)
-    limits = {"error": 0.10} if both else settings[-1].net.row.thresholds(settings[-1].params)
+            curves.append(RescaledCurve(curve, kind.scale(setting), params.s0, params.L))
+    _check_drawn(figure, curves)
     return rescaled(
-        drawn, rows, over="both" if both else "rescaled", thresholds=limits, chance=1 - 1 / params.n_c,
-        L=params.L if not both else None, x_label=x_label, title=_title(figure),
-    )  # fmt: skip
+        curves,
+        kind.rows,
+        over=kind.over,
+        thresholds=last.net.row.thresholds(last.params),
+        chance=1 - 1 / last.params.n_c,
+        L=_output_layer(settings),
+        x_label=kind.x_label(settings[0]),
+        title=figure.full_heading,
+    )
 
 
-def _without_constant(setup: Setup) -> float:
-    """Return the prediction without the factor s^(L/2) of Eq. 3, which the paper's rescaling leaves out."""
-    law = predict(setup.net, setup.params)
-    return law.scaling_law / setup.params.s**law.size_power
-
-
-# The model and the networks
-
-
-def _drawing(figure: PaperFigure, tier: Tier, index: RunIndex) -> Figure:
-    grammar = Grammar(model(4, 1), 0)
-    derivation = Stream(grammar, 0).take(0, 1)
-    if figure.name == "3":
-        return network_schemes(grammar, derivation)
-    return generative_model(grammar, derivation)
-
-
-# Error against sensitivity
-
-
-def _against(figure: PaperFigure, tier: Tier, index: RunIndex) -> Figure:
-    runs = paper_runs(figure)
-    for setting in figure.settings:
-        for _, run in study_of(setting, tier, index).all_runs:
-            S, D = (run.metrics.get(f"{letter}_{_layer(figure, setting)}1") for letter in "SD")
-            error = run.metrics.get("error")
+def _against(figure: PaperFigure, settings: Sequence[Setup], study: Studies) -> Figure:
+    kind = figure.kind
+    assert isinstance(kind, Against)
+    runs = [
+        NetworkRun(FAMILIES[one.net].label, one.P, one.error, one.S, one.D, "paper")
+        for one in published_networks(figure.name)
+    ]
+    for setting in settings:
+        layer = (setting.net.row.last_layer or setting.params.L + 1) + kind.layer
+        for _, run in study(setting).all_runs:
+            error, S, D = (run.metrics.get(name) for name in ("error", f"S_{layer}1", f"D_{layer}1"))
             if error is not None and S and D and run.spec.P in (*figure.P, *figure.stand_in_P):
                 runs.append(NetworkRun(setting.net.row.label, run.spec.P, error, S, D))
     _check_drawn(figure, runs)
-    where = "the last layer" if figure.name == "1" else "an internal layer"
-    labels = {"D": f"sensitivity of {where} to shifts, $D$", "S": f"sensitivity of {where} to synonyms, $S$"}
-    return error_against_sensitivity(runs, x_labels=labels, title=_short_title(figure))
+    words = {"D": "shifts, $D$", "S": "synonyms, $S$"}
+    labels = {name: f"sensitivity of {kind.where} to {what}" for name, what in words.items()}
+    return error_against_sensitivity(runs, x_labels=labels, title=figure.heading)
 
 
-def _layer(figure: PaperFigure, setup: Setup) -> int:
-    """The output, or the last hidden layer; of a standard architecture the last node, or depth 0.8."""
-    output = setup.net.row.last_layer or setup.params.L + 1
-    return output if figure.name == "1" else output - 1
+# Without runs
 
 
-def _check_drawn(figure: PaperFigure, drawn: Sequence[Any]) -> None:
-    if not drawn:
-        words = "has no runs yet and no published values"
-        raise SrhmError(f"figure {figure.name} {words}: srhm reproduce {figure.name} computes it")
+def _illustration(figure: PaperFigure, settings: Sequence[Setup], study: Studies) -> Figure:
+    kind = figure.kind
+    assert isinstance(kind, Illustration)
+    grammar = Grammar(kind.params, 0)
+    return getattr(drawn_by, kind.drawing)(grammar, Stream(grammar, 0).take(0, 1))
 
 
-def _short_title(figure: PaperFigure) -> str:
-    """Name a figure whose panels say the rest, and whose key leaves little room."""
-    return f"Figure {figure.name}" if figure.name[0].isdigit() else figure.name.capitalize()
-
-
-def _title(figure: PaperFigure) -> str:
-    number = f"Figure {figure.name}: " if figure.name[0].isdigit() else ""
-    return number + figure.title
-
-
-_KINDS: dict[str, Callable[[PaperFigure, Tier, RunIndex], Any]] = {
-    "complexity": _complexity,
-    "insensitivity": _insensitivity,
-    "curves": _curves,
-    "rescaled": _rescaled,
-    "against": _against,
-    "sharing": _sharing,
-    "representation": _representation,
-    "relevance": _relevance,
-    "map": lambda figure, tier, index: complexity_map(),
-    "drawing": _drawing,
+_KINDS: dict[type, Callable[[PaperFigure, Sequence[Setup], Studies], Figure]] = {
+    Complexity: _complexity,
+    Insensitivity: _insensitivity,
+    Curves: _curves,
+    Rescaled: _rescaled,
+    Against: _against,
+    Relevance: _relevance,
+    Map: lambda figure, settings, study: complexity_map(),
+    Illustration: _illustration,
 }

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..errors import check_instance
 from .cost import Device, run_seconds, shown
-from .figures import PaperFigure
+from .kinds import PaperFigure
 from .plan import curve_runs, distinct
 from .tiers import Tier
 

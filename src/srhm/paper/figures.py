@@ -1,68 +1,29 @@
 """The paper's figures as a table: what each draws, of which networks on which models (docs, reproduction.md)."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from ..errors import ArgumentError, name_fix
 from ..model.params import Params, Sparsity
+from ..nets import FAMILIES, predict
+from ..reference.networks import CNN, FCN, LCN, RESNET18, STANDARD, VGG11
 from ..study.setup import Setup
+from ..training.protocol import Optimizer
+from .kinds import (
+    Against,
+    Complexity,
+    Curves,
+    Illustration,
+    Insensitivity,
+    Map,
+    Panels,
+    PaperFigure,
+    Relevance,
+    Rescaled,
+    by_network,
+)
 from .settings import model, setup
-
-Kind = Literal[
-    "complexity",
-    "insensitivity",
-    "curves",
-    "rescaled",
-    "against",
-    "sharing",
-    "representation",
-    "relevance",
-    "map",
-    "drawing",
-]
-"""complexity: P* against its scaling law. insensitivity: P* against P*_S and P*_D. curves: error, S and D over P.
-rescaled: the same over P divided by a scale. against: error over D and S. sharing: P* over s0+1 for each number of
-shared layers. representation: probes and clusters over P, beside S and D. relevance: P* over the map of Eq. 5. map:
-Eq. 5. drawing: of the model and the networks. The last two need no runs."""
-
-
-@dataclass(frozen=True)
-class PaperFigure:
-    """One figure: what is drawn, and of what."""
-
-    name: str
-    """Its number, as ``"4B"``; ours have words."""
-    kind: Kind
-    """How it is drawn."""
-    title: str
-    """What it shows, in a line."""
-    settings: tuple[Setup, ...] = ()
-    """Its points or curves."""
-    stand_in: tuple[Setup, ...] = ()
-    """What is run in their place at the laptop tier, where all of them cost too much."""
-    P: tuple[int, ...] = ()
-    """Training points, where the figure fixes them; else they follow from P*."""
-    stand_in_P: tuple[int, ...] = ()
-    """Those of the laptop tier."""
-
-    causes: bool = False
-    """Whether it tests why a published value differs from ours; then P*_S and P*_D are searched too."""
-
-    @property
-    def senses(self) -> bool:
-        """Whether P*_S and P*_D are searched for its settings, beside P*."""
-        return self.kind == "insensitivity" or self.causes
-
-    @property
-    def searches(self) -> bool:
-        """Whether P* is searched for its settings."""
-        return self.kind in ("complexity", "insensitivity", "sharing", "relevance")
-
-    @property
-    def curved(self) -> bool:
-        """Whether it draws whole curves, which take runs far from P* too."""
-        return self.kind in ("curves", "rescaled", "against", "representation")
+from .sharing import by_sharing
 
 
 def _each(
@@ -72,25 +33,24 @@ def _each(
 
 
 _LCN = (
-    *_each("lcn", (4, 6, 8, 10), (0, 1, 2), 2),
-    *_each("lcn", (6, 8, 10), (4,), 2),
-    *_each("lcn", (4, 6, 8, 10), (0, 1, 2), 3),
+    *_each(LCN, (4, 6, 8, 10), (0, 1, 2), 2),
+    *_each(LCN, (6, 8, 10), (4,), 2),
+    *_each(LCN, (4, 6, 8, 10), (0, 1, 2), 3),
 )
 _CNN = (
-    *_each("cnn", (3, 4, 6, 8, 10, 12), (0, 1, 2, 4, 6), 2),
-    *_each("cnn", (4, 6, 8, 10, 12), (1, 2, 4), 3),
+    *_each(CNN, (3, 4, 6, 8, 10, 12), (0, 1, 2, 4, 6), 2),
+    *_each(CNN, (4, 6, 8, 10, 12), (1, 2, 4), 3),
 )
 _RELEVANCE = tuple(one for one in _LCN if one.params.v in (4, 6) and one.params.s0 <= 2)
 _LCN_3 = (
-    *_each("lcn", (4, 6), (0, 1, 2, 4), 2, s=3),
-    *_each("lcn", (4,), (0, 1), 3, s=3),
+    *_each(LCN, (4, 6), (0, 1, 2, 4), 2, s=3),
+    *_each(LCN, (4,), (0, 1), 3, s=3),
 )
 _CNN_3 = (
-    *_each("cnn", (4, 6), (0, 1, 2, 4), 2, s=3),
-    *_each("cnn", (4,), (0, 1, 2), 3, s=3),
+    *_each(CNN, (4, 6), (0, 1, 2, 4), 2, s=3),
+    *_each(CNN, (4,), (0, 1, 2), 3, s=3),
 )
-_FCN = (*_each("fcn", (6, 8), (0, 1, 2), 2), *_each("fcn", (4, 6, 8), (0, 1, 2), 3))
-_STANDARD = ("vgg11", "vgg16", "resnet18", "resnet34", "efficientnetb0")
+_FCN = (*_each(FCN, (6, 8), (0, 1, 2), 2), *_each(FCN, (4, 6, 8), (0, 1, 2), 3))
 _IMAGE = model(10, 2)
 """Length 36, 10 channels: the model of the figures with standard architectures."""
 
@@ -99,8 +59,8 @@ def _on_image(nets: Iterable[str]) -> tuple[Setup, ...]:
     return tuple(setup(net, _IMAGE) for net in nets)
 
 
-_ALL_NETS = _on_image(("lcn", "cnn", *_STANDARD))
-_FEW_NETS = _on_image(("lcn", "cnn", "vgg11", "resnet18"))
+_ALL_NETS = _on_image((LCN, CNN, *STANDARD))
+_FEW_NETS = _on_image((LCN, CNN, VGG11, RESNET18))
 _P = (870, 1_600, 2_900, 5_000, 7_400, 12_000, 20_000, 39_230)
 _FEW_P = (2_000, 4_000, 7_400, 12_000)
 
@@ -111,7 +71,7 @@ the places of a sub-patch dies: all its units fall silent (v = 6, s0 = 2, P = 1,
 
 
 def _shared(net: str, v: int, s0s: Iterable[int], layers: Iterable[tuple[int, ...]]) -> tuple[Setup, ...]:
-    rate = _SHARED_RATE if net == "cnn" else None
+    rate = _SHARED_RATE if net == CNN else None
     return tuple(
         setup(net, model(v, s0), rate=rate, shared_layers=shared)
         for shared in layers
@@ -121,102 +81,169 @@ def _shared(net: str, v: int, s0s: Iterable[int], layers: Iterable[tuple[int, ..
 
 
 _SHARING = (
-    *_shared("lcn", 6, (0, 1, 2), ((), (1,), (1, 2))),
-    *_shared("cnn", 6, (0, 1, 2), ((), (1,), (2,), (1, 2))),
+    *_shared(LCN, 6, (0, 1, 2), ((), (1,), (1, 2))),
+    *_shared(CNN, 6, (0, 1, 2), ((), (1,), (2,), (1, 2))),
 )
 _SHARING_LARGE = (
-    *_shared("lcn", 8, (0, 1, 2, 4), ((), (1,), (1, 2))),
-    *_shared("cnn", 8, (0, 1, 2, 4), ((), (1,), (2,), (1, 2))),
+    *_shared(LCN, 8, (0, 1, 2, 4), ((), (1,), (1, 2))),
+    *_shared(CNN, 8, (0, 1, 2, 4), ((), (1,), (2,), (1, 2))),
 )
-LARGE_BATCHES = (126, 252)
+_LARGE_BATCHES = (126, 252)
 """Points a batch, or a few less: the published CNNs of L = 2 with blanks are of an older pipeline, with 128 or 256."""
 _BATCHES = tuple(
-    setup("cnn", model(v, s0), batch=size)
+    setup(CNN, model(v, s0), batch=size)
     for v, s0 in ((3, 1), (3, 2), (4, 2), (6, 1), (6, 2), (6, 4), (10, 1))
-    for size in (4, *(points // v for points in LARGE_BATCHES))
+    for size in (4, *(points // v for points in _LARGE_BATCHES))
 )
 
 _OVERLAPPING: tuple[tuple[str, Params], ...] = (
-    ("lcn", model(4, 0)), ("lcn", model(6, 0)), ("cnn", model(4, 0)), ("fcn", model(6, 0)), ("lcn", model(4, 1)),
-    ("fcn", model(6, 1)),
+    (LCN, model(4, 0)), (LCN, model(6, 0)), (CNN, model(4, 0)), (FCN, model(6, 0)), (LCN, model(4, 1)),
+    (FCN, model(6, 1)),
 )  # fmt: skip
 _PUBLISHED = tuple(setup(net, params).published() for net, params in _OVERLAPPING)
 """Where P_max is small, a test set that overlaps the training set makes the most of a difference."""
-_PROBED = (setup("lcn", model(6, 1), probe=True), setup("cnn", model(6, 1), probe=True))
+_PROBED = (setup(LCN, model(6, 1), probe=True), setup(CNN, model(6, 1), probe=True))
 _RULES = tuple(
     setup(net, replace(model(6, 1), **change))
-    for net in ("cnn", "lcn")
+    for net in (CNN, LCN)
     for change in ({"m": 2}, {"m": 3}, {"m": 4}, {"n_c": 2}, {"n_c": 3}, {"n_c": 4})
 )
 """They part the exponents of m and n_c, which are equal in all of the paper's figures."""
 
+
+def _with_s2_beside(settings: Sequence[Setup]) -> Panels:
+    """The panels of the networks, and one in which the same model has s = 2 and s = 3."""
+    three = [one for one in settings if (one.params.v, one.params.s0) == (4, 1)]
+    two = [replace(one, params=model(4, 1, L=one.params.L, sparsity=one.params.sparsity)) for one in three]
+    label = f"{three[0].net.row.label}, $v$ = 4, $s_0$ = 1"
+    return {**by_network(settings), label: [*two, *three]}
+
+
+def _by_batch(settings: Sequence[Setup]) -> Panels:
+    """A panel for each size of batches, about."""
+    usual, panels = Optimizer().batch_per_class, {}
+    for one in settings:
+        of_class = one.optimizer.batch_per_class
+        nearest = min(_LARGE_BATCHES, key=lambda points: abs(points - of_class * one.params.n_c))
+        words = f"{of_class} a class" if of_class == usual else str(nearest)
+        panels.setdefault(f"{one.net.row.label}, batch: {words}", []).append(one)
+    return panels
+
+
+def _by_shared_layers(settings: Sequence[Setup]) -> Panels:
+    """A panel for each network and choice of layers."""
+    panels = {}
+    for (net, layers), own in by_sharing(settings).items():
+        words = f"layer{'s' * (len(layers) > 1)} {' and '.join(map(str, layers))}" if layers else "nothing"
+        panels[f"{FAMILIES[net].label}: {words} shared"] = own
+    return panels
+
+
+_SENSITIVITIES = tuple(
+    tuple(f"{letter}_{k}{level}" for k in (1, 2, 3)) for letter in "SD" for level in (1, 2)
+)
+
+
+def _law_without_constant(setup: Setup) -> float:
+    """The scaling law without the factor s^(L/2) of Eq. 3, which the paper's rescaling leaves out."""
+    law = predict(setup.net, setup.params)
+    return law.scaling_law / setup.params.s**law.size_power
+
+
+_OVER_LAW = Rescaled(
+    (("error",),),
+    over="both",
+    scale=_law_without_constant,
+    x_label=lambda one: rf"$P / [(s_0+1)^{predict(one.net, one.params).blank_symbol} n_c m^L]$",
+)
+_OVER_BLANKS = Rescaled(
+    (*_SENSITIVITIES, ("error", None, None)),
+    over="rescaled",
+    scale=lambda one: one.params.n_c * (one.params.s0 + 1.0) ** predict(one.net, one.params).blank_power,
+    x_label=lambda one: rf"$(P/n_c) / (s_0+1)^{predict(one.net, one.params).blank_power:g}$",
+)
+_COMMON = Curves(("error", *(f"{letter}_{k}1" for letter in "SD" for k in (1, 2, 3))))
+_READ = Curves(
+    ("error", "S_21", "D_21", "probe_22", "probe_rule_21", "probe_placement_21", "ari_11", "ari_21"),
+    compared=False,
+)
+
 _TABLE = (
     PaperFigure(
-        "1", "against", "Test error against the sensitivity of the output, P = 7,400 and growing P",
+        "1", Against(0, "the last layer"), "Test error against the sensitivity of the output, P = 7,400 and growing P",
         _ALL_NETS, _FEW_NETS, P=_P, stand_in_P=_FEW_P,
     ),
-    PaperFigure("2", "drawing", "The model: rules, blanks, synonyms and diffeomorphisms"),
-    PaperFigure("3", "drawing", "The networks: CNN, LCN and FCN"),
-    PaperFigure("4A", "curves", "Test error of the LCN against P", _each("lcn", (10,), (2,), 2)),
-    PaperFigure("4B", "complexity", "P* of the LCN against its scaling law, s = 2", _LCN),
-    PaperFigure("4C", "complexity", "P* of the CNN against its scaling law, s = 2", _CNN),
-    PaperFigure("5", "map", "The scaling law of P* of the LCN over dimension and relevant fraction"),
-    PaperFigure("6", "insensitivity", "P* of the LCN against P*_S and P*_D, s = 2", _LCN),
     PaperFigure(
-        "7", "rescaled", "LCN, sparsity B",
-        (*_each("lcn", (6,), (1, 2, 4), 2, sparsity="B"), *_each("lcn", (6,), (1, 2, 4), 3, sparsity="B")),
+        "2", Illustration("generative_model", model(4, 1)), "The model: rules, blanks, synonyms and diffeomorphisms"
+    ),
+    PaperFigure("3", Illustration("network_schemes", model(4, 1)), "The networks: CNN, LCN and FCN"),
+    PaperFigure("4A", Curves(), "Test error of the LCN against P", _each(LCN, (10,), (2,), 2)),
+    PaperFigure("4B", Complexity(), "P* of the LCN against its scaling law, s = 2", _LCN),
+    PaperFigure("4C", Complexity(), "P* of the CNN against its scaling law, s = 2", _CNN),
+    PaperFigure("5", Map(), "The scaling law of P* of the LCN over dimension and relevant fraction"),
+    PaperFigure("6", Insensitivity(), "P* of the LCN against P*_S and P*_D, s = 2", _LCN),
+    PaperFigure(
+        "7", _OVER_LAW, "LCN, sparsity B",
+        (*_each(LCN, (6,), (1, 2, 4), 2, sparsity="B"), *_each(LCN, (6,), (1, 2, 4), 3, sparsity="B")),
     ),
     PaperFigure(
-        "8", "rescaled", "CNN, sparsity B",
-        (*_each("cnn", (10,), (1, 2, 4), 2, sparsity="B"), *_each("cnn", (10,), (1, 2, 4), 3, sparsity="B")),
-        _each("cnn", (10,), (1, 2), 2, sparsity="B"),
+        "8", _OVER_LAW, "CNN, sparsity B",
+        (*_each(CNN, (10,), (1, 2, 4), 2, sparsity="B"), *_each(CNN, (10,), (1, 2, 4), 3, sparsity="B")),
+        _each(CNN, (10,), (1, 2), 2, sparsity="B"),
     ),
     PaperFigure(
-        "9", "curves", "Error, S and D of standard architectures against P", _on_image(_STANDARD),
-        _on_image(("vgg11", "resnet18")),
+        "9", _COMMON, "Error, S and D of standard architectures against P", _on_image(STANDARD),
+        _on_image((VGG11, RESNET18)),
         P=(100, 200, 400, *_P), stand_in_P=_FEW_P,
     ),
-    PaperFigure("10", "complexity", "P* of the LCN against its scaling law, s = 3", _LCN_3),
-    PaperFigure("11", "insensitivity", "P* of the LCN against P*_S and P*_D, s = 3", _LCN_3),
     PaperFigure(
-        "12", "rescaled", "S, D and error of the LCN", _each("lcn", (8,), (0, 1, 2, 4), 2),
-        _each("lcn", (6,), (0, 1, 2), 2),
+        "10", Complexity(_with_s2_beside), "P* of the LCN against its scaling law, s = 3", _LCN_3
+    ),
+    PaperFigure("11", Insensitivity(), "P* of the LCN against P*_S and P*_D, s = 3", _LCN_3),
+    PaperFigure(
+        "12", _OVER_BLANKS, "S, D and error of the LCN", _each(LCN, (8,), (0, 1, 2, 4), 2),
+        _each(LCN, (6,), (0, 1, 2), 2),
     ),
     PaperFigure(
-        "13", "complexity", "P* of the CNN against its scaling law, s = 3", _CNN_3,
-        _each("cnn", (4,), (0, 1), 2, s=3),
+        "13", Complexity(), "P* of the CNN against its scaling law, s = 3", _CNN_3,
+        _each(CNN, (4,), (0, 1), 2, s=3),
     ),
-    PaperFigure("14", "insensitivity", "P* of the CNN against P*_S and P*_D", (*_CNN, *_CNN_3)),
+    PaperFigure("14", Insensitivity(), "P* of the CNN against P*_S and P*_D", (*_CNN, *_CNN_3)),
     PaperFigure(
-        "15", "rescaled", "S, D and error of the CNN", _each("cnn", (8,), (0, 1, 2, 4), 2),
-        _each("cnn", (6,), (0, 1, 2), 2),
-    ),
-    PaperFigure(
-        "16", "insensitivity", "P* of the FCN against P*_S and P*_D", _FCN,
-        _each("fcn", (6,), (0, 1), 2),
+        "15", _OVER_BLANKS, "S, D and error of the CNN", _each(CNN, (8,), (0, 1, 2, 4), 2),
+        _each(CNN, (6,), (0, 1, 2), 2),
     ),
     PaperFigure(
-        "17", "against", "Test error against the sensitivity of an internal layer", _ALL_NETS, _FEW_NETS,
-        P=_P, stand_in_P=_FEW_P,
+        "16", Insensitivity(), "P* of the FCN against P*_S and P*_D", _FCN,
+        _each(FCN, (6,), (0, 1), 2),
     ),
     PaperFigure(
-        "sharing", "sharing", "P* with weights shared over the places of a sub-patch", _SHARING_LARGE, _SHARING
+        "17", Against(-1, "an internal layer"), "Test error against the sensitivity of an internal layer",
+        _ALL_NETS, _FEW_NETS, P=_P, stand_in_P=_FEW_P,
     ),
     PaperFigure(
-        "relevance", "relevance", "P* of the LCN over input length and relevant fraction", _RELEVANCE
+        "sharing",
+        Complexity(
+            _by_shared_layers, x=lambda one: one.params.s0 + 1.0, x_label=lambda one: "$s_0 + 1$",
+            every_replicate=True,
+        ),
+        "P* with weights shared over the places of a sub-patch", _SHARING_LARGE, _SHARING,
     ),
     PaperFigure(
-        "rules", "complexity", "P* of CNN and LCN with fewer synonyms or classes", _RULES, _RULES
+        "relevance", Relevance(), "P* of the LCN over input length and relevant fraction", _RELEVANCE
     ),
     PaperFigure(
-        "probes", "representation", "What can be read from the layers, and what they forget", _PROBED, _PROBED
+        "rules", Complexity(), "P* of CNN and LCN with fewer synonyms or classes", _RULES, _RULES
     ),
     PaperFigure(
-        "published", "insensitivity", "The published protocol: repeats, overlap, best error", _PUBLISHED, _PUBLISHED,
+        "probes", _READ, "What can be read from the layers, and what they forget", _PROBED, _PROBED
+    ),
+    PaperFigure(
+        "published", Insensitivity(), "The published protocol: repeats, overlap, best error", _PUBLISHED, _PUBLISHED,
         causes=True,
     ),
     PaperFigure(
-        "batch", "complexity", "P* of the CNN depends on the batch", _BATCHES, _BATCHES,
+        "batch", Complexity(_by_batch), "P* of the CNN depends on the batch", _BATCHES, _BATCHES,
         causes=True,
     ),
 )  # fmt: skip

@@ -14,7 +14,7 @@ from ..store.index import RunIndex
 from ..study import RunSpec, Setup, Study
 from ..study.grid import shard
 from .cost import Device, run_seconds
-from .figures import PaperFigure
+from .kinds import PaperFigure
 from .tiers import Tier, cost_near
 
 

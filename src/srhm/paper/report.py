@@ -8,7 +8,7 @@ from ..errors import SrhmError
 from ..files import write_atomically
 from ..store.index import RunIndex
 from .drawings import draw, write_figure
-from .figures import PaperFigure
+from .kinds import PaperFigure
 from .tables import (
     causes_table,
     comparison_table,

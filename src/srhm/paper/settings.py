@@ -26,8 +26,3 @@ def setup(
     """Return a setup at the published width, or another, with some options of its family."""
     optimizer = Optimizer(rate=rate, batch_per_class=batch)
     return Setup(params, netspec(net, width=width, **options), optimizer, measuring=Measuring(probe=probe))
-
-
-def shared_layers(setup: Setup) -> tuple[int, ...]:
-    """Return the layers whose weights are shared over the places of a sub-patch."""
-    return getattr(setup.net.options, "shared_layers", ())

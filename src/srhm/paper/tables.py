@@ -12,12 +12,12 @@ from ..reference.published import published
 from ..store.index import RunIndex
 from ..study import Run, Setup
 from .cost import Device, run_seconds, shown
-from .drawings import label
+from .drawings import label, replicates_of
 from .estimate import RUNS_OF_A_SEARCH
-from .figures import FIGURES, PaperFigure
+from .figures import FIGURES
+from .kinds import PaperFigure, settings_of
 from .settings import setup as setup_on
-from .settings import shared_layers
-from .sharing import by_sharing, shared_settings, sharing_fit
+from .sharing import blank_exponent, by_sharing, sharing_of
 from .tiers import TIERS, Tier, study_of
 
 AGREES = 1.5
@@ -62,11 +62,10 @@ def comparisons(tier: Tier, index: RunIndex) -> list[Compared]:
     check_instance(Tier, tier=tier)
     found: dict[tuple[str, str], Compared] = {}
     for figure in FIGURES.values():
-        if not figure.searches or not figure.name[0].isdigit():
+        if not figure.searches or not figure.in_paper:
             continue
-        quantities = ("P_star_S", "P_star_D") if figure.kind == "insensitivity" else ("P_star",)
-        for setting in dict.fromkeys((*figure.settings, *figure.stand_in)):
-            for quantity in (*quantities, *(("P_star",) if figure.name == "16" else ())):
+        for setting in figure.settings:
+            for quantity in (*(("P_star_S", "P_star_D") if figure.senses else ()), "P_star"):
                 paper = published(setting.net.family, setting.params, quantity)  # pyright: ignore[reportArgumentType]
                 ours = study_of(setting, tier, index).read(_QUANTITIES[quantity][0])
                 if paper is None and ours is None:
@@ -179,7 +178,7 @@ def correlation_table(index: RunIndex) -> str:
         whole = [
             run for run in runs if params.s0 and all(run.metrics.get(n.format(k=_output(run))) for n in names)
         ]
-        architectures = {(run.spec.net.family, shared_layers(run.spec.setup)) for run in whole}
+        architectures = {(run.spec.net.family, sharing_of(run.spec.setup)) for run in whole}
         if len(architectures) < _ARCHITECTURES:
             continue
         cells = []
@@ -187,7 +186,7 @@ def correlation_table(index: RunIndex) -> str:
             found = rank_correlation(
                 [run.metrics["error"] for run in whole],  # pyright: ignore[reportArgumentType]
                 [run.metrics[name.format(k=_output(run))] for run in whole],  # pyright: ignore[reportArgumentType]
-                groups=[(run.spec.net.family, shared_layers(run.spec.setup), run.spec.P) for run in whole],
+                groups=[(run.spec.net.family, sharing_of(run.spec.setup), run.spec.P) for run in whole],
             )
             ends = "" if found.interval is None else " ({:.2f} to {:.2f})".format(*found.interval)
             cells.append(f"{found.value:.2f}{ends}")
@@ -219,15 +218,11 @@ class Power:
 def powers(tier: Tier, index: RunIndex) -> list[Power]:
     """Fit P* of each network as a power law in s0+1, m, n_c and s, at each L, with and without s0 = 0."""
     check_instance(Tier, tier=tier)
-    names = ("4B", "4C", "10", "13", "16", "rules")
-    settings = dict.fromkeys(
-        one
-        for name in names
-        for one in (*FIGURES[name].settings, *FIGURES[name].stand_in)
-        if one.params.sparsity == "A"
-    )
+    searched = settings_of(FIGURES, lambda figure: figure.searches)
     known = []
-    for setting in settings:
+    for setting in searched:
+        if setting != setup_on(setting.net.family, setting.params):
+            continue
         found = study_of(setting, tier, index).read()
         if found is not None and found.P_star is not None:
             known.append((setting, found.P_star))
@@ -293,18 +288,18 @@ def power_table(powers: Iterable[Power]) -> str:
 def sharing_table(tier: Tier, index: RunIndex) -> str:
     """Return P* and the exponent of s0+1 for each choice of shared layers."""
     check_instance(Tier, tier=tier)
-    s0s = sorted({one.params.s0 for one in shared_settings(tier)})
+    settings = tier.drawn(FIGURES["sharing"])
+    s0s = sorted({one.params.s0 for one in settings})
     rows = []
-    for (net, layers), settings in by_sharing(tier).items():
-        found = {one.params.s0: study_of(one, tier, index).read() for one in settings}
+    for (net, layers), own in by_sharing(settings).items():
+        found = {one: study_of(one, tier, index).read() for one in own}
         known = {
-            s0: f"{one.P_star:,.0f}"
-            for s0, one in found.items()
-            if one is not None and one.P_star is not None
+            one.params.s0: f"{P.P_star:,.0f}"
+            for one, P in found.items()
+            if P is not None and P.P_star is not None
         }
-        slopes = [
-            sharing_fit([one for one in settings if one.params.s0 >= least], tier, index) for least in (0, 1)
-        ]
+        pairs = replicates_of(found)
+        slopes = [blank_exponent(pair for pair in pairs if pair[0] >= least) for least in (0, 1)]
         words = [
             ""
             if one is None or one.interval is None

@@ -1,13 +1,12 @@
 """Tiers: how much of the paper's grid is run, from a night on two cores to all of it."""
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from ..store.index import RunIndex
 from ..study import RunSpec, Setup, Study
 from ..study.expected import expected_P
-from .figures import PaperFigure
-from .settings import shared_layers
+from .kinds import PaperFigure
 
 TierName = Literal["laptop", "workstation", "full"]
 
@@ -30,9 +29,17 @@ class Tier:
     seeds: int = 3
     """Replicates of each point."""
 
+    def drawn(self, figure: PaperFigure) -> tuple[Setup, ...]:
+        """Return the settings that a figure shows: all, or the stand-ins if these are others and the tier runs them."""
+        stand_in = self._runs(figure)
+        return figure.settings if set(stand_in) <= set(figure.settings) else stand_in
+
+    def _runs(self, figure: PaperFigure) -> tuple[Setup, ...]:
+        return figure.stand_in if self.name == "laptop" and figure.stand_in else figure.settings
+
     def settings(self, figure: PaperFigure) -> list[Setup]:
         """Return the setups of a figure that are run, at the width of the tier, the cheapest first."""
-        wanted = figure.stand_in if self.name == "laptop" and figure.stand_in else figure.settings
+        wanted = self._runs(figure)
         small = [
             one for one in wanted if wanted is figure.stand_in or figure.P or expected_P(one) <= self.reach
         ]
@@ -50,11 +57,10 @@ class Tier:
 
     def study(self, setup: Setup, *, sensitivities: bool = False) -> Study:
         """Return the search for P* of a setup, with P*_S and P*_D if asked for."""
-        start = expected_P(setup) if shared_layers(setup) else None
         if not sensitivities:
-            return Study(self.setup(setup), self.seeds, start=start)
+            return search_for(self.setup(setup), self.seeds)
         limits = setup.net.row.thresholds(setup.params)
-        return Study(self.setup(setup), self.seeds, start=start, thresholds=limits, within=_NEAR)
+        return search_for(self.setup(setup), self.seeds, thresholds=limits, within=_NEAR)
 
     def curve(self, figure: PaperFigure, setup: Setup) -> list[RunSpec]:
         """Return the runs of one curve of a figure: about P*, or at the P that the figure fixes."""
@@ -62,6 +68,11 @@ class Tier:
         wanted = few or figure.P or [round(multiple * expected_P(setup)) for multiple in _MULTIPLES]
         Ps = sorted({_clipped(P, setup) for P in wanted})
         return [self.setup(setup).at(P, seed) for P in Ps for seed in range(self.seeds)]
+
+
+def search_for(setup: Setup, seeds: int, **options: Any) -> Study:
+    """Return the search for P* of a setup; with options of its family it starts where these let expect P*."""
+    return Study(setup, seeds, start=expected_P(setup) if setup.net.chosen else None, **options)
 
 
 def study_of(setup: Setup, tier: Tier, index: RunIndex) -> Study:

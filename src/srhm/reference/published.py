@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from ..errors import check_instance
 from ..model.params import Params
@@ -63,6 +63,29 @@ class Series:
     level: int | None
     points: tuple[tuple[int, float], ...]
 
+    @property
+    def metric(self) -> str:
+        """Its quantity as runs name it, such as ``"error"`` or ``"S_21"``."""
+        if self.quantity == "test_error":
+            return "error"
+        layer = str(self.layer)
+        k = self.params.L + 1 if layer in ("out", "output") else _DEPTHS.get(layer, layer.lstrip("k"))
+        return f"{self.quantity[0]}_{k}{self.level}"
+
+
+_DEPTHS = {"depth 0.2": 1, "depth 0.5": 2, "depth 0.8": 3}
+"""Which recorded node of a standard architecture a share of its depth is."""
+
+
+class Measured(NamedTuple):
+    """A published network: its test error on P training points, and S and D of a layer."""
+
+    net: str
+    P: int
+    error: float
+    S: float | None
+    D: float | None
+
 
 @cache
 def entries() -> tuple[Mapping[str, Any], ...]:
@@ -94,16 +117,9 @@ def published(net: str, params: Params, quantity: Complexity = "P_star") -> Publ
     return None
 
 
-def published_series(figure: str, quantity: str | None = None) -> list[Series]:
-    """Return the curves of a figure, such as ``"12"``, or those of one quantity.
-
-    Examples
-    --------
-    >>> {series.net for series in published_series("9", "test_error")} == {
-    ...     "vgg11", "resnet18", "resnet34", "efficientnetb0"}
-    True
-    """
-    return [
+@cache
+def _all_series() -> tuple[Series, ...]:
+    return tuple(
         Series(
             entry["figure"],
             entry["arch"],
@@ -114,8 +130,47 @@ def published_series(figure: str, quantity: str | None = None) -> list[Series]:
             tuple((P, value) for P, value in entry["points"]),
         )
         for entry in entries()
-        if "points" in entry and entry["figure"] == figure and quantity in (None, entry["quantity"])
-    ]
+        if "points" in entry
+    )
+
+
+def published_series(figure: str, quantity: str | None = None) -> list[Series]:
+    """Return the curves of a figure, such as ``"12"``, or those of one quantity.
+
+    Examples
+    --------
+    >>> {series.net for series in published_series("9", "test_error")} == {
+    ...     "vgg11", "resnet18", "resnet34", "efficientnetb0"}
+    True
+    """
+    return [one for one in _all_series() if one.figure == figure and quantity in (None, one.quantity)]
+
+
+def published_curve(net: str, params: Params, metric: str) -> list[tuple[int, float]]:
+    """Return the points (P, value) of a network on a model, of ``"error"``, ``"S_kl"`` or ``"D_kl"``.
+
+    Where several sources have a P, those in the paper's figures count before those that its code has besides.
+    """
+    points: dict[int, float] = {}
+    for series in sorted(_all_series(), key=lambda one: not one.figure[0].isdigit()):
+        if (series.net, series.params, series.metric) == (net, params, metric):
+            points = {**dict(series.points), **points}
+    return sorted(points.items())
+
+
+def published_networks(figure: str) -> list[Measured]:
+    """Return the networks of a figure whose panels draw the error against S and D, such as ``"1"``."""
+    found: dict[tuple[str, Params, int], dict[str, float]] = {}
+    for series in sorted(_all_series(), key=lambda one: one.figure):
+        if series.figure.rstrip("ABCDEF") == figure and series.level is not None:
+            for P, value in series.points:
+                found.setdefault((series.net, series.params, P), {})[series.quantity[0]] = value
+    measured = []
+    for (net, params, P), values in found.items():
+        error = dict(published_curve(net, params, "error")).get(P)
+        if error is not None:
+            measured.append(Measured(net, P, error, values.get("S"), values.get("D")))
+    return measured
 
 
 def _params(entry: Mapping[str, Any]) -> Params:

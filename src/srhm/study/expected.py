@@ -6,9 +6,7 @@ from .setup import Setup
 
 
 def expected_P(setup: Setup) -> float:
-    """Return P* as published, or as predicted times a typical ratio.
-
-    Each layer that is shared over the s0+1 places of a sub-patch takes a factor s0+1 from it.
+    """Return P* as published, or as predicted times a typical ratio; less where options of the family save points.
 
     Raises
     ------
@@ -18,5 +16,4 @@ def expected_P(setup: Setup) -> float:
     net, params = setup.net, setup.params
     paper = published(net.row.like or net.family, params)
     expected = float(paper.P_star) if paper is not None and paper.valid else predict(net, params).P_star
-    shared = getattr(net.options, "shared_layers", ())
-    return expected / (params.s0 + 1) ** len(shared)
+    return expected / net.row.saving(params, net.options)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ...errors import ArgumentError, name_fix
+from ...reference.networks import CNN, LCN
 from ...study import Setup
 from ..settings import model, setup
 
@@ -41,7 +42,7 @@ class Arm:
 
 
 def _arm(
-    name: str, group: Group, what: str, v: int, s0s: Iterable[int], *, net: str = "cnn", L: int = 2, s: int = 2,
+    name: str, group: Group, what: str, v: int, s0s: Iterable[int], *, net: str = CNN, L: int = 2, s: int = 2,
     rate: float | None = RATE, batch: int = 4, seeds: int = 4, width: int = 256,
     **options: Any,
 ) -> Arm:  # fmt: skip
@@ -57,8 +58,8 @@ _TABLE: Sequence[Arm] = (
     _arm("L3", "depth", "L = 3, v = 4", 4, (0, 1, 2, 3), L=3, rate=DEEP_RATE, seeds=3),
     _arm("L1-s3", "depth", "L = 1, s = 3, v = 4", 4, (1, 2, 3), L=1, s=3),
     _arm("L2-s3", "depth", "L = 2, s = 3, v = 3", 3, (0, 1, 2, 3), s=3, rate=DEEP_RATE),
-    _arm("lcn-L2", "depth", "LCN, L = 2, v = 6", 6, (0, 1, 2), net="lcn", rate=None, seeds=3),
-    _arm("lcn-L3", "depth", "LCN, L = 3, v = 4", 4, (0, 1), net="lcn", L=3, rate=None, seeds=3),
+    _arm("lcn-L2", "depth", "LCN, L = 2, v = 6", 6, (0, 1, 2), net=LCN, rate=None, seeds=3),
+    _arm("lcn-L3", "depth", "LCN, L = 3, v = 4", 4, (0, 1), net=LCN, L=3, rate=None, seeds=3),
     _arm("upper-frozen", "controls", "layer 2 frozen at random", 6, (0, 1), seeds=2, frozen_layers=(2,)),
     _arm("lower-frozen", "controls", "layer 1 frozen at random", 6, (0, 1), seeds=2, frozen_layers=(1,)),
     _arm("lower-shared", "controls", "layer 1 given the true places", 6, (0, 1, 2), shared_layers=(1,)),

@@ -1,15 +1,14 @@
 """P* of each arm over s0, and the exponent of s0+1."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ...measure.complexity import SampleComplexity
-from ...measure.exponent import Exponent, fit_exponent
+from ...measure.exponent import Exponent
 from ...store.index import RunIndex
 from ...study import Run, Study
-from ...study.expected import expected_P
-from ..settings import shared_layers
-from ..tiers import cost_near
+from ..sharing import blank_exponent
+from ..tiers import cost_near, search_for
 from .arms import Arm
 
 
@@ -54,9 +53,7 @@ def studies(arms: Iterable[Arm]) -> list[Study]:
 
 def studies_of_arm(arm: Arm) -> list[Study]:
     """Return the searches of an arm."""
-    return [
-        Study(one, arm.seeds, start=expected_P(one) if shared_layers(one) else None) for one in arm.settings
-    ]
+    return [search_for(one, arm.seeds) for one in arm.settings]
 
 
 def arm_results(arms: Iterable[Arm], index: RunIndex) -> list[ArmResult]:
@@ -69,13 +66,9 @@ def _result(arm: Arm, index: RunIndex) -> ArmResult:
     found = {s0: study.read() for s0, study in known.items()}
     dead = sum(_is_dead(run) for study in known.values() for _, run in study.all_runs)
     pairs = [(s0, P_star) for s0, one in found.items() if one is not None for P_star in one.of_seeds]
-    return ArmResult(arm, found, _fit([one for one in pairs if one[0] > 0]), _fit(pairs), dead)
-
-
-def _fit(pairs: Sequence[tuple[int, float]]) -> Exponent | None:
-    if len(pairs) < 3 or len({s0 for s0, _ in pairs}) < 2:
-        return None
-    return fit_exponent([s0 + 1.0 for s0, _ in pairs], [P_star for _, P_star in pairs])
+    return ArmResult(
+        arm, found, blank_exponent([one for one in pairs if one[0] > 0]), blank_exponent(pairs), dead
+    )
 
 
 def _is_dead(run: Run) -> bool:
