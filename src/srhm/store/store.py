@@ -64,16 +64,13 @@ class Store(Transfer, Failures):
         StoreInUse
             If another process has it; the error says which, and what to do.
         """
-        return Ownership(self.path, title, total, done)
+        owned = Ownership(self.path, title, total, done)
+        self._make()  # so that others can ask for its status before the first run has ended
+        return owned
 
     def driver(self) -> DriverInfo | None:
         """Return the process that computes the runs of this store, or the last one if it was killed."""
         return driver_of(self.path)
-
-    def check_exists(self) -> None:
-        """Refuse to read a store that nobody has made, unless a driver is just about to."""
-        if self.driver() is None:
-            super().check_exists()
 
     def counts(self) -> Counts:
         """Return how many runs are finished, were given up, and are under way."""
