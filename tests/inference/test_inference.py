@@ -45,7 +45,7 @@ def test_nothing_else_is_an_input(params):
                     assert rank(params, found)[0] == known[changed]
                     accepted += 1
                 else:
-                    with pytest.raises(ValueError, match="is no datum of this grammar"):
+                    with pytest.raises(ValueError, match="is not a sample of this grammar"):
                         parse(grammar, np.array([changed]))
                     refused += 1
     assert accepted and refused
@@ -80,8 +80,8 @@ def put(**changes):
     ("row", "level", "why"),
     [
         (put(p0=-2), 1, "a number is below -1"),
-        (put(p0=-1), 1, "a patch has not 2 features"),
-        (put(p1=0), 1, "a patch has not 2 features"),
+        (put(p0=-1), 1, "a patch does not have 2 features"),
+        (put(p1=0), 1, "a patch does not have 2 features"),
         ([-1] * 16, 1, "the number of patches with features is wrong"),
         (put(p4=0, p6=1), 1, "the number of patches with features is wrong"),
         (put(p2=0, p0=-1), 1, "two features share a sub-patch"),

@@ -1,4 +1,6 @@
-"""Exact inference: from an input, clean or damaged, back to the choices that made it (docs, inference.md)."""
+"""Exact inference by belief propagation (inside-outside): from an input, clean or damaged, to the posterior of the
+choices that made it (docs, inference.md).
+"""
 
 from .bayes import BayesError, bayes_error, channel_error
 from .channel import MASKED, Channel

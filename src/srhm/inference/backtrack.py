@@ -1,4 +1,4 @@
-"""From the class down along single derivations, each choice picked by what went up."""
+"""Single derivations from the class down, each choice picked by the inside messages."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,11 +25,11 @@ def backtrack(
     Parameters
     ----------
     params, tables
-        The numbers of the model, and what is looked up of its rules.
+        The numbers of the model, and the lookup tables of its rules.
     upward
-        All that went up: with sums to draw from the posterior, with maxima to find its maximum.
+        The inside messages: with sums to draw from the posterior, with maxima to find its maximum.
     picks
-        The way to pick at each level l, and at L + 1 for the class.
+        How to pick at each level l, and at L + 1 for the class.
     sample
         Which sample each derivation is of.
     """
@@ -39,11 +39,11 @@ def backtrack(
     places = xp.zeros_like(symbols)
     rules, placements = [], []
     for level in range(params.L, 0, -1):
-        rung, table, pick = upward.rungs[level - 1], tables[level - 1], picks(level)
-        weights = rung.rules[places, symbols, :, sample]  # [node, derivation, m]
+        messages, table, pick = upward.levels[level - 1], tables[level - 1], picks(level)
+        weights = messages.rules[places, symbols, :, sample]  # [node, derivation, m]
         choice = pick(xp.moveaxis(weights, -1, 0), 0)
         rule = symbols * np.int32(params.m) + choice
-        offsets = spread.settle(params, table, rung.inside, places, rule, pick, sample)
+        offsets = spread.sample_placements(params, table, messages.inside, places, rule, pick, sample)
         rules.insert(0, choice)
         placements.insert(0, placement_of(params, offsets))
         features = xp.take(table.tuples, rule, axis=0, mode="clip")

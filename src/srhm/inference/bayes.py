@@ -1,6 +1,6 @@
-"""The Bayes error: what the best of all classifiers, which knows the grammar and the channel, still gets wrong.
+"""The Bayes error: that of the Bayes-optimal classifier, which knows the grammar and the channel.
 
-And what any other classifier gets wrong on the same inputs.
+And the error of any other classifier on the same inputs.
 """
 
 from collections.abc import Callable, Iterator
@@ -119,7 +119,7 @@ def channel_error(
 ) -> tuple[float, float]:
     """Measure the test error of any classifier on inputs that come through a channel.
 
-    The inputs are those of :func:`bayes_error` with the same samples and seed, so the two can be laid side by side.
+    The inputs are those of :func:`bayes_error` with the same samples and seed, so the two can be compared.
 
     Parameters
     ----------

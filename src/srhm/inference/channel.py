@@ -1,4 +1,4 @@
-"""What happens to an input before it is seen: some positions noisy, some masked; and what is then known of it."""
+"""A channel between an input and who receives it: some positions noisy, some masked; and the evidence that is left."""
 
 from dataclasses import dataclass
 from math import log
@@ -15,12 +15,12 @@ Symbols = Literal["features", "symbols"]
 """What noise draws from: the v features, or the v + 1 symbols, which are the features and the blank."""
 
 MASKED = -2
-"""The symbol of a position that is not seen. Features are 0 to v - 1, and a blank is -1."""
+"""The symbol of a masked position. Features are 0 to v - 1, and a blank is -1."""
 
 
 @dataclass(frozen=True)
 class Channel:
-    """A channel that hands on each position of an input by itself.
+    """A channel that transmits each position of an input independently.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class Channel:
             except (TypeError, ValueError):
                 good = False
             if not good:
-                raise ArgumentError(name, value, "is no probability", f"Use 0 <= {name} <= 1")
+                raise ArgumentError(name, value, "is not a probability", f"Use 0 <= {name} <= 1")
             object.__setattr__(self, name, float(value))
         if self.over not in (None, "features", "symbols"):
             raise ArgumentError("over", self.over, "is not known", "Use 'features', 'symbols' or None")
@@ -103,7 +103,7 @@ class Channel:
         Raises
         ------
         ArgumentError
-            If the inputs are no such array, or a number is out of range.
+            If the inputs are not such an array, or a number is out of range.
         """
         symbols = _checked(params, inputs, "inputs", least=-1)
         xp, key = symbols.__array_namespace__(), role_key(seed, "channel")
@@ -133,14 +133,14 @@ class Channel:
         params
             The numbers of the model.
         received
-            Features, -1 for a blank, :data:`MASKED` where nothing was seen.
+            Features, -1 for a blank, :data:`MASKED` where nothing was received.
         dtype
-            float32, unless given, or float64. JAX arrays need ``jax_enable_x64`` for the latter.
+            float32, the default, or float64. JAX arrays need ``jax_enable_x64`` for the latter.
 
         Raises
         ------
         ArgumentError
-            If `received` is no such array.
+            If `received` is not such an array.
         """
         symbols = _checked(params, received, "received", least=MASKED)
         xp, v = symbols.__array_namespace__(), params.v
@@ -179,5 +179,5 @@ def _checked(params: Params, symbols: Any, name: str, least: int) -> Integer[Any
     if values is not None:
         wrong = values[(values < least) | (values >= params.v)]
         if wrong.size:
-            raise ArgumentError(name, int(wrong[0]), "is no symbol", f"Use {least} to {params.v - 1}")
+            raise ArgumentError(name, int(wrong[0]), "is not a symbol", f"Use {least} to {params.v - 1}")
     return symbols.astype(np.int32)

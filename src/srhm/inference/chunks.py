@@ -73,19 +73,19 @@ def _compiled(kernel: Kernel, params: Params) -> Callable[[Any, Any, Any], Any]:
 
 
 def mapped(function: Callable[..., Any], first: Any, *others: Any) -> Any:
-    """Apply a function to every array of nested tuples, or to the arrays in the same place of several."""
+    """Apply a function to every array of nested tuples, or to the arrays at the same index of several."""
     if not isinstance(first, tuple):
         return function(first, *others)
     parts = (mapped(function, *parts) for parts in zip(first, *others, strict=True))
     return type(first)(*parts) if hasattr(first, "_fields") else tuple(parts)
 
 
-def _size(params: Params, room: int) -> int:
+def _size(params: Params, numbers: int) -> int:
     """Samples in a chunk: a power of 2, as many as fit, but enough to outweigh the start of each operation."""
     largest = params.d * (params.v + 1)
     for level in range(1, params.L + 1):
         largest = max(largest, params.patch ** (params.L - level) * params.parents_at(level) * params.m)
-    return max(_LEAST, 1 << min(10, max(1, room // largest).bit_length() - 1))
+    return max(_LEAST, 1 << min(10, max(1, numbers // largest).bit_length() - 1))
 
 
 def _samples_last(evidence: Any) -> Any:
@@ -113,7 +113,7 @@ def _namespace(params: Params, evidence: Any) -> Any:
     xp = evidence.__array_namespace__()
     if xp is np and not (evidence < np.inf).all():  # nor is nan below infinity
         raise ArgumentError(
-            "evidence", float(evidence.max()), "is no log-likelihood", "Give numbers and -inf"
+            "evidence", float(evidence.max()), "is not a log-likelihood", "Give numbers and -inf"
         )
     return xp
 

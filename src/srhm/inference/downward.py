@@ -1,8 +1,8 @@
-"""From the class down: the posterior of every latent, and how much is left to know.
+"""The outside pass of belief propagation: the posterior of every latent, and its entropy.
 
-Given what was received, the derivation below a node depends on nothing but its symbol. So the posterior goes
-down by products of conditional probabilities, all of them known on the way up: no difference of large numbers,
-and nothing that can be 0/0. The entropies of the choices, each weighed with the probability that it is made, add
+Given what was received, the derivation below a node depends on nothing but its symbol. So the posterior is passed
+down by products of conditional probabilities, all of them known from the inside pass: no difference of large numbers,
+and nothing that can be 0/0. The entropies of the choices, each weighted by the probability that it is made, add
 up to the entropy of the derivation.
 """
 
@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 from jaxtyping import Float
 
 from ..model.params import Params
-from .log_domain import information, log_sum, share
+from .log_domain import information, log_sum, normalised_exp
 from .spread import spread_of
 from .upward import Upward
 
 
 class Posterior(NamedTuple):
-    """What is known of the latents of each sample, given what was received.
+    """The posterior of the latents of each sample, given what was received.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class Posterior(NamedTuple):
     rules
         ``rules[l - 1]``: p(a node is a parent and uses its rule | received), over the p^(L-l) nodes that may
         have level-l children, the parents of ``Grammar.rules`` and the m rules of each. Its sum over
-        parents and rules is the probability that the node is no blank.
+        parents and rules is the probability that the node is not a blank.
     label_entropy, derivation_entropy
         Entropy of the posterior of the class and of the derivation, in nats.
     """
@@ -48,24 +48,24 @@ class Posterior(NamedTuple):
 def classes(upward: Upward) -> tuple[Float[Any, " sample"], Float[Any, "class_ sample"]]:
     """Return log p(received) and the posterior of the class."""
     total = log_sum(upward.classes, 0)
-    return total - log(len(upward.classes)), share(upward.classes, total[None])
+    return total - log(len(upward.classes)), normalised_exp(upward.classes, total[None])
 
 
 def descend(params: Params, tables: tuple[Any, ...], upward: Upward) -> Posterior:
-    """Compute the posterior of all latents from what went up. Here it has its samples last."""
+    """Compute the posterior of all latents from the inside pass. Here it has its samples last."""
     xp, spread = upward.classes.__array_namespace__(), spread_of(params)
     log_likelihood, label = classes(upward)
     label_entropy = information(label, upward.classes, log_sum(upward.classes, 0)[None]).sum(axis=0)
     parents, blank = label[None], xp.zeros_like(log_likelihood)[None]
     symbols, rules, entropy = [], [], label_entropy
     for level in range(params.L, 0, -1):
-        rung = upward.rungs[level - 1]
-        total = rung.parents[:, :, None]
-        used = parents[:, :, None] * share(rung.rules, total)
-        entropy = entropy + information(used, rung.rules, total).sum(axis=(0, 1, 2))
+        messages = upward.levels[level - 1]
+        total = messages.parents[:, :, None]
+        used = parents[:, :, None] * normalised_exp(messages.rules, total)
+        entropy = entropy + information(used, messages.rules, total).sum(axis=(0, 1, 2))
         flat = used.reshape(used.shape[0], -1, used.shape[3])
-        children, told = spread.descend(params, tables[level - 1], rung.inside, flat, blank)
-        entropy = entropy + told
+        children, entropy_gain = spread.descend(params, tables[level - 1], messages.inside, flat, blank)
+        entropy = entropy + entropy_gain
         children = children.reshape(-1, params.v + 1, children.shape[3])
         parents, blank = children[:, : params.v], children[:, params.v]
         symbols.insert(0, children)

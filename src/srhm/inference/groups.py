@@ -14,7 +14,7 @@ class Groups(NamedTuple):
     members
         The rows of each group, padded with zeros to one length.
     real
-        Which members are none of the padding; None if there is no padding.
+        Which members are not padding; None if there is no padding.
     """
 
     members: Integer[Any, "group member"]

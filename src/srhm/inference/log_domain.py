@@ -11,14 +11,14 @@ import numpy as np
 
 
 class Semiring(NamedTuple):
-    """How the ways to one and the same thing are put together.
+    """How the terms of alternatives are combined.
 
     Attributes
     ----------
     total
-        Of an array and an axis: all terms along the axis put together.
+        Of an array and an axis: all terms along the axis combined.
     plus
-        Of two arrays: both put together.
+        Of two arrays: both combined.
     """
 
     total: Callable[[Any, int], Any]
@@ -59,22 +59,22 @@ def log_plus(first: Any, second: Any) -> Any:
 
 
 SUM = Semiring(log_sum, log_plus)
-"""Probabilities are added: the probability that any way was taken."""
+"""Probabilities are added: that of any of the alternatives."""
 
 MAX = Semiring(
     lambda terms, axis: terms.__array_namespace__().max(terms, axis=axis),
     lambda first, second: first.__array_namespace__().maximum(first, second),
 )
-"""The larger probability is taken: the probability of the best way."""
+"""The larger probability is taken: that of the best alternative."""
 
 
-def share(terms: Any, total: Any) -> Any:
-    """Return exp(terms - total), what each term has of its total; 0 of a total of -inf."""
+def normalised_exp(terms: Any, total: Any) -> Any:
+    """Return exp(terms - total), the fraction of the total that each term is; 0 of a total of -inf."""
     return terms.__array_namespace__().exp(terms - finite(total))
 
 
 def information(mass: Any, terms: Any, total: Any) -> Any:
-    """Return mass (total - terms), the nats that a choice told where it fell on these terms; 0 without mass."""
+    """Return mass (total - terms): the information of a choice of these terms, in nats; 0 without mass."""
     return mass * (finite(total) - finite(terms))
 
 

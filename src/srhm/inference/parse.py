@@ -43,7 +43,7 @@ def parse(grammar: Grammar, inputs: Integer[Any, "sample position"]) -> Derivati
         informative = patches >= 0
         node = informative.any(axis=-1)
         full = informative.sum(axis=-1) == params.s
-        _refuse(level, (node != full).any(axis=1), f"a patch has not {params.s} features")
+        _refuse(level, (node != full).any(axis=1), f"a patch does not have {params.s} features")
         wrong = node.sum(axis=1) != params.nodes_at(level)
         _refuse(level, wrong, "the number of patches with features is wrong")
         shape = (len(symbols), params.nodes_at(level))
@@ -65,6 +65,6 @@ def _refuse(level: int, failed: Any, why: str) -> None:
         raise ArgumentError(
             "inputs",
             f"sample {int(np.argmax(failed))}",
-            f"is no datum of this grammar: at level {level} {why}",
+            f"is not a sample of this grammar: at level {level} {why}",
             "Give inputs in the 'integer' encoding, drawn from the same grammar",
         )

@@ -1,4 +1,4 @@
-"""What can be asked of an input: its likelihood, its class and every latent, and how sure one can be of them."""
+"""Exact queries of an input: its likelihood, the posterior of its class and of every latent, and their entropies."""
 
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ from .upward import ascend
 
 
 class Entropies(NamedTuple):
-    """How much is left to know of each sample, in nats.
+    """The entropy that is left in each sample, in nats.
 
     Attributes
     ----------
@@ -65,7 +65,9 @@ def log_likelihood(grammar: Grammar, evidence: Float[Any, "sample position symbo
 def class_posterior(
     grammar: Grammar, evidence: Float[Any, "sample position symbol"]
 ) -> Float[Any, "sample class_"]:
-    """Return p(class | received) of each sample, at about half the price of :func:`posterior`.
+    """Return p(class | received) of each sample, at about half the cost of :func:`posterior`.
+
+    Its largest entry is the Bayes-optimal guess.
 
     Parameters
     ----------
@@ -134,7 +136,7 @@ def entropies(grammar: Grammar, evidence: Float[Any, "sample position symbol"]) 
     return Entropies(*both)
 
 
-# The kernels of these questions, samples last.
+# The kernels of these queries, samples last.
 
 _Evidence = Float[Any, "position symbol sample"]
 _Rows = UInt32[Any, " sample"]

@@ -18,7 +18,7 @@ from .downward import classes
 from .log_domain import MAX, SUM, finite
 from .upward import ascend
 
-_DRAWS, _ROOM = 64, 2**22
+_DRAWS, _NUMBERS = 64, 2**22
 """Draws of a sample at once, at most, and numbers in the largest array of 16 samples with all their draws."""
 
 
@@ -83,7 +83,7 @@ def sample_posterior(
     check_instance(Grammar, grammar=grammar)
     draws = check_integer("draws", draws, least=1, most=2**31 - 1)
     options = grammar.params.m * grammar.params.nodes_at(1)
-    parts = -(-draws // max(1, min(_DRAWS, _ROOM // (16 * options))))
+    parts = -(-draws // max(1, min(_DRAWS, _NUMBERS // (16 * options))))
     numbers = np.arange(parts * -(-draws // parts), dtype=np.uint32).reshape(parts, -1)
     found, drawn = in_chunks(_draw, grammar, evidence, role_key(seed, "posterior"), numbers)
     refuse_impossible(found)

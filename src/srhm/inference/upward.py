@@ -1,4 +1,4 @@
-"""From the input up: what was received below a node, given its symbol, for every node of the full tree.
+"""The inside pass of belief propagation: log p(received below a node | its symbol), for every node of the full tree.
 
 With lambda(x) = log p(received below the node | its symbol is x), a node whose children are known has::
 
@@ -19,17 +19,17 @@ from .log_domain import Semiring, constant, finite
 from .spread import spread_of
 
 
-class Rung(NamedTuple):
-    """What is known of the nodes above one level.
+class LevelMessages(NamedTuple):
+    """The inside messages of the nodes above one level.
 
     Attributes
     ----------
     inside
-        What was found inside their patches, as :class:`~srhm.inference.spread.Spread` has it.
+        The messages inside their patches, as :class:`~srhm.inference.spread.Spread` has it.
     rules
         log p(received below | rule of a parent).
     parents
-        The same, the rules of a parent put together, before their probability 1/m.
+        The same, summed over the rules of a parent (or their maximum), before their probability 1/m.
     """
 
     inside: Any
@@ -38,17 +38,17 @@ class Rung(NamedTuple):
 
 
 class Upward(NamedTuple):
-    """All that goes up.
+    """The result of the inside pass.
 
     Attributes
     ----------
-    rungs
+    levels
         From level 1 to L.
     classes
         log p(received | class).
     """
 
-    rungs: tuple[Rung, ...]
+    levels: tuple[LevelMessages, ...]
     classes: Float[Any, "class_ sample"]
 
 
@@ -58,22 +58,22 @@ def ascend(
     evidence: Float[Any, "position symbol sample"],
     semiring: Semiring,
 ) -> Upward:
-    """Compute all messages, the largest of a node being held apart, so that little of a float is lost to it."""
+    """Compute all messages; the largest of each node is kept separately, so that little precision is lost to it."""
     xp, spread = evidence.__array_namespace__(), spread_of(params)
     messages, apart = _largest_apart(evidence)
-    rungs = []
+    levels = []
     for level in range(1, params.L + 1):
         patches = messages.reshape(-1, params.patch, *messages.shape[1:])
         inside, scores = spread.ascend(params, tables[level - 1], patches, semiring)
         rules = scores.reshape(scores.shape[0], params.parents_at(level), params.m, scores.shape[2])
         parents = semiring.total(rules, 2)
-        rungs.append(Rung(inside, rules, parents))
+        levels.append(LevelMessages(inside, rules, parents))
         if level < params.L:
             blank = patches[:, :, params.v].sum(axis=1)
             messages = xp.concatenate([parents - log(params.m), blank[:, None]], axis=1)
             messages, largest = _largest_apart(messages)
             apart = apart + largest
-    return Upward(tuple(rungs), rungs[-1].parents[0] - log(params.m) + apart[None])
+    return Upward(tuple(levels), levels[-1].parents[0] - log(params.m) + apart[None])
 
 
 def _largest_apart(

@@ -1,7 +1,7 @@
 """Sparsity B inside one patch: the children take any places in their order, so a walk over the places sums them.
 
-The walk has a step for each place and stands at (k, j) when k children and j blanks lie behind it: the k-th child
-has place k + j - 1, counted from 0, or so has the j-th blank. Rules that begin alike share the walk up to there.
+The walk has a step for each place and is at (k, j) after k children and j blanks: the last of them, a child or a
+blank, has place k + j - 1, counted from 0. Rules that begin alike share the walk up to there.
 """
 
 from math import log
@@ -13,7 +13,7 @@ from jaxtyping import Float, Integer
 from ..model.params import Params
 from ..randomness import scan
 from .groups import Groups, group, sum_groups
-from .log_domain import Semiring, information, share
+from .log_domain import Semiring, information, normalised_exp
 from .picks import Pick
 
 
@@ -36,7 +36,7 @@ class Beginning(NamedTuple):
     by_shorter: Groups
 
 
-class Table(NamedTuple):
+class RuleTable(NamedTuple):
     """The tuple of each rule, and the beginnings of length 1 to s; the last are the rules themselves."""
 
     tuples: Integer[Any, "rule s"]
@@ -60,8 +60,8 @@ class Inside(NamedTuple):
     reached: tuple[Float[Any, "j node beginning sample"], ...]
 
 
-def table(params: Params, tuples: Integer[np.ndarray, "rule s"]) -> Table:
-    """Return what is looked up of the tuples of a level.
+def table(params: Params, tuples: Integer[np.ndarray, "rule s"]) -> RuleTable:
+    """Return the lookup table of a level's tuples.
 
     All v^k beginnings are listed while they are fewer than the rules, then one for each rule, so that the sizes
     do not depend on the grammar.
@@ -80,11 +80,11 @@ def table(params: Params, tuples: Integer[np.ndarray, "rule s"]) -> Table:
             number = np.arange(rules, dtype=np.int32)
         by_feature, by_shorter = group(feature, params.v), group(shorter, count_shorter)
         beginnings.append(Beginning(feature, shorter, by_feature, by_shorter))
-    return Table(tuples, tuple(beginnings))
+    return RuleTable(tuples, tuple(beginnings))
 
 
 def ascend(
-    params: Params, table: Table, patches: Float[Any, "node place symbol sample"], semiring: Semiring
+    params: Params, table: RuleTable, patches: Float[Any, "node place symbol sample"], semiring: Semiring
 ) -> tuple[Inside, Float[Any, "node rule sample"]]:
     """Walk all beginnings over the places."""
     xp = patches.__array_namespace__()
@@ -110,41 +110,41 @@ def ascend(
 
 def descend(
     params: Params,
-    table: Table,
+    table: RuleTable,
     inside: Inside,
     rules: Float[Any, "node rule sample"],
     blank: Float[Any, "node sample"],
 ) -> tuple[Float[Any, "node place symbol sample"], Float[Any, " sample"]]:
-    """Walk back from the whole rules, each step split by what either way there has of the sum."""
+    """Walk back from the whole rules; each step is split in proportion to the two ways to reach it."""
     xp, blanks = rules.__array_namespace__(), params.patch - params.s
 
     def step(after: Any, arriving: Any, by_blank: Any) -> tuple[Any, tuple[Any]]:
         here = arriving + after * by_blank
         return here, (here,)
 
-    features, absent, told = 0.0, blank[None], xp.zeros_like(blank[0])
+    features, absent, entropy_gain = 0.0, blank[None], xp.zeros_like(blank[0])
     arriving = xp.concatenate([xp.zeros((blanks, *rules.shape), rules.dtype), rules[None]])
     for k in range(params.s, 0, -1):
         beginning, by_child, reached = table.beginnings[k - 1], inside.by_child[k - 1], inside.reached[k]
         by_blank = reached[:-1] + inside.blank[k : k + blanks, :, None]
-        back = share(by_blank, reached[1:])
+        back = normalised_exp(by_blank, reached[1:])
         rows = xp.flip(arriving[:-1], axis=0), xp.flip(back, axis=0)
         here = xp.flip(_walk(xp, step, arriving[-1], *rows), axis=0)
-        child = here * share(by_child, reached)  # goes from (k, j) to (k - 1, j)
+        child = here * normalised_exp(by_child, reached)  # goes from (k, j) to (k - 1, j)
         back = here[1:] * back  # and from (k, j) to (k, j - 1)
         features = features + _at(params, k - 1, sum_groups(child, beginning.by_feature))
         absent = absent + _at(params, k, back.sum(axis=2))
         arriving = sum_groups(child, beginning.by_shorter)
-        told = told + information(child, by_child, reached).sum(axis=(0, 1, 2))
-        told = told + information(back, by_blank, reached[1:]).sum(axis=(0, 1, 2))
+        entropy_gain = entropy_gain + information(child, by_child, reached).sum(axis=(0, 1, 2))
+        entropy_gain = entropy_gain + information(back, by_blank, reached[1:]).sum(axis=(0, 1, 2))
     # All places before the first child are blank: place j for every walk that ends at (0, j + 1) or beyond.
     ahead = xp.flip(xp.cumsum(xp.flip(arriving[1:, :, 0], axis=0), axis=0), axis=0)
     absent = absent + _at(params, 0, ahead)
-    return xp.moveaxis(xp.concatenate([features, absent[:, :, None]], axis=2), 0, 1), told
+    return xp.moveaxis(xp.concatenate([features, absent[:, :, None]], axis=2), 0, 1), entropy_gain
 
 
 def _walk(xp: Any, step: Any, first: Any, *rows: Any) -> Any:
-    """What stands at j = 0, 1, ..., one step of the walk after another."""
+    """The values at j = 0, 1, ..., one step of the walk after another."""
     if not len(rows[0]):
         return first[None]
     return xp.concatenate([first[None], scan(xp, step, first, *rows)[1][0]])
@@ -158,9 +158,9 @@ def _at(params: Params, place: int, values: Any) -> Any:
     return xp.concatenate([before, values, behind])
 
 
-def settle(
+def sample_placements(
     params: Params,
-    table: Table,
+    table: RuleTable,
     inside: Inside,
     node: Integer[Any, "node derivation"],
     rule: Integer[Any, "node derivation"],

@@ -1,4 +1,4 @@
-"""Sparsity A inside one patch: each child has s0 + 1 places to itself, so the children can be summed one by one."""
+"""Sparsity A inside one patch: each child has s0 + 1 places to itself, so the children are summed one by one."""
 
 from math import log
 from typing import Any, NamedTuple
@@ -8,11 +8,11 @@ from jaxtyping import Float, Integer
 
 from ..model.params import Params
 from .groups import Groups, group, sum_groups
-from .log_domain import Semiring, information, others, share
+from .log_domain import Semiring, information, normalised_exp, others
 from .picks import Pick
 
 
-class Table(NamedTuple):
+class RuleTable(NamedTuple):
     """The rules of a level: the tuple of each, and the rules with each feature as a given child."""
 
     tuples: Integer[Any, "rule s"]
@@ -20,62 +20,62 @@ class Table(NamedTuple):
 
 
 class Inside(NamedTuple):
-    """What the patches say of each child, given its feature.
+    """The inside messages of a patch, for each child and its feature.
 
     Attributes
     ----------
     placed
         log p(child at this place, and what was received below its sub-patch | feature of the child).
-    found
-        The same, its places put together.
+    combined
+        The same, summed over its places (or their maximum).
     """
 
     placed: Float[Any, "node child place feature sample"]
-    found: Float[Any, "node child feature sample"]
+    combined: Float[Any, "node child feature sample"]
 
 
-def table(params: Params, tuples: Integer[np.ndarray, "rule s"]) -> Table:
-    """Return what is looked up of the tuples of a level."""
-    return Table(tuples, tuple(group(tuples[:, child], params.v) for child in range(params.s)))
+def table(params: Params, tuples: Integer[np.ndarray, "rule s"]) -> RuleTable:
+    """Return the lookup table of a level's tuples."""
+    return RuleTable(tuples, tuple(group(tuples[:, child], params.v) for child in range(params.s)))
 
 
 def ascend(
-    params: Params, table: Table, patches: Float[Any, "node place symbol sample"], semiring: Semiring
+    params: Params, table: RuleTable, patches: Float[Any, "node place symbol sample"], semiring: Semiring
 ) -> tuple[Inside, Float[Any, "node rule sample"]]:
-    """Put the places of every child together, then the children of every rule."""
+    """Combine the places of every child, then the children of every rule."""
     xp = patches.__array_namespace__()
     node, _, symbol, sample = patches.shape
     patches = patches.reshape(node, params.s, params.s0 + 1, symbol, sample)
     blank = others(patches[:, :, :, params.v], axis=2) - log(params.s0 + 1)
     placed = patches[:, :, :, : params.v] + blank[:, :, :, None]
-    found = semiring.total(placed, 2)
-    scores = xp.take(found[:, 0], table.tuples[:, 0], axis=1, mode="clip")
+    combined = semiring.total(placed, 2)
+    scores = xp.take(combined[:, 0], table.tuples[:, 0], axis=1, mode="clip")
     for child in range(1, params.s):
-        scores = scores + xp.take(found[:, child], table.tuples[:, child], axis=1, mode="clip")
-    return Inside(placed, found), scores
+        scores = scores + xp.take(combined[:, child], table.tuples[:, child], axis=1, mode="clip")
+    return Inside(placed, combined), scores
 
 
 def descend(
     params: Params,
-    table: Table,
+    table: RuleTable,
     inside: Inside,
     rules: Float[Any, "node rule sample"],
     blank: Float[Any, "node sample"],
 ) -> tuple[Float[Any, "node place symbol sample"], Float[Any, " sample"]]:
-    """Give every rule's posterior to the features of its children, and theirs to the places."""
+    """Pass every rule's posterior on to the features of its children, and theirs to the places."""
     xp = rules.__array_namespace__()
     features = xp.stack([sum_groups(rules, one) for one in table.by_child], axis=1)
-    found = inside.found[:, :, None]
-    placed = features[:, :, None] * share(inside.placed, found)
-    told = information(placed, inside.placed, found).sum(axis=(0, 1, 2, 3))
+    combined = inside.combined[:, :, None]
+    placed = features[:, :, None] * normalised_exp(inside.placed, combined)
+    entropy_gain = information(placed, inside.placed, combined).sum(axis=(0, 1, 2, 3))
     absent = others(placed.sum(axis=3), axis=2) + blank[:, None, None]
     symbols = xp.concatenate([placed, absent[:, :, :, None]], axis=3)
-    return symbols.reshape(rules.shape[0], params.patch, params.v + 1, rules.shape[2]), told
+    return symbols.reshape(rules.shape[0], params.patch, params.v + 1, rules.shape[2]), entropy_gain
 
 
-def settle(
+def sample_placements(
     params: Params,
-    table: Table,
+    table: RuleTable,
     inside: Inside,
     node: Integer[Any, "node derivation"],
     rule: Integer[Any, "node derivation"],
