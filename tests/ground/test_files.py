@@ -171,9 +171,9 @@ def test_every_function_that_takes_a_path_puts_the_home_in(tmp_path, monkeypatch
     assert Checkpoint("~/run.npz").path == Checkpoint.of("~/run.npz").path == home / "run.npz"
     digest = save_weights("~/weights", {"a": np.zeros(2, np.float32)})
     assert read_weights("~/weights", digest)
-    for place in ("~/runs.sqlite", Path("~/runs.sqlite"), "sqlite:///~/runs.sqlite"):
-        store = Store(place, files="~/files")
-        assert store.path == home / "runs.sqlite" and store.weights_folder.is_relative_to(home / "files")
+    for path in ("~/runs.sqlite", Path("~/runs.sqlite")):
+        store = Store(path)
+        assert store.path == home / "runs.sqlite" and store.weights_folder == home / "runs-weights"
     assert write_archive("~/runs.jsonl.xz", []) == 0 == len(list(read_archive("~/runs.jsonl.xz")))
     Path(home, "GRID.toml").write_text("[[pstar]]\nnet = 'cnn'\nv = 4\ns0 = 0\n", encoding="utf-8")
     assert len(read_grid("~/GRID.toml").studies) == 1
