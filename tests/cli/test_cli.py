@@ -488,7 +488,7 @@ def test_what_is_on_or_off_is_a_plain_flag(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("srhm.runner.executors.execute_job", Oracle())
-    names = ("cumulative", "record", "probe", "replacement")
+    names = ("cumulative", "probe", "replacement")
     for given in ([], [f"--{name}" for name in names]):
         status, out, _ = run(capsys, "pstar", "--seeds", "1", "--json", *given)
         options = json.loads(out)["options"]

@@ -136,7 +136,7 @@ def test_a_file_written_from_runs_names_these_runs(tmp_path: Path) -> None:
         ("[[runs]]\nP = 50\nv = {a = 1}", r"v = \{'a': 1\} is a table"),
         ("[[runs]]\nP = 50\nreplacement = 'yes'", "replacement = 'yes'"),
         ("[[runs]]\nP = 50\nmomentum = 'big'", "momentum = 'big'"),
-        ("[[runs]]\nP = 50\nrecord = 'no'", "record = 'no' is neither true nor false"),
+        ("[[runs]]\nP = 50\nrecord = 'no'", "record = 'no' is not recorded"),
         (f"[[runs]]\nP = {list(range(10, 1200))}\nseeds = 1000", "too many combinations"),
         ("[[pstar]]\nquantities = 'D'", "quantities = 'D' is not known"),
         ("[[pstar]]\nsearch = 'guess'", "search = 'guess'"),

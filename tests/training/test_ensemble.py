@@ -127,5 +127,8 @@ def test_refused():
     with pytest.raises(ValueError, match=r"^jobs = 0 is below 1\. Use jobs >= 1\.$"):
         train_ensemble([])
     for other in (job(1, "lcn"), job(1, width=9), job(1, batch_per_class=3)):
-        with pytest.raises(ValueError, match="has another model, network, encoding or batch than the first"):
+        with pytest.raises(
+            ValueError,
+            match="has another model, network, encoding, batch, task or optax transformation than the first",
+        ):
             train_ensemble([job(0), other])

@@ -8,7 +8,8 @@ import pytest
 
 from srhm import Dataset, Grammar, Params, Stream
 from srhm.nets import Leaves, build
-from srhm.training import batch_loss, train_online
+from srhm.randomness import role_key
+from srhm.training import batch_gradient, train_online
 
 PARAMS = Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)
 GRAMMAR = Grammar(PARAMS, 0)
@@ -40,11 +41,12 @@ def test_thirteen_steps_against_a_loop(rule):
             net, stream_of(rule), test_set(), points=13 * 8 + 5, rate=0.05, batch_per_class=2
         )
         momentum, losses = jax.tree.map(jnp.zeros_like, net), []
-        slope = eqx.filter_jit(eqx.filter_value_and_grad(batch_loss))
+        slope = eqx.filter_jit(batch_gradient)
         for step in range(13):
             data = Dataset.draw(stream_of(rule), 8, start=8 * step)
             leaves = Leaves(PARAMS, "whitened", jnp.asarray(data.features), jnp.asarray(data.positions))
-            loss, gradient = slope(net, leaves, jnp.asarray(data.labels, jnp.int32), jnp.ones(8, bool))
+            labels, key = jnp.asarray(data.labels, jnp.int32), role_key(0, "order")  # no draws here
+            loss, gradient, _ = slope(net, leaves, labels, jnp.ones(8, bool), key)
             losses.append(float(loss))
             momentum = jax.tree.map(lambda m, g: 0.9 * m + g, momentum, gradient)
             net = jax.tree.map(lambda w, m: w - 0.4 * m, net, momentum)

@@ -131,7 +131,7 @@ def test_defaults():
         "P_test": None,
         "sensitivity_inputs": 1000,
         "cumulative": False,
-        "record": False,
+        "record": (),
         "probe": False,
     }
 

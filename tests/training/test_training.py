@@ -941,7 +941,8 @@ def test_what_is_no_network_and_no_data(sets, net, refuses):
         train(net, sets.train.encode(), sets.train.labels, **options)
     with refuses("test_set", "Split", "Give a Dataset"):
         train(net, sets.train, sets, **options)
-    for name, fix in (("optimizer", "Give an Optimizer"), ("stopping", "Give a Stopping")):
+    adam = "Give an Optimizer, or a transformation of optax such as optax.adam(1e-3)"
+    for name, fix in (("optimizer", adam), ("stopping", "Give a Stopping")):
         for other in ({"momentum": 0.5}, {}):
             with refuses(name, repr(other), fix):
                 train(net, sets.train, sets.test, **options | {name: other})

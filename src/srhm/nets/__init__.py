@@ -7,10 +7,11 @@ from .design import Design, design_of, encoding_for
 from .family import FAMILIES, Family, Rate, register
 from .fcn import FCN
 from .lcn import LCN
-from .network import Network, check_scores, check_trainable, outputs, width_of
+from .network import Network, check_scores, check_trainable, outputs, trained_arrays, width_of
 from .patch_layer import PatchLayer, sees_patches
 from .spec import NetSpec, build, netspec, predict
 from .stateful import StatefulNetwork
+from .weights import load, save
 
 for _row in (CNN, LCN, FCN, *standard.ROWS):
     register(_row)
@@ -31,10 +32,13 @@ __all__ = [
     "check_trainable",
     "design_of",
     "encoding_for",
+    "load",
     "netspec",
     "outputs",
     "predict",
     "register",
+    "save",
     "sees_patches",
+    "trained_arrays",
     "width_of",
 ]

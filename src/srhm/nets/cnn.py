@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import equinox as eqx
+import numpy as np
 from jaxtyping import Array, Float
 
 from ..errors import check_choice
@@ -47,6 +48,13 @@ class PatchConvolution(PatchLayer):
         """Return the pre-activations."""
         z = patches(x, self.patch, self.group) @ self.weight / x.shape[-1] ** 0.5
         return z if self.bias is None else z + BIAS_SCALE * self.bias[None]
+
+    def to_torch(self) -> Any:
+        """Return the layer as a PyTorch module, with its ReLU."""
+        from ..torch.networks import PatchLayer
+
+        bias = None if self.bias is None else np.asarray(self.bias)
+        return PatchLayer(np.asarray(self.weight), bias, BIAS_SCALE, self.patch, self.group)
 
     def most_in_block(self, samples: int, parents: int) -> int:
         """Every patch has one child at a place at most."""

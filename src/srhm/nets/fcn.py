@@ -5,6 +5,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from ..model.params import Params
@@ -40,6 +41,12 @@ class FullConnection(eqx.Module):
         """Return the pre-activations, at a single position."""
         z = x.reshape(x.shape[0], 1, -1) @ self.weight / self.divisor
         return z + BIAS_SCALE * self.bias[None, None]
+
+    def to_torch(self) -> Any:
+        """Return the layer as a PyTorch module, with its ReLU."""
+        from ..torch.networks import FullLayer
+
+        return FullLayer(np.asarray(self.weight), np.asarray(self.bias)[None], BIAS_SCALE, self.divisor)
 
     def on_leaves(self, leaves: Leaves) -> Active:
         """Return the activations of the first hidden layer: a sum of one row of the weights for each leaf."""

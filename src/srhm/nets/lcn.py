@@ -53,6 +53,13 @@ class LocalConnection(PatchLayer):
         z = jnp.einsum("npe,peh->nph", patches(x, self.patch, self.group), self.filters) / x.shape[-1] ** 0.5
         return z if self.bias is None else z + BIAS_SCALE * self.bias[None]
 
+    def to_torch(self) -> Any:
+        """Return the layer as a PyTorch module, with its ReLU."""
+        from ..torch.networks import PatchLayer
+
+        bias = None if self.bias is None else np.asarray(self.bias)
+        return PatchLayer(np.asarray(self.weight), bias, BIAS_SCALE, self.patch, self.group, self.sharing)
+
     def most_in_block(self, samples: int, parents: int) -> int:
         """A sample has one node at a place at most."""
         return samples

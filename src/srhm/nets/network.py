@@ -14,6 +14,7 @@ from ..model.params import Params
 from .active import Active, Leaves
 from .design import Design, design_of
 from .products import product
+from .stateful import StatefulNetwork
 from .subtrees import SubtreeTable
 
 BIAS_SCALE = 0.1
@@ -84,6 +85,21 @@ class Network(eqx.Module):
             actives.append(layer.on_shared(actives[-1], children, multiplicity))
         return actives, self._read(actives[-1])
 
+    def to_torch(self, *, layout: str = "channels_first") -> Any:
+        """Return a PyTorch module with the same weights: :func:`srhm.torch.to_torch`, which says all.
+
+        Raises
+        ------
+        ArgumentError
+            If there is no such layout.
+        MissingExtraError
+            If PyTorch is not installed.
+        """
+        from ..torch.networks import TorchNetwork
+
+        layers = [layer.to_torch() for layer in self.layers]
+        return TorchNetwork(layers, np.asarray(self.readout), self.frozen, layout)
+
     def _read(self, last: Active) -> Float[Array, "sample class_"]:
         readout = self._trained()[1]
         return product(last.values.mean(axis=1), readout) / readout.shape[0]
@@ -107,20 +123,34 @@ def width_of(net: Any) -> int:
     return 1 if design is None else design.spec.width
 
 
-def outputs(net: Any, leaves: Leaves) -> Float[Array, "sample class_"]:
-    """Return the outputs of any network on a batch, given by its informative leaves.
+def outputs(net: Any, inputs: Any) -> Any:
+    """Return the outputs of any network on a batch.
 
-    One of our networks is computed at its informative nodes; any other map is shown the dense inputs, in the
-    type of its weights.
-
-    Raises
-    ------
-    ArgumentError
-        If the outputs are not one score for each class.
+    Parameters
+    ----------
+    net
+        The network.
+    inputs
+        Dense inputs, or the informative leaves of a batch: one of our networks is then computed at its informative
+        nodes, and any other map is shown the dense inputs, in the type of its weights.
     """
-    found = net.on_leaves(leaves) if isinstance(net, Network) else net(dense(net, leaves))
-    check_scores("net", found, len(leaves.features), leaves.params)
-    return found
+    if isinstance(net, Network) and isinstance(inputs, Leaves):
+        return net.on_leaves(inputs)
+    return net(dense(net, inputs))
+
+
+def trained_arrays(net: Any) -> Any:
+    """Return which arrays of a network gradient descent moves: a tree of booleans like the network.
+
+    Those of floating type, but not those of frozen layers, nor the running statistics of a network that keeps some.
+    """
+    mask = jax.tree.map(eqx.is_inexact_array, net)
+    if isinstance(net, Network) and net.frozen:
+        parts = lambda one: [(*one.layers, one.readout)[number - 1] for number in one.frozen]  # noqa: E731
+        return eqx.tree_at(parts, mask, replace_fn=lambda part: jax.tree.map(lambda _: False, part))
+    if isinstance(net, StatefulNetwork) and net.statistics():
+        return eqx.tree_at(lambda one: one.statistics(), mask, replace_fn=lambda _: False)
+    return mask
 
 
 def check_trainable(net: Any) -> None:
@@ -159,10 +189,12 @@ def check_scores(argument: str, output: Any, count: int, params: Params, fix: st
         )
 
 
-def dense(net: Any, leaves: Leaves) -> Float[Array, "sample position channel"]:
-    """Return a batch as dense inputs, in the type of a network's weights."""
+def dense(net: Any, inputs: Any) -> Float[Array, "sample position channel"]:
+    """Return a batch as dense inputs, in the type of a network's weights: as it is, or from its leaves."""
+    if not isinstance(inputs, Leaves):
+        return inputs
     dtype = jax.tree.leaves(eqx.filter(net, eqx.is_inexact_array))[0].dtype
-    return encode(leaves.params, leaves.features, leaves.positions, leaves.encoding, dtype)
+    return encode(inputs.params, inputs.features, inputs.positions, inputs.encoding, dtype)
 
 
 def patches(

@@ -1,7 +1,9 @@
-"""The weights of trained networks: files of safetensors, named by the SHA-256 of their content."""
+"""Networks in files of safetensors: by themselves, or the weights of a run, named by the SHA-256 of their content."""
 
 import hashlib
+import json
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,100 @@ import numpy as np
 
 from ..errors import ArgumentError, import_extra
 from ..files import user_path, write_atomically
+from ..model.params import Params
+from .design import design_of
+from .spec import NetSpec
+
+_FORMAT = 1
+"""Version of the files of :func:`save`."""
+
+
+def save(net: Any, path: str | Path) -> None:
+    """Write a network into a file, with what it was built for: its weights, its specification and its model.
+
+    The same network gives the same file. It needs no store; :func:`load` reads it back.
+
+    Parameters
+    ----------
+    net
+        A network of :func:`build`, trained or not.
+    path
+        The file, such as ``"cnn.safetensors"``, which appears when it is whole; one that exists is replaced. Missing
+        folders are made.
+
+    Raises
+    ------
+    ArgumentError
+        If the network is not one of :func:`build`, or the file cannot be written.
+    MissingExtraError
+        If safetensors is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile
+    >>> from pathlib import Path
+    >>> from srhm import Params
+    >>> from srhm.nets import build
+    >>> net, path = build("cnn", Params(v=4, s0=1, L=2), width=8), Path(tempfile.mkdtemp()) / "cnn.safetensors"
+    >>> save(net, path)
+    >>> found = load(path)
+    >>> found.design == net.design, np.array_equal(found.readout, net.readout)
+    (True, True)
+    """
+    design = design_of(net)
+    if design is None:
+        problem = "does not say what it was built for, so that a file could not be read back"
+        fix = "Save a network of srhm.nets.build; any other with eqx.tree_serialise_leaves"
+        raise ArgumentError("net", type(net).__name__, problem, fix)
+    write = import_extra("safetensors.numpy", "lab").save
+    head = {"format": _FORMAT, "params": asdict(design.params), "spec": design.spec.to_dict()}
+    # One entry alone: safetensors writes several in any order.
+    content = write(_contiguous(net), metadata={"srhm": json.dumps(head, sort_keys=True)})
+    try:
+        write_atomically(user_path(path), content)
+    except OSError as error:
+        problem = f"cannot be written ({error.strerror or error})"
+        raise ArgumentError("path", str(path), problem, "Name a file that can be written") from error
+
+
+def load(path: str | Path) -> Any:
+    """Return the network of a file of :func:`save`.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    Any
+        The network as :func:`build` draws it, with the weights of the file, in their type.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such file, it is not one of :func:`save`, its family is not registered, or its weights are of
+        64 bits where JAX is not set to 64 bits.
+    MissingExtraError
+        If safetensors is not installed.
+    """
+    safetensors = import_extra("safetensors", "lab")
+    name, fix = str(path), "Give a file that srhm.nets.save wrote"
+    try:
+        with safetensors.safe_open(user_path(path), framework="numpy") as file:
+            head = json.loads((file.metadata() or {})["srhm"])
+            found = {one: file.get_tensor(one) for one in file.keys()}  # noqa: SIM118, it is no dictionary
+        if head["format"] != _FORMAT:
+            raise ValueError(f"format {head['format']}, and this version of srhm reads {_FORMAT}")
+        content = head["params"], head["spec"]
+    except OSError as error:
+        raise ArgumentError("path", name, f"cannot be read ({error.strerror or error})", fix) from error
+    except (safetensors.SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise ArgumentError("path", name, f"does not hold a network ({error})", fix) from error
+    params, spec = Params.from_dict(content[0]), NetSpec.from_dict(content[1])
+    dtype = "float64" if any(array.dtype == np.float64 for array in found.values()) else "float32"
+    template = eqx.filter_eval_shape(lambda: spec.build(params, dtype=dtype))
+    return _filled(template, found, "path", name, fix)
 
 
 def save_weights(folder: str | Path, net: Any) -> str:
@@ -33,8 +129,8 @@ def save_weights(folder: str | Path, net: Any) -> str:
     str
         The SHA-256 of the file, 64 hexadecimal digits.
     """
-    save = import_extra("safetensors.numpy", "lab").save
-    content = save({name: np.ascontiguousarray(array) for name, array in _arrays(net).items()})
+    write = import_extra("safetensors.numpy", "lab").save
+    content = write(_contiguous(net))
     digest = hashlib.sha256(content).hexdigest()
     path = weights_file(folder, digest)
     if not path.exists():
@@ -67,18 +163,21 @@ def load_weights(folder: str | Path, digest: str, template: Any) -> Any:
         raise ArgumentError(
             "digest", digest, "is not a file of safetensors", "Save the weights anew"
         ) from error
-    wanted = _arrays(template)
     fix = "Give a network of the specification that was trained"
+    return _filled(template, found, "template", type(template).__name__, fix)
+
+
+def _filled(template: Any, found: dict[str, np.ndarray], argument: str, value: str, fix: str) -> Any:
+    """Return a network with the arrays found, or raise an error about an argument."""
+    wanted = _arrays(template)
     if found.keys() != wanted.keys():
         odd = ", ".join(sorted(found.keys() ^ wanted.keys()))
-        raise ArgumentError(
-            "template", type(template).__name__, f"and the file differ in the arrays {odd}", fix
-        )
+        raise ArgumentError(argument, value, f"and the file differ in the arrays {odd}", fix)
     for name, array in wanted.items():
         if (array.shape, array.dtype) != (found[name].shape, found[name].dtype):
             kinds = [f"{one.dtype}{list(one.shape)}" for one in (array, found[name])]
-            raise ArgumentError("template", f"{name}: {kinds[0]}", f"is {kinds[1]} in the file", fix)
-    arrays, rest = eqx.partition(template, eqx.is_array)
+            raise ArgumentError(argument, f"{name}: {kinds[0]}", f"is {kinds[1]} in the file", fix)
+    arrays, rest = eqx.partition(template, _is_array)
     leaves = [jnp.asarray(found[name]) for name in wanted]
     return eqx.combine(jax.tree.unflatten(jax.tree.structure(arrays), leaves), rest)
 
@@ -118,10 +217,18 @@ def read_weights(folder: str | Path, digest: str) -> bytes:
     return content
 
 
-def _arrays(net: Any) -> dict[str, np.ndarray]:
-    """Return the arrays of a network by their places, in the order of the tree."""
-    leaves = jax.tree_util.tree_leaves_with_path(eqx.filter(net, eqx.is_array))
-    return {jax.tree_util.keystr(path): np.asarray(array) for path, array in leaves}
+def _arrays(net: Any) -> dict[str, Any]:
+    """Return the arrays of a network, or their shapes, by their places, in the order of the tree."""
+    leaves = jax.tree_util.tree_leaves_with_path(eqx.filter(net, _is_array))
+    return {jax.tree_util.keystr(path): array for path, array in leaves}
+
+
+def _contiguous(net: Any) -> dict[str, np.ndarray]:
+    return {name: np.asarray(array, order="C") for name, array in _arrays(net).items()}
+
+
+def _is_array(leaf: Any) -> bool:
+    return eqx.is_array(leaf) or isinstance(leaf, jax.ShapeDtypeStruct)
 
 
 def is_digest(value: Any) -> bool:

@@ -3,6 +3,7 @@
 import platform
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,11 +11,11 @@ import jax
 import numpy as np
 
 from .. import __version__
-from ..errors import check_instance, check_instances
+from ..errors import ArgumentError, check_instance, check_instances
 from ..measure.clustering import clusters
 from ..measure.probing import probes
 from ..measure.sensitivity import sensitivities
-from ..model.dataset import split
+from ..model.dataset import Dataset, split
 from ..model.grammar import Grammar
 from ..nets import Design
 from ..nets.weights import save_weights
@@ -43,14 +44,15 @@ def execute(
     checkpoint
         File from which a run that was cut goes on; the caller deletes it once the run is kept.
     weights
-        Folder for the weights of the trained network; they are not kept unless given.
+        Folder for the weights of the trained network, and of those on the way if the run records them. Default: they
+        are not kept.
     budget
         Seconds of training after which the run stops with the status ``"stopped"``.
     progress
         Called about twice a second during training.
     """
     check_instance(RunSpec, spec=spec)
-    ready = _prepare(spec)
+    ready = _prepare(spec, weights)
     result = SingleRun(ready.job, Checkpoint.of(checkpoint)).go(budget, progress)
     return _measure(spec, ready, result, "alone", weights)
 
@@ -74,7 +76,7 @@ def execute_together(
     checkpoints
         For each run, the file from which it goes on if it was cut.
     weights
-        For each run, the folder for the weights of the trained network.
+        For each run, the folder for its weights, as for :func:`execute`.
     progress
         Called about twice a second with the number of runs that are still training.
 
@@ -84,10 +86,10 @@ def execute_together(
         If the runs are of different shapes.
     """
     check_instances(RunSpec, specs=specs)
-    ready = [_prepare(spec) for spec in specs]
+    folders = [None] * len(specs) if weights is None else weights
+    ready = [_prepare(spec, folder) for spec, folder in zip(specs, folders, strict=True)]
     results = train_ensemble([one.job for one in ready], checkpoints=checkpoints, progress=progress)
     how = f"with {len(specs) - 1} others"
-    folders = [None] * len(specs) if weights is None else weights
     return [
         _measure(spec, one, result, how, folder)
         for spec, one, result, folder in zip(specs, ready, results, folders, strict=True)
@@ -102,9 +104,13 @@ class _Ready(NamedTuple):
     seconds: float
 
 
-def _prepare(spec: RunSpec) -> _Ready:
+def _prepare(spec: RunSpec, weights: str | Path | None) -> _Ready:
     """Draw the data and the network of a run."""
     check_room(spec)
+    if "weights" in spec.setup.measuring.record and weights is None:
+        problem = "is missing: the run records weights on its way"
+        fix = "Name a folder (--keep-weights has that of the store), or take weights out of record"
+        raise ArgumentError("weights", None, problem, fix)
     setup, params, seeds = spec.setup, spec.params, spec.seeds
     began = time.perf_counter()
     grammar = Grammar(params, seeds.grammar)
@@ -118,16 +124,62 @@ def _prepare(spec: RunSpec) -> _Ready:
         setup.stopping,
         seeds.order,
         setup.net.encoding,
-        setup.measuring.record,
+        _Recorder.of(spec, sets.test, weights),
         Design(setup.net, params),
+        setup.task,
     )
     return _Ready(job, sets.repeat_bound, seconds)
 
 
+@dataclass(frozen=True)
+class _Recorder:
+    """What is recorded of a network on its way besides its error: the same as of a trained one, if it is asked for."""
+
+    quantities: tuple[str, ...]
+    spec: RunSpec = field(repr=False)
+    test_set: Dataset = field(repr=False)
+    weights: str | Path | None = field(repr=False)
+
+    @classmethod
+    def of(cls, spec: RunSpec, test_set: Dataset, weights: str | Path | None) -> "_Recorder | bool":
+        """Return what a run is to record: nothing, the error alone, or more."""
+        asked = spec.setup.measuring.record
+        return cls(asked, spec, test_set, weights) if set(asked) - {"error"} else bool(asked)
+
+    def __call__(self, net: Any) -> dict[str, Any]:
+        metrics: dict[str, Any] = {}
+        if {"S", "D"} & set(self.quantities):
+            found = _sensitivities(self.spec, net, self.test_set)
+            metrics = {name: value for name, value in found.items() if name[0] in self.quantities}
+        if "probes" in self.quantities:
+            metrics |= _probes(self.spec, net, self.test_set)
+        if "weights" in self.quantities and self.weights is not None:
+            metrics["weights"] = save_weights(self.weights, net)
+        return metrics
+
+
+def _sensitivities(spec: RunSpec, net: Any, test_set: Dataset) -> dict[str, Any]:
+    """Return S and D of all layers by name, and their errors."""
+    measuring = spec.setup.measuring
+    return sensitivities(
+        net,
+        test_set,
+        inputs=min(measuring.sensitivity_inputs, spec.setup.P_test),
+        seed=spec.seeds.samples,
+        cumulative=measuring.cumulative,
+        encoding=spec.net.encoding,
+    ).metrics()
+
+
+def _probes(spec: RunSpec, net: Any, test_set: Dataset) -> dict[str, Any]:
+    """Return what probes and clusters tell of all layers, by name."""
+    measured = [measure(net, test_set, encoding=spec.net.encoding) for measure in (probes, clusters)]
+    return measured[0].metrics() | measured[1].metrics()
+
+
 def _measure(spec: RunSpec, ready: _Ready, result: Result, how: str, weights: str | Path | None) -> Run:
     """Measure the layers of a trained network, unless it diverged or is to go on, and keep its weights."""
-    began, setup, measuring = time.perf_counter(), spec.setup, spec.setup.measuring
-    encoding, test_set = setup.net.encoding, ready.job.test_set
+    began, test_set = time.perf_counter(), ready.job.test_set
     metrics: dict[str, Any] = {
         "error": result.test_error,
         "best_test_error": result.best_test_error,
@@ -137,30 +189,25 @@ def _measure(spec: RunSpec, ready: _Ready, result: Result, how: str, weights: st
         "steps": result.steps,
         "repeat_bound": ready.repeat_bound,
     }
-    if result.status in ("converged", "epochs"):
-        measured = sensitivities(
-            result.net,
-            test_set,
-            inputs=min(measuring.sensitivity_inputs, setup.P_test),
-            seed=spec.seeds.samples,
-            cumulative=measuring.cumulative,
-            encoding=encoding,
-        )
-        metrics |= measured.metrics()
+    measures = result.status in ("converged", "epochs")
+    if measures:
+        metrics |= _sensitivities(spec, result.net, test_set)
     seconds = {
         "data": ready.seconds,
         "train": result.seconds,
         "compile": result.compile_seconds,
         "sensitivities": time.perf_counter() - began,
     }
-    if measuring.probe and result.status in ("converged", "epochs"):
+    if spec.setup.measuring.probe and measures:
         began = time.perf_counter()
-        for measure in (probes, clusters):
-            metrics |= measure(result.net, test_set, encoding=encoding).metrics()
+        metrics |= _probes(spec, result.net, test_set)
         seconds["probes"] = time.perf_counter() - began
     clean = {name: _number(value) for name, value in metrics.items()}
     versions = _versions() | {"executed": how}
-    record = [{name: _number(value) for name, value in point.items()} for point in result.record]
+    record = [
+        {name: value if isinstance(value, str) else _number(value) for name, value in point.items()}
+        for point in result.record
+    ]
     ended = result.status != "stopped"
     kept = save_weights(weights, result.net) if weights is not None and ended else None
     return Run(spec, result.status, clean, record, seconds, versions, _device(), kept)

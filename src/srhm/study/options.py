@@ -14,7 +14,7 @@ from ..errors import ArgumentError
 from ..model.encoding import Dense
 from ..model.params import Params
 from ..nets import FAMILIES, Family, NetSpec
-from ..training.protocol import Optimizer, Stopping
+from ..training import TASKS, Optimizer, Stopping, Task
 from .setup import Measuring, Setup
 
 
@@ -29,7 +29,7 @@ class Option:
     field: str
     """The name of the field there."""
     kind: Any
-    """The type of its value; layers are text, one digit each."""
+    """The type of its value; layers are text, one digit each, and names are text with commas."""
     help: str
     """What it means."""
     families: tuple[str, ...] = ()
@@ -47,16 +47,16 @@ DEFAULT_FAMILY = next(iter(FAMILIES))
 """The family of a setup whose options name none: the first."""
 
 _PARTS = {"optimizer": Optimizer, "stopping": Stopping, "measuring": Measuring}
-_LAYERS = tuple[int, ...]
+_LAYERS, _QUANTITIES = tuple[int, ...], tuple[str, ...]
 
 
 def option_table() -> dict[str, Option]:
     """Return all options by name: those of every setup, and those of the families that are registered."""
-    return _table_of(tuple(FAMILIES.values()))
+    return _table_of(tuple(FAMILIES.values()), tuple(TASKS))
 
 
 @cache
-def _table_of(families: tuple[Family, ...]) -> dict[str, Option]:
+def _table_of(families: tuple[Family, ...], tasks: tuple[str, ...]) -> dict[str, Option]:
     names = tuple(one.name for one in families)
     labels = ", ".join(names)
     table = [
@@ -67,6 +67,7 @@ def _table_of(families: tuple[Family, ...]) -> dict[str, Option]:
         *_family_options(families),
         *(option for part, kind in _PARTS.items() for option in _fields_of(part, kind)),
         Option("replacement", "setup", "replacement", bool, field_docs(Setup)["replacement"]),
+        Option("task", "setup", "task", Literal[tasks], field_docs(Setup)["task"]),  # pyright: ignore[reportInvalidTypeForm]
     ]  # fmt: skip
     return {option.name: option for option in table}
 
@@ -87,7 +88,8 @@ def _fields_of(part: str, kind: type) -> Iterator[Option]:
     hints, docs = get_type_hints(kind), field_docs(kind)
     for one in fields(kind):
         name = _NAMES.get((part, one.name), one.name)
-        yield Option(name, part, one.name, _without_none(hints[one.name]), docs[one.name])
+        kind = str if hints[one.name] == _QUANTITIES else _without_none(hints[one.name])
+        yield Option(name, part, one.name, kind, docs[one.name])
 
 
 def _without_none(kind: Any) -> Any:
@@ -142,7 +144,7 @@ def setup_of(params: Params, given: Mapping[str, Any], *, published: bool = Fals
     try:
         net = NetSpec(**parts["net"], options=parts["options"]).on(params)
     except ArgumentError as error:
-        if error.argument in table and table[error.argument].kind is str:
+        if error.argument in table and _is_layers(table[error.argument]):
             raise _in_digits(error) from error
         raise
     base = Setup(params, net)
@@ -164,18 +166,22 @@ def _in_digits(error: ArgumentError) -> ArgumentError:
 
 def _checked(option: Option, value: Any) -> Any:
     """Return the value of an option as its field takes it; the field checks it."""
-    return layers_of(option.name, value) if option.kind is str else value
+    return layers_of(option.name, value) if _is_layers(option) else value
 
 
-def layers_of(name: str, digits: str | int) -> tuple[int, ...]:
-    """Return the layers that a word names, one digit each.
+def _is_layers(option: Option) -> bool:
+    return option.part == "options" and option.kind is str
+
+
+def layers_of(name: str, digits: str | int | tuple[int, ...]) -> tuple[int, ...]:
+    """Return the layers that a word names, one digit each, or that are given as such.
 
     Raises
     ------
     ArgumentError
         If it is anything else than digits from 1 to 9 in order.
     """
-    text = str(digits)
+    text = "".join(map(str, digits)) if isinstance(digits, tuple) else str(digits)
     if list(text) != sorted(set(text) & set("123456789")):
         problem = "is not a row of numbers of layers, in order"
         raise ArgumentError(name, digits, problem, "Use digits, such as 1, or 12 for the first two")
@@ -193,7 +199,11 @@ def _value(setup: Setup, option: Option) -> Any:
 
 
 def _shown(value: Any) -> Any:
-    return "".join(map(str, value)) if isinstance(value, tuple) else value
+    if isinstance(value, Task):
+        return value.name
+    if not isinstance(value, tuple):
+        return value
+    return ("," if any(isinstance(one, str) for one in value) else "").join(map(str, value))
 
 
 def options_of(setup: Setup, *, published: bool = False) -> dict[str, Any]:

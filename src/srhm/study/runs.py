@@ -21,8 +21,9 @@ class Run:
     """``error``, ``best_test_error``, ``train_loss``, ``epochs``, ``steps``, ``best_epoch`` and ``S_kl``, ``D_kl``
     with their errors; with probes also ``probe_kl``, ``probe_rule_kl``, ``probe_placement_kl`` and ``ari_kl``. None
     where there is no number."""
-    record: list[dict[str, float | int | None]]
-    """Loss and error at log-spaced steps, if asked for; None where there is no number."""
+    record: list[dict[str, float | int | str | None]]
+    """``step``, ``epoch``, ``train_loss`` and ``test_error`` at log-spaced steps, if asked for, and what else was to
+    be recorded: metrics by their names, and ``weights``, the SHA-256 of their file. None where there is no number."""
     seconds: dict[str, float]
     """Wall times: ``data``, ``train`` with ``compile`` in it, ``sensitivities``, and ``probes`` if asked for."""
     versions: dict[str, str]
@@ -31,6 +32,12 @@ class Run:
     """The device that computed."""
     weights: str | None = None
     """SHA-256 of the file of the trained weights, if they are kept (:mod:`srhm.nets.weights`)."""
+
+    @property
+    def weight_files(self) -> tuple[str, ...]:
+        """SHA-256 of every file of weights that is kept: of the trained network, and of those on the way."""
+        kept = dict.fromkeys([self.weights, *(point.get("weights") for point in self.record)])
+        return tuple(one for one in kept if isinstance(one, str))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the run as JSON data: its fields, and the hash of its specification."""
@@ -80,6 +87,13 @@ def _holds(value: Any, is_right: Callable[[Any], bool]) -> bool:
     )
 
 
+def _is_point(value: Any) -> bool:
+    """Return whether a value is one point of a record: numbers by name, and the SHA-256 of weights."""
+    if not isinstance(value, dict) or ("weights" in value and not is_digest(value["weights"])):
+        return False
+    return _holds({name: one for name, one in value.items() if name != "weights"}, _is_number)
+
+
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
@@ -87,7 +101,7 @@ def _is_text(value: Any) -> bool:
 _KINDS: dict[str, Callable[[Any], bool]] = {
     "status": lambda value: value in ("converged", "epochs", "diverged", "stopped"),
     "metrics": lambda value: _holds(value, _is_number),
-    "record": lambda value: isinstance(value, list) and all(_holds(one, _is_number) for one in value),
+    "record": lambda value: isinstance(value, list) and all(_is_point(one) for one in value),
     "seconds": lambda value: _holds(value, lambda one: one is not None and _is_number(one)),
     "versions": lambda value: _holds(value, _is_text),
     "device": _is_text,

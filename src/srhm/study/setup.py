@@ -13,10 +13,13 @@ from ..model.params import Params
 from ..model.stream import PERMUTATION_LIMIT
 from ..nets import NetSpec
 from ..randomness import STREAM_VERSION
-from ..training.protocol import Optimizer, Stopping
+from ..training import Classification, Optimizer, Stopping, Task, task_from
 
 Role = Literal["grammar", "samples", "network", "order"]
 ROLES: tuple[Role, ...] = ("grammar", "samples", "network", "order")
+
+QUANTITIES = ("error", "S", "D", "probes", "weights")
+"""What can be recorded on the way: the test error, the sensitivities, probes and clusters, and the weights."""
 
 SENSITIVITY_INPUTS = 1000
 """Test inputs for S and D by default, or the whole test set where it is smaller."""
@@ -69,8 +72,10 @@ class Measuring:
     """Test inputs for S and D, or the whole test set where it is smaller."""
     cumulative: bool = False
     """Sensitivities that re-draw all levels 1 to l instead of level l alone (published)."""
-    record: bool = False
-    """Keep loss and test error at log-spaced steps."""
+    record: tuple[str, ...] = ()
+    """What is kept besides the loss at the log-spaced steps round(2^(k/2)) and at the end: some of error, S, D, probes
+    (with clusters) and weights, with commas, such as error,S,D. The error always comes with them; true is the error
+    alone."""
     probe: bool = False
     """Measure too what linear probes read from each layer, and whether its clusters are the synonyms."""
 
@@ -79,8 +84,21 @@ class Measuring:
         object.__setattr__(self, "sensitivity_inputs", inputs)
         if self.P_test is not None:
             object.__setattr__(self, "P_test", check_integer("P_test", self.P_test, least=3))
-        for name in ("cumulative", "record", "probe"):
+        for name in ("cumulative", "probe"):
             check_flag(name, getattr(self, name))
+        object.__setattr__(self, "record", _recorded(self.record))
+
+
+def _recorded(given: Any) -> tuple[str, ...]:
+    """Return the quantities that are given as text, as a list, or as true or false, in their order."""
+    if isinstance(given, bool):
+        return QUANTITIES[:1] if given else ()
+    names = given.replace(",", " ").split() if isinstance(given, str) else given
+    if not isinstance(names, list | tuple):
+        raise ArgumentError("record", given, "are not names of quantities", "Use for example 'error,S,D'")
+    for name in names:
+        check_choice("record", name, QUANTITIES, "is not recorded")
+    return tuple(name for name in QUANTITIES if name in names or (name == "error" and names))
 
 
 def check_flag(name: str, value: Any) -> None:
@@ -119,6 +137,8 @@ class Setup:
     """What is measured."""
     replacement: bool = False
     """Training and test points drawn with replacement, within and across the sets (published)."""
+    task: Task = field(default_factory=Classification)
+    """What the network is trained to tell; its name, in files and on the command line."""
 
     def __post_init__(self) -> None:
         check_instance(Params, params=self.params)
@@ -127,6 +147,7 @@ class Setup:
         check_instance(Stopping, stopping=self.stopping)
         check_instance(Measuring, measuring=self.measuring)
         check_flag("replacement", self.replacement)
+        object.__setattr__(self, "task", task_from(self.task))
         params, net = self.params, self.net.on(self.params)
         optimizer, stopping, measuring = self.optimizer, self.stopping, self.measuring
         if optimizer.rate is None:
@@ -144,7 +165,10 @@ class Setup:
             "measuring": measuring,
         }.items():
             object.__setattr__(self, name, value)
-        if measuring.probe and self.P_test < LEAST_INPUTS:
+        if "D" in measuring.record and params.s0 == 0:
+            problem = "cannot be recorded where s0 = 0: nothing can shift"
+            raise ArgumentError("record", "D", problem, "Leave it out, or use s0 >= 1")
+        if (measuring.probe or "probes" in measuring.record) and self.P_test < LEAST_INPUTS:
             fix = f"Use P_test >= {LEAST_INPUTS}, or no probes"
             raise ArgumentError("P_test", self.P_test, "is too small to fit and judge probes", fix)
         check_test_points(params, self.P_test, self.replacement)
@@ -213,11 +237,12 @@ class Setup:
             part = getattr(self, name)
             usual = type(part)()
             content[name] = {
-                one.name: value
+                one.name: _as_json(value)
                 for one in fields(part)
                 if (value := getattr(part, one.name)) != getattr(usual, one.name)
             }
-        return content | ({"replacement": True} if self.replacement else {})
+        content |= {"replacement": True} if self.replacement else {}
+        return content | ({} if self.task == Classification() else {"task": self.task.to_dict()})
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "Setup":
@@ -243,6 +268,12 @@ class Setup:
     def digest(self) -> str:
         """SHA-256 of the setup: what its runs are found by."""
         return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
+
+
+def _as_json(value: Any) -> Any:
+    if value == QUANTITIES[:1]:  # the error alone
+        return True
+    return list(value) if isinstance(value, tuple) else value
 
 
 _PARTS = {"optimizer": Optimizer, "stopping": Stopping, "measuring": Measuring}

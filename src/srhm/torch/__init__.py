@@ -14,5 +14,14 @@ from .endless import EndlessDataset
 from .finite import TorchDataset
 from .form import Form, Layout
 from .modules import ModuleLayers
+from .networks import to_torch
 
-__all__ = ["BalancedBatchSampler", "EndlessDataset", "Form", "Layout", "ModuleLayers", "TorchDataset"]
+__all__ = [
+    "BalancedBatchSampler",
+    "EndlessDataset",
+    "Form",
+    "Layout",
+    "ModuleLayers",
+    "TorchDataset",
+    "to_torch",
+]

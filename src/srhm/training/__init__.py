@@ -2,35 +2,41 @@
 
 from .ensemble import train_ensemble
 from .evaluation import TestSet
-from .loop import Settings, State, advance, batch_gradient, batch_loss, diverged, start, stopped
+from .job import Record, TrainingJob
+from .loop import Settings, State, advance, batch_gradient, diverged, start, stopped
 from .online import advance_online, train_online
 from .order import ClassData, EpochOrder, Order, batch_order, class_data, epoch_order
 from .protocol import Optimizer, Stopping
-from .run import Progress, Result, Status, TrainingJob, train
+from .run import Progress, Result, Status, train
+from .task import TASKS, Classification, Task, task_from
 
 __all__ = [
+    "TASKS",
     "ClassData",
+    "Classification",
     "EpochOrder",
     "Optimizer",
     "Order",
     "Progress",
+    "Record",
     "Result",
     "Settings",
     "State",
     "Status",
     "Stopping",
+    "Task",
     "TestSet",
     "TrainingJob",
     "advance",
     "advance_online",
     "batch_gradient",
-    "batch_loss",
     "batch_order",
     "class_data",
     "diverged",
     "epoch_order",
     "start",
     "stopped",
+    "task_from",
     "train",
     "train_ensemble",
     "train_online",

@@ -17,9 +17,10 @@ from jaxtyping import Array, Int
 from ..errors import ArgumentError, check_instances, check_integer
 from ..interrupts import check_interrupt, interrupts_noted
 from .checkpoint import Checkpoint
+from .job import TrainingJob
 from .loop import State, advance_in_order
 from .order import ClassData, EpochOrder
-from .run import Result, SingleRun, TrainingJob, paced
+from .run import Result, SingleRun, paced
 
 
 @eqx.filter_jit
@@ -57,7 +58,8 @@ def train_ensemble(
     Parameters
     ----------
     jobs
-        The runs. Their models, the shapes of their networks, encodings and batch sizes are the same.
+        The runs. Their models, the shapes of their networks, encodings, batch sizes, tasks and transformations of
+        optax, if they have one, are the same.
     budget
         Seconds after which all are stopped.
     checkpoints
@@ -76,7 +78,9 @@ def train_ensemble(
     first = jobs[0]
     for job in jobs[1:]:
         if _shape(job) != _shape(first):
-            problem = "has another model, network, encoding or batch than the first"
+            problem = (
+                "has another model, network, encoding, batch, task or optax transformation than the first"
+            )
             raise ArgumentError("jobs", job.train_set.params, problem, "Train it in an ensemble of its own")
     began, steps, seats = time.perf_counter(), 32, _Seats(len(jobs))
     files = [None] * len(jobs) if checkpoints is None else checkpoints
@@ -145,9 +149,7 @@ def _advance_together(runs: list[SingleRun], data: list[ClassData], size: int, s
         _stacked([runs[n].settings for n in filled]),
         jnp.asarray([limit for limit, _ in limits], jnp.int32),
         jnp.asarray([until for _, until in limits], jnp.int32),
-        params=job.train_set.params,
-        encoding=job.encoding,
-        batch_per_class=job.optimizer.batch_per_class,
+        **job.static,
     )
     jax.block_until_ready(states.epoch)
     share = (time.perf_counter() - before) / len(runs)
@@ -173,9 +175,7 @@ def _shape(job: TrainingJob) -> Any:
     arrays, static = eqx.partition(job.net, eqx.is_array)
     forms = [(leaf.shape, str(leaf.dtype)) for leaf in jax.tree.leaves(arrays)]
     return (
-        job.train_set.params,
-        job.encoding,
-        job.optimizer.batch_per_class,
+        job.static,
         forms,
         jax.tree.structure(arrays),
         jax.tree.leaves(static),

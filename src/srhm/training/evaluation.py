@@ -1,4 +1,4 @@
-"""The test error of a network, on the device."""
+"""The test error of a network at its task, on the device."""
 
 import math
 from typing import Any
@@ -12,42 +12,48 @@ from ..errors import check_instance
 from ..model.dataset import Dataset
 from ..model.encoding import Encoding
 from ..model.params import Params
-from ..nets import Leaves, Network, check_scores, outputs
+from ..nets import Leaves, Network, outputs
 from ..nets.subtrees import SubtreeTable, deduplicate
+from ..randomness import Key
+from .task import Classification, Task
 
 _BATCH, _TABLE = 1024, 10_000  # points computed at a time
 
 
 @eqx.filter_jit
 def wrong_answers(
-    net: Any, features: Any, positions: Any, labels: Any, *, params: Params, encoding: Encoding
+    net: Any, features: Any, positions: Any, labels: Any, *, params: Params, encoding: Encoding, task: Task
 ) -> tuple[Any, Any]:
-    """Count wrong classes over batches [batch, sample, leaf], and say whether an output is not a number.
+    """Sum the errors over batches [batch, sample, leaf], and say whether an output is not a number.
 
-    Padded samples carry the label -1.
+    Padded samples carry the label -1. What the task draws in batch i has the key (0, i).
     """
 
     def one(batch: Any) -> tuple[Any, Any]:
-        return _judged(outputs(net, Leaves(params, encoding, batch[0], batch[1])), batch[2])
+        leaves = Leaves(params, encoding, batch[0], batch[1])
+        inputs, targets = task.examples(leaves, batch[2], Key(jnp.uint32(0), batch[3]))
+        return _judged(task, outputs(net, inputs), targets, batch[2], params)
 
-    wrong, broken = jax.lax.map(one, (features, positions, labels))
+    numbers = jnp.arange(len(features), dtype=jnp.uint32)
+    wrong, broken = jax.lax.map(one, (features, positions, labels, numbers))
     return wrong.sum(), broken.any()
 
 
 @eqx.filter_jit
 def wrong_trees(
-    net: Network, table: SubtreeTable, labels: Any, *, params: Params, encoding: Encoding
+    net: Network, table: SubtreeTable, labels: Any, *, params: Params, encoding: Encoding, task: Task
 ) -> tuple[Any, Any]:
-    """Count as :func:`wrong_answers` does, computing every distinct sub-tree once."""
+    """Sum as :func:`wrong_answers` does, computing every distinct sub-tree once."""
     output = jnp.take(net.on_table(params, encoding, table)[1], table.roots, axis=0)
-    check_scores("net", output, len(labels), params)
-    return _judged(output, labels)
+    return _judged(task, output, labels, labels, params)
 
 
-def _judged(output: Any, labels: Any) -> tuple[Any, Any]:
-    wrong = output.argmax(axis=-1).astype(jnp.int32) != labels
+def _judged(task: Task, output: Any, targets: Any, labels: Any, params: Params) -> tuple[Any, Any]:
+    task.check(output, targets, params)
     real = labels >= 0
-    return (wrong & real).sum(), (jnp.isnan(output).any(axis=-1) & real).any()
+    broken = jnp.isnan(output).reshape(len(output), -1).any(axis=1)
+    errors = task.errors(output, targets)
+    return jnp.where(real, errors, jnp.zeros_like(errors)).sum(), (broken & real).any()
 
 
 class TestSet:
@@ -60,21 +66,30 @@ class TestSet:
     encoding
         How inputs are written.
     shared
-        Whether the networks see patches, so that equal sub-trees can be computed once.
+        Whether the networks see patches, so that equal sub-trees can be computed once, if the task allows it.
     batch
         Points computed at a time.
+    task
+        What is to be told. Default: the class.
     """
 
     __test__ = False  # not a test of pytest's
 
     def __init__(
-        self, dataset: Dataset, encoding: Encoding, *, shared: bool = False, batch: int | None = None
+        self,
+        dataset: Dataset,
+        encoding: Encoding,
+        *,
+        shared: bool = False,
+        batch: int | None = None,
+        task: Task | None = None,
     ) -> None:
         check_instance(Dataset, dataset=dataset)
         self.encoding: Encoding = encoding
+        self.task = Classification() if task is None else task
         self.params, self.size = dataset.params, len(dataset)
         self._parts: list[tuple[Any, ...]] = []
-        if not shared:
+        if not (shared and self.task.of_samples):
             self._parts.append(_batches(dataset, batch or _BATCH))
             return
         for part in dataset.batches(batch or _TABLE):
@@ -82,20 +97,20 @@ class TestSet:
             self._parts.append((table, jnp.asarray(part.labels, jnp.int32)))
 
     def error(self, net: Any) -> float:
-        """Return the fraction of points on the wrong class; nan if an output is not a number.
+        """Return the mean error, such as the fraction on the wrong class; nan if an output is not a number.
 
         Raises
         ------
         ArgumentError
-            If the network has not one output for each class.
+            If the outputs do not fit the task: not one score for each class.
         """
         wrong = 0
         for part in self._parts:
             count = wrong_trees if isinstance(part[0], SubtreeTable) else wrong_answers
-            found, broken = count(net, *part, params=self.params, encoding=self.encoding)
+            found, broken = count(net, *part, params=self.params, encoding=self.encoding, task=self.task)
             if broken:
                 return math.nan
-            wrong += int(found)
+            wrong += found.item()
         return wrong / self.size
 
 

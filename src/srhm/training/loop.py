@@ -15,12 +15,13 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ..model.encoding import Encoding
 from ..model.params import Params
-from ..nets import StatefulNetwork, check_scores, outputs
+from ..nets import StatefulNetwork, outputs, trained_arrays
 from ..nets.active import Leaves
 from ..nets.network import dense
 from ..randomness import Key, role_key
 from .order import ClassData, EpochOrder, Order
 from .protocol import Optimizer, Stopping
+from .task import Classification, Task
 
 
 class State(NamedTuple):
@@ -31,7 +32,7 @@ class State(NamedTuple):
     net
         The network.
     optimizer
-        The momentum, as optax holds it.
+        The momentum, or whatever else optax holds.
     epoch, batch
         Finished epochs, and finished batches of the current one.
     loss_sum
@@ -59,56 +60,68 @@ class Settings(NamedTuple):
 
 
 def start(
-    net: Any, optimizer: Optimizer, stopping: Stopping, *, rate: float, order_seed: int
+    net: Any,
+    optimizer: Optimizer | optax.GradientTransformation,
+    stopping: Stopping,
+    *,
+    rate: float | None,
+    order_seed: int,
 ) -> tuple[State, Settings]:
     """Return the state of a run before its first step, and its settings; SGD has this rate."""
-    dtype = jax.tree.leaves(eqx.filter(net, eqx.is_inexact_array))[0].dtype
-    zero = jnp.zeros((), jnp.int32)
-    momentum = optax.sgd(0.0, optimizer.momentum).init(eqx.filter(net, eqx.is_inexact_array))
-    nothing = jnp.zeros((), dtype)
+    weights = eqx.filter(net, trained_arrays(net))
+    dtype = jax.tree.leaves(weights)[0].dtype
+    zero, nothing = jnp.zeros((), jnp.int32), jnp.zeros((), dtype)
+    own = isinstance(optimizer, Optimizer)
+    momentum = optimizer.momentum if own else 0.0
+    transformation = optax.sgd(0.0, momentum) if own else optimizer
     settings = Settings(
         order=Order(
             key=jnp.asarray(np.array(role_key(order_seed, "order"), np.uint32)),
-            fixed_batches=jnp.asarray(optimizer.batches == "fixed"),
+            fixed_batches=jnp.asarray(own and optimizer.batches == "fixed"),
         ),
-        rate=jnp.asarray(rate, dtype),
-        momentum=jnp.asarray(optimizer.momentum, dtype),
+        rate=jnp.asarray(rate or 0.0, dtype),
+        momentum=jnp.asarray(momentum, dtype),
         stop_loss=jnp.asarray(stopping.loss, dtype),
         stop_every=jnp.asarray(stopping.every, jnp.int32),
     )
-    return State(net, momentum, zero, zero, nothing, nothing), settings
-
-
-def batch_loss(net: Any, leaves: Leaves, labels: Int[Array, " sample"], valid: Bool[Array, " sample"]) -> Any:
-    """Return the mean cross-entropy of the valid points of a batch."""
-    return _mean_loss(outputs(net, leaves), labels, valid)
+    return State(net, transformation.init(weights), zero, zero, nothing, nothing), settings
 
 
 def batch_gradient(
-    net: Any, leaves: Leaves, labels: Int[Array, " sample"], valid: Bool[Array, " sample"], key: Key
+    net: Any,
+    leaves: Leaves,
+    labels: Int[Array, " sample"],
+    valid: Bool[Array, " sample"],
+    key: Key,
+    task: Task | None = None,
 ) -> tuple[Float[Array, ""], Any, Any]:
-    """Return the training loss of a batch (mean cross-entropy), its gradient, and the updated network.
+    """Return the mean loss of a batch in training mode, its gradient, and the updated network.
 
     A :class:`~srhm.nets.StatefulNetwork` draws with the key, and its running statistics, which have gradient zero,
-    are updated by the valid points. Any other network is returned as it is.
+    are updated by the valid points. Any other network is returned as it is. Default of the task: classification.
     """
-    if not isinstance(net, StatefulNetwork):
-        loss, gradient = eqx.filter_value_and_grad(batch_loss)(net, leaves, labels, valid)
-        return loss, gradient, net
+    task = Classification() if task is None else task
+    inputs, targets = task.examples(leaves, labels, key)
 
-    def loss_and_arrays(net: StatefulNetwork) -> tuple[Any, Any]:
-        output, updated = net.training(dense(net, leaves), valid, key)
-        check_scores("net", output, len(labels), leaves.params)
-        return _mean_loss(output, labels, valid), eqx.filter(updated, eqx.is_array)
+    def loss_and_arrays(net: Any) -> tuple[Any, Any]:
+        if isinstance(net, StatefulNetwork):
+            output, updated = net.training(dense(net, inputs), valid, key)
+        else:
+            output, updated = outputs(net, inputs), None
+        task.check(output, targets, leaves.params)
+        losses = task.losses(output, targets)
+        mean = jnp.where(valid, losses, 0).sum() / valid.sum().astype(losses.dtype)
+        return mean, eqx.filter(updated, eqx.is_array)
 
     (loss, arrays), gradient = eqx.filter_value_and_grad(loss_and_arrays, has_aux=True)(net)
-    return loss, gradient, eqx.combine(arrays, net)
+    return loss, gradient, net if arrays is None else eqx.combine(arrays, net)
 
 
-def _mean_loss(output: Any, labels: Any, valid: Any) -> Any:
-    one_hot = jax.nn.one_hot(labels, output.shape[-1], dtype=output.dtype)
-    losses = optax.softmax_cross_entropy(output, one_hot)
-    return jnp.where(valid, losses, 0).sum() / valid.sum().astype(losses.dtype)
+def descend(optimizer: optax.GradientTransformation, gradient: Any, state: Any, net: Any) -> tuple[Any, Any]:
+    """Return the update of the arrays that descent moves, and the next state of the optimizer."""
+    moved = trained_arrays(net)
+    with jax.numpy_dtype_promotion("standard"):  # which optax counts on
+        return optimizer.update(eqx.filter(gradient, moved), state, eqx.filter(net, moved))
 
 
 def advance_in_order(
@@ -122,6 +135,8 @@ def advance_in_order(
     params: Params,
     encoding: Encoding,
     batch_per_class: int,
+    task: Task | None = None,
+    transformation: optax.GradientTransformation | None = None,
 ) -> tuple[State, EpochOrder]:
     """Train for at most `steps` batches, until `until_epoch` epochs are finished or the stop rule holds.
 
@@ -132,7 +147,8 @@ def advance_in_order(
     """
     batches = -(-data.counts.max() // batch_per_class)
     labels = jnp.repeat(jnp.arange(len(data.counts), dtype=jnp.int32), batch_per_class)
-    optimizer = optax.sgd(settings.rate, settings.momentum)  # pyright: ignore[reportArgumentType]
+    sgd = optax.sgd(settings.rate, settings.momentum)  # pyright: ignore[reportArgumentType]
+    optimizer = sgd if transformation is None else transformation
 
     def one_batch(state: State, order: EpochOrder) -> State:
         first = order.batches[state.batch] * batch_per_class
@@ -143,8 +159,8 @@ def advance_in_order(
         positions = jnp.take_along_axis(data.positions, slot[:, :, None], axis=1).reshape(len(labels), -1)
         leaves = Leaves(params, encoding, features, positions)
         key = settings.order.step_key(state.epoch, state.batch)
-        loss, gradient, net = batch_gradient(state.net, leaves, labels, valid, key)
-        update, momentum = optimizer.update(gradient, state.optimizer)
+        loss, gradient, net = batch_gradient(state.net, leaves, labels, valid, key, task)
+        update, momentum = descend(optimizer, gradient, state.optimizer, net)
         return state._replace(
             net=eqx.apply_updates(net, update),
             optimizer=momentum,
@@ -197,10 +213,11 @@ def advance(
     params: Params,
     encoding: Encoding,
     batch_per_class: int,
+    task: Task | None = None,
 ) -> State:
     """Train for at most `steps` batches, until `until_epoch` epochs are finished or the stop rule holds."""
     none = EpochOrder.none_yet(data, batch_per_class)
-    static = {"params": params, "encoding": encoding, "batch_per_class": batch_per_class}
+    static = {"params": params, "encoding": encoding, "batch_per_class": batch_per_class, "task": task}
     return advance_compiled(state, none, data, settings, steps, until_epoch, **static)[0]
 
 

@@ -16,11 +16,14 @@ from ..model.dataset import Dataset
 from ..model.derivation import expand
 from ..model.encoding import Encoding
 from ..model.stream import Stream
-from ..nets import Leaves, check_trainable, design_of, encoding_for, sees_patches, width_of
+from ..nets import Leaves, check_trainable, design_of, encoding_for, sees_patches, trained_arrays, width_of
 from ..randomness import Key, role_key, threefry2x32
 from .evaluation import TestSet
-from .loop import batch_gradient
-from .run import Result, chosen_rate, next_record, paced
+from .job import chosen_rate
+from .loop import batch_gradient, descend
+from .recording import next_record
+from .run import Result, paced
+from .task import Classification, Task
 
 
 @eqx.filter_jit
@@ -35,6 +38,7 @@ def advance_online(
     stream: Stream,
     encoding: Encoding,
     batch: int,
+    task: Task,
 ) -> tuple[Any, Any, Any, Any]:
     """Train on the batches `first` to `first + steps - 1` of a stream, or until the loss is not finite.
 
@@ -57,8 +61,8 @@ def advance_online(
         tree = expand(stream.grammar, stream.at(samples))
         leaves = Leaves(stream.params, encoding, tree.features[0], tree.positions[0])
         key = Key(*threefry2x32(order, first + done, jnp.uint32(0)))
-        loss, gradient, net = batch_gradient(net, leaves, tree.label.astype(jnp.int32), valid, key)
-        update, optimizer = sgd.update(gradient, optimizer)
+        loss, gradient, net = batch_gradient(net, leaves, tree.label.astype(jnp.int32), valid, key, task)
+        update, optimizer = descend(sgd, gradient, optimizer, net)
         arrays = eqx.filter((eqx.apply_updates(net, update), optimizer), eqx.is_array)
         return arrays, done + 1, total + loss
 
@@ -74,6 +78,7 @@ def train_online(
     test_set: Dataset,
     *,
     points: int,
+    task: Task | None = None,
     rate: float | None = None,
     batch_per_class: int = 4,
     momentum: float = 0.9,
@@ -82,7 +87,7 @@ def train_online(
 ) -> Result:
     """Train a network on a stream of samples, each seen once: the limit of infinitely many training points.
 
-    Mean cross-entropy, SGD with momentum at a constant rate. The samples are drawn on the
+    SGD with momentum at a constant rate. The samples are drawn on the
     device inside the compiled step, in the order of the stream, and never stored.
 
     Parameters
@@ -95,7 +100,7 @@ def train_online(
         A test set of the same grammar.
     points
         Training points; rounded down to whole batches, at most 2^32.
-    rate, encoding
+    task, rate, encoding
         As for :func:`srhm.training.train`.
     batch_per_class
         Points of each class in a batch.
@@ -124,13 +129,12 @@ def train_online(
     rate = chosen_rate(net, rate, design_of(net))
     encoding = encoding_for(net, encoding, stream.params)
     backend_name()  # refuses where there is none
-    began, test, last = (
-        time.perf_counter(),
-        TestSet(test_set, encoding, shared=sees_patches(net)),
-        points // batch,
-    )
+    began, last = time.perf_counter(), points // batch
+    task = Classification() if task is None else task
+    check_instance(Task, task=task)
+    test = TestSet(test_set, encoding, shared=sees_patches(net), task=task)
     dtype = jax.tree.leaves(eqx.filter(net, eqx.is_inexact_array))[0].dtype
-    optimizer = optax.sgd(0.0, momentum).init(eqx.filter(net, eqx.is_inexact_array))
+    optimizer = optax.sgd(0.0, momentum).init(eqx.filter(net, trained_arrays(net)))
     numbers = jnp.asarray(rate * width_of(net), dtype), jnp.asarray(momentum, dtype)
     step, seen, lost, pace, record, status = 0, 0, 0.0, 32, [], "epochs"
     compile_seconds = 0.0
@@ -140,7 +144,7 @@ def train_online(
         count = min(pace, goal - step)
         net, optimizer, done, total = advance_online(
             net, optimizer, *numbers, jnp.uint32(step), jnp.uint32(count),
-            stream=stream, encoding=encoding, batch=batch,
+            stream=stream, encoding=encoding, batch=batch, task=task,
         )  # fmt: skip
         step, seen, lost = step + int(done), seen + int(done), lost + float(total)
         if compile_seconds == 0:

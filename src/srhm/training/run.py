@@ -1,10 +1,9 @@
 """One training run: repeated calls of one compiled function, with looks, records and checkpoints in between."""
 
-import hashlib
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,19 +11,21 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
 from ..backend import backend_name
-from ..errors import ArgumentError, check_instance, check_number
 from ..interrupts import check_interrupt, interrupts_noted
 from ..model.dataset import Dataset
 from ..model.encoding import Encoding
-from ..nets import Design, check_trainable, design_of, encoding_for, sees_patches, width_of
-from ..randomness import STREAM_VERSION
+from ..nets import sees_patches
 from .checkpoint import Checkpoint
 from .evaluation import TestSet
+from .job import Record, TrainingJob, digest_of
 from .loop import State, advance_compiled, diverged, start, stopped
 from .order import EpochOrder, batch_order, class_data
 from .protocol import Optimizer, Stopping
+from .recording import is_recorded, next_record
+from .task import Classification, Task
 
 Status = Literal["converged", "epochs", "diverged", "stopped"]
 """How a run ended: its loss fell below the threshold, it reached the last epoch, its loss or its outputs were
@@ -54,8 +55,9 @@ class Result:
     """Smallest test error over the looks and the end."""
     best_epoch: int
     """Epoch of the smallest test error."""
-    record: list[dict[str, int | float]] = field(default_factory=list)
-    """If asked for: step, epoch, mean loss of the epoch so far and test error at log-spaced steps."""
+    record: list[dict[str, Any]] = field(default_factory=list)
+    """If asked for: step, epoch, mean loss of the epoch so far and test error at log-spaced steps, and what else was
+    to be recorded."""
     seconds: float = 0.0
     """Wall time of the run in all its sittings, compilation included."""
     compile_seconds: float = 0.0
@@ -72,19 +74,20 @@ def train(
     train_set: Dataset,
     test_set: Dataset,
     *,
-    optimizer: Optimizer | None = None,
+    task: Task | None = None,
+    optimizer: Optimizer | optax.GradientTransformation | None = None,
+    batch_per_class: int | None = None,
     stopping: Stopping | None = None,
     order_seed: int = 0,
     encoding: Encoding | None = None,
-    record: bool = False,
+    record: Record = False,
     budget: float | None = None,
     checkpoint: Checkpoint | Path | None = None,
     progress: Progress | None = None,
 ) -> Result:
     """Train a network until the stop rule holds (docs, networks.md).
 
-    Mean cross-entropy, SGD with momentum at a constant rate, batches of `optimizer.batch_per_class` points of each
-    class.
+    Batches of `batch_per_class` points of each class; SGD with momentum at a constant rate by default.
 
     Parameters
     ----------
@@ -92,10 +95,18 @@ def train(
         A map from dense inputs [sample, position, channel] to outputs [sample, class_]: an Equinox module.
     train_set, test_set
         From one model. The training set's classes differ by at most one point.
+    task
+        What the network is to tell. Default: the class, :class:`Classification() <Classification>`, with the mean
+        cross-entropy.
     optimizer
-        Rate, momentum and batches. The rate of one of our networks is divided by its width, which the network knows;
-        that of any other is the learning rate itself. Default: :class:`Optimizer() <Optimizer>` with the rate of the
-        family of a network of :func:`srhm.nets.build`; any other has no default rate.
+        An :class:`Optimizer`: rate, momentum and batches of SGD. The rate of one of our networks is divided by its
+        width, which the network knows; that of any other is the learning rate itself. Or any transformation of optax,
+        such as ``optax.adam(1e-3)``, used as it is: no width enters its rate; frozen layers and running statistics do
+        not pass through it. Default: :class:`Optimizer() <Optimizer>` with the rate of the family of a network of
+        :func:`srhm.nets.build`; any other has no default rate.
+    batch_per_class
+        Points of each class in a batch, next to a transformation of optax. Default: 4. An :class:`Optimizer` has its
+        own.
     stopping
         When training ends. Default: :class:`Stopping() <Stopping>`, with the loss and the number of epochs of the
         family of a network of :func:`srhm.nets.build`, or else 1e-3 and 10,000.
@@ -104,7 +115,9 @@ def train(
     encoding
         How inputs are written. Default: as the network was built for, or else ``"whitened"``.
     record
-        Keep the loss and the test error at log-spaced steps.
+        Keep the loss and the test error at the log-spaced steps round(2^(k/2)) and at the end, in
+        :attr:`Result.record`. A function of the network returns by name what else is kept there, numbers or text, such
+        as ``lambda net: sensitivities(net, test_set).metrics()``. It changes nothing of the training.
     budget
         Seconds after which the run is stopped, to be continued from its checkpoint.
     checkpoint
@@ -119,120 +132,38 @@ def train(
     ------
     ArgumentError
         If an argument is of another type; the sets are of different grammars; the network has not one output for each
-        class; the rate is missing where there is no default; `encoding` is not that of the network; or the checkpoint
-        is another run's.
+        class; the rate is missing where there is no default; the optimizer needs more than gradients and weights;
+        `batch_per_class` stands next to an :class:`Optimizer`; `encoding` is not that of the network; or the
+        checkpoint is another run's.
 
     Examples
     --------
     >>> from srhm import Grammar, Params, split
     >>> from srhm.nets import build
-    >>> params = Params(v=4, s0=0, L=1)
-    >>> sets = split(Grammar(params), P=12, P_test=4)
-    >>> train(build("cnn", params, width=8), sets.train, sets.test, stopping=Stopping(max_epochs=2)).epochs
+    >>> params = Params(v=4, s0=1, L=2)
+    >>> sets = split(Grammar(params), P=200, P_test=100)
+    >>> net = build("cnn", params, width=32)
+    >>> train(net, sets.train, sets.test).status
+    'converged'
+    >>> train(net, sets.train, sets.test, optimizer=optax.adam(0.1), stopping=Stopping(max_epochs=2)).epochs
     2
     """
+    if optimizer is None:
+        optimizer = Optimizer() if batch_per_class is None else Optimizer(batch_per_class=batch_per_class)
+        batch_per_class = None
     job = TrainingJob(
         net,
         train_set,
         test_set,
-        Optimizer() if optimizer is None else optimizer,
+        optimizer,
         Stopping() if stopping is None else stopping,
         order_seed,
         encoding,
         record,
+        task=Classification() if task is None else task,
+        batch_per_class=batch_per_class,
     )
     return SingleRun(job, Checkpoint.of(checkpoint)).go(budget, progress)
-
-
-@dataclass(frozen=True, eq=False)
-class TrainingJob:
-    """What is trained on what, and how: the arguments of :func:`train` that decide its result.
-
-    Raises
-    ------
-    ArgumentError
-        As :func:`train`.
-    """
-
-    net: Any
-    """The network."""
-    train_set: Dataset
-    """The training set."""
-    test_set: Dataset
-    """The test set, of the same grammar."""
-    optimizer: Optimizer = field(default_factory=Optimizer)
-    """Rate, momentum and batches; the rate is filled in."""
-    stopping: Stopping = field(default_factory=Stopping)
-    """When training ends; loss and epochs are filled in."""
-    order_seed: int = 0
-    """Seed of the order of the training points."""
-    encoding: Any = None
-    """How inputs are written; filled in."""
-    record: bool = False
-    """Keep the loss and the test error at log-spaced steps."""
-    design: Design | None = None
-    """What the network was built for, where it does not say so itself."""
-
-    def __post_init__(self) -> None:
-        check_trainable(self.net)
-        check_instance(Dataset, train_set=self.train_set, test_set=self.test_set)
-        check_instance(Optimizer, optimizer=self.optimizer)
-        check_instance(Stopping, stopping=self.stopping)
-        grammar, other = self.train_set.stream.grammar, self.test_set.stream.grammar
-        if other != grammar:
-            raise ArgumentError("test_set", other, "is of another grammar", f"Use {grammar}")
-        design, stopping = self.design or design_of(self.net), self.stopping
-        loss, last = (1e-3, 10_000) if design is None else (design.spec.stop_loss, design.spec.max_epochs)
-        filled = {
-            "optimizer": replace(self.optimizer, rate=chosen_rate(self.net, self.optimizer.rate, design)),
-            "stopping": replace(
-                stopping,
-                loss=loss if stopping.loss is None else stopping.loss,
-                max_epochs=last if stopping.max_epochs is None else stopping.max_epochs,
-            ),
-            "encoding": encoding_for(self.net, self.encoding, self.train_set.params),
-        }
-        for name, value in filled.items():
-            object.__setattr__(self, name, value)
-
-    @property
-    def width(self) -> int:
-        """What the rate is multiplied by: the width of a network of ours, 1 for any other."""
-        return width_of(self.net) if self.design is None else self.design.spec.width
-
-    @property
-    def rate(self) -> float:
-        """The learning rate of SGD."""
-        assert self.optimizer.rate is not None  # filled in
-        return self.optimizer.rate * self.width
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """What names the run, the initial weights apart, as JSON data."""
-        return {
-            "grammar": self.train_set.stream.grammar.digest,
-            "train": _origin(self.train_set),
-            "test": _origin(self.test_set),
-            "numbers": [float(self.width), int(self.order_seed)],
-            "options": [repr(self.optimizer), repr(self.stopping), self.encoding, self.record],
-            "version": STREAM_VERSION,
-        }
-
-
-def chosen_rate(net: Any, rate: float | None, design: Design | None) -> float:
-    """Return the rate given, or else the default one of a network that :func:`srhm.nets.build` made.
-
-    Raises
-    ------
-    ArgumentError
-        If the rate is not positive, or none is given and there is no default.
-    """
-    if rate is None and design is None:
-        per = "the learning rate" if width_of(net) == 1 else f"the learning rate divided by {width_of(net)}"
-        raise ArgumentError("rate", None, "is missing: this network has no default", f"Give {per}")
-    if rate is None and design is not None:
-        return design.spec.rate(design.params).value
-    return check_number("rate", rate, above=0.0)  # pyright: ignore[reportArgumentType]
 
 
 class SingleRun:
@@ -241,27 +172,29 @@ class SingleRun:
     def __init__(self, job: TrainingJob, checkpoint: Checkpoint | None = None) -> None:
         backend_name()  # refuses where there is none
         self.began = time.perf_counter()
-        self.job, self.optimizer, self.stopping = job, job.optimizer, job.stopping
+        self.job, self.stopping = job, job.stopping
         assert job.stopping.max_epochs is not None  # filled in
         self.max_epochs = job.stopping.max_epochs
         self.state, self.settings = start(
             job.net, job.optimizer, job.stopping, rate=job.rate, order_seed=job.order_seed
         )
-        self.data = class_data(job.train_set, job.optimizer.batch_per_class)
-        self.order = EpochOrder.none_yet(self.data, job.optimizer.batch_per_class)
-        self.test = TestSet(job.test_set, job.encoding, shared=sees_patches(job.net))
-        self.batches = -(-int(self.data.counts.max()) // job.optimizer.batch_per_class)
+        assert job.batch_per_class is not None  # filled in
+        self.batch_per_class = job.batch_per_class
+        self.data = class_data(job.train_set, self.batch_per_class)
+        self.order = EpochOrder.none_yet(self.data, self.batch_per_class)
+        self.test = TestSet(job.test_set, job.encoding, shared=sees_patches(job.net), task=job.task)
+        self.batches = -(-int(self.data.counts.max()) // self.batch_per_class)
         self.best: tuple[float, int] = (float("inf"), 0)
         self.best_net = job.net
         self.looked: dict[int, float] = {}
-        self.record: list[dict[str, int | float]] = []
+        self.record: list[dict[str, Any]] = []
         self.seconds_before = self.compile_seconds = 0.0
         self.compiled = False
         self.kept_step: int | None = None
         """The step that the checkpoint holds."""
         self.checkpoint, self.identity = checkpoint, job.identity
         if checkpoint is not None:
-            self.identity["net"] = _digest(job.net)
+            self.identity["net"] = digest_of(job.net)
             self._restore(checkpoint)
 
     @property
@@ -321,9 +254,7 @@ class SingleRun:
             self.settings,
             jnp.asarray(limit, jnp.int32),
             jnp.asarray(until, jnp.int32),
-            params=self.job.train_set.params,
-            encoding=self.job.encoding,
-            batch_per_class=self.optimizer.batch_per_class,
+            **self.job.static,
         )
         state.epoch.block_until_ready()
         spent = time.perf_counter() - before
@@ -357,7 +288,7 @@ class SingleRun:
         """
         state_epoch, at_end = self.epoch, int(self.state.batch) == 0
         look = at_end and state_epoch > 0 and state_epoch % self.stopping.eval_every == 0
-        write = self.job.record and self.step > 0 and (self.step in _log_spaced(self.step) or self.over)
+        write = self.job.record and self.step > 0 and (is_recorded(self.step) or self.over)
         write = write and (not self.record or self.record[-1]["step"] < self.step)
         if not (look or write) or self.status() == "diverged":
             return
@@ -373,11 +304,12 @@ class SingleRun:
             seen = self._points_seen()
             loss = float(self.state.epoch_loss) if at_end else float(self.state.loss_sum) / seen
             point = {"step": self.step, "epoch": state_epoch, "train_loss": loss, "test_error": error}
-            self.record.append(point)
+            more = self.job.record(self.state.net) if callable(self.job.record) else {}
+            self.record.append(point | dict(more))
 
     def _points_seen(self) -> int:
         """Training points seen in the current epoch; with fixed batches the small one comes at any time."""
-        size, counts = self.optimizer.batch_per_class, np.asarray(self.data.counts)
+        size, counts = self.batch_per_class, np.asarray(self.data.counts)
         order = batch_order(
             self.settings.order, self.state.epoch, jnp.asarray(self.batches, jnp.int32), self.batches
         )
@@ -466,32 +398,3 @@ def paced(steps: int, spent: float) -> int:
     A call that ends early at a look seems fast, so the number has an upper bound.
     """
     return max(1, min(2 * steps, round(steps * _CALL_SECONDS / max(spent, 1e-9)), _MOST_STEPS))
-
-
-def next_record(step: int) -> int:
-    """Return the first of the steps round(2^(k/2)) after `step`."""
-    power = 0
-    while round(2 ** (power / 2)) <= step:
-        power += 1
-    return round(2 ** (power / 2))
-
-
-def _origin(dataset: Dataset) -> list[Any]:
-    """What names the samples of a set, given the grammar."""
-    stream = dataset.stream
-    return [int(stream.seed), stream.rule, stream.backward, stream.role, int(dataset.start), len(dataset)]
-
-
-def _digest(net: Any) -> str:
-    """SHA-256 of the shapes, types and values of a network's arrays."""
-    sha = hashlib.sha256()
-    for leaf in jax.tree.leaves(eqx.filter(net, eqx.is_array)):
-        array = np.ascontiguousarray(leaf)
-        sha.update(f"{array.shape} {array.dtype}".encode())
-        sha.update(array.tobytes())
-    return sha.hexdigest()
-
-
-def _log_spaced(most: int) -> set[int]:
-    """The recorded steps round(2^(k/2)) up to `most`."""
-    return {round(2 ** (power / 2)) for power in range(2 * most.bit_length() + 1)}

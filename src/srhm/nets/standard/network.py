@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import equinox as eqx
 import jax
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from ...errors import check_choice
+from ...errors import ArgumentError, check_choice
 from ...randomness import Key
 from ..design import Design
 from ..family import Family, Rate
@@ -58,6 +58,11 @@ class StandardNetwork(StatefulNetwork):
     """
 
     design: Design | None = eqx.field(static=True, default=None, kw_only=True)
+
+    def to_torch(self, *, layout: str = "channels_first") -> NoReturn:
+        """Refuse: a standard architecture has no such form."""
+        fix = "Use a cnn, an lcn or an fcn, or measure a PyTorch module of your own (docs, any_network.md)"
+        raise ArgumentError("net", type(self).__name__, "has no form in PyTorch", fix)
 
     @abstractmethod
     def forward(self, x: Positions, mode: Evaluation) -> Float[Array, "sample class_"]:

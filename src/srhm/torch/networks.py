@@ -1,0 +1,188 @@
+"""Our networks as PyTorch modules with the same weights (docs, pytorch.md).
+
+Parametrisation and divisors are those of docs, networks.md, so that the same learning rate gives the same training.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..errors import ArgumentError
+from .form import DEFAULT_LAYOUT, LAYOUTS, Layout
+
+
+def to_torch(net: Any, *, layout: Layout = DEFAULT_LAYOUT) -> torch.nn.Module:
+    """Return a network of :func:`srhm.nets.build` as a PyTorch module with the same weights.
+
+    Its parts ``layers.0``, ``layers.1``, ... are the hidden layers after their ReLU, so that every measurement finds
+    the same layers in it. Its parameters are those of the network, in the same parametrisation: SGD with the rate
+    that the network was trained with, times its width, goes on as here. Those of frozen layers need no gradient.
+
+    Parameters
+    ----------
+    net
+        A CNN, an LCN or an FCN; the standard architectures have no such form.
+    layout
+        What the module takes: ``"channels_first"`` [sample, channel, position], the default as of data sets, or
+        ``"positions_first"`` [sample, position, channel].
+
+    Returns
+    -------
+    torch.nn.Module
+        A map from dense inputs, in the encoding of the network, to outputs [sample, class_], on the CPU.
+
+    Raises
+    ------
+    ArgumentError
+        If the network has no such form, or there is no such layout.
+
+    Examples
+    --------
+    >>> from srhm import Params
+    >>> from srhm.nets import build
+    >>> module = to_torch(build("cnn", Params(v=4, s0=1, L=2), width=8))
+    >>> module(torch.zeros(5, 4, 16)).shape
+    torch.Size([5, 4])
+    """
+    if not callable(getattr(net, "to_torch", None)):
+        fix = "Give one of srhm.nets.build, a cnn, an lcn or an fcn"
+        raise ArgumentError("net", type(net).__name__, "has no form in PyTorch", fix)
+    return net.to_torch(layout=layout)
+
+
+class TorchNetwork(torch.nn.Module):
+    """Hidden layers, and the readout (1/h) beta^T of the mean over positions of the last one.
+
+    Parameters
+    ----------
+    layers
+        The hidden layers, with their ReLU.
+    readout
+        beta, [h, class_].
+    frozen
+        Layers that are not trained, from 1; the readout is one more than there are hidden layers.
+    layout
+        What it takes.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[torch.nn.Module],
+        readout: np.ndarray,
+        frozen: Sequence[int] = (),
+        layout: str = DEFAULT_LAYOUT,
+    ) -> None:
+        super().__init__()
+        if layout not in LAYOUTS:
+            raise ArgumentError("layout", layout, "is not a layout", f"Use one of {', '.join(LAYOUTS)}")
+        self.layout = layout
+        self.layers = torch.nn.ModuleList(layers)
+        self.readout = _parameter(readout)
+        for number in frozen:
+            part = self.layers[number - 1].parameters() if number <= len(layers) else [self.readout]
+            for parameter in part:
+                parameter.requires_grad_(False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the outputs [sample, class_] of dense inputs."""
+        if self.layout == "channels_first":
+            x = x.transpose(1, 2)
+        for layer in self.layers:
+            x = layer(x)
+        return x.mean(dim=1) @ self.readout / len(self.readout)
+
+
+class TorchLayer(torch.nn.Module):
+    """What hidden layers share: weights, biases and the ReLU.
+
+    Parameters
+    ----------
+    weight
+        The weights.
+    bias
+        [position, h], [1, h] if shared over positions, or None.
+    bias_scale
+        Factor of the biases.
+    """
+
+    def __init__(self, weight: np.ndarray, bias: np.ndarray | None, bias_scale: float) -> None:
+        super().__init__()
+        self.bias_scale = bias_scale
+        self.weight = _parameter(weight)
+        self.bias = None if bias is None else _parameter(bias)
+
+    def products(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the pre-activations without their biases."""
+        raise NotImplementedError
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the activations [sample, position, channel]."""
+        z = self.products(x)
+        return torch.relu(z if self.bias is None else z + self.bias_scale * self.bias[None])
+
+
+class PatchLayer(TorchLayer):
+    """A layer on patches: one matrix [entry, h] for all, or one for each patch, [patch, entry, h].
+
+    Parameters
+    ----------
+    weight, bias, bias_scale
+        As for :class:`TorchLayer`.
+    patch
+        The patch length.
+    group
+        Places that are summed first and share one weight.
+    sharing
+        The matrix of each patch, where some share one.
+    """
+
+    def __init__(
+        self,
+        weight: np.ndarray,
+        bias: np.ndarray | None,
+        bias_scale: float,
+        patch: int,
+        group: int = 1,
+        sharing: Sequence[int] | None = None,
+    ) -> None:
+        super().__init__(weight, bias, bias_scale)
+        self.patch, self.group = patch, group
+        self.sharing: torch.Tensor | None
+        number = None if sharing is None else torch.tensor(sharing, dtype=torch.int64)
+        self.register_buffer("sharing", number, persistent=False)  # on the device of the weights
+
+    def products(self, x: torch.Tensor) -> torch.Tensor:
+        """Return (1/sqrt(C_in)) times the sum over place in the patch and channel of w x."""
+        sample, position, channel = x.shape
+        if self.group > 1:
+            x = x.reshape(sample, position // self.group, self.group, channel).sum(dim=2)
+        x = x.reshape(sample, position // self.patch, self.patch // self.group * channel)
+        weight = self.weight if self.sharing is None else self.weight[self.sharing]
+        z = x @ weight if weight.ndim == 2 else torch.einsum("npe,peh->nph", x, weight)
+        return z / channel**0.5
+
+
+class FullLayer(TorchLayer):
+    """A layer over all positions: (1/divisor) W x, at a single position.
+
+    Parameters
+    ----------
+    weight, bias, bias_scale
+        As for :class:`TorchLayer`: [unit in, unit out] and [1, unit out].
+    divisor
+        What the product is divided by.
+    """
+
+    def __init__(self, weight: np.ndarray, bias: np.ndarray, bias_scale: float, divisor: float) -> None:
+        super().__init__(weight, bias, bias_scale)
+        self.divisor = divisor
+
+    def products(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the products with all that enters."""
+        return x.reshape(len(x), 1, -1) @ self.weight / self.divisor
+
+
+def _parameter(array: Any) -> torch.nn.Parameter:
+    return torch.nn.Parameter(torch.from_numpy(np.array(array)))

@@ -1,0 +1,204 @@
+"""One training job: what is trained on what, and how, filled in and checked before it starts."""
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+import optax
+
+from ..errors import ArgumentError, check_instance, check_integer, check_number
+from ..model.dataset import Dataset
+from ..nets import Design, check_trainable, design_of, encoding_for, trained_arrays, width_of
+from ..randomness import STREAM_VERSION
+from .protocol import Optimizer, Stopping
+from .task import Classification, Task
+
+Record = bool | Callable[[Any], Mapping[str, Any]]
+"""Whether a run is recorded; a function of the network says by name what is recorded besides loss and error."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingJob:
+    """What is trained on what, and how: the arguments of :func:`train` that decide its result.
+
+    Raises
+    ------
+    ArgumentError
+        As :func:`train`.
+    """
+
+    net: Any
+    """The network."""
+    train_set: Dataset
+    """The training set."""
+    test_set: Dataset
+    """The test set, of the same grammar."""
+    optimizer: Optimizer | optax.GradientTransformation = field(default_factory=Optimizer)
+    """Rate, momentum and batches; the rate is filled in. Or a transformation of optax."""
+    stopping: Stopping = field(default_factory=Stopping)
+    """When training ends; loss and epochs are filled in."""
+    order_seed: int = 0
+    """Seed of the order of the training points."""
+    encoding: Any = None
+    """How inputs are written; filled in."""
+    record: Record = False
+    """Keep the loss and the test error at log-spaced steps, and what a function of the network returns."""
+    design: Design | None = None
+    """What the network was built for, where it does not say so itself."""
+    task: Task = field(default_factory=Classification)
+    """What the network is to tell."""
+    batch_per_class: int | None = None
+    """Points of each class in a batch; filled in. Given only next to a transformation of optax."""
+
+    def __post_init__(self) -> None:
+        check_trainable(self.net)
+        check_instance(Dataset, train_set=self.train_set, test_set=self.test_set)
+        check_instance(Stopping, stopping=self.stopping)
+        check_instance(Task, task=self.task)
+        if not isinstance(self.record, bool) and not callable(self.record):
+            fix = "Use True, False, or a function of the network"
+            raise ArgumentError("record", self.record, "is neither true nor false, nor a function", fix)
+        grammar, other = self.train_set.stream.grammar, self.test_set.stream.grammar
+        if other != grammar:
+            raise ArgumentError("test_set", other, "is of another grammar", f"Use {grammar}")
+        design, stopping = self.design or design_of(self.net), self.stopping
+        loss, last = (1e-3, 10_000) if design is None else (design.spec.stop_loss, design.spec.max_epochs)
+        optimizer = self._checked_optimizer(design)
+        size = self.batch_per_class or Optimizer.batch_per_class
+        filled = {
+            "optimizer": optimizer,
+            "stopping": replace(
+                stopping,
+                loss=loss if stopping.loss is None else stopping.loss,
+                max_epochs=last if stopping.max_epochs is None else stopping.max_epochs,
+            ),
+            "encoding": encoding_for(self.net, self.encoding, self.train_set.params),
+            "batch_per_class": optimizer.batch_per_class if isinstance(optimizer, Optimizer) else size,
+        }
+        for name, value in filled.items():
+            object.__setattr__(self, name, value)
+
+    def _checked_optimizer(self, design: Design | None) -> Optimizer | optax.GradientTransformation:
+        """Return the optimizer, its rate filled in, after a check."""
+        optimizer, size = self.optimizer, self.batch_per_class
+        if size is not None:
+            check_integer("batch_per_class", size, least=1)
+        if isinstance(optimizer, Optimizer):
+            if size is not None:
+                problem = "is given next to an Optimizer, which has its own"
+                raise ArgumentError("batch_per_class", size, problem, "Put it into the Optimizer")
+            return replace(optimizer, rate=chosen_rate(self.net, optimizer.rate, design))
+        if not isinstance(optimizer, optax.GradientTransformation):
+            fix = "Give an Optimizer, or a transformation of optax such as optax.adam(1e-3)"
+            raise ArgumentError("optimizer", optimizer, "is not an optimizer", fix)
+        try:
+            jax.eval_shape(lambda weights: _one_update(optimizer, weights), _trained(self.net))
+        except TypeError as error:
+            problem = f"cannot be used with gradients and weights alone ({error})"
+            raise ArgumentError("optimizer", optimizer, problem, "Use another, such as optax.adam") from error
+        return optimizer
+
+    @property
+    def transformation(self) -> optax.GradientTransformation | None:
+        """The transformation of optax that was given; None where it is an :class:`Optimizer`."""
+        return None if isinstance(self.optimizer, Optimizer) else self.optimizer
+
+    @property
+    def width(self) -> int:
+        """What the rate is multiplied by: the width of a network of ours, 1 for any other."""
+        return width_of(self.net) if self.design is None else self.design.spec.width
+
+    @property
+    def rate(self) -> float | None:
+        """The learning rate of SGD; None where a transformation of optax has its own."""
+        if not isinstance(self.optimizer, Optimizer):
+            return None
+        assert self.optimizer.rate is not None  # filled in
+        return self.optimizer.rate * self.width
+
+    @property
+    def static(self) -> dict[str, Any]:
+        """What the compiled steps are compiled for."""
+        return {
+            "params": self.train_set.params,
+            "encoding": self.encoding,
+            "batch_per_class": self.batch_per_class,
+            "task": self.task,
+            "transformation": self.transformation,
+        }
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What names the run, the initial weights apart, as JSON data."""
+        described = repr(self.optimizer)
+        if self.transformation is not None:
+            described = f"{_described(self.transformation, self.net)}, {self.batch_per_class} of a class"
+        record = self.record
+        if not isinstance(record, bool):
+            record = getattr(record, "__qualname__", None) or repr(record)
+        task = [] if self.task == Classification() else [repr(self.task)]
+        return {
+            "grammar": self.train_set.stream.grammar.digest,
+            "train": _origin(self.train_set),
+            "test": _origin(self.test_set),
+            "numbers": [float(self.width), int(self.order_seed)],
+            "options": [described, repr(self.stopping), self.encoding, record, *task],
+            "version": STREAM_VERSION,
+        }
+
+
+def chosen_rate(net: Any, rate: float | None, design: Design | None) -> float:
+    """Return the rate given, or else the default one of a network that :func:`srhm.nets.build` made.
+
+    Raises
+    ------
+    ArgumentError
+        If the rate is not positive, or none is given and there is no default.
+    """
+    if rate is None and design is None:
+        per = "the learning rate" if width_of(net) == 1 else f"the learning rate divided by {width_of(net)}"
+        raise ArgumentError("rate", None, "is missing: this network has no default", f"Give {per}")
+    if rate is None and design is not None:
+        return design.spec.rate(design.params).value
+    return check_number("rate", rate, above=0.0)  # pyright: ignore[reportArgumentType]
+
+
+def _origin(dataset: Dataset) -> list[Any]:
+    """What names the samples of a set, given the grammar."""
+    stream = dataset.stream
+    return [int(stream.seed), stream.rule, stream.backward, stream.role, int(dataset.start), len(dataset)]
+
+
+def _trained(net: Any) -> Any:
+    """Return a network with the arrays that descent moves alone."""
+    return eqx.filter(net, trained_arrays(net))
+
+
+def _one_update(transformation: optax.GradientTransformation, weights: Any) -> Any:
+    with jax.numpy_dtype_promotion("standard"):  # which optax counts on
+        return transformation.update(weights, transformation.init(weights), weights)
+
+
+def _described(transformation: optax.GradientTransformation, net: Any) -> str:
+    """SHA-256 of what a transformation of optax does: its program has all its numbers in it."""
+    program = jax.make_jaxpr(lambda weights: _one_update(transformation, weights))(_trained(net))
+    text = re.sub(r"0x[0-9a-f]+", "", str(program))  # where a function stands in memory
+    sha = hashlib.sha256(text.encode())
+    for constant in program.consts:
+        sha.update(np.ascontiguousarray(constant).tobytes())
+    return sha.hexdigest()
+
+
+def digest_of(net: Any) -> str:
+    """SHA-256 of the shapes, types and values of a network's arrays."""
+    sha = hashlib.sha256()
+    for leaf in jax.tree.leaves(eqx.filter(net, eqx.is_array)):
+        array = np.ascontiguousarray(leaf)
+        sha.update(f"{array.shape} {array.dtype}".encode())
+        sha.update(array.tobytes())
+    return sha.hexdigest()

@@ -1,0 +1,116 @@
+"""What a network is trained to tell: its inputs, its targets, the loss and the error. One class a task."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+import jax
+import optax
+from jaxtyping import Array, Bool, Float, Int
+
+from ..errors import ArgumentError, check_choice
+from ..model.params import Params
+from ..nets import Leaves, check_scores
+from ..randomness import Key
+
+
+class Task(ABC):
+    """A task: a frozen dataclass whose fields are its options. The training loop and the test error ask it alone.
+
+    Its methods are compiled. A new task is one class, and one line in :data:`TASKS`.
+    """
+
+    name: ClassVar[str]
+    """Its name in JSON data, in files of runs and on the command line."""
+    of_samples: ClassVar[bool] = False
+    """Whether its examples are the samples as they are, and their classes: so that those sub-trees of a test set that
+    are equal can be computed once."""
+
+    @abstractmethod
+    def examples(self, leaves: Leaves, labels: Int[Array, " sample"], key: Key) -> tuple[Any, Any]:
+        """Return what the network is shown of a batch, and what it should tell.
+
+        Parameters
+        ----------
+        leaves
+            The samples, by their informative leaves.
+        labels
+            Their classes; -1 where a sample only fills up the batch.
+        key
+            Key of what the task draws at random, such as a mask: one of its own in every step. A network that draws
+            gets the same key, so a task takes another part of it (:func:`srhm.randomness.fold`).
+
+        Returns
+        -------
+        tuple
+            The inputs: leaves, of which our networks compute the informative nodes alone, or dense inputs
+            [sample, position, channel]; and the targets, [sample, ...].
+        """
+
+    @abstractmethod
+    def check(self, output: Any, targets: Any, params: Params) -> None:
+        """Raise an :class:`~srhm.ArgumentError` if the shape of the output does not fit the targets."""
+
+    @abstractmethod
+    def losses(self, output: Any, targets: Any) -> Float[Array, " sample"]:
+        """Return the loss of each sample, which training makes small in the mean."""
+
+    @abstractmethod
+    def errors(self, output: Any, targets: Any) -> Bool[Array, " sample"] | Float[Array, " sample"]:
+        """Return whether each sample is told wrong, or which fraction of its targets."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON data: its name, and the options that differ from their defaults."""
+        usual = type(self)()
+        options = {one.name: getattr(self, one.name) for one in fields(self)}  # pyright: ignore[reportArgumentType]
+        changed = {name: value for name, value in options.items() if value != getattr(usual, name)}
+        return {"name": self.name} | changed
+
+
+@dataclass(frozen=True)
+class Classification(Task):
+    """Tell the class of a sample: mean cross-entropy of the scores, and the fraction on the wrong class."""
+
+    name: ClassVar[str] = "classification"
+    of_samples: ClassVar[bool] = True
+
+    def examples(self, leaves: Leaves, labels: Int[Array, " sample"], key: Key) -> tuple[Any, Any]:
+        """Return the samples as they are, and their classes."""
+        return leaves, labels
+
+    def check(self, output: Any, targets: Any, params: Params) -> None:
+        """Refuse anything but one score a class."""
+        check_scores("net", output, len(targets), params)
+
+    def losses(self, output: Any, targets: Any) -> Float[Array, " sample"]:
+        """Return the cross-entropy of each sample, in nats."""
+        one_hot = jax.nn.one_hot(targets, output.shape[-1], dtype=output.dtype)
+        return optax.softmax_cross_entropy(output, one_hot)
+
+    def errors(self, output: Any, targets: Any) -> Bool[Array, " sample"]:
+        """Return where the largest score is not that of the class."""
+        return output.argmax(axis=-1).astype(targets.dtype) != targets
+
+
+TASKS: dict[str, type[Task]] = {Classification.name: Classification}
+"""All tasks by name; the first is the default."""
+
+
+def task_from(content: "Task | str | Mapping[str, Any]") -> Task:
+    """Return a task as it is, or that of a name, or of :meth:`Task.to_dict`.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such task, or it has no such option.
+    """
+    if isinstance(content, Task):
+        return content
+    options: dict[str, Any] = {"name": content} if isinstance(content, str) else dict(content)
+    name = options.pop("name", "")
+    check_choice("task", name, TASKS, "is not a task")
+    kind = TASKS[name]
+    for option in options.keys() - {one.name for one in fields(kind)}:  # pyright: ignore[reportArgumentType]
+        raise ArgumentError(option, options[option], f"is not an option of the task {name}", "Leave it out")
+    return kind(**options)

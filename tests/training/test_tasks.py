@@ -1,0 +1,298 @@
+"""Tasks and optimizers of others: one loop trains them all."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from filled_nets import filled
+from setups import run_spec, setup
+from srhm import Grammar, Params, encode, split
+from srhm.nets import check_scores
+from srhm.nets.network import dense
+from srhm.randomness import fold, threefry2x32
+from srhm.runner.execution import execute
+from srhm.study import RunSpec, Setup
+from srhm.training import (
+    TASKS,
+    Classification,
+    Optimizer,
+    Stopping,
+    Task,
+    TestSet,
+    TrainingJob,
+    task_from,
+    train,
+    train_ensemble,
+    train_online,
+)
+from srhm.training.checkpoint import Checkpoint
+from srhm.training.loop import descend
+
+PARAMS = Params(n_c=3, v=3, m=3, s=2, s0=1, L=2)
+
+
+@pytest.fixture(scope="module")
+def sets():
+    return split(Grammar(PARAMS, 0), 24, 60, seed=1)
+
+
+@dataclass(frozen=True)
+class Noisy(Task):
+    """Tell the class `by` numbers on, from inputs with noise; squared distance and the fraction wrong."""
+
+    name: ClassVar[str] = "noisy"
+    by: int = 1
+    """How far on."""
+    noise: float = 0.0
+    """Standard deviation of the noise of every entry."""
+
+    def examples(self, leaves, labels, key):
+        x = dense(NET, leaves)
+        number = jnp.arange(x.size, dtype=jnp.uint32)
+        high, low = threefry2x32(fold(key, 7), number, jnp.zeros_like(number))
+        signs = jnp.where((high ^ low) % 2 == 0, 1.0, -1.0).reshape(x.shape)
+        return x + self.noise * signs, (labels + self.by) % 3
+
+    def check(self, output, targets, params):
+        check_scores("net", output, len(targets), params)
+
+    def losses(self, output, targets):
+        return jnp.square(output - jax.nn.one_hot(targets, 3)).sum(axis=1)
+
+    def errors(self, output, targets):
+        return (output.argmax(axis=1).astype(jnp.int32) != targets).astype(jnp.float32)
+
+
+NET = filled("cnn", PARAMS, 8)
+
+
+@pytest.fixture
+def known(monkeypatch):
+    monkeypatch.setitem(TASKS, "noisy", Noisy)
+
+
+def same_bits(first, second):
+    pairs = zip(*(jax.tree.leaves(eqx.filter(one, eqx.is_array)) for one in (first, second)), strict=True)
+    return all(np.asarray(a).tobytes() == np.asarray(b).tobytes() for a, b in pairs)
+
+
+# Tasks
+
+
+def test_the_task_decides_inputs_targets_loss_and_error(sets):
+    how = {"optimizer": Optimizer(rate=0.1), "stopping": Stopping(loss=0.1, max_epochs=2000)}
+    found = train(filled("cnn", PARAMS, 32), sets.train, sets.test, task=Noisy(2), **how)
+    assert found.status == "converged", found.train_loss
+    x = encode(PARAMS, sets.train.features, sets.train.positions, "whitened")
+    answers = np.asarray(found.net(x))
+    assert (answers.argmax(axis=1) == (sets.train.labels + 2) % 3).all()
+    x = encode(PARAMS, sets.test.features, sets.test.positions, "whitened")
+    wrong = np.asarray(found.net(x)).argmax(axis=1) != (sets.test.labels + 2) % 3
+    assert found.test_error == wrong.mean() < 0.6  # by chance 0.67
+    for size in (60, 7):  # the last batch is filled up
+        measured = TestSet(sets.test, "whitened", shared=True, batch=size, task=Noisy(2))
+        assert abs(measured.error(found.net) - wrong.mean()) < 1e-6
+
+
+def test_what_a_task_draws_depends_on_the_step_alone(sets, tmp_path):
+    how = {"optimizer": Optimizer(rate=0.1), "stopping": Stopping(loss=1e-9, max_epochs=9, eval_every=2)}
+    whole, clean = (train(NET, sets.train, sets.test, task=Noisy(noise=noise), **how) for noise in (1.0, 0.0))
+    assert not same_bits(whole.net, clean.net)
+    path, result = Checkpoint(tmp_path / "run.npz"), None
+    while result is None or result.status == "stopped":
+        assert result is None or path.path.exists()
+        stopped = train(NET, sets.train, sets.test, task=Noisy(noise=1.0), **how, checkpoint=path, budget=0)
+        assert stopped.status in ("stopped", "epochs")
+        result = train(NET, sets.train, sets.test, task=Noisy(noise=1.0), **how, checkpoint=path)
+    assert same_bits(whole.net, result.net) and whole.test_error == result.test_error
+
+
+def test_the_checkpoint_of_another_task_is_refused(sets, tmp_path, refuses):
+    path = tmp_path / "run.npz"
+    train(NET, sets.train, sets.test, task=Noisy(1), optimizer=Optimizer(0.1), checkpoint=path, budget=0)
+    with refuses("checkpoint", repr(str(path)), "Use another file, or delete it"):
+        train(NET, sets.train, sets.test, task=Noisy(2), optimizer=Optimizer(0.1), checkpoint=path)
+
+
+def test_one_pass_training_and_ensembles_take_it_too(sets):
+    stream, test = sets.train.stream, sets.test
+    found = train_online(NET, stream, test, points=24, task=Noisy(), rate=0.1)
+    plain = train_online(NET, stream, test, points=24, rate=0.1)
+    assert not same_bits(found.net, plain.net)
+    jobs = [
+        TrainingJob(NET, sets.train, test, Optimizer(0.1), Stopping(max_epochs=3), task=Noisy(by))
+        for by in (1, 1)
+    ]
+    both = train_ensemble(jobs)
+    alone = train(
+        NET, sets.train, test, optimizer=Optimizer(0.1), stopping=Stopping(max_epochs=3), task=Noisy(1)
+    )
+    np.testing.assert_allclose(both[0].net.readout, alone.net.readout, rtol=1e-4)
+    assert both[1].test_error == alone.test_error
+    jobs[1] = TrainingJob(NET, sets.train, test, task=Noisy(2))
+    with pytest.raises(ValueError, match="Train it in an ensemble of its own"):
+        train_ensemble(jobs)
+
+
+def test_the_task_of_a_setup(known):
+    usual, other = setup(PARAMS), setup(PARAMS, task="noisy")
+    assert usual.task == Classification() and "task" not in usual.to_dict()
+    assert other.task == Noisy() and other.to_dict()["task"] == {"name": "noisy"}
+    assert other.digest != usual.digest
+    chosen = Setup(PARAMS, usual.net, task=Noisy(by=2), measuring=usual.measuring)
+    assert chosen.to_dict()["task"] == {"name": "noisy", "by": 2}
+    spec = chosen.at(24, 3)
+    assert RunSpec.from_dict(spec.to_dict()) == spec
+
+
+def test_a_run_has_the_task_of_its_setup(known, sets):
+    options = {"width": 8, "P_test": 60, "max_epochs": 5, "stop_loss": 1e-9}
+    specs = [run_spec(PARAMS, "cnn", 24, task=task, **options) for task in ("noisy", "classification")]
+    runs = [execute(spec) for spec in specs]
+    net = specs[0].net.build(PARAMS)
+    test = split(Grammar(PARAMS, 0), 24, 60)
+    result = train(net, test.train, test.test, task=Noisy(), stopping=specs[0].setup.stopping)
+    assert runs[0].metrics["train_loss"] == result.train_loss != runs[1].metrics["train_loss"]
+    assert runs[0].metrics["error"] == result.test_error
+
+
+def test_what_is_not_a_task_is_refused(known, sets, refuses):
+    with refuses("task", "'noise'", "Did you mean 'noisy'? Use 'classification' or 'noisy'"):
+        task_from("noise")
+    with refuses("size", "3", "Leave it out"):
+        task_from({"name": "noisy", "size": 3})
+    with refuses("task", "'noisy'", "Give a Task"):
+        train(NET, sets.train, sets.test, task="noisy", optimizer=Optimizer(0.1))
+
+
+# Any optimizer
+
+
+FEW = Stopping(loss=1e-9, max_epochs=7, eval_every=3)
+
+
+def test_adam_against_its_formula(sets):
+    """Batches of the whole set, in double precision."""
+    with jax.enable_x64(True):
+        net = filled("cnn", PARAMS, 8, dtype="float64")
+        found = train(net, sets.train, sets.test, optimizer=optax.adam(0.05), batch_per_class=8, stopping=FEW)
+        x = jnp.asarray(encode(PARAMS, sets.train.features, sets.train.positions, "whitened", np.float64))
+        labels = jnp.asarray(sets.train.labels, jnp.int32)
+
+        def loss(net):
+            return optax.softmax_cross_entropy_with_integer_labels(net(x), labels).mean()
+
+        m = v = jax.tree.map(jnp.zeros_like, net)
+        for step in range(1, 8):
+            gradient = eqx.filter_grad(loss)(net)
+            m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, gradient)
+            v = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g**2, v, gradient)
+            net = jax.tree.map(
+                lambda w, m, v, t=step: w
+                - 0.05 * (m / (1 - 0.9**t)) / (jnp.sqrt(v / (1 - 0.999**t)) + 1e-8),
+                net, m, v,
+            )  # fmt: skip
+        pairs = zip(jax.tree.leaves(found.net), jax.tree.leaves(net), strict=True)
+        assert max(float(jnp.abs(a - b).max()) for a, b in pairs) < 1e-10
+    assert (found.steps, found.epochs) == (7, 7)
+
+
+def test_sgd_of_optax_is_ours_with_the_width_in_its_rate(sets):
+    ours = train(NET, sets.train, sets.test, optimizer=Optimizer(0.1, 0.5), stopping=FEW)
+    theirs = train(NET, sets.train, sets.test, optimizer=optax.sgd(0.8, 0.5), stopping=FEW)
+    assert ours.steps == theirs.steps == 14  # two batches an epoch: 4 of each class by default
+    for a, b in zip(jax.tree.leaves(ours.net), jax.tree.leaves(theirs.net), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5)
+
+
+def test_weight_decay_leaves_frozen_layers(sets):
+    net = filled("cnn", PARAMS, 8, frozen_layers=(1,))
+    found = train(net, sets.train, sets.test, optimizer=optax.adamw(1e-3, weight_decay=1.0), stopping=FEW).net
+    assert same_bits(found.layers[0], net.layers[0]) and not same_bits(found.layers[1], net.layers[1])
+
+
+def test_running_statistics_do_not_pass_through_an_optimizer():
+    net = filled("resnet18", PARAMS, 8)
+    optimizer = optax.add_decayed_weights(1.0)
+    update, _ = descend(optimizer, jax.tree.map(jnp.zeros_like, net), optimizer.init(net), net)
+    assert net.statistics() and all(one is None for one in update.statistics())
+    assert len(jax.tree.leaves(update)) + len(net.statistics()) == len(jax.tree.leaves(net))
+
+
+def test_an_optimizer_of_others_resumes_to_the_same_bits(sets, tmp_path, refuses):
+    schedule = optax.warmup_cosine_decay_schedule(0.0, 0.05, 3, 12)
+    make = lambda peak=1.0: optax.adamw(lambda step: peak * schedule(step))  # noqa: E731
+    whole = train(NET, sets.train, sets.test, optimizer=make(), stopping=FEW)
+    path = tmp_path / "run.npz"
+
+    def interrupt(progress):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(NET, sets.train, sets.test, optimizer=make(), stopping=FEW, checkpoint=path, progress=interrupt)
+    for other, size in ((make(0.5), None), (optax.sgd(0.1), None), (make(), 2)):
+        with refuses("checkpoint", repr(str(path)), "Use another file, or delete it"):
+            train(
+                NET,
+                sets.train,
+                sets.test,
+                optimizer=other,
+                batch_per_class=size,
+                stopping=FEW,
+                checkpoint=path,
+            )
+    resumed = train(NET, sets.train, sets.test, optimizer=make(), stopping=FEW, checkpoint=path)
+    assert same_bits(resumed.net, whole.net) and resumed.test_error == whole.test_error
+
+
+def test_an_ensemble_shares_one_optimizer(sets):
+    optimizer = optax.adam(0.01)
+    jobs = [
+        TrainingJob(filled("cnn", PARAMS, 8, seed), sets.train, sets.test, optimizer, FEW) for seed in (0, 1)
+    ]
+    for job, found in zip(jobs, train_ensemble(jobs), strict=True):
+        alone = train(job.net, sets.train, sets.test, optimizer=optimizer, stopping=FEW)
+        np.testing.assert_allclose(found.net.readout, alone.net.readout, rtol=1e-3, atol=1e-5)
+    jobs[1] = TrainingJob(NET, sets.train, sets.test, optax.adam(0.01), FEW)
+    with pytest.raises(ValueError, match="optax transformation than the first"):
+        train_ensemble(jobs)
+
+
+def test_a_network_without_a_default_rate_needs_none(sets):
+    net = eqx.nn.Lambda(lambda x: x)
+    net = eqx.nn.Sequential([net, eqx.nn.Linear(PARAMS.d * PARAMS.v, 3, key=jax.random.key(0))])
+
+    class Flat(eqx.Module):
+        linear: eqx.nn.Linear
+
+        def __call__(self, x):
+            return jax.vmap(self.linear)(x.reshape(len(x), -1))
+
+    found = train(Flat(net.layers[1]), sets.train, sets.test, optimizer=optax.adam(0.1), stopping=FEW)
+    assert found.status == "epochs"
+
+
+def test_optimizers_that_cannot_be_used_are_refused(sets, refuses):
+    with refuses(
+        "optimizer", "'adam'", "Give an Optimizer, or a transformation of optax such as optax.adam(1e-3)"
+    ):
+        train(NET, sets.train, sets.test, optimizer="adam")
+    with pytest.raises(ValueError, match=r"cannot be used with gradients and weights alone.*Use another"):
+        train(NET, sets.train, sets.test, optimizer=optax.lbfgs())
+    with refuses("batch_per_class", "2", "Put it into the Optimizer"):
+        train(NET, sets.train, sets.test, optimizer=Optimizer(), batch_per_class=2)
+    with pytest.raises(ValueError, match="batch_per_class = 0"):
+        train(NET, sets.train, sets.test, optimizer=optax.adam(0.1), batch_per_class=0)
+
+
+def test_batches_alone_are_those_of_the_default_optimizer(sets):
+    found = train(NET, sets.train, sets.test, batch_per_class=8, stopping=FEW)
+    assert found.steps == 7
+    same = train(NET, sets.train, sets.test, optimizer=Optimizer(batch_per_class=8), stopping=FEW)
+    assert same_bits(found.net, same.net)
