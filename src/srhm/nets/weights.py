@@ -30,7 +30,7 @@ def save(net: Any, path: str | Path) -> None:
     Parameters
     ----------
     net
-        A network of :func:`build`, trained or not.
+        A network of :func:`srhm.nets.build`, trained or not.
     path
         The file, such as ``"cnn.safetensors"``, which appears when it is whole; one that exists is replaced. Missing
         folders are made.
@@ -38,7 +38,7 @@ def save(net: Any, path: str | Path) -> None:
     Raises
     ------
     ArgumentError
-        If the network is not one of :func:`build`, or the file cannot be written.
+        If the network is not one of :func:`srhm.nets.build`, or the file cannot be written.
     MissingExtraError
         If safetensors is not installed.
 
@@ -81,7 +81,7 @@ def load(path: str | Path) -> Any:
     Returns
     -------
     Any
-        The network as :func:`build` draws it, with the weights of the file, in their type.
+        The network as :func:`srhm.nets.build` draws it, with the weights of the file, in their type.
 
     Raises
     ------
