@@ -121,5 +121,5 @@ def test_what_fails_fails_for_all_members(monkeypatch: pytest.MonkeyPatch) -> No
 def test_refused() -> None:
     with pytest.raises(srhm.ArgumentError, match="members = 1 is below 2"):
         Together(1)
-    with pytest.raises(srhm.ArgumentError, match="has another model, network, encoding or batch"):
+    with pytest.raises(srhm.ArgumentError, match="has another model, network, encoding, batch, task"):
         execute_together([SPEC, small(width=9)])
