@@ -8,8 +8,12 @@ import pytest
 from setups import run_spec, setup
 from srhm import Params
 from srhm.nets.weights import load_weights, weights_file
+from srhm.runner.chains import Single
+from srhm.runner.driver import drive
 from srhm.runner.execution import execute, execute_together
+from srhm.runner.executors import InProcess
 from srhm.runner.work import RunJob, execute_job
+from srhm.store import Store
 from srhm.study import Measuring, Run, RunSpec, Setup, read_grid
 from srhm.study.options import all_options, options_of
 
@@ -141,6 +145,15 @@ def test_what_cannot_be_recorded_is_refused(refuses):
         setup(Params(v=3, s0=0, L=2), record="D")
     with refuses("P_test", "3", "Use P_test >= 4, or no probes"):
         setup(PARAMS, record="probes", P_test=3)
-    fix = "Name a folder (--keep-weights has that of the store), or take weights out of record"
+    fix = "Name a folder, or take weights out of record"
     with refuses("weights", "None", fix):
         execute(spec(record="weights"))
+
+
+def test_weights_on_the_way_are_kept_without_a_word_and_go_with_a_merge(tmp_path):
+    wanted, store = spec(record="weights", max_epochs=2), Store(tmp_path / "runs.sqlite")
+    drive([Single(wanted)], store, InProcess(execute_job))
+    run, target = store.get(wanted), Store(tmp_path / "elsewhere" / "all.sqlite")
+    assert len(run.weight_files) > 1
+    target.merge([store])
+    assert all(weights_file(target.weights_folder, one).exists() for one in run.weight_files)

@@ -151,9 +151,11 @@ class Cancel:
             raise ArgumentError("wait", self.wait, "is not a number of seconds", "Use wait >= 0")
         stores = [existing_store(place) for place in self.stores]
         drivers = [driver for store in stores if (driver := store.driver()) is not None and driver.alive]
+        for driver in drivers:  # all are looked at before one is asked
+            if not driver.here:
+                raise SrhmError(f"{driver} is on another machine. Run srhm cancel there")
         for driver in drivers:
-            if not ask_to_stop(driver):
-                raise SrhmError(f"{driver} runs on another machine. Run srhm cancel there")
+            ask_to_stop(driver)
         deadline = time.monotonic() + self.wait
         left = len(drivers)
         while left and time.monotonic() < deadline:

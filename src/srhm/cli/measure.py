@@ -57,7 +57,13 @@ class Run:
             check_room(spec)
             store.check_writable()
             with TrainingView(spec) as view:
-                found = execute(spec, checkpoint=store.checkpoint(spec), budget=self.budget, progress=view)
+                found = execute(
+                    spec,
+                    checkpoint=store.checkpoint(spec),
+                    weights=store.weights_folder if spec.setup.measuring.records_weights else None,
+                    budget=self.budget,
+                    progress=view,
+                )
             if found.status != "stopped":
                 store.put(found)
                 store.tidy()

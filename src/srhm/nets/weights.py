@@ -96,7 +96,7 @@ def load(path: str | Path) -> Any:
     try:
         with safetensors.safe_open(user_path(path), framework="numpy") as file:
             head = json.loads((file.metadata() or {})["srhm"])
-            found = {one: file.get_tensor(one) for one in file.keys()}  # noqa: SIM118, it is no dictionary
+            found = {one: file.get_tensor(one) for one in file.keys()}  # noqa: SIM118 (not a dictionary)
         if head["format"] != _FORMAT:
             raise ValueError(f"format {head['format']}, and this version of srhm reads {_FORMAT}")
         content = head["params"], head["spec"]

@@ -77,7 +77,7 @@ def reproduce(
     policy: Policy | None = None,
     watch: Callable[[Progress], None] | None = None,
 ) -> list[Progress]:
-    """Compute what the figures need and the store has not; the same call goes on wherever it was cut.
+    """Compute what the figures need and the store lacks; the same call resumes.
 
     Parameters
     ----------

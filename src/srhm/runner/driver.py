@@ -48,11 +48,11 @@ class Policy:
     retries: int = 2
     """How often a run is tried again after its process was killed or lost, its memory or its time ran out."""
     limit: float | None = None
-    """Seconds after which a run counts as hung. It may go on from its checkpoint at the next try."""
+    """Seconds after which a run counts as hung. The next try resumes from its checkpoint."""
     again: bool = False
     """Try runs again that the store has as failed."""
     gpu_memory: int | None = None
-    """Bytes of memory of a GPU, of which runs then ask for a part; they compute on CPUs unless given. For clusters."""
+    """Bytes of memory of a GPU, of which every run asks for a part. Default: runs use CPUs. For clusters."""
     keep_weights: bool = False
     """Keep the trained weights beside the store; finished runs without them are computed again."""
 
@@ -80,7 +80,7 @@ def drive(
     """Work through all chains.
 
     Finished runs are in the store as soon as they come. Whatever ends this call, an interrupt or a kill, the same
-    call goes on from there: with the runs in the store, and with the checkpoints of those under way.
+    call resumes: with the runs in the store, and with the checkpoints of those under way.
 
     Parameters
     ----------
@@ -258,10 +258,11 @@ class _Driver:
             return
         while self.waiting and len(self.under_way) < self.executor.slots:
             key, task = next(iter(self.waiting.items()))
+            keep = self.policy.keep_weights or task.spec.setup.measuring.records_weights
             job = RunJob(
                 task.spec,
                 str(self.store.checkpoint(task.spec).absolute()),
-                str(self.store.weights_folder.absolute()) if self.policy.keep_weights else None,
+                str(self.store.weights_folder.absolute()) if keep else None,
             )
             self.numbers += 1
             task.attempts += 1

@@ -42,7 +42,7 @@ def execute(
     spec
         What to run.
     checkpoint
-        File from which a run that was cut goes on; the caller deletes it once the run is kept.
+        File from which an interrupted run resumes; the caller deletes it once the run is kept.
     weights
         Folder for the weights of the trained network, and of those on the way if the run records them. Default: they
         are not kept.
@@ -74,7 +74,7 @@ def execute_together(
     specs
         The runs; :attr:`RunSpec.shape <srhm.study.setup.RunSpec.shape>` is the same for all.
     checkpoints
-        For each run, the file from which it goes on if it was cut.
+        For each run, the file from which it resumes.
     weights
         For each run, the folder for its weights, as for :func:`execute`.
     progress
@@ -107,9 +107,9 @@ class _Ready(NamedTuple):
 def _prepare(spec: RunSpec, weights: str | Path | None) -> _Ready:
     """Draw the data and the network of a run."""
     check_room(spec)
-    if "weights" in spec.setup.measuring.record and weights is None:
+    if spec.setup.measuring.records_weights and weights is None:
         problem = "is missing: the run records weights on its way"
-        fix = "Name a folder (--keep-weights has that of the store), or take weights out of record"
+        fix = "Name a folder, or take weights out of record"
         raise ArgumentError("weights", None, problem, fix)
     setup, params, seeds = spec.setup, spec.params, spec.seeds
     began = time.perf_counter()
@@ -178,7 +178,7 @@ def _probes(spec: RunSpec, net: Any, test_set: Dataset) -> dict[str, Any]:
 
 
 def _measure(spec: RunSpec, ready: _Ready, result: Result, how: str, weights: str | Path | None) -> Run:
-    """Measure the layers of a trained network, unless it diverged or is to go on, and keep its weights."""
+    """Measure the layers of a trained network, unless it diverged or was stopped, and keep its weights."""
     began, test_set = time.perf_counter(), ready.job.test_set
     metrics: dict[str, Any] = {
         "error": result.test_error,

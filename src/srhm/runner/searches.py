@@ -104,5 +104,5 @@ def raise_failures(studies: Sequence[Study]) -> None:
         others = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
         raise SrhmError(
             f"the run {spec.net.family}, P = {spec.P}, seed {spec.seeds.samples} on {spec.params} failed{others}: "
-            f"{failure.reason}. Finished runs are kept; the same command goes on from there"
+            f"{failure.reason}. Finished runs are kept; the same command resumes"
         )

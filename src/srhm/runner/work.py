@@ -17,9 +17,9 @@ class RunJob:
     spec: RunSpec
     """What to run."""
     checkpoint: str | None = None
-    """File from which a run that was cut goes on."""
+    """File from which an interrupted run resumes."""
     weights: str | None = None
-    """Folder for the trained weights; they are not kept unless given."""
+    """Folder for the trained weights. Default: they are not kept."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the job as JSON data."""

@@ -44,7 +44,7 @@ class DriverInfo:
     seen: float
     """When it last wrote this."""
     alive: bool = True
-    """Whether it is at work; False: it was killed, and the same command resumes."""
+    """Whether it is at work. If not, it was killed, and the same command resumes."""
 
     @property
     def here(self) -> bool:
@@ -135,13 +135,11 @@ def driver_of(path: Path) -> DriverInfo | None:
         return None
 
 
-def ask_to_stop(driver: DriverInfo) -> bool:
-    """Ask a driver of this machine to stop, by SIGTERM; return whether it could be asked."""
-    if not (driver.alive and driver.here):
-        return False
-    with suppress(ProcessLookupError):
-        os.kill(driver.pid, signal.SIGTERM)
-    return True
+def ask_to_stop(driver: DriverInfo) -> None:
+    """Ask a driver of this machine to stop, by SIGTERM; one that has ended, or is on another machine, is left alone."""
+    if driver.alive and driver.here:
+        with suppress(ProcessLookupError):
+            os.kill(driver.pid, signal.SIGTERM)
 
 
 _ASKED_SECONDS = 0.5

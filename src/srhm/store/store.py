@@ -65,7 +65,11 @@ class Store(Transfer, Failures):
             If another process has it; the error says which, and what to do.
         """
         owned = Ownership(self.path, title, total, done)
-        self._make()  # so that others can ask for its status before the first run has ended
+        try:
+            self._make()  # so that others can ask for its status before the first run has ended
+        except BaseException:
+            owned.end()
+            raise
         return owned
 
     def driver(self) -> DriverInfo | None:

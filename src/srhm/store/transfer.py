@@ -11,6 +11,7 @@ from ..files import atomic_file, write_atomically
 from ..nets.weights import read_weights, weights_file
 from ..randomness import STREAM_VERSION
 from ..study import Run, RunSpec
+from ..study.runs import weights_on_the_way
 from ..study.setup import identity
 from . import frame
 from .database import Row, chunks
@@ -92,7 +93,8 @@ class Transfer(Runs):
 
     def _take(self, source: "Transfer", rows: list[dict[str, Any]]) -> int:
         """Insert rows of another store, and return how many were new."""
-        for digest in {row["weights"] for row in rows} - {None}:
+        kept = {digest for row in rows for digest in (row["weights"], *weights_on_the_way(row["record"]))}
+        for digest in kept - {None}:
             there, here = (weights_file(one.weights_folder, digest) for one in (source, self))
             if there.exists() and not here.exists():
                 write_atomically(here, read_weights(source.weights_folder, digest))

@@ -88,8 +88,8 @@ def _fields_of(part: str, kind: type) -> Iterator[Option]:
     hints, docs = get_type_hints(kind), field_docs(kind)
     for one in fields(kind):
         name = _NAMES.get((part, one.name), one.name)
-        kind = str if hints[one.name] == _QUANTITIES else _without_none(hints[one.name])
-        yield Option(name, part, one.name, kind, docs[one.name])
+        value = str if hints[one.name] == _QUANTITIES else _without_none(hints[one.name])
+        yield Option(name, part, one.name, value, docs[one.name])
 
 
 def _without_none(kind: Any) -> Any:

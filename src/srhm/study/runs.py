@@ -36,8 +36,8 @@ class Run:
     @property
     def weight_files(self) -> tuple[str, ...]:
         """SHA-256 of every file of weights that is kept: of the trained network, and of those on the way."""
-        kept = dict.fromkeys([self.weights, *(point.get("weights") for point in self.record)])
-        return tuple(one for one in kept if isinstance(one, str))
+        kept = dict.fromkeys([self.weights, *weights_on_the_way(self.record)])
+        return tuple(one for one in kept if one is not None)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the run as JSON data: its fields, and the hash of its specification."""
@@ -74,6 +74,11 @@ class Run:
                 raise ArgumentError(name, content.get(name), "is not what a run holds", fix)
         checked: dict[str, Any] = {name: content.get(name) for name in _KINDS}
         return cls(spec, **checked)
+
+
+def weights_on_the_way(record: list[dict[str, Any]]) -> list[str]:
+    """Return the SHA-256 of the files of weights that a record names."""
+    return [point["weights"] for point in record if point.get("weights") is not None]
 
 
 def _is_number(value: Any) -> bool:

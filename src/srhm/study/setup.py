@@ -88,6 +88,11 @@ class Measuring:
             check_flag(name, getattr(self, name))
         object.__setattr__(self, "record", _recorded(self.record))
 
+    @property
+    def records_weights(self) -> bool:
+        """Whether weights are among what is recorded; they are then kept."""
+        return "weights" in self.record
+
 
 def _recorded(given: Any) -> tuple[str, ...]:
     """Return the quantities that are given as text, as a list, or as true or false, in their order."""

@@ -3,6 +3,7 @@
 Parametrisation and divisors are those of docs, networks.md, so that the same learning rate gives the same training.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +19,8 @@ def to_torch(net: Any, *, layout: Layout = DEFAULT_LAYOUT) -> torch.nn.Module:
 
     Its parts ``layers.0``, ``layers.1``, ... are the hidden layers after their ReLU, so that every measurement finds
     the same layers in it. Its parameters are those of the network, in the same parametrisation: SGD with the rate
-    that the network was trained with, times its width, goes on as here. Those of frozen layers need no gradient.
+    that the network was trained with, times its width, continues the same training. Those of frozen layers need no
+    gradient.
 
     Parameters
     ----------
@@ -94,7 +96,7 @@ class TorchNetwork(torch.nn.Module):
         return x.mean(dim=1) @ self.readout / len(self.readout)
 
 
-class TorchLayer(torch.nn.Module):
+class TorchLayer(torch.nn.Module, ABC):
     """What hidden layers share: weights, biases and the ReLU.
 
     Parameters
@@ -113,9 +115,9 @@ class TorchLayer(torch.nn.Module):
         self.weight = _parameter(weight)
         self.bias = None if bias is None else _parameter(bias)
 
+    @abstractmethod
     def products(self, x: torch.Tensor) -> torch.Tensor:
         """Return the pre-activations without their biases."""
-        raise NotImplementedError
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the activations [sample, position, channel]."""

@@ -63,7 +63,7 @@ def train_ensemble(
     budget
         Seconds after which all are stopped.
     checkpoints
-        For each job, the file of its state, as for :func:`srhm.training.train`: a member that was cut goes on
+        For each job, the file of its state, as for :func:`srhm.training.train`: an interrupted member resumes
         from there, together with others or alone.
     progress
         Called about twice a second with the number of members that are still running.

@@ -52,7 +52,7 @@ def open_executor(on: str = "local", workers: int | None = None, work: Work | No
         take turns (docs, speed.md). ``"ray"``: a Ray of this machine, bound to loopback, or the cluster that
         RAY_ADDRESS names. ``"ray://HOST:PORT"``: a cluster.
     workers
-        Runs at a time; all cores of the machine, or of the cluster, unless given.
+        Runs at a time. Default: all cores of the machine, or of the cluster.
     work
         What is done with a job: a function of a module. Only runs are computed in one program on a GPU.
 
