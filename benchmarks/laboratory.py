@@ -14,9 +14,9 @@ from statistics import quantiles
 
 import srhm
 from srhm.nets import NetSpec
-from srhm.runner.chains import Single
 from srhm.runner.driver import drive
 from srhm.runner.executors import Executor, Job, Outcome, Workers, available_cores
+from srhm.runner.sources import Single
 from srhm.runner.work import finished
 from srhm.store import Store
 from srhm.study import Run, RunSpec, Seeds, Setup, read_grid

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import srhm
 from srhm.nets import NetSpec
-from srhm.runner.chains import Single
 from srhm.runner.driver import drive
 from srhm.runner.executors import compute_on_one_thread, open_executor
+from srhm.runner.sources import Single
 from srhm.store import Store
 from srhm.study import Setup
 

@@ -17,12 +17,12 @@ from .measure.complexity import SampleComplexity
 from .model.params import Params
 from .nets import FAMILIES, NetSpec
 from .nets.weights import load_weights
-from .runner.chains import Single
 from .runner.driver import Policy, drive
 from .runner.executors import compute_on_one_thread, default_workers, keep_compiled_programs, open_executor
 from .runner.own import pstar as pstar_of_function
 from .runner.room import check_room
 from .runner.searches import raise_failures, search
+from .runner.sources import Single
 from .store import Store
 from .study import Run, Setup, Study
 from .study.describe import name

@@ -22,7 +22,7 @@ from srhm.cli.status import status_content
 from srhm.runner.driver import drive
 from srhm.runner.executors import Executor, Workers
 from srhm.runner.progress import Progress
-from srhm.runner.searches import all_chains
+from srhm.runner.searches import all_sources
 from srhm.store import Store
 from srhm.study import Seeds
 from srhm.study.grid import read_grid
@@ -89,7 +89,7 @@ def _drive(folder: Path, runs: int, opened: Callable[[], Executor]) -> dict[str,
     file = folder / "GRID.toml"
     file.write_text(_GRID.format(runs=runs))
     store = Store(folder / "runs.sqlite")
-    chains = all_chains(read_grid(file).runs, [])
+    sources = all_sources(read_grid(file).runs, [])
     early: list[float] = []
 
     def watch(progress: Progress) -> None:
@@ -98,7 +98,7 @@ def _drive(folder: Path, runs: int, opened: Callable[[], Executor]) -> dict[str,
 
     executor = opened()
     ready = time.monotonic()
-    progress = drive(chains, store, executor, watch=watch)
+    progress = drive(sources, store, executor, watch=watch)
     end = time.monotonic()
     assert (progress.computed, progress.failed, len(store), store.counts().running) == (runs, 0, runs, 0)
     return {

@@ -177,4 +177,4 @@ def test_shards_do_all_of_it_together(tmp_path: Path):
 def test_searches_take_what_the_store_has():
     setting = setup("lcn", model(4, 0))
     (first, *_) = phases([FIGURES["4B"]], replace(LAPTOP, reach=300), index_of(setting))
-    assert first.studies[0].finished and all(chain.ask() is None for chain in first.chains())
+    assert first.studies[0].finished and all(source.ask() is None for source in first.sources())

@@ -17,10 +17,10 @@ import srhm
 from setups import run_spec
 from srhm.interrupts import Terminated
 from srhm.runner import driver
-from srhm.runner.chains import Single
 from srhm.runner.driver import Policy, drive
 from srhm.runner.executors import InProcess, Workers
 from srhm.runner.progress import Progress
+from srhm.runner.sources import Single
 from srhm.runner.work import RunJob
 from srhm.store import Store, StoreBusy, StoreFull, StoreInUse, ask_to_stop
 from srhm.study import Run, RunSpec, Seeds

@@ -10,9 +10,9 @@ import pytest
 import chaos_driver
 from chaos import events
 from fake_runs import SPEC
-from srhm.runner.chains import Single
 from srhm.runner.driver import drive
 from srhm.runner.executors import Workers
+from srhm.runner.sources import Single
 from srhm.store import Store
 from srhm.study import Seeds
 

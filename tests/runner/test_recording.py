@@ -8,10 +8,10 @@ import pytest
 from setups import run_spec, setup
 from srhm import Params
 from srhm.nets.weights import load_weights, weights_file
-from srhm.runner.chains import Single
 from srhm.runner.driver import drive
 from srhm.runner.execution import execute, execute_together
 from srhm.runner.executors import InProcess
+from srhm.runner.sources import Single
 from srhm.runner.work import RunJob, execute_job
 from srhm.store import Store
 from srhm.study import Measuring, Run, RunSpec, Setup, read_grid

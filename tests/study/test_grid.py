@@ -9,8 +9,8 @@ import srhm
 from folders import ROOT
 from setups import run_spec, setup
 from srhm.paper.demo import searches
-from srhm.runner.chains import Single
-from srhm.runner.searches import all_chains
+from srhm.runner.searches import all_sources
+from srhm.runner.sources import Single
 from srhm.study import Seeds
 from srhm.study.grid import as_grid, read_grid, shard
 
@@ -61,19 +61,19 @@ def test_lists_stand_for_all_combinations(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert set(grid.studies[0].thresholds) == {"error", "S_21"}
     assert grid.studies[0].setup.replacement
-    chains = all_chains(grid.runs, grid.studies)
-    assert len(chains) == 22 and sum(isinstance(chain, Single) for chain in chains) == 16
+    sources = all_sources(grid.runs, grid.studies)
+    assert len(sources) == 22 and sum(isinstance(source, Single) for source in sources) == 16
 
 
 def test_shards_are_all_of_it_and_alike(tmp_path: Path) -> None:
     grid = read_grid(written(tmp_path, TEXT))
-    chains = all_chains(grid.runs, [])
-    parts = [shard(chains, number, 5) for number in range(1, 6)]
+    sources = all_sources(grid.runs, [])
+    parts = [shard(sources, number, 5) for number in range(1, 6)]
     assert sorted(map(len, parts)) == [3, 3, 3, 3, 4]
-    assert {id(chain) for part in parts for chain in part} == {id(chain) for chain in chains}
+    assert {id(source) for part in parts for source in part} == {id(source) for source in sources}
     for number, of in ((0, 5), (6, 5), (1, 0)):
         with pytest.raises(srhm.ArgumentError, match="shard"):
-            shard(chains, number, of)
+            shard(sources, number, of)
 
 
 def test_a_file_written_from_runs_names_these_runs(tmp_path: Path) -> None:

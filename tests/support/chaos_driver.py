@@ -8,7 +8,7 @@ from pathlib import Path
 from jobs import execute_fake
 from srhm.runner.driver import Policy, drive
 from srhm.runner.executors import Workers, compute_on_one_thread, keep_compiled_programs
-from srhm.runner.searches import all_chains
+from srhm.runner.searches import all_sources
 from srhm.runner.work import RunJob, execute_job
 from srhm.store import Store
 from srhm.study.grid import read_grid
@@ -45,7 +45,7 @@ def main(grid: str, store: str, file: str, retries: str) -> None:
     compute_on_one_thread()
     keep_compiled_programs()
     progress = drive(
-        all_chains(read_grid(Path(grid)).runs, []),
+        all_sources(read_grid(Path(grid)).runs, []),
         Store(store),
         Workers(2, execute_logged),
         policy=Policy(retries=int(retries)),

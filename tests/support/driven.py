@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import srhm
 from setups import run_spec
-from srhm.runner.chains import Single
+from srhm.runner.sources import Single
 from srhm.study import RunSpec, Seeds
 
 SPEC = run_spec(srhm.Params(n_c=3, v=3, m=3, s=2, s0=1, L=2), "cnn", 100, width=8, P_test=100)

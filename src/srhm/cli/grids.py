@@ -12,7 +12,7 @@ from ..errors import ArgumentError, SrhmError
 from ..files import check_folder, write_atomically
 from ..runner.driver import Policy, drive
 from ..runner.executors import check_place, open_executor
-from ..runner.searches import all_chains
+from ..runner.searches import all_sources
 from ..store import ARCHIVE_SUFFIX, Merged, Store, ask_to_stop, read_archive, write_archive
 from ..study.grid import parsed_shard, read_grid, shard
 from .options import RESUMES, STORE, AsJSON, GPUMemory, StoreName, Workers, bytes_of_gpu
@@ -66,16 +66,16 @@ class Grid:
         place = self._place(part)
         store = Store(place)
         grid = read_grid(self.grid)  # the longest: a file may name many runs
-        chains = all_chains(grid.runs, grid.studies)
+        sources = all_sources(grid.runs, grid.studies)
         if part is not None:
-            chains = shard(chains, *part)
+            sources = shard(sources, *part)
         if self.plan:
-            self._print_plan(chains, store, place)
+            self._print_plan(sources, store, place)
             return
         executor = open_executor(self.on, self.workers)
         with DriverView(grid.title) as view:
             progress = drive(
-                chains, store, executor, policy=policy, watch=view, title=f"srhm grid {self.grid}"
+                sources, store, executor, policy=policy, watch=view, title=f"srhm grid {self.grid}"
             )
         content = grid_content(progress, grid.studies if part is None else [], place)
         print_result(json.dumps(content) if self.json else grid_text(content))
@@ -89,13 +89,13 @@ class Grid:
             return STORE
         return f"srhm-runs/{self.grid.stem}-shard-{part[0]}-of-{part[1]}.sqlite"
 
-    def _print_plan(self, chains: list, store: Store, place: str) -> None:
-        specs = [spec for chain in chains if (spec := chain.ask()) is not None]
+    def _print_plan(self, sources: list, store: Store, place: str) -> None:
+        specs = [spec for source in sources if (spec := source.ask()) is not None]
         finished, asked = store.hashes(), {spec.hash for spec in specs}
-        singles = sum(chain.skip() for chain in chains)
+        singles = sum(source.skip() for source in sources)
         content = {
             "runs": singles,
-            "searches": len(chains) - singles,
+            "searches": len(sources) - singles,
             "begun_or_finished": sum(spec.hash in finished for spec in specs),
             "failed": sum(one.spec.hash in asked for one in store.failures()),
             "store": place,

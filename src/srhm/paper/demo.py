@@ -41,7 +41,7 @@ _TITLE = "Sparse Random Hierarchy Model: how many points do networks need?"
 def searches(width: int) -> list[Study]:
     """Return what the demonstration asks: LCN at v=4, s0=1, and CNN at v=6 for s0 = 0, 1, 2.
 
-    The search of one seed is a chain of runs, one after another; the longest come first, so that none is left
+    The search of one seed is a sequence of runs, one after another; the longest come first, so that none is left
     alone at the end.
     """
 

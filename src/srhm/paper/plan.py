@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ..errors import check_instance
-from ..runner.chains import Chain, Single
 from ..runner.driver import Policy, drive
 from ..runner.executors import Executor
 from ..runner.progress import Progress
 from ..runner.searches import replicates
+from ..runner.sources import RunSource, Single
 from ..store import Store
 from ..store.index import RunIndex
 from ..study import RunSpec, Setup, Study
@@ -29,9 +29,9 @@ class Phase:
     specs: list[RunSpec] = field(default_factory=list)
     """Single runs, each once."""
 
-    def chains(self) -> list[Chain]:
+    def sources(self) -> list[RunSource]:
         """Return all of it."""
-        return [chain for one in self.studies for chain in replicates(one)] + [
+        return [source for one in self.studies for source in replicates(one)] + [
             Single(one) for one in self.specs
         ]
 
@@ -97,8 +97,8 @@ def reproduce(
     done = []
     for number in range(len(phases(figures, tier, RunIndex(())))):
         phase = phases(figures, tier, RunIndex.of(store))[number]  # it takes what the phases before it found
-        chains = phase.chains()
-        chains = chains if part is None else shard(chains, *part)
+        sources = phase.sources()
+        sources = sources if part is None else shard(sources, *part)
         title = f"srhm reproduce --tier {tier.name}: {phase.title}"
-        done.append(drive(chains, store, executor(), policy=policy or Policy(), watch=watch, title=title))
+        done.append(drive(sources, store, executor(), policy=policy or Policy(), watch=watch, title=title))
     return done

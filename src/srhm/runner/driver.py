@@ -19,10 +19,10 @@ from ..interrupts import check_interrupt, interrupts_noted
 from ..store import Ownership, Store, StoreBusy, StoreFull
 from ..study import Run, RunSpec
 from ..study.failure import Failure, FailureKind
-from .chains import Chain
 from .executors import Executor, Job, Outcome
 from .progress import Progress
 from .resources import resources
+from .sources import RunSource
 from .work import RunJob
 
 _TICK_SECONDS = 1.0
@@ -69,7 +69,7 @@ Watch = Callable[[Progress], None]
 
 
 def drive(
-    chains: Sequence[Chain],
+    sources: Sequence[RunSource],
     store: Store,
     executor: Executor,
     *,
@@ -77,14 +77,14 @@ def drive(
     watch: Watch | None = None,
     title: str = "",
 ) -> Progress:
-    """Work through all chains.
+    """Work through all sources.
 
     Finished runs are in the store as soon as they come. Whatever ends this call, an interrupt or a kill, the same
     call resumes: with the runs in the store, and with the checkpoints of those under way.
 
     Parameters
     ----------
-    chains
+    sources
         What is wanted; earlier ones come first where the executor is short of slots.
     store
         Where finished runs are looked up and written.
@@ -117,28 +117,28 @@ def drive(
     SrhmError
         If the store stays locked or full for two minutes; before the first run, if it cannot be written.
     """
-    return _Driver(chains, store, executor, policy or Policy(), watch, title).run()
+    return _Driver(sources, store, executor, policy or Policy(), watch, title).run()
 
 
 @dataclass(eq=False)
 class _Task:
-    """A run that some chains wait for."""
+    """A run that some sources wait for."""
 
     spec: RunSpec
-    chains: list[Chain]
+    sources: list[RunSource]
     attempts: int = 0
 
 
 @dataclass(eq=False)
 class _Driver:
-    chains: Sequence[Chain]
+    sources: Sequence[RunSource]
     store: Store
     executor: Executor
     policy: Policy
     watch: Watch | None
     title: str
-    asking: deque[Chain] = field(default_factory=deque)
-    """Chains that may ask for a run."""
+    asking: deque[RunSource] = field(default_factory=deque)
+    """Sources that may ask for a run."""
     waiting: dict[str, _Task] = field(default_factory=dict)
     """Runs that wait for a slot, by hash, in the order they were asked for."""
     under_way: dict[int, _Task] = field(default_factory=dict)
@@ -153,7 +153,7 @@ class _Driver:
     """Hashes of the runs that have failed, and why."""
 
     def __post_init__(self) -> None:
-        self.asking.extend(self.chains)
+        self.asking.extend(self.sources)
         self.done = self.computed = self.failed = self.numbers = 0
         self.began = time.monotonic()
         self.shown = float("-inf")
@@ -165,7 +165,7 @@ class _Driver:
 
     @interrupts_noted()
     def run(self) -> Progress:
-        """Work until no chain asks any more."""
+        """Work until no source asks any more."""
         try:
             self._look_up()
             while self._step():
@@ -205,31 +205,31 @@ class _Driver:
         return {one.spec.hash: Failure(_kind(one.kind), one.reason) for one in known}
 
     def _ask(self) -> None:
-        """Have chains ask until there is work for all slots; runs in the store are told at once."""
+        """Have sources ask until there is work for all slots; runs in the store are told at once."""
         while self.asking and len(self.waiting) < self.executor.slots - len(self.under_way):
-            chain = self.asking.popleft()
-            spec = chain.ask()
+            source = self.asking.popleft()
+            spec = source.ask()
             if spec is None:
                 self.done += 1
                 continue
             key = spec.hash
             if key in self.finished:
-                if not self._tell_stored(chain, spec):
+                if not self._tell_stored(source, spec):
                     break
             elif key in self.failures:
-                chain.give_up(spec, self.failures[key])
+                source.give_up(spec, self.failures[key])
                 self.reasons.append(self.failures[key].reason)
                 self.failed += 1
                 self.done += 1
             elif (task := self._known(key)) is not None:
-                task.chains.append(chain)
+                task.sources.append(source)
             else:
-                self.waiting[key] = _Task(spec, [chain])
+                self.waiting[key] = _Task(spec, [source])
 
-    def _tell_stored(self, chain: Chain, spec: RunSpec) -> bool:
-        """Tell a chain the run in the store, and have it ask again; return whether the store could be read."""
-        self.asking.appendleft(chain)
-        if chain.skip():
+    def _tell_stored(self, source: RunSource, spec: RunSpec) -> bool:
+        """Tell a source the run in the store, and have it ask again; return whether the store could be read."""
+        self.asking.appendleft(source)
+        if source.skip():
             return True
         try:
             run = self.store.get(spec)
@@ -240,11 +240,11 @@ class _Driver:
         if run is None:  # deleted meanwhile by somebody else
             self.finished.discard(spec.hash)
         else:
-            chain.tell(run, computed=False)
+            source.tell(run, computed=False)
         return True
 
     def _known(self, key: str) -> _Task | None:
-        """A run that another chain has asked for, and that is not finished."""
+        """A run that another source has asked for, and that is not finished."""
         under_way = (task for task in self.under_way.values() if task.spec.hash == key)
         return self.waiting.get(key) or next(under_way, None)
 
@@ -274,14 +274,14 @@ class _Driver:
     def _own(self) -> bool:
         """Take the store; return whether nothing has changed in it since it was looked up."""
         self.store.check_writable()
-        self.ownership = self.store.own(self.title, len(self.chains), self.done)
+        self.ownership = self.store.own(self.title, len(self.sources), self.done)
         self.opened.enter_context(self.store.kept_open())
         before = len(self.finished), len(self.failures)
         self._look_up()  # its last owner may have finished runs meanwhile
         if (len(self.finished), len(self.failures)) == before:
             return True
         for task in self.waiting.values():
-            self.asking.extendleft(reversed(task.chains))
+            self.asking.extendleft(reversed(task.sources))
         self.waiting.clear()
         return False
 
@@ -296,7 +296,7 @@ class _Driver:
     # --- what comes back ---
 
     def _take(self, outcomes: list[Outcome]) -> None:
-        """Keep the runs that have come back, then tell the chains."""
+        """Keep the runs that have come back, then tell the sources."""
         runs: list[tuple[_Task, Run]] = []
         for outcome in outcomes:
             task = self.under_way.pop(outcome.number)
@@ -356,14 +356,14 @@ class _Driver:
     def _give_up(self, task: _Task, failure: Failure) -> None:
         self.failed += 1
         self.reasons.append(failure.reason)
-        self.done += len(task.chains)
-        for chain in task.chains:
-            chain.give_up(task.spec, failure)
+        self.done += len(task.sources)
+        for source in task.sources:
+            source.give_up(task.spec, failure)
 
     def _tell_all(self, task: _Task, run: Run, *, computed: bool) -> None:
-        for chain in reversed(task.chains):
-            chain.tell(run, computed=computed)
-            self.asking.appendleft(chain)  # a search goes on before another begins
+        for source in reversed(task.sources):
+            source.tell(run, computed=computed)
+            self.asking.appendleft(source)  # a search goes on before another begins
 
     # --- meanwhile ---
 
@@ -379,7 +379,7 @@ class _Driver:
 
     def _progress(self) -> Progress:
         return Progress(
-            total=len(self.chains),
+            total=len(self.sources),
             done=self.done,
             computed=self.computed,
             running=len(self.under_way),

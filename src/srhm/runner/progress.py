@@ -8,7 +8,7 @@ class Progress:
     """How far a driver has come."""
 
     total: int
-    """Chains of runs: single runs and searches."""
+    """Single runs and searches."""
     done: int
     """Those that ask for no more run, whether finished or given up."""
     computed: int
@@ -16,7 +16,7 @@ class Progress:
     running: int
     """Runs under way here."""
     failed: int
-    """Chains given up, or runs failed."""
+    """Searches and single runs that were given up."""
     seconds: float
     """Since the start."""
     reasons: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Searches for P* as chains of runs, and their computation by a driver."""
+"""Searches for P* as sources of runs, and their computation by the driver."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -6,15 +6,15 @@ from ..errors import SrhmError
 from ..store import Store
 from ..study import Run, RunSpec, Study
 from ..study.failure import Failure
-from .chains import Chain, Single
 from .driver import Policy, drive
 from .executors import Executor
+from .sources import RunSource, Single
 
 Watcher = Callable[[list[Study], int], None]
 """Called after every run with all studies so far and the number of runs under way."""
 
 
-class Replicate(Chain):
+class Replicate(RunSource):
     """The search of one replicate of a study."""
 
     def __init__(self, study: Study, number: int) -> None:
@@ -35,14 +35,14 @@ class Replicate(Chain):
         self._study.failures[self._number] = spec, failure
 
 
-def replicates(study: Study) -> list[Chain]:
+def replicates(study: Study) -> list[RunSource]:
     """Return the searches of all replicates of a study."""
     return [Replicate(study, number) for number in range(study.replicates)]
 
 
-def all_chains(specs: Iterable[RunSpec], studies: Iterable[Study]) -> list[Chain]:
+def all_sources(specs: Iterable[RunSpec], studies: Iterable[Study]) -> list[RunSource]:
     """Return the searches of all replicates of some studies, then single runs."""
-    searches = [chain for one in studies for chain in replicates(one)]
+    searches = [source for one in studies for source in replicates(one)]
     return [*searches, *(Single(spec) for spec in specs)]
 
 
@@ -88,11 +88,11 @@ def search(
     studies = [study.check() for study in studies]
     # So the programs of a study are compiled once, by one worker, and the other replicates find them on disk.
     searches = [replicates(one) for one in studies]
-    chains = [chain for one in searches for chain in one[:1]] + [
-        chain for one in searches for chain in one[1:]
+    sources = [source for one in searches for source in one[:1]] + [
+        source for one in searches for source in one[1:]
     ]
     shown = None if watch is None else lambda progress: watch(studies, progress.running)
-    drive(chains, store, executor, policy=policy or Policy(again=True), watch=shown, title=title)
+    drive(sources, store, executor, policy=policy or Policy(again=True), watch=shown, title=title)
     return studies
 
 

@@ -32,8 +32,8 @@ class Grid:
     """Searches for P*."""
 
 
-def shard(chains: Sequence[Any], number: int, of: int) -> list[Any]:
-    """Return one of `of` parts of the chains, counted from 1: every of-th, so that parts are alike.
+def shard(sources: Sequence[Any], number: int, of: int) -> list[Any]:
+    """Return one of `of` parts of the sources, counted from 1: every of-th, so that parts are alike.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def shard(chains: Sequence[Any], number: int, of: int) -> list[Any]:
     """
     check_integer("shards", of, least=1, most=1_000_000)
     check_integer("shard", number, least=1, most=of)
-    return list(chains[number - 1 :: of])
+    return list(sources[number - 1 :: of])
 
 
 def parsed_shard(text: str) -> tuple[int, int]:

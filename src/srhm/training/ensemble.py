@@ -131,7 +131,7 @@ class _Seats:
         return self.number
 
     def took(self, seconds: float, members: int) -> None:
-        """Take note of a call with so many members; the first call of a program is mostly compilation."""
+        """Record a call with so many members; the first call of a program is mostly compilation."""
         if self.fresh:
             self._compiling, self._empty, self.fresh = seconds, 0.0, False
         else:

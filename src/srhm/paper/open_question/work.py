@@ -63,8 +63,8 @@ def compute(
     done = None
     if executor is not None:
         index = RunIndex.of(store)
-        chains = [chain for one in studies(arms) for chain in replicates(index.fill(one))]
-        done = drive(chains, store, executor(), watch=watch, title="srhm open-question")
+        sources = [source for one in studies(arms) for source in replicates(index.fill(one))]
+        done = drive(sources, store, executor(), watch=watch, title="srhm open-question")
     results = arm_results(ARMS.values(), RunIndex.of(store))
     files = [str(path) for path in write_open_question(results, folder)]
     computed, failed = (0, 0) if done is None else (done.computed, done.failed)

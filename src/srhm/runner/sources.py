@@ -1,4 +1,4 @@
-"""Chains of runs: what a driver works through, a single run or those of a search."""
+"""Where a driver's runs come from: single runs, and searches that ask for one run after another."""
 
 from abc import ABC, abstractmethod
 
@@ -6,8 +6,8 @@ from ..study import Run, RunSpec
 from ..study.failure import Failure
 
 
-class Chain(ABC):
-    """Runs that follow one another, as those of a search; what the driver works through."""
+class RunSource(ABC):
+    """Something that asks for runs, one after another, until it needs no more."""
 
     @abstractmethod
     def ask(self) -> RunSpec | None:
@@ -19,14 +19,14 @@ class Chain(ABC):
 
     @abstractmethod
     def give_up(self, spec: RunSpec, failure: Failure) -> None:
-        """Learn that the run asked for has failed; the chain asks for no more."""
+        """Learn that the run asked for has failed; the source asks for no more."""
 
     def skip(self) -> bool:
-        """Take note that the run asked for is in the store, without reading it, if the chain has no use for it."""
+        """Mark the run asked for as finished without reading it from the store; False if its result is needed."""
         return False
 
 
-class Single(Chain):
+class Single(RunSource):
     """One run, whose row in the store is all that is wanted."""
 
     def __init__(self, spec: RunSpec) -> None:
@@ -37,14 +37,14 @@ class Single(Chain):
         return self._spec
 
     def tell(self, run: Run, *, computed: bool) -> None:
-        """Take note."""
+        """Mark the run as finished."""
         self._spec = None
 
     def give_up(self, spec: RunSpec, failure: Failure) -> None:
-        """Take note."""
+        """Ask for it no more."""
         self._spec = None
 
     def skip(self) -> bool:
-        """Take note."""
+        """Mark the run as finished."""
         self._spec = None
         return True
