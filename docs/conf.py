@@ -10,6 +10,7 @@ from contextlib import redirect_stdout, suppress
 from pathlib import Path
 
 import myst_nb.core.render
+from sphinx.pycode import ModuleAnalyzer
 
 import srhm
 
@@ -115,11 +116,14 @@ def spare_plain_text(app, what, name, obj, options, lines):
 def skip_member(app, what, name, obj, skip, options):
     """Leave out classes of other libraries that a module imports, and what Python says of NamedTuple fields.
 
-    A field of a NamedTuple is described by its class. Foreign classes would be left out later in any case,
-    but Sphinx tries to format their signatures first, and fails for some (jax.Array on Python 3.12).
+    Foreign classes would be left out later in any case, but Sphinx tries to format their signatures first, and fails
+    for some (jax.Array on Python 3.12).
     """
     foreign = inspect.isclass(obj) and not obj.__module__.startswith("srhm")
     numbered = str(getattr(obj, "__doc__", "")).startswith("Alias for field number")
+    module, kind = (app.env.temp_data.get(f"autodoc:{part}") for part in ("module", "class"))
+    if numbered and module and (kind, name) in ModuleAnalyzer.for_module(module).find_attr_docs():
+        return False
     return True if foreign or numbered else None
 
 

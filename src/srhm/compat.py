@@ -103,24 +103,16 @@ _FORMATS = ("onehot", "long", "decimal")
 
 @dataclass(frozen=True, eq=False)
 class RhmSet:
-    """One set as the code in circulation holds it: dense tensors, and pairs (input, label) by index.
-
-    Attributes
-    ----------
-    features
-        Tensor [sample, channel, position], float32; [sample, position], int64, for the format ``"long"``.
-    labels
-        Tensor [sample], int64.
-    data
-        The same samples held compactly, with their hidden variables.
-    transform
-        A function of (input, label), or None.
-    """
+    """One set as the code in circulation holds it: dense tensors, and pairs (input, label) by index."""
 
     features: Any
+    """Tensor [sample, channel, position], float32; [sample, position], int64, for the format ``"long"``."""
     labels: Any
+    """Tensor [sample], int64."""
     data: Dataset
+    """The same samples held compactly, with their hidden variables."""
     transform: Callable[[Any, Any], Any] | None = None
+    """A function of (input, label), or None."""
 
     @property
     def x(self) -> Any:
@@ -142,20 +134,14 @@ class RhmSet:
 
 @dataclass(frozen=True, eq=False)
 class RhmSets:
-    """The two sets of a Random Hierarchy Model.
-
-    Attributes
-    ----------
-    grammar
-        The production rules; ``grammar.rules[-1]`` are those of the classes, ``rules[0]`` of the code in
-        circulation.
-    train, test
-        The sets; no test set where none is asked for.
-    """
+    """The two sets of a Random Hierarchy Model."""
 
     grammar: Grammar
+    """The production rules; ``grammar.rules[-1]`` are those of the classes, ``rules[0]`` of the code in circulation."""
     train: RhmSet
+    """The training set."""
     test: RhmSet | None
+    """The test set; None where none is asked for."""
 
 
 def rhm(**arguments: Any) -> RhmSets:

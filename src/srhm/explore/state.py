@@ -25,17 +25,6 @@ _MOST_DIGITS = 100
 class State:
     """A model, a datum of it, and a walk from that datum through its class.
 
-    Parameters
-    ----------
-    model
-        The numbers of the model, as the form has them: n_c and m may be left to follow from v and s.
-    seed
-        Seed of the rules and of the data, as for `srhm sample`.
-    sample
-        Number of the datum in the stream, from 0.
-    steps
-        Exchanges and shifts, in their order.
-
     Raises
     ------
     ArgumentError
@@ -43,9 +32,13 @@ class State:
     """
 
     model: Model = field(default_factory=Model)
+    """The numbers of the model, as the form has them: n_c and m may be left to follow from v and s."""
     seed: int = 0
+    """Seed of the rules and of the data, as for `srhm sample`."""
     sample: int = 0
+    """Number of the datum in the stream, from 0."""
     steps: tuple[Step, ...] = ()
+    """Exchanges and shifts, in their order."""
 
     def __post_init__(self) -> None:
         params = check_size(self.model.params())

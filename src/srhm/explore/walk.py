@@ -40,21 +40,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Walk:
-    """A datum before and after the last step of a walk.
-
-    Attributes
-    ----------
-    grammar
-        The rules.
-    seeds
-        The seed of each step's transformation.
-    derivations
-        The datum and what each step made of it, one row each.
-    """
+    """A datum before and after the last step of a walk."""
 
     grammar: Grammar
+    """The rules."""
     seeds: tuple[int, ...]
+    """The seed of each step's transformation."""
     derivations: tuple[Derivation, ...]
+    """The datum and what each step made of it, one row each."""
 
     @property
     def after(self) -> Tree:

@@ -63,23 +63,18 @@ class Part:
 
 @dataclass(frozen=True)
 class Shard:
-    """Some consecutive samples of a part, which appear together.
-
-    Attributes
-    ----------
-    part
-        Name of the part.
-    number, of
-        Which shard of the part, from 0, of how many.
-    start, count
-        The samples `start` to `start + count - 1` of the part's stream.
-    """
+    """Some consecutive samples of a part, which appear together."""
 
     part: str
+    """Name of the part."""
     number: int
+    """Which shard of the part, from 0."""
     of: int
+    """How many shards the part has."""
     start: int
+    """The first of its samples in the stream of the part."""
     count: int
+    """How many samples it has."""
 
     @property
     def stem(self) -> str:

@@ -15,24 +15,16 @@ from ..model.stream import Stream
 
 @dataclass(frozen=True)
 class Column:
-    """One column.
-
-    Attributes
-    ----------
-    name
-        Its name.
-    dtype
-        The type of its numbers, as NumPy names it.
-    shape
-        The shape of one sample's value, () for a single number.
-    meaning
-        What it holds.
-    """
+    """One column."""
 
     name: str
+    """Its name."""
     dtype: str
+    """The type of its numbers, as NumPy names it."""
     shape: tuple[int, ...]
+    """The shape of one sample's value, () for a single number."""
     meaning: str
+    """What it holds."""
 
     @property
     def nbytes(self) -> int:

@@ -23,24 +23,16 @@ _CELLS = 60
 
 @dataclass(frozen=True)
 class RelevancePoint:
-    """One measured P* of an LCN.
-
-    Attributes
-    ----------
-    params
-        The model, which gives d and F.
-    P_star
-        Its P*, in training points.
-    interval
-        Low and high end; None if there is none.
-    published
-        Whether it is the paper's, not measured here: a square.
-    """
+    """One measured P* of an LCN."""
 
     params: Params
+    """The model, which gives d and F."""
     P_star: Number
+    """Its P*, in training points."""
     interval: tuple[Number, Number] | None = None
+    """Low and high end; None if there is none."""
     published: bool = False
+    """Whether it is the paper's, not measured here: a square."""
 
     @property
     def ratio(self) -> float:

@@ -33,33 +33,24 @@ _NUMBERS = 2**22
 
 @dataclass(frozen=True)
 class GradientMoments:
-    """Mean and variance of the gradient of one datum, from all data or some of them.
-
-    Attributes
-    ----------
-    mean
-        The gradient of the mean cross-entropy of the data seen; the chosen weights, in their shapes.
-    square
-        The quadratic form of the gradient of *all* data, by default each number squared. Exact if all data were
-        seen; else the form of `mean` less its expected excess, which makes it unbiased, and negative at times.
-    variance
-        The form of the deviation of one datum's gradient from the mean of its class, in the mean over all data:
-        the variance within classes. Exact if all were seen, else unbiased, nan with one datum a class.
-    count
-        How many data were seen.
-    repeats
-        Whether these were drawn independently, so that some may be the same.
-    P_max, n_c
-        How many there are, and classes.
-    """
+    """Mean and variance of the gradient of one datum, from all data or some of them."""
 
     mean: Any
+    """The gradient of the mean cross-entropy of the data seen; the chosen weights, in their shapes."""
     square: Any
+    """The quadratic form of the gradient of *all* data, by default each number squared. Exact if all data were seen;
+    else the form of `mean` less its expected excess, which makes it unbiased, and negative at times."""
     variance: Any
+    """The form of the deviation of one datum's gradient from the mean of its class, in the mean over all data: the
+    variance within classes. Exact if all were seen, else unbiased, nan with one datum a class."""
     count: int
+    """How many data were seen."""
     repeats: bool
+    """Whether these were drawn independently, so that some may be the same."""
     P_max: int
+    """How many data there are."""
     n_c: int
+    """Number of classes."""
 
     @property
     def exact(self) -> bool:

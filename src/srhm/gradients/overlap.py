@@ -25,23 +25,16 @@ class Overlap:
 
     Responses are counted from their mean over all tuples in the same placement, so that what all tuples share is no
     overlap. Biases move all tuples alike and play no part.
-
-    Attributes
-    ----------
-    synonym
-        Of two tuples of one parent, in the same placement.
-    shift
-        Of one tuple in two placements; nan where there is one placement only.
-    both
-        Of two tuples of one parent in two placements; nan likewise.
-    other
-        Of tuples of two parents, in the same placement.
     """
 
     synonym: float
+    """Of two tuples of one parent, in the same placement."""
     shift: float
+    """Of one tuple in two placements; nan where there is one placement only."""
     both: float
+    """Of two tuples of one parent in two placements; nan likewise."""
     other: float
+    """Of tuples of two parents, in the same placement."""
 
 
 def unit_products(gradient: Float[Any, "*patch entry unit"]) -> Float[Any, "*patch entry entry"]:

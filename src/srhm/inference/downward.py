@@ -18,31 +18,23 @@ from .upward import Upward
 
 
 class Posterior(NamedTuple):
-    """The posterior of the latents of each sample, given what was received.
-
-    Attributes
-    ----------
-    log_likelihood
-        ln p(received), in nats.
-    label
-        p(class | received).
-    symbols
-        ``symbols[l - 1]``: p(symbol at a position of level l | received), over the p^(L-l+1) positions of that
-        level. Symbol v is the blank.
-    rules
-        ``rules[l - 1]``: p(a node is a parent and uses its rule | received), over the p^(L-l) nodes that may
-        have level-l children, the parents of ``Grammar.rules`` and the m rules of each. Its sum over
-        parents and rules is the probability that the node is not a blank.
-    label_entropy, derivation_entropy
-        Entropy of the posterior of the class and of the derivation, in nats.
-    """
+    """The posterior of the latents of each sample, given what was received."""
 
     log_likelihood: Float[Any, " sample"]
+    """ln p(received), in nats."""
     label: Float[Any, "sample class_"]
+    """p(class | received)."""
     symbols: tuple[Float[Any, "sample position symbol"], ...]
+    """``symbols[l - 1]``: p(symbol at a position of level l | received), over the p^(L-l+1) positions of that level.
+    Symbol v is the blank."""
     rules: tuple[Float[Any, "sample position parent m"], ...]
+    """``rules[l - 1]``: p(a node is a parent and uses its rule | received), over the p^(L-l) nodes that may have
+    level-l children, the parents of ``Grammar.rules`` and the m rules of each. Its sum over parents and rules is the
+    probability that the node is not a blank."""
     label_entropy: Float[Any, " sample"]
+    """Entropy of the posterior of the class, in nats."""
     derivation_entropy: Float[Any, " sample"]
+    """Entropy of the posterior of the derivation, in nats."""
 
 
 def classes(upward: Upward) -> tuple[Float[Any, " sample"], Float[Any, "class_ sample"]]:

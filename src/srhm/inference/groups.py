@@ -7,18 +7,12 @@ from jaxtyping import Bool, Float, Integer
 
 
 class Groups(NamedTuple):
-    """The rows of an array, sorted into groups.
-
-    Attributes
-    ----------
-    members
-        The rows of each group, padded with zeros to one length.
-    real
-        Which members are not padding; None if there is no padding.
-    """
+    """The rows of an array, sorted into groups."""
 
     members: Integer[Any, "group member"]
+    """The rows of each group, padded with zeros to one length."""
     real: Bool[Any, "group member"] | None
+    """Which members are not padding; None if there is no padding."""
 
 
 def group(keys: Integer[np.ndarray, " row"], count: int) -> Groups:

@@ -11,18 +11,12 @@ import numpy as np
 
 
 class Semiring(NamedTuple):
-    """How the terms of alternatives are combined.
-
-    Attributes
-    ----------
-    total
-        Of an array and an axis: all terms along the axis combined.
-    plus
-        Of two arrays: both combined.
-    """
+    """How the terms of alternatives are combined."""
 
     total: Callable[[Any, int], Any]
+    """Of an array and an axis: all terms along the axis combined."""
     plus: Callable[[Any, Any], Any]
+    """Of two arrays: both combined."""
 
 
 _FLOOR = -1e30  # below every log-probability

@@ -14,18 +14,12 @@ from .upward import ascend
 
 
 class Entropies(NamedTuple):
-    """The entropy that is left in each sample, in nats.
-
-    Attributes
-    ----------
-    label
-        Entropy of p(class | received).
-    derivation
-        Entropy of p(derivation | received), the class being a part of it.
-    """
+    """The entropy that is left in each sample, in nats."""
 
     label: Float[Any, " sample"]
+    """Entropy of p(class | received)."""
     derivation: Float[Any, " sample"]
+    """Entropy of p(derivation | received), the class being a part of it."""
 
 
 def log_likelihood(grammar: Grammar, evidence: Float[Any, "sample position symbol"]) -> Float[Any, " sample"]:

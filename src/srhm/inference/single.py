@@ -23,18 +23,12 @@ _DRAWS, _NUMBERS = 64, 2**22
 
 
 class MostProbable(NamedTuple):
-    """The most probable derivation of each sample.
-
-    Attributes
-    ----------
-    derivation
-        The derivation.
-    log_probability
-        ln p(derivation | received).
-    """
+    """The most probable derivation of each sample."""
 
     derivation: Derivation
+    """The derivation."""
     log_probability: Float[Any, " sample"]
+    """ln p(derivation | received)."""
 
 
 def most_probable(grammar: Grammar, evidence: Float[Any, "sample position symbol"]) -> MostProbable:

@@ -20,18 +20,12 @@ class RuleTable(NamedTuple):
 
 
 class Inside(NamedTuple):
-    """The inside messages of a patch, for each child and its feature.
-
-    Attributes
-    ----------
-    placed
-        log p(child at this place, and what was received below its sub-patch | feature of the child).
-    combined
-        The same, summed over its places (or their maximum).
-    """
+    """The inside messages of a patch, for each child and its feature."""
 
     placed: Float[Any, "node child place feature sample"]
+    """log p(child at this place, and what was received below its sub-patch | feature of the child)."""
     combined: Float[Any, "node child feature sample"]
+    """The same, summed over its places (or their maximum)."""
 
 
 def table(params: Params, tuples: Integer[np.ndarray, "rule s"]) -> RuleTable:

@@ -19,28 +19,20 @@ from .picks import Pick
 
 
 class Spread(NamedTuple):
-    """The steps of the recursions inside one patch.
-
-    Attributes
-    ----------
-    table
-        Of the numbers of a model and the tuples of a level, [rule, s]: the lookup table of the other steps.
-    ascend
-        Of the numbers, the table, the patches and a semiring: the messages inside the patches, and
-        log p(what was received below | rule), [node, rule, sample], summed over all placements.
-    descend
-        Of the numbers, the table, the messages inside, the posterior of every rule [node, rule, sample] and
-        of a blank node [node, sample]: the posterior of the symbol at every place,
-        [node, place, symbol, sample], and the expected information in the placements, [sample].
-    sample_placements
-        Of the numbers, the table, the messages inside, nodes and their rules, both [node, derivation], a
-        pick, and the sample of each derivation: the places of the children, [node, derivation, s].
-    """
+    """The steps of the recursions inside one patch."""
 
     table: Callable[[Params, Integer[np.ndarray, "rule s"]], Any]
+    """Of the numbers of a model and the tuples of a level, [rule, s]: the lookup table of the other steps."""
     ascend: Callable[[Params, Any, Float[Any, "node place symbol sample"], Semiring], tuple[Any, Any]]
+    """Of the numbers, the table, the patches and a semiring: the messages inside the patches, and log p(what was
+    received below | rule), [node, rule, sample], summed over all placements."""
     descend: Callable[[Params, Any, Any, Any, Any], tuple[Any, Any]]
+    """Of the numbers, the table, the messages inside, the posterior of every rule [node, rule, sample] and of a blank
+    node [node, sample]: the posterior of the symbol at every place, [node, place, symbol, sample], and the expected
+    information in the placements, [sample]."""
     sample_placements: Callable[[Params, Any, Any, Any, Any, Pick, Any], Any]
+    """Of the numbers, the table, the messages inside, nodes and their rules, both [node, derivation], a pick, and the
+    sample of each derivation: the places of the children, [node, derivation, s]."""
 
 
 _SPREADS = {

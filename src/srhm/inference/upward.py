@@ -20,36 +20,23 @@ from .spread import spread_of
 
 
 class LevelMessages(NamedTuple):
-    """The inside messages of the nodes above one level.
-
-    Attributes
-    ----------
-    inside
-        The messages inside their patches, as :class:`~srhm.inference.spread.Spread` has it.
-    rules
-        log p(received below | rule of a parent).
-    parents
-        The same, summed over the rules of a parent (or their maximum), before their probability 1/m.
-    """
+    """The inside messages of the nodes above one level."""
 
     inside: Any
+    """The messages inside their patches, as :class:`~srhm.inference.spread.Spread` has it."""
     rules: Float[Any, "node parent m sample"]
+    """log p(received below | rule of a parent)."""
     parents: Float[Any, "node parent sample"]
+    """The same, summed over the rules of a parent (or their maximum), before their probability 1/m."""
 
 
 class Upward(NamedTuple):
-    """The result of the inside pass.
-
-    Attributes
-    ----------
-    levels
-        From level 1 to L.
-    classes
-        log p(received | class).
-    """
+    """The result of the inside pass."""
 
     levels: tuple[LevelMessages, ...]
+    """From level 1 to L."""
     classes: Float[Any, "class_ sample"]
+    """log p(received | class)."""
 
 
 def ascend(

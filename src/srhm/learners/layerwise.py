@@ -91,21 +91,14 @@ class LayerwiseLearner:
 
 @dataclass(frozen=True, eq=False)
 class LayerwisePredictor:
-    """A fitted :class:`LayerwiseLearner`.
-
-    Attributes
-    ----------
-    params
-        The numbers of the model.
-    learner
-        What was fitted.
-    stages
-        What was learned, from level 1 up.
-    """
+    """A fitted :class:`LayerwiseLearner`."""
 
     params: Params
+    """The numbers of the model."""
     learner: LayerwiseLearner
+    """What was fitted."""
     stages: tuple[Stage, ...]
+    """What was learned, from level 1 up."""
 
     def groups(self, data: Dataset | Batch) -> list[Integer[np.ndarray, "sample node"]]:
         """Return the group of every informative patch, for each level l an array [sample, s^(L-l)].

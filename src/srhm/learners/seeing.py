@@ -11,26 +11,17 @@ from ..model.params import Params
 
 
 class Seen(NamedTuple):
-    """Symbols to be grouped, in all samples.
-
-    Attributes
-    ----------
-    key
-        Number of the place and symbol, place * symbols + symbol, [sample, item]; -1 where a part of it is
-        unknown.
-    symbols
-        Number of possible symbols.
-    context
-        From labels [sample] and the groups of the items [sample, item] to numbers [sample, item] that tell the
-        class together with the groups of the item's siblings.
-    top
-        Whether the groups are the classes, not the v features of a level.
-    """
+    """Symbols to be grouped, in all samples."""
 
     key: Integer[np.ndarray, "sample item"]
+    """Number of the place and symbol, place * symbols + symbol, [sample, item]; -1 where a part of it is unknown."""
     symbols: int
+    """Number of possible symbols."""
     context: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    """From labels [sample] and the groups of the items [sample, item] to numbers [sample, item] that tell the class
+    together with the groups of the item's siblings."""
     top: bool
+    """Whether the groups are the classes, not the v features of a level."""
 
 
 def features_seen(

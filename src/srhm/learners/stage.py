@@ -13,18 +13,12 @@ from .seeing import Seen
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """The groups of the symbols seen in training.
-
-    Attributes
-    ----------
-    keys
-        Numbers of the places and symbols, increasing, [symbol].
-    groups
-        The group of each, [symbol].
-    """
+    """The groups of the symbols seen in training."""
 
     keys: Integer[np.ndarray, " symbol"]
+    """Numbers of the places and symbols, increasing, [symbol]."""
     groups: Integer[np.ndarray, " symbol"]
+    """The group of each, [symbol]."""
 
     @classmethod
     def learned(

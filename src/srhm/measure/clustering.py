@@ -21,25 +21,17 @@ LEAST_CONTEXTS = 2
 
 @dataclass(frozen=True)
 class Clusters:
-    """Agreement of clusters of activations with the classes of synonyms (docs, measurements.md).
-
-    Attributes
-    ----------
-    layers
-        Names of the layers, k = 1, 2, ...; the last is the output.
-    ari
-        Adjusted Rand index, mean over contexts, [layer, level]: 1 where the clusters are the synonyms of each
-        parent, 0 on average for clusters that know nothing of the parents.
-    error
-        Its standard error over contexts.
-    contexts
-        Number of contexts.
-    """
+    """Agreement of clusters of activations with the classes of synonyms (docs, measurements.md)."""
 
     layers: tuple[str, ...]
+    """Names of the layers, k = 1, 2, ...; the last is the output."""
     ari: Float[np.ndarray, "layer level"]
+    """Adjusted Rand index, mean over contexts, [layer, level]: 1 where the clusters are the synonyms of each parent, 0
+    on average for clusters that know nothing of the parents."""
     error: Float[np.ndarray, "layer level"]
+    """Its standard error over contexts."""
     contexts: int
+    """Number of contexts."""
 
     def metrics(self) -> dict[str, float]:
         """Return the values by name: ``"ari_21"`` is layer k = 2, level l = 1, ``"ari_21_error"`` its error."""

@@ -30,21 +30,14 @@ _COLUMNS = 4096  # units turned into double precision at a time
 
 @dataclass(frozen=True)
 class Reading:
-    """How well linear probes read one kind of choice.
-
-    Attributes
-    ----------
-    accuracy
-        Fraction read right on the held-out half, mean over the nodes of a level, [layer, level].
-    error
-        Its standard error over the held-out inputs, for the probe as it was fitted.
-    chance
-        Fraction that the best guess without the input has right, from the grammar, [level].
-    """
+    """How well linear probes read one kind of choice."""
 
     accuracy: Float[np.ndarray, "layer level"]
+    """Fraction read right on the held-out half, mean over the nodes of a level, [layer, level]."""
     error: Float[np.ndarray, "layer level"]
+    """Its standard error over the held-out inputs, for the probe as it was fitted."""
     chance: Float[np.ndarray, " level"]
+    """Fraction that the best guess without the input has right, from the grammar, [level]."""
 
     @property
     def corrected(self) -> Float[np.ndarray, "layer level"]:
@@ -54,27 +47,18 @@ class Reading:
 
 @dataclass(frozen=True)
 class Probes:
-    """Linear probes of every layer for every level (docs, measurements.md).
-
-    Attributes
-    ----------
-    layers
-        Names of the layers, k = 1, 2, ...; the last is the output.
-    feature
-        The informative features of level l = 1 to L, and as level L+1 the class.
-    rule
-        Which of its m synonyms a level-(l+1) feature chose, told the feature, l = 1 to L; None where m = 1.
-    placement
-        Which placement it chose; None where s0 = 0.
-    inputs
-        Number of inputs: the first half fits the probes, the second judges them.
-    """
+    """Linear probes of every layer for every level (docs, measurements.md)."""
 
     layers: tuple[str, ...]
+    """Names of the layers, k = 1, 2, ...; the last is the output."""
     feature: Reading
+    """The informative features of level l = 1 to L, and as level L+1 the class."""
     rule: Reading | None
+    """Which of its m synonyms a level-(l+1) feature chose, told the feature, l = 1 to L; None where m = 1."""
     placement: Reading | None
+    """Which placement it chose; None where s0 = 0."""
     inputs: int
+    """Number of inputs: the first half fits the probes, the second judges them."""
 
     def metrics(self) -> dict[str, float]:
         """Return the accuracies by name: ``"probe_21"`` is a feature of level l = 1 read from layer k = 2.

@@ -13,25 +13,17 @@ PENALTIES = tuple(10.0**power for power in range(-6, 3))
 
 @dataclass(frozen=True)
 class Fit:
-    """A linear map fitted by :class:`Ridge`.
-
-    Attributes
-    ----------
-    offset
-        Mean of the targets, [target].
-    dual
-        Coefficients a_i of the training inputs, [input, target]: the map is offset + sum_i a_i k(x, x_i), with
-        k the scalar product about the mean of the training inputs.
-    penalty
-        The penalty that was chosen, in the units of k.
-    press
-        For each of :data:`PENALTIES`, the sum of the squared leave-one-out residuals.
-    """
+    """A linear map fitted by :class:`Ridge`."""
 
     offset: Float[np.ndarray, " target"]
+    """Mean of the targets, [target]."""
     dual: Float[np.ndarray, "input target"]
+    """Coefficients a_i of the training inputs, [input, target]: the map is offset + sum_i a_i k(x, x_i), with k the
+    scalar product about the mean of the training inputs."""
     penalty: float
+    """The penalty that was chosen, in the units of k."""
     press: tuple[float, ...]
+    """For each of :data:`PENALTIES`, the sum of the squared leave-one-out residuals."""
 
     def __call__(self, kernel: Float[np.ndarray, "new input"]) -> Float[np.ndarray, "new target"]:
         """Return the values at new inputs, given their k with every training input."""

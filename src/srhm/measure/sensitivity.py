@@ -35,28 +35,22 @@ class Sensitivities:
 
     S_kl = <|f_k(x) - f_k(p_l x)|^2> / <|f_k(x) - f_k(z)|^2>, with x and z independent data and p_l the
     exchange of level-l synonyms; D_kl the same with the level-l shift tau_l.
-
-    Attributes
-    ----------
-    layers
-        Names of the layers, k = 1, 2, ...; the last is the output.
-    S, S_error
-        Sensitivity to synonyms and its jackknife standard error over inputs, [layer, level].
-    D, D_error
-        Sensitivity to shifts, likewise; None where s0 = 0, since nothing can shift.
-    inputs
-        Number of inputs.
-    cumulative
-        Whether level l stands for all levels 1 to l.
     """
 
     layers: tuple[str, ...]
+    """Names of the layers, k = 1, 2, ...; the last is the output."""
     S: Float[np.ndarray, "layer level"]
+    """Sensitivity to synonyms, [layer, level]."""
     S_error: Float[np.ndarray, "layer level"]
+    """Its jackknife standard error over inputs."""
     D: Float[np.ndarray, "layer level"] | None
+    """Sensitivity to shifts, [layer, level]; None where s0 = 0, since nothing can shift."""
     D_error: Float[np.ndarray, "layer level"] | None
+    """Its jackknife standard error over inputs; None where s0 = 0."""
     inputs: int
+    """Number of inputs."""
     cumulative: bool
+    """Whether level l stands for all levels 1 to l."""
 
     def metrics(self) -> dict[str, float]:
         """Return the values by name: ``"S_21"`` is layer k = 2, level l = 1, ``"S_21_error"`` its error."""

@@ -37,28 +37,6 @@ class Instance:
     All data stand in one pseudo-random order. The last :attr:`P_test` of them are the test set; training sets are
     taken from the others, so that none has a point of the test set, whatever its seed.
 
-    Attributes
-    ----------
-    name
-        What :func:`load` takes: ``srhm-`` and the numbers of the model, L, v, s (unless 2), s0 and the sparsity;
-        n_c = v and m = v^(s-1), as in the paper.
-    params
-        The numbers of the model.
-    seed
-        The seed of the rules and of the order of all data.
-    stream_version
-        The version of the random streams that it is defined with.
-    description
-        What it is meant for.
-    predicted
-        The expected P* of each network, in training points: the paper's formula times its typical ratio, as
-        :attr:`srhm.theory.Prediction.P_star`.
-    sizes
-        Training points P at which results are to be compared.
-    digests
-        Published SHA-256, hexadecimal: ``"rules"``, ``"train"``, of the first :data:`DIGESTED` samples of the
-        training set, and ``"test"``; see :meth:`found_digests`.
-
     Examples
     --------
     >>> task = load("srhm-L2-v6-s01-A")
@@ -67,13 +45,24 @@ class Instance:
     """
 
     name: str
+    """What :func:`load` takes: ``srhm-`` and the numbers of the model, L, v, s (unless 2), s0 and the sparsity; n_c = v
+    and m = v^(s-1), as in the paper."""
     params: Params
+    """The numbers of the model."""
     seed: int
+    """The seed of the rules and of the order of all data."""
     stream_version: int
+    """The version of the random streams that it is defined with."""
     description: str
+    """What it is meant for."""
     predicted: Mapping[str, float] = field(repr=False)
+    """The expected P* of each network, in training points: the paper's formula times its typical ratio, as
+    :attr:`srhm.theory.Prediction.P_star`."""
     sizes: tuple[int, ...]
+    """Training points P at which results are to be compared."""
     digests: Mapping[str, str] = field(repr=False)
+    """Published SHA-256, hexadecimal: ``"rules"``, ``"train"``, of the first :data:`DIGESTED` samples of the training
+    set, and ``"test"``; see :meth:`found_digests`."""
 
     @cached_property
     def grammar(self) -> Grammar:

@@ -36,17 +36,6 @@ _COMPILER_OPTIONS: dict[str, str | int] = {
 class Dataset:
     """A finite set of samples, held compactly: the informative leaves and the label, a few bytes a sample.
 
-    Attributes
-    ----------
-    stream
-        The stream that the samples come from; with :attr:`start` it gives all hidden variables.
-    start
-        Number of the first sample in the stream.
-    features, positions
-        The informative leaves, [sample, s^L], in the smallest unsigned integers that hold them.
-    labels
-        The classes [sample].
-
     Raises
     ------
     ArgumentError
@@ -54,10 +43,15 @@ class Dataset:
     """
 
     stream: Stream
+    """The stream that the samples come from; with :attr:`start` it gives all hidden variables."""
     start: int
+    """Number of the first sample in the stream."""
     features: Integer[np.ndarray, "sample leaf"]
+    """The features of the informative leaves, [sample, s^L], in the smallest unsigned integers that hold them."""
     positions: Integer[np.ndarray, "sample leaf"]
+    """Their positions in the input, likewise."""
     labels: Integer[np.ndarray, " sample"]
+    """The classes [sample]."""
 
     def __post_init__(self) -> None:
         check_instance(Stream, stream=self.stream)
@@ -186,24 +180,18 @@ class Batch:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """A training set and a test set of one task, and how they were kept apart.
-
-    Attributes
-    ----------
-    train, test
-        The two sets.
-    rule
-        ``"permutation"``: P + P_test distinct data, none common to both sets. ``"independent"``: separate
-        draws, which may repeat.
-    repeat_bound
-        Upper bound on the probability that any of the P + P_test samples equals another: 0 for a permutation,
-        (P + P_test)^2 / (2 P_max) for independent draws (1 if that is larger).
-    """
+    """A training set and a test set of one task, and how they were kept apart."""
 
     train: Dataset
+    """The training set."""
     test: Dataset
+    """The test set."""
     rule: SplitRule
+    """``"permutation"``: P + P_test distinct data, none common to both sets. ``"independent"``: separate draws, which
+    may repeat."""
     repeat_bound: float
+    """Upper bound on the probability that any of the P + P_test samples equals another: 0 for a permutation, (P +
+    P_test)^2 / (2 P_max) for independent draws (1 if that is larger)."""
 
 
 def split(grammar: Grammar, P: int, P_test: int, seed: int = 0, *, repeats: bool = False) -> Split:

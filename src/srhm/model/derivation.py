@@ -21,40 +21,26 @@ from .params import Params
 
 
 class Derivation(NamedTuple):
-    """The choices behind a batch of data.
-
-    Attributes
-    ----------
-    label
-        Classes [sample].
-    rules
-        ``rules[l - 1]``: which of its `m` rules each node used to produce level-l features,
-        [sample, node] with s^(L-l) nodes, in the order of their positions.
-    placements
-        ``placements[l - 1]``: which of the `params.placements` placements it gave them, [sample, node].
-    """
+    """The choices behind a batch of data."""
 
     label: Any
+    """Classes [sample]."""
     rules: tuple[Any, ...]
+    """``rules[l - 1]``: which of its `m` rules each node used to produce level-l features, [sample, node] with s^(L-l)
+    nodes, in the order of their positions."""
     placements: tuple[Any, ...]
+    """``placements[l - 1]``: which of the `params.placements` placements it gave them, [sample, node]."""
 
 
 class Tree(NamedTuple):
-    """The features that a batch of derivations produces, and where they are.
-
-    Attributes
-    ----------
-    label
-        Classes [sample].
-    features
-        ``features[l - 1]``: the informative features of level l, [sample, feature] with s^(L-l+1) of them.
-    positions
-        ``positions[l - 1]``: their positions among the p^(L-l+1) of level l, [sample, feature], increasing.
-    """
+    """The features that a batch of derivations produces, and where they are."""
 
     label: Any
+    """Classes [sample]."""
     features: tuple[Any, ...]
+    """``features[l - 1]``: the informative features of level l, [sample, feature] with s^(L-l+1) of them."""
     positions: tuple[Any, ...]
+    """``positions[l - 1]``: their positions among the p^(L-l+1) of level l, [sample, feature], increasing."""
 
 
 def expand(grammar: Grammar, derivation: Derivation) -> Tree:

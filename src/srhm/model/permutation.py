@@ -96,44 +96,29 @@ class _Hash(NamedTuple):
 
 
 class _Move(NamedTuple):
-    """How the digits of each round move, [round, row].
-
-    Attributes
-    ----------
-    word
-        Which random word shifts a digit.
-    scale
-        Factor of the word: the product of the radices that were drawn from it before.
-    radix
-        The number of values of the digit.
-    """
+    """How the digits of each round move, [round, row]."""
 
     word: Any
+    """Which random word shifts a digit."""
     scale: Any
+    """Factor of the word: the product of the radices that were drawn from it before."""
     radix: Any
+    """The number of values of the digit."""
 
 
 @dataclass(frozen=True)
 class KeyedPermutation:
-    """One pseudo-random permutation of all digit lists for every value of a tweak (here the class).
-
-    Parameters
-    ----------
-    key
-        The key of the permutation.
-    radices
-        The number of values of each digit, most significant first, each below 2^31.
-    tweaks
-        Number of tweak values.
-    table_limit
-        Domains up to this size are permuted by a shuffled table of `tweaks` rows, and so are domains with a
-        single digit of more than one value.
-    """
+    """One pseudo-random permutation of all digit lists for every value of a tweak (here the class)."""
 
     key: Key
+    """The key of the permutation."""
     radices: tuple[int, ...]
+    """The number of values of each digit, most significant first, each below 2^31."""
     tweaks: int
+    """Number of tweak values."""
     table_limit: int = _TABLE_LIMIT
+    """Domains up to this size are permuted by a shuffled table of `tweaks` rows, and so are domains with a single digit
+    of more than one value."""
 
     def __call__(self, digits: Digits, tweak: Any) -> Digits:
         """Return the permuted digits, each an array [sample], under the tweak of every sample."""

@@ -19,41 +19,28 @@ from ..model.params import Params
 
 
 class Leaves(NamedTuple):
-    """The informative inputs of a batch.
-
-    Attributes
-    ----------
-    params
-        The numbers of the model.
-    encoding
-        How inputs are written.
-    features, positions
-        [sample, leaf].
-    """
+    """The informative inputs of a batch."""
 
     params: Params
+    """The numbers of the model."""
     encoding: Encoding
+    """How inputs are written."""
     features: Integer[Any, "sample leaf"]
+    """The features, [sample, leaf]."""
     positions: Integer[Any, "sample leaf"]
+    """Where they are in the input, [sample, leaf]."""
 
 
 class Active(NamedTuple):
-    """The activations of one layer where they matter.
-
-    Attributes
-    ----------
-    values
-        Activations of the informative nodes, [sample, node, channel].
-    places
-        Their positions in the layer, [sample, node].
-    blank
-        Activations of a wholly blank input, [position, channel], one row if all positions are alike; None
-        where there are no blanks (s0 = 0).
-    """
+    """The activations of one layer where they matter."""
 
     values: Float[Array, "sample node channel"]
+    """Activations of the informative nodes, [sample, node, channel]."""
     places: Int[Array, "sample node"]
+    """Their positions in the layer, [sample, node]."""
     blank: Float[Array, "position channel"] | None
+    """Activations of a wholly blank input, [position, channel], one row if all positions are alike; None where there
+    are no blanks (s0 = 0)."""
 
 
 def leaf_changes(

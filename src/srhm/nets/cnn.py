@@ -26,23 +26,16 @@ class PatchConvolution(PatchLayer):
     """Convolution with kernel = stride = p, as a product of every patch with one matrix.
 
     Pre-activation: (1/sqrt(C_in)) sum over (patch place, channel) of w x, plus 0.1 b.
-
-    Attributes
-    ----------
-    weight
-        [p * C_in, h], rows ordered by place in the patch, then channel; [s * C_in, h] if shared over s0+1.
-    bias
-        [position, h], [1, h] if shared over positions, or None.
-    patch
-        The patch length p.
-    group
-        Places of the patch that share one weight.
     """
 
     weight: Float[Array, "entry channel"]
+    """[p * C_in, h], rows ordered by place in the patch, then channel; [s * C_in, h] if shared over s0+1."""
     bias: Float[Array, "position channel"] | None
+    """[position, h], [1, h] if shared over positions, or None."""
     patch: int = eqx.field(static=True)
+    """The patch length p."""
     group: int = eqx.field(static=True, default=1)
+    """Places of the patch that share one weight."""
 
     def __call__(self, x: Float[Array, "sample position channel"]) -> Float[Array, "sample patch unit"]:
         """Return the pre-activations."""

@@ -8,18 +8,12 @@ from ..model.params import Params
 
 
 class Design(NamedTuple):
-    """What :func:`srhm.nets.build` was asked for.
-
-    Attributes
-    ----------
-    spec
-        The :class:`~srhm.nets.NetSpec`, its width filled in.
-    params
-        The numbers of the model.
-    """
+    """What :func:`srhm.nets.build` was asked for."""
 
     spec: Any
+    """The :class:`~srhm.nets.NetSpec`, its width filled in."""
     params: Params
+    """The numbers of the model."""
 
 
 def design_of(net: Any) -> Design | None:

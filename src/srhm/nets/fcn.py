@@ -21,21 +21,14 @@ from .products import product
 
 
 class FullConnection(eqx.Module):
-    """A dense layer over all positions: (1/divisor) W x + 0.1 b.
-
-    Attributes
-    ----------
-    weight
-        [unit in, unit out].
-    bias
-        [unit out].
-    divisor
-        sqrt(v) in layer 1 and sqrt(h) after, whatever the number of units that enter.
-    """
+    """A dense layer over all positions: (1/divisor) W x + 0.1 b."""
 
     weight: Float[Array, "entering unit"]
+    """[unit in, unit out]."""
     bias: Float[Array, " unit"]
+    """[unit out]."""
     divisor: float = eqx.field(static=True)
+    """sqrt(v) in layer 1 and sqrt(h) after, whatever the number of units that enter."""
 
     def __call__(self, x: Float[Array, "sample position channel"]) -> Float[Array, "sample one unit"]:
         """Return the pre-activations, at a single position."""

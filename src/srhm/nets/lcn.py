@@ -20,28 +20,19 @@ from .patch_layer import PatchLayer
 
 
 class LocalConnection(PatchLayer):
-    """One matrix for every patch: (1/sqrt(C_in)) sum over (patch place, channel) of w x, plus 0.1 b.
-
-    Attributes
-    ----------
-    weight
-        [filter, p * C_in, h], entries ordered by place in the patch, then channel; [filter, s * C_in, h] if
-        shared over s0+1. A filter for every patch, unless patches share them.
-    bias
-        [patch, h].
-    patch
-        The patch length p.
-    group
-        Places of the patch that share one weight.
-    sharing
-        The filter of each patch, where patches share them; else None.
-    """
+    """One matrix for every patch: (1/sqrt(C_in)) sum over (patch place, channel) of w x, plus 0.1 b."""
 
     weight: Float[Array, "filter entry channel"]
+    """[filter, p * C_in, h], entries ordered by place in the patch, then channel; [filter, s * C_in, h] if shared over
+    s0+1. A filter for every patch, unless patches share them."""
     bias: Float[Array, "patch channel"] | None
+    """[patch, h]."""
     patch: int = eqx.field(static=True)
+    """The patch length p."""
     group: int = eqx.field(static=True, default=1)
+    """Places of the patch that share one weight."""
     sharing: tuple[int, ...] | None = eqx.field(static=True, default=None)
+    """The filter of each patch, where patches share them; else None."""
 
     @property
     def filters(self) -> Float[Array, "patch entry channel"]:

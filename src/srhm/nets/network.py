@@ -25,24 +25,17 @@ class Network(eqx.Module):
     """L hidden layers with ReLU and the readout f = (1/h) beta^T (mean over positions of the last layer).
 
     With a learning rate proportional to the width h this is the mean-field (muP) scaling (docs, networks.md).
-
-    Attributes
-    ----------
-    layers
-        The hidden layers, each a map [sample, position, channel] -> the same with fewer positions; with
-        `on_leaves` and `on_active`, the same at the informative nodes only.
-    readout
-        beta, [h, class_].
-    frozen
-        Layers that are not trained, from 1; L + 1 is the readout. Their weights and biases have gradient zero.
-    design
-        What it was built for, if :func:`srhm.nets.build` made it.
     """
 
     layers: tuple[Any, ...]
+    """The hidden layers, each a map [sample, position, channel] -> the same with fewer positions; with `on_leaves` and
+    `on_active`, the same at the informative nodes only."""
     readout: Float[Array, "channel class_"]
+    """beta, [h, class_]."""
     frozen: tuple[int, ...] = eqx.field(static=True, default=())
+    """Layers that are not trained, from 1; L + 1 is the readout. Their weights and biases have gradient zero."""
     design: Design | None = eqx.field(static=True, default=None)
+    """What it was built for, if :func:`srhm.nets.build` made it."""
 
     @property
     def width(self) -> int:

@@ -14,25 +14,17 @@ from .network import BIAS_SCALE, Network
 
 
 class PatchLayer(eqx.Module):
-    """A layer whose units see one patch each; see :mod:`srhm.nets.active` for the formula.
-
-    Attributes
-    ----------
-    weight
-        [..., p * C_in, h], entries ordered by place in the patch, then channel.
-    bias
-        [position, h], [1, h] if shared over positions, or None.
-    patch
-        The patch length p.
-    group
-        Places that are summed first and share one weight: s0+1 in a layer shared over them, else 1. With more
-        than 1, the p C_in entries above are those of the p / group sums.
-    """
+    """A layer whose units see one patch each; see :mod:`srhm.nets.active` for the formula."""
 
     weight: eqx.AbstractVar[Float[Array, "*patch entry channel"]]
+    """[..., p * C_in, h], entries ordered by place in the patch, then channel."""
     bias: eqx.AbstractVar[Float[Array, "position channel"] | None]
+    """[position, h], [1, h] if shared over positions, or None."""
     patch: eqx.AbstractVar[int]
+    """The patch length p."""
     group: eqx.AbstractVar[int]
+    """Places that are summed first and share one weight: s0+1 in a layer shared over them, else 1. With more than 1,
+    the p C_in entries above are those of the p / group sums."""
 
     @property
     def filters(self) -> Float[Array, "*patch entry channel"]:

@@ -14,26 +14,19 @@ from ..model.params import Params
 
 
 class SubtreeTable(NamedTuple):
-    """The distinct sub-trees of many samples, level by level. Arrays are padded to a few sizes.
-
-    Attributes
-    ----------
-    features, positions
-        The leaves of each distinct lowest patch, [tree, s].
-    children
-        For each layer after the first, [tree, s]: the distinct sub-trees of the layer below, by number.
-    roots
-        The tree of each sample, [sample].
-    max_multiplicity
-        For each layer but the last, the largest number of its trees at one place of a patch, and at one position
-        (static numbers, padded).
-    """
+    """The distinct sub-trees of many samples, level by level. Arrays are padded to a few sizes."""
 
     features: Integer[np.ndarray | Array, "tree child"]
+    """The features of the leaves of each distinct lowest patch, [tree, s]."""
     positions: Integer[np.ndarray | Array, "tree child"]
+    """Their positions, [tree, s]."""
     children: tuple[Int[np.ndarray | Array, "tree child"], ...]
+    """For each layer after the first, [tree, s]: the distinct sub-trees of the layer below, by number."""
     roots: Int[np.ndarray | Array, " sample"]
+    """The tree of each sample, [sample]."""
     max_multiplicity: tuple[tuple[int, int], ...]
+    """For each layer but the last, the largest number of its trees at one place of a patch, and at one position (static
+    numbers, padded)."""
 
 
 def deduplicate(

@@ -15,53 +15,40 @@ Complexity = Literal["P_star", "P_star_S", "P_star_D"]
 
 @dataclass(frozen=True)
 class Published:
-    """One published P*, in training points, or that of S or D.
-
-    Attributes
-    ----------
-    P_star
-        The grid point whose error (or S, or D) is nearest to the threshold, one seed.
-    low, high
-        Its neighbours on the published grid, between which the crossing lies; None where they are not known.
-    figure
-        The figure it stands in.
-    note
-        What is known about its origin.
-    valid
-        False for a value that was left over from another setting (docs, measurements.md).
-    """
+    """One published P*, in training points, or that of S or D."""
 
     P_star: int
+    """The grid point whose error (or S, or D) is nearest to the threshold, one seed."""
     low: int | None
+    """The neighbour below on the published grid; the crossing lies between both. None where it is not known."""
     high: int | None
+    """The neighbour above, likewise."""
     figure: str
+    """The figure it stands in."""
     note: str
+    """What is known about its origin."""
     valid: bool = True
+    """False for a value that was left over from another setting (docs, measurements.md)."""
 
 
 @dataclass(frozen=True)
 class Series:
-    """A published curve.
-
-    Attributes
-    ----------
-    figure, net, params
-        Where it stands, and what was trained on what.
-    quantity
-        ``"test_error"``, ``"S_kl"`` or ``"D_kl"``.
-    layer, level
-        Layer k as the source names it, such as ``"2"``, ``"output"`` or ``"depth 0.8"``, and level l, of S and D.
-    points
-        (P, value) in order of P; P in training points.
-    """
+    """A published curve."""
 
     figure: str
+    """The figure it stands in."""
     net: str
+    """What was trained."""
     params: Params
+    """The model."""
     quantity: str
+    """``"test_error"``, ``"S_kl"`` or ``"D_kl"``."""
     layer: str | None
+    """Layer k of S and D as the source names it, such as ``"2"``, ``"output"`` or ``"depth 0.8"``."""
     level: int | None
+    """Level l of S and D."""
     points: tuple[tuple[int, float], ...]
+    """(P, value) in order of P; P in training points."""
 
     @property
     def metric(self) -> str:

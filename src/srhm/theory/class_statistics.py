@@ -13,11 +13,6 @@ class ClassStatistics:
     A symbol is a feature, a tuple or a blank, and a place a slot of the tree or a position of the input: see
     the functions of :mod:`srhm.theory` that make these.
 
-    Attributes
-    ----------
-    given_class
-        P(symbol at place | class), [place, class_, symbol].
-
     Examples
     --------
     >>> statistics = ClassStatistics(np.array([[[0.75, 0.25], [0.25, 0.75]]]))
@@ -29,6 +24,7 @@ class ClassStatistics:
     """
 
     given_class: Float[np.ndarray, "place class_ symbol"]
+    """P(symbol at place | class), [place, class_, symbol]."""
 
     @property
     def n_c(self) -> int:

@@ -17,17 +17,12 @@ class ClassCounts:
 
     The number N_α of data of a class is given, not drawn (labels are balanced); the counts of different classes
     are independent, and each is binomial with P(symbol | class).
-
-    Attributes
-    ----------
-    counts
-        Data of a class that show the symbol at the place, [place, class_, symbol].
-    sizes
-        Data N_α of each class, [class_], two at least.
     """
 
     counts: Integer[np.ndarray, "place class_ symbol"]
+    """Data of a class that show the symbol at the place, [place, class_, symbol]."""
     sizes: Integer[np.ndarray, " class_"]
+    """Data N_α of each class, [class_], two at least."""
 
     @property
     def statistics(self) -> ClassStatistics:

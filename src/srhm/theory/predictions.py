@@ -14,37 +14,26 @@ from ..model.params import Params
 
 @dataclass(frozen=True)
 class Prediction:
-    """A predicted P*, in training points: a scaling law times a measured constant of order one.
-
-    Attributes
-    ----------
-    scaling_law
-        The value of the scaling law: the formula without its constant.
-    formula
-        The formula of the scaling law.
-    source
-        Where it stands in the paper, or what it was extended from.
-    typical_ratio
-        The constant, P* over the scaling law as measured: where a search for P* is best started.
-    ratios
-        Smallest and largest P* over the scaling law among the paper's points.
-    assumptions
-        What the formula rests on, in sentences.
-    blank_power, size_power
-        The exponents of s0+1, and of s at fixed m, in the formula.
-    symbols
-        The formula as TeX.
-    """
+    """A predicted P*, in training points: a scaling law times a measured constant of order one."""
 
     scaling_law: float
+    """The value of the scaling law: the formula without its constant."""
     formula: str
+    """The formula of the scaling law."""
     source: str
+    """Where it stands in the paper, or what it was extended from."""
     typical_ratio: float
+    """The constant, P* over the scaling law as measured: where a search for P* is best started."""
     ratios: tuple[float, float]
+    """Smallest and largest P* over the scaling law among the paper's points."""
     assumptions: tuple[str, ...] = ()
+    """What the formula rests on, in sentences."""
     blank_power: float = 0.0
+    """The exponent of s0+1 in the formula."""
     size_power: float = 0.0
+    """The exponent of s at fixed m in the formula."""
     symbols: str = ""
+    """The formula as TeX."""
 
     @property
     def P_star(self) -> float:

@@ -28,18 +28,6 @@ DEFAULT_LAYOUT: Layout = "channels_first"
 class Form:
     """The form of samples.
 
-    Parameters
-    ----------
-    encoding
-        See :data:`srhm.Encoding`.
-    layout
-        See :data:`Layout`. Default: ``"channels_first"``; the integer encoding has no channels, and its inputs are
-        [sample, position].
-    latents
-        Whether the hidden variables come with a sample.
-    device
-        Where the tensors go, such as ``"cuda"``; the CPU unless given.
-
     Raises
     ------
     ArgumentError
@@ -48,9 +36,14 @@ class Form:
     """
 
     encoding: Encoding = "whitened"
+    """See :data:`srhm.Encoding`."""
     layout: Layout | None = None
+    """See :data:`Layout`. Default: ``"channels_first"``; the integer encoding has no channels, and its inputs are
+    [sample, position]."""
     latents: bool = False
+    """Whether the hidden variables come with a sample."""
     device: Any = None
+    """Where the tensors go, such as ``"cuda"``; the CPU unless given."""
 
     def __post_init__(self) -> None:
         check_encoding(self.encoding)

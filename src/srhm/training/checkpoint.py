@@ -16,18 +16,12 @@ from ..files import user_path, write_atomically
 
 @dataclass
 class Checkpoint:
-    """A file that holds the state of one unfinished run.
-
-    Attributes
-    ----------
-    path
-        The file.
-    every
-        Seconds between two saves.
-    """
+    """A file that holds the state of one unfinished run."""
 
     path: Path
+    """The file."""
     every: float = 60.0
+    """Seconds between two saves."""
     _saved: float = field(default_factory=time.monotonic, repr=False)
 
     def __post_init__(self) -> None:

@@ -25,28 +25,20 @@ from .task import Classification, Task
 
 
 class State(NamedTuple):
-    """What a run needs to go on.
-
-    Attributes
-    ----------
-    net
-        The network.
-    optimizer
-        The momentum, or whatever else optax holds.
-    epoch, batch
-        Finished epochs, and finished batches of the current one.
-    loss_sum
-        Sum of the training loss over the points seen in the current epoch.
-    epoch_loss
-        Mean training loss of the last finished epoch.
-    """
+    """What a run needs to go on."""
 
     net: Any
+    """The network."""
     optimizer: Any
+    """The momentum, or whatever else optax holds."""
     epoch: Int[Array, ""]
+    """Finished epochs."""
     batch: Int[Array, ""]
+    """Finished batches of the current epoch."""
     loss_sum: Float[Array, ""]
+    """Sum of the training loss over the points seen in the current epoch."""
     epoch_loss: Float[Array, ""]
+    """Mean training loss of the last finished epoch."""
 
 
 class Settings(NamedTuple):

@@ -17,19 +17,14 @@ from ..randomness import Key, threefry2x32
 
 
 class ClassData(NamedTuple):
-    """A training set on the device, laid out by class and padded: sample k of class c stands at [c, k].
-
-    Attributes
-    ----------
-    features, positions
-        [class_, slot, leaf]
-    counts
-        Samples of each class, [class_]; the slots beyond are padding.
-    """
+    """A training set on the device, laid out by class and padded: sample k of class c stands at [c, k]."""
 
     features: Integer[Array, "class_ slot leaf"]
+    """The features of the leaves, [class_, slot, leaf]."""
     positions: Integer[Array, "class_ slot leaf"]
+    """Their positions, [class_, slot, leaf]."""
     counts: Int[Array, " class_"]
+    """Samples of each class, [class_]; the slots beyond are padding."""
 
 
 def class_data(dataset: Dataset, multiple: int) -> ClassData:
@@ -60,18 +55,12 @@ def class_data(dataset: Dataset, multiple: int) -> ClassData:
 
 
 class Order(NamedTuple):
-    """What decides the order of a run.
-
-    Attributes
-    ----------
-    key
-        The key of the order seed, [2].
-    fixed_batches
-        Whether batches are formed once and shuffled, or formed anew every epoch.
-    """
+    """What decides the order of a run."""
 
     key: UInt32[Array, " two"]
+    """The key of the order seed, [2]."""
     fixed_batches: Bool[Array, ""]
+    """Whether batches are formed once and shuffled, or formed anew every epoch."""
 
     def words(self, epoch: Int[Array, ""], part: int, *counters: Any) -> Any:
         """Return random words for one part of an epoch's order."""
@@ -125,21 +114,14 @@ def batch_order(order: Order, epoch: Int[Array, ""], batches: Int[Array, ""], mo
 
 
 class EpochOrder(NamedTuple):
-    """The order of one epoch, kept between calls since a large set takes a while to sort.
-
-    Attributes
-    ----------
-    epoch
-        The epoch that it belongs to; -1 for none yet.
-    samples
-        The order of every class's samples, [class_, slot].
-    batches
-        The order of the batches, [batch].
-    """
+    """The order of one epoch, kept between calls since a large set takes a while to sort."""
 
     epoch: Int[Array, ""]
+    """The epoch that it belongs to; -1 for none yet."""
     samples: Int[Array, "class_ slot"]
+    """The order of every class's samples, [class_, slot]."""
     batches: Int[Array, " batch"]
+    """The order of the batches, [batch]."""
 
     @classmethod
     def none_yet(cls, data: ClassData, batch_per_class: int) -> "EpochOrder":

@@ -19,22 +19,16 @@ Images = Float[Array, "sample image unit"]
 
 
 class Convolution(eqx.Module):
-    """Convolution with an odd kernel, zeros of (kernel - 1)/2 places on both sides, and a stride.
-
-    Attributes
-    ----------
-    weight
-        [kernel * C_in, C_out], rows ordered by place in the kernel, then channel.
-    bias
-        [C_out], or None.
-    kernel, stride
-        Length of the kernel, and positions between its places: n positions become ceil(n / stride).
-    """
+    """Convolution with an odd kernel, zeros of (kernel - 1)/2 places on both sides, and a stride."""
 
     weight: Float[Array, "entry unit"]
+    """[kernel * C_in, C_out], rows ordered by place in the kernel, then channel."""
     bias: Float[Array, " unit"] | None
+    """[C_out], or None."""
     kernel: int = eqx.field(static=True)
+    """Length of the kernel."""
     stride: int = eqx.field(static=True)
+    """Positions between its places: n positions become ceil(n / stride)."""
 
     @classmethod
     def draw(
@@ -61,18 +55,12 @@ class Convolution(eqx.Module):
 
 
 class DepthwiseConvolution(eqx.Module):
-    """A convolution of each channel with a kernel of its own, otherwise the same.
-
-    Attributes
-    ----------
-    weight
-        [kernel, channel].
-    stride
-        Positions between the places of the kernel.
-    """
+    """A convolution of each channel with a kernel of its own, otherwise the same."""
 
     weight: Float[Array, "place channel"]
+    """[kernel, channel]."""
     stride: int = eqx.field(static=True)
+    """Positions between the places of the kernel."""
 
     @classmethod
     def draw(

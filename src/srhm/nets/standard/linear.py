@@ -7,18 +7,12 @@ from ..draws import Uniforms
 
 
 class Linear(eqx.Module):
-    """W x + b over the last axis.
-
-    Attributes
-    ----------
-    weight
-        [C_in, C_out].
-    bias
-        [C_out].
-    """
+    """W x + b over the last axis."""
 
     weight: Float[Array, "channel unit"]
+    """[C_in, C_out]."""
     bias: Float[Array, " unit"]
+    """[C_out]."""
 
     @classmethod
     def draw(cls, uniform: Uniforms, entering: int, leaving: int) -> "Linear":

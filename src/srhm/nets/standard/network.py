@@ -49,15 +49,10 @@ def standard_family(name: str, draw: Callable[..., Any], **row: Any) -> Family:
 
 
 class StandardNetwork(StatefulNetwork):
-    """A network with batch normalisation. Its nodes are the outputs of all its nonlinearities, as published.
-
-    Attributes
-    ----------
-    design
-        What it was built for, if :func:`srhm.nets.build` made it.
-    """
+    """A network with batch normalisation. Its nodes are the outputs of all its nonlinearities, as published."""
 
     design: Design | None = eqx.field(static=True, default=None, kw_only=True)
+    """What it was built for, if :func:`srhm.nets.build` made it."""
 
     def to_torch(self, *, layout: str = "channels_first") -> NoReturn:
         """Refuse: a standard architecture has no such form."""

@@ -22,19 +22,16 @@ class BatchNorm(eqx.Module):
     In training, mean and variance are those of the batch (divisor n, the samples times positions); the running
     ones, used in evaluation, are updated by a tenth of each batch, with the variance of divisor n - 1. The variance
     of a single number is 0.
-
-    Attributes
-    ----------
-    scale, shift
-        Trained, [channel]; 1 and 0 at the start.
-    mean, variance
-        The running statistics, [channel]; 0 and 1 at the start.
     """
 
     scale: Float[Array, " channel"]
+    """Trained, [channel]; 1 at the start."""
     shift: Float[Array, " channel"]
+    """Trained, [channel]; 0 at the start."""
     mean: Float[Array, " channel"]
+    """The running mean, [channel]; 0 at the start."""
     variance: Float[Array, " channel"]
+    """The running variance, [channel]; 1 at the start."""
 
     @classmethod
     def fresh(cls, channels: int, dtype: Any) -> "BatchNorm":

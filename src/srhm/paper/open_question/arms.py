@@ -18,27 +18,18 @@ published table changes it with s0."""
 
 @dataclass(frozen=True)
 class Arm:
-    """One network at several s0.
-
-    Attributes
-    ----------
-    name
-        Names it at the command line.
-    group
-        The panel it stands in.
-    what
-        What it is, in a few words.
-    settings
-        One for each s0.
-    seeds
-        Replicates: four; three where others have run them, two where a run takes minutes.
-    """
+    """One network at several s0."""
 
     name: str
+    """Names it at the command line."""
     group: Group
+    """The panel it stands in."""
     what: str
+    """What it is, in a few words."""
     settings: tuple[Setup, ...]
+    """One for each s0."""
     seeds: int = 4
+    """Replicates: four; three where others have run them, two where a run takes minutes."""
 
 
 def _arm(

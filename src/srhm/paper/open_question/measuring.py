@@ -14,27 +14,18 @@ from .arms import Arm
 
 @dataclass(frozen=True)
 class ArmResult:
-    """What is known of an arm.
-
-    Attributes
-    ----------
-    arm
-        The arm.
-    P_star
-        For each s0, what the runs so far tell; None where they do not.
-    exponent
-        Of s0+1, over the P* of every replicate with s0 > 0; None while there are fewer than three, or one s0.
-    exponent_with_zero
-        The same with s0 = 0.
-    dead
-        Runs that ended at chance after the last epoch: all their units are silent.
-    """
+    """What is known of an arm."""
 
     arm: Arm
+    """The arm."""
     P_star: dict[int, SampleComplexity | None]
+    """For each s0, what the runs so far tell; None where they do not."""
     exponent: Exponent | None
+    """Of s0+1, over the P* of every replicate with s0 > 0; None while there are fewer than three, or one s0."""
     exponent_with_zero: Exponent | None
+    """The same with s0 = 0."""
     dead: int
+    """Runs that ended at chance after the last epoch: all their units are silent."""
 
     @property
     def half_width(self) -> float | None:
