@@ -31,7 +31,9 @@ from srhm.measure.sensitivity import sensitivities, test_error
 from srhm.model.derivation import Derivation, child_offsets, expand, placement_of
 from srhm.model.encoding import encode
 from srhm.nets import Network, build
-from srhm.training import Optimizer, Stopping, advance, class_data, start, stopped
+from srhm.training import Optimizer, Stopping
+from srhm.training.loop import advance, start, stopped
+from srhm.training.order import class_data
 
 RESULTS = Path(__file__).parent / "results" / "alignment.json"
 DOCS = Path(__file__).parent.parent / "docs" / "open-question"

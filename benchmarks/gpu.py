@@ -26,9 +26,10 @@ import srhm
 from srhm.nets import NetSpec, build
 from srhm.runner.execution import _prepare as prepare
 from srhm.study import Setup
-from srhm.training import ClassData, Optimizer, Stopping, class_data, start, train_ensemble
+from srhm.training import Optimizer, Stopping, train_ensemble
 from srhm.training.ensemble import _stacked, advance_members
-from srhm.training.loop import advance
+from srhm.training.loop import advance, start
+from srhm.training.order import ClassData, class_data
 
 HERE = Path(__file__).parent
 PARTS = ("machine", "steps", "kernels", "nets", "processes")

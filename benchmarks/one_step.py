@@ -30,14 +30,8 @@ from srhm.figures.style import (
     styled,
 )
 from srhm.files import write_atomically
-from srhm.gradients import (
-    channel_contrast,
-    gradient_moments,
-    open_gradient,
-    overlap,
-    population_moments,
-    unit_products,
-)
+from srhm.gradients import gradient_moments, open_gradient, overlap, population_moments, unit_products
+from srhm.gradients.moments import channel_contrast
 from srhm.nets import Network, build
 
 RESULTS = Path(__file__).parent / "results" / "one_step.json"

@@ -26,7 +26,9 @@ from machine import product_rate, triad_bandwidth
 import srhm
 from srhm.nets import NetSpec, build
 from srhm.nets.blocks import choose_capacities
-from srhm.training import Optimizer, Stopping, advance, class_data, start
+from srhm.training import Optimizer, Stopping
+from srhm.training.loop import advance, start
+from srhm.training.order import class_data
 
 torch.set_num_threads(1)
 

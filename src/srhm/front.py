@@ -29,6 +29,8 @@ from .study.describe import name
 from .study.options import DEFAULT_FAMILY, option_table, setup_of
 from .study.study import chosen_thresholds
 
+__all__ = ["FinishedRun", "FinishedSearch", "pstar", "run"]
+
 STORE = "srhm-runs/runs.sqlite"
 """Where runs are kept by default; the command line has the same store."""
 

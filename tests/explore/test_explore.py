@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 
 from figure_checks import artists
 from srhm import Grammar, Params, Stream, expand
-from srhm.explore import State, Step, create_app, read, serve, walk
+from srhm.explore import create_app, serve
 from srhm.explore.content import content, count
 from srhm.explore.drawing import tree_figure, tree_svg
-from srhm.explore.state import FIELDS, steps_of
+from srhm.explore.state import FIELDS, State, read, steps_of
+from srhm.explore.walk import Step, walk
 from srhm.model.options import Model
 from srhm.nets import predict
 

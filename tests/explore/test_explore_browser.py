@@ -13,7 +13,8 @@ import pytest
 from selenium.webdriver.common.keys import Keys
 
 from browser import LONGEST, Browser, chromium
-from srhm.explore import State, Step, walk
+from srhm.explore.state import State
+from srhm.explore.walk import Step, walk
 from srhm.model.options import Model
 
 # Ctrl-C is heard even where the tests themselves were started deaf to it, as a background job is.

@@ -21,10 +21,12 @@ import yaml
 
 import srhm
 from srhm.cli import main
-from srhm.exports import FORMATS, MANIFEST, RULES, Part, columns, export
+from srhm.exports import Part, columns, export
 from srhm.exports import plan as plan_module
 from srhm.exports import run as run_module
 from srhm.exports.hugging_face import CARD
+from srhm.exports.plan import FORMATS
+from srhm.exports.run import MANIFEST, RULES
 
 parquet = pytest.importorskip("pyarrow.parquet")
 

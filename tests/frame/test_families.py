@@ -12,7 +12,7 @@ from srhm import Params
 from srhm.cli import main
 from srhm.figures import NetworkRun, error_against_sensitivity
 from srhm.nets import FAMILIES, build, predict, register
-from srhm.report import content_of
+from srhm.report.content import content_of
 from srhm.runner.execution import execute
 from srhm.runner.executors.in_process import InProcess
 from srhm.runner.searches import search

@@ -10,7 +10,9 @@ from setups import run_spec
 from srhm import ArgumentError, Dataset, Grammar, Params, Stream, encode, memory, split
 from srhm.cli import main
 from srhm.runner.execution import execute
-from srhm.theory import dilution, patches, slot_probability
+from srhm.theory import patches
+from srhm.theory.population import slot_probability
+from srhm.theory.visibility import dilution
 
 PARAMS = Params(n_c=8, v=8, m=8, s=2, s0=1, L=3)
 DEEP = Params(n_c=6, v=6, m=6, s=2, s0=1, L=12)

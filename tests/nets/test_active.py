@@ -14,7 +14,9 @@ from srhm import Dataset, Grammar, Params, Stream, split
 from srhm.nets import Leaves, outputs
 from srhm.nets.blocks import blockwise, choose_capacities, rank_in_block
 from srhm.nets.products import product
-from srhm.training import Optimizer, Stopping, advance, class_data, start
+from srhm.training import Optimizer, Stopping
+from srhm.training.loop import advance, start
+from srhm.training.order import class_data
 from strategies import small_params
 
 FAMILIES = ("cnn", "lcn", "fcn")

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from filled_nets import filled
 from srhm import Dataset, Grammar, Params, Stream, encode
-from srhm.nets import build, sees_patches
+from srhm.nets import build
+from srhm.nets.patch_layer import sees_patches
 from srhm.nets.subtrees import _size, deduplicate
-from srhm.training import TestSet
+from srhm.training.evaluation import TestSet
 from strategies import small_params
 
 MODELS = {

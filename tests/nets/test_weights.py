@@ -12,7 +12,8 @@ import pytest
 import filled_nets
 import srhm
 from fake_runs import PARAMS
-from srhm.nets import build, design_of, load, save
+from srhm.nets import build, load, save
+from srhm.nets.design import design_of
 from srhm.nets.weights import load_weights, save_weights
 from srhm.training import Stopping, train
 

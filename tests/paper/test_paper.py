@@ -7,9 +7,10 @@ import pytest
 
 import srhm
 from srhm.nets import FAMILIES
-from srhm.paper import Device, estimates, phases
-from srhm.paper.cost import run_seconds, run_steps, shown
+from srhm.paper import estimates
+from srhm.paper.cost import Device, run_seconds, run_steps, shown
 from srhm.paper.figures import FIGURES, figures_named
+from srhm.paper.plan import phases
 from srhm.paper.settings import model, setup
 from srhm.paper.tiers import TIERS, cost_near
 from srhm.reference.published import entries, published, published_series

@@ -13,7 +13,7 @@ from srhm.cli.status import grid_text
 from srhm.nets import predict
 from srhm.paper.demo import _results
 from srhm.reference.published import entries, published
-from srhm.report import content_of
+from srhm.report.content import content_of
 from srhm.study import Study
 from srhm.study.overview import summary
 from srhm.theory import predict_by_relevance

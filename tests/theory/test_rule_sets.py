@@ -5,7 +5,8 @@ import pytest
 
 from oracles import close, name_of
 from srhm import Grammar, Params
-from srhm.theory import contraction, feature_moments, features, tuple_moments, tuples
+from srhm.theory import feature_moments, features, tuple_moments, tuples
+from srhm.theory.rule_sets import contraction
 
 # n_c, v, m, s, s0, L; every tuple in use in the first four.
 TINY = [

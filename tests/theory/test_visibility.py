@@ -8,17 +8,17 @@ from srhm import Grammar, Params
 from srhm.nets import predict
 from srhm.theory import (
     ClassStatistics,
-    contraction,
-    dilution,
     earliest_visible_P,
     feature_moments,
     features,
     patches,
     positions,
-    slot_probability,
     tuples,
     visible_P,
 )
+from srhm.theory.population import slot_probability
+from srhm.theory.rule_sets import contraction
+from srhm.theory.visibility import dilution
 from strategies import any_params
 
 # All rule sets of v = m = n_c = s = 2 are two deals of 4 tuples, 6 a level, each as likely as any other.

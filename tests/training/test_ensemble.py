@@ -6,17 +6,10 @@ import pytest
 
 from filled_nets import filled
 from srhm import Grammar, Params, split
-from srhm.training import (
-    Optimizer,
-    Stopping,
-    TrainingJob,
-    advance,
-    class_data,
-    start,
-    train,
-    train_ensemble,
-)
+from srhm.training import Optimizer, Stopping, TrainingJob, train, train_ensemble
 from srhm.training.ensemble import _advance_together, _Seats
+from srhm.training.loop import advance, start
+from srhm.training.order import class_data
 from srhm.training.run import SingleRun
 
 PARAMS = Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)

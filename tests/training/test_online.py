@@ -9,7 +9,8 @@ import pytest
 from srhm import Dataset, Grammar, Params, Stream
 from srhm.nets import Leaves, build
 from srhm.randomness import role_key
-from srhm.training import batch_gradient, train_online
+from srhm.training import train_online
+from srhm.training.loop import batch_gradient
 
 PARAMS = Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)
 GRAMMAR = Grammar(PARAMS, 0)

@@ -15,18 +15,9 @@ from srhm.nets.standard.linear import Linear
 from srhm.nets.standard.network import StandardNetwork, relu_node
 from srhm.nets.standard.unit import Unit
 from srhm.randomness import Key, fold, role_key, threefry2x32
-from srhm.training import (
-    Optimizer,
-    Stopping,
-    TrainingJob,
-    advance,
-    batch_gradient,
-    class_data,
-    start,
-    train,
-    train_ensemble,
-    train_online,
-)
+from srhm.training import Optimizer, Stopping, TrainingJob, train, train_ensemble, train_online
+from srhm.training.loop import advance, batch_gradient, start
+from srhm.training.order import class_data
 
 PARAMS = Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)
 GRAMMAR = Grammar(PARAMS, 0)

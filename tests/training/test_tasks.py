@@ -13,8 +13,7 @@ import pytest
 from filled_nets import filled
 from setups import run_spec, setup
 from srhm import Grammar, Params, encode, split
-from srhm.nets import check_scores
-from srhm.nets.network import dense
+from srhm.nets.network import check_scores, dense
 from srhm.randomness import fold, threefry2x32
 from srhm.runner.execution import execute
 from srhm.study import RunSpec, Setup
@@ -24,15 +23,15 @@ from srhm.training import (
     Optimizer,
     Stopping,
     Task,
-    TestSet,
     TrainingJob,
-    task_from,
     train,
     train_ensemble,
     train_online,
 )
 from srhm.training.checkpoint import Checkpoint
+from srhm.training.evaluation import TestSet
 from srhm.training.loop import descend
+from srhm.training.task import task_from
 
 PARAMS = Params(n_c=3, v=3, m=3, s=2, s0=1, L=2)
 

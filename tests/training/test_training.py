@@ -20,22 +20,16 @@ from srhm.gradients import gradient_moments, open_gradient, overlap
 from srhm.measure.clustering import clusters
 from srhm.measure.probing import probes
 from srhm.measure.sensitivity import sensitivities, test_error
-from srhm.nets import build, netspec, width_of
+from srhm.nets import build
+from srhm.nets.network import width_of
+from srhm.nets.spec import netspec
 from srhm.randomness import fold, role_key, threefry2x32
 from srhm.study import Measuring, Setup
-from srhm.training import (
-    Optimizer,
-    Stopping,
-    TestSet,
-    TrainingJob,
-    advance,
-    class_data,
-    start,
-    train,
-    train_online,
-)
+from srhm.training import Optimizer, Stopping, TrainingJob, train, train_online
 from srhm.training.checkpoint import Checkpoint
-from srhm.training.order import stable_order
+from srhm.training.evaluation import TestSet
+from srhm.training.loop import advance, start
+from srhm.training.order import class_data, stable_order
 from srhm.training.run import SingleRun
 
 PARAMS = Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)

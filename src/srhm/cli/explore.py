@@ -27,6 +27,7 @@ class Explore:
 
     def run(self) -> None:
         """Serve the page."""
-        from ..explore import State, serve
+        from ..explore import serve
+        from ..explore.state import State
 
         serve(State(self.model, self.seed), port=self.port, browser=not self.no_browser)

@@ -8,7 +8,9 @@ from typing import ClassVar
 import tyro
 
 from ..errors import ArgumentError, check_integer
-from ..exports import MANIFEST, Format, Part, export
+from ..exports import Part, export
+from ..exports.plan import Format
+from ..exports.run import MANIFEST
 from ..model.catalogue import load
 from ..model.dataset import split_streams
 from ..model.encoding import Encoding

@@ -13,7 +13,9 @@ from ..files import check_folder, write_atomically
 from ..runner.driver import Policy, drive
 from ..runner.executors import check_place, open_executor
 from ..runner.searches import all_sources
-from ..store import ARCHIVE_SUFFIX, Merged, Store, ask_to_stop, read_archive, write_archive
+from ..store import Merged, Store, read_archive, write_archive
+from ..store.archive import SUFFIX as ARCHIVE_SUFFIX
+from ..store.ownership import ask_to_stop
 from ..study.grid import parsed_shard, read_grid, shard
 from .options import RESUMES, STORE, AsJSON, GPUMemory, StoreName, Workers, bytes_of_gpu
 from .printing import print_result

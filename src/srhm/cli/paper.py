@@ -52,7 +52,8 @@ class Figure:
         figures = _chosen((self.number,))
         store = Store(PAPER_STORE) if self.store is None else existing_store(self.store)
         check_out(self.out)
-        from ..paper import draw, write_all, write_figure  # Matplotlib takes a second to import
+        from ..paper import draw, write_all
+        from ..paper.drawings import write_figure  # Matplotlib takes a second to import
         from ..store.index import RunIndex
 
         index, tier = RunIndex.of(store), TIERS[self.tier]
@@ -107,7 +108,8 @@ class Reproduce:
         memory = bytes_of_gpu(self.gpu_memory, self.on)
         check_place(self.on, self.workers)
         check_out(self.out)
-        from ..paper import Device, estimates, reproduce, write_all
+        from ..paper import estimates, reproduce, write_all
+        from ..paper.cost import Device
         from ..store.index import RunIndex
 
         device = Device.core(self.workers or default_workers()) if self.tier == "laptop" else Device.gpu()

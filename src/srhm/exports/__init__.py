@@ -4,8 +4,8 @@ An export is written in shards, a chunk of samples at a time: its memory does no
 appear whole, and one that was finished is never written again, so that an export that was cut goes on where it was.
 """
 
-from .plan import FORMATS, Format, Part
-from .run import MANIFEST, RULES, export
+from .plan import Part
+from .run import export
 from .table import Column, columns
 
-__all__ = ["FORMATS", "MANIFEST", "RULES", "Column", "Format", "Part", "columns", "export"]
+__all__ = ["Column", "Part", "columns", "export"]

@@ -7,7 +7,7 @@ from .insensitivity import InsensitivityPoint, insensitivity
 from .map import complexity_map
 from .marks import Estimate
 from .model import generative_model
-from .networks import Connection, connections, network_schemes
+from .networks import network_schemes
 from .relevance import RelevancePoint, relevance
 from .rescaled import RescaledCurve, rescaled
 from .scaling import ScalingPoint, scaling
@@ -15,7 +15,6 @@ from .style import save
 from .trees import derivation_trees, transformations
 
 __all__ = [
-    "Connection",
     "Curve",
     "Estimate",
     "InsensitivityPoint",
@@ -24,7 +23,6 @@ __all__ = [
     "RescaledCurve",
     "ScalingPoint",
     "complexity_map",
-    "connections",
     "derivation_trees",
     "error_against_sensitivity",
     "generative_model",

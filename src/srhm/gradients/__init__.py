@@ -1,20 +1,12 @@
 """One step of gradient descent: what it does to a network's weights, on all data and on P of them."""
 
-from .moments import (
-    GradientMoments,
-    channel_contrast,
-    first_weight,
-    gradient_moments,
-    population_moments,
-    weights,
-)
+from .moments import GradientMoments, first_weight, gradient_moments, population_moments, weights
 from .open_gates import open_gradient
 from .overlap import Overlap, overlap, unit_products
 
 __all__ = [
     "GradientMoments",
     "Overlap",
-    "channel_contrast",
     "first_weight",
     "gradient_moments",
     "open_gradient",

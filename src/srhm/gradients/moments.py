@@ -22,7 +22,8 @@ from ..model.encoding import Encoding, channels, encode
 from ..model.grammar import Grammar
 from ..model.params import Params
 from ..model.stream import PERMUTATION_LIMIT, Stream
-from ..nets import Network, encoding_for
+from ..nets import Network
+from ..nets.design import encoding_for
 
 Square = Callable[[Any], Any]
 """A quadratic form of the gradient (each number squared, or products of two of them), without constants."""

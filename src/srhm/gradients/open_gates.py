@@ -17,7 +17,8 @@ from jaxtyping import Array, Float
 from ..errors import check_instance
 from ..model.encoding import Encoding, codes
 from ..model.grammar import Grammar
-from ..nets import Network, encoding_for
+from ..nets import Network
+from ..nets.design import encoding_for
 from ..theory.population import positions
 from .moments import first_weight
 

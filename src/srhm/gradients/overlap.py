@@ -16,7 +16,9 @@ from ..model.derivation import child_offsets
 from ..model.encoding import Encoding, encode
 from ..model.grammar import Grammar
 from ..model.params import Params
-from ..nets import Network, PatchLayer, encoding_for
+from ..nets import Network
+from ..nets.design import encoding_for
+from ..nets.patch_layer import PatchLayer
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,10 @@
 """What is measured of a network: activations, sensitivities, probes, clusters, P* and power laws."""
 
 from .clustering import Clusters, adjusted_rand_index, clusters
-from .complexity import Crossing, SampleComplexity, Search, combine, nearest_grid, pstar
+from .complexity import Crossing, SampleComplexity, nearest_grid, pstar
 from .correlation import RankCorrelation, rank_correlation
 from .exponent import Exponent, fit_exponent, fit_exponents
-from .layers import layers_of, predictor_of
+from .layers import layers_of
 from .probing import Probes, Reading, probes
 from .sensitivity import Sensitivities, sensitivities, test_error
 
@@ -16,16 +16,13 @@ __all__ = [
     "RankCorrelation",
     "Reading",
     "SampleComplexity",
-    "Search",
     "Sensitivities",
     "adjusted_rand_index",
     "clusters",
-    "combine",
     "fit_exponent",
     "fit_exponents",
     "layers_of",
     "nearest_grid",
-    "predictor_of",
     "probes",
     "pstar",
     "rank_correlation",

@@ -12,7 +12,7 @@ from ..model.dataset import Dataset
 from ..model.derivation import Derivation, expand
 from ..model.encoding import Encoding, encode
 from ..model.grammar import Grammar
-from ..nets import encoding_for
+from ..nets.design import encoding_for
 from .layers import Table, layers_of, see, tabulate
 
 LEAST_CONTEXTS = 2

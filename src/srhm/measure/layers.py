@@ -14,7 +14,8 @@ from jaxtyping import Integer, Shaped
 
 from ..errors import ArgumentError
 from ..model.params import Params
-from ..nets import Network, StatefulNetwork, check_scores
+from ..nets import Network, StatefulNetwork
+from ..nets.network import check_scores
 
 Layers = Callable[[Any], Any]
 """A map from dense inputs [sample, position, channel] ([sample, position] for integers) to its activations: an

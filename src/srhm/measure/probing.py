@@ -15,7 +15,7 @@ from ..model.dataset import Dataset
 from ..model.derivation import expand
 from ..model.encoding import Encoding, encode
 from ..model.grammar import Grammar
-from ..nets import encoding_for
+from ..nets.design import encoding_for
 from .layers import Layers, Table, layers_of, see, tabulate
 from .ridge import Ridge
 from .sensitivity import Progress

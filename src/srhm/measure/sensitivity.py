@@ -17,8 +17,11 @@ from ..errors import ArgumentError, check_instance, check_integer, import_extra
 from ..model.dataset import Dataset
 from ..model.derivation import Derivation, exchange_synonyms, expand, shift
 from ..model.encoding import Encoding, encode
-from ..nets import Network, check_scores, encoding_for, sees_patches
+from ..nets import Network
+from ..nets.design import encoding_for
 from ..nets.distances import tree_distances
+from ..nets.network import check_scores
+from ..nets.patch_layer import sees_patches
 from ..nets.subtrees import deduplicate
 from .layers import Layers, Table, judge, layers_of, predictor_of, see, tabulate
 

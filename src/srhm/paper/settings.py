@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..model.params import Params, Sparsity
-from ..nets import netspec
+from ..nets.spec import netspec
 from ..study.setup import Measuring, Setup
 from ..training.protocol import Optimizer
 

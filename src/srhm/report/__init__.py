@@ -2,7 +2,6 @@
 
 from .. import lab_extra  # noqa: F401 (says which package is missing)
 from .commands import pstar_command, python_command, run_command
-from .content import content_of
 from .html import report_html, write_report
 
-__all__ = ["content_of", "pstar_command", "python_command", "report_html", "run_command", "write_report"]
+__all__ = ["pstar_command", "python_command", "report_html", "run_command", "write_report"]

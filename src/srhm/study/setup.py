@@ -13,7 +13,8 @@ from ..model.params import Params
 from ..model.stream import PERMUTATION_LIMIT
 from ..nets import NetSpec
 from ..randomness import STREAM_VERSION
-from ..training import Classification, Optimizer, Stopping, Task, task_from
+from ..training import Classification, Optimizer, Stopping, Task
+from ..training.task import task_from
 
 Role = Literal["grammar", "samples", "network", "order"]
 ROLES: tuple[Role, ...] = ("grammar", "samples", "network", "order")

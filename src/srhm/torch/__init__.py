@@ -12,16 +12,7 @@ except ModuleNotFoundError as error:
 from .balanced import BalancedBatchSampler
 from .endless import EndlessDataset
 from .finite import TorchDataset
-from .form import Form, Layout
 from .modules import ModuleLayers
 from .networks import to_torch
 
-__all__ = [
-    "BalancedBatchSampler",
-    "EndlessDataset",
-    "Form",
-    "Layout",
-    "ModuleLayers",
-    "TorchDataset",
-    "to_torch",
-]
+__all__ = ["BalancedBatchSampler", "EndlessDataset", "ModuleLayers", "TorchDataset", "to_torch"]

@@ -13,7 +13,9 @@ import optax
 
 from ..errors import ArgumentError, check_instance, check_integer, check_number
 from ..model.dataset import Dataset
-from ..nets import Design, check_trainable, design_of, encoding_for, trained_arrays, width_of
+from ..nets import Design
+from ..nets.design import design_of, encoding_for
+from ..nets.network import check_trainable, trained_arrays, width_of
 from ..randomness import STREAM_VERSION
 from .protocol import Optimizer, Stopping
 from .task import Classification, Task

@@ -15,9 +15,9 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ..model.encoding import Encoding
 from ..model.params import Params
-from ..nets import StatefulNetwork, outputs, trained_arrays
+from ..nets import StatefulNetwork, outputs
 from ..nets.active import Leaves
-from ..nets.network import dense
+from ..nets.network import dense, trained_arrays
 from ..randomness import Key, role_key
 from .order import ClassData, EpochOrder, Order
 from .protocol import Optimizer, Stopping

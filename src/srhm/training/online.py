@@ -16,7 +16,10 @@ from ..model.dataset import Dataset
 from ..model.derivation import expand
 from ..model.encoding import Encoding
 from ..model.stream import Stream
-from ..nets import Leaves, check_trainable, design_of, encoding_for, sees_patches, trained_arrays, width_of
+from ..nets import Leaves
+from ..nets.design import design_of, encoding_for
+from ..nets.network import check_trainable, trained_arrays, width_of
+from ..nets.patch_layer import sees_patches
 from ..randomness import Key, role_key, threefry2x32
 from .evaluation import TestSet
 from .job import chosen_rate

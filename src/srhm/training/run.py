@@ -17,7 +17,7 @@ from ..backend import backend_name
 from ..interrupts import check_interrupt, interrupts_noted
 from ..model.dataset import Dataset
 from ..model.encoding import Encoding
-from ..nets import sees_patches
+from ..nets.patch_layer import sees_patches
 from .checkpoint import Checkpoint
 from .evaluation import TestSet
 from .job import Record, TrainingJob, digest_of

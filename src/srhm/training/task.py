@@ -11,7 +11,8 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ..errors import ArgumentError, check_choice
 from ..model.params import Params
-from ..nets import Leaves, check_scores
+from ..nets import Leaves
+from ..nets.network import check_scores
 from ..randomness import Key
 
 
