@@ -10,6 +10,7 @@ from pathlib import Path
 import jax
 
 from ...files import check_folder
+from .compiling import compile_one_at_a_time
 
 _ONE_THREAD = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 _KEPT_PROGRAMS = {
@@ -41,11 +42,13 @@ def compute_on_one_thread() -> None:
 def keep_compiled_programs() -> None:
     """Have this process, and those it spawns, keep compiled programs on disk and use them again.
 
+    No two of them compile one program at the same time: one does, the others wait for it.
     They are kept in `srhm/jax` of the user's cache directory (`XDG_CACHE_HOME`, else `~/.cache`), which may be
     deleted at any time, apart for each kind of processor and version of jaxlib. With
     `JAX_COMPILATION_CACHE_DIR` the user names another folder; `JAX_ENABLE_COMPILATION_CACHE=false` keeps
     nothing, and nothing is kept where the folder cannot be written. Call it before JAX first computes.
     """
+    compile_one_at_a_time()
     wanted: bool = jax.config.jax_enable_compilation_cache  # pyright: ignore[reportAttributeAccessIssue]
     if not wanted or "JAX_COMPILATION_CACHE_DIR" in os.environ:
         return

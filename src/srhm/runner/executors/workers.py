@@ -20,6 +20,7 @@ from ...errors import check_integer
 from ...interrupts import ask_to_stop, asked_to_stop, pass_over_lost_interrupts
 from ..functions import find, name_of
 from .base import Executor, Failure, Job, Outcome, Unavailable, Work, outcome_of
+from .compiling import compile_one_at_a_time
 
 LEAVE_SECONDS = 30.0
 """How long an interrupted worker may take to write its checkpoint."""
@@ -255,6 +256,7 @@ def _serve(name: str, pipe: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)  # Ctrl-C is for the driver, which tells its workers by SIGTERM
     pass_over_lost_interrupts()
+    compile_one_at_a_time()
     threading.Thread(target=_die_with_parent, daemon=True).start()
     with suppress(Exception):  # the job will tell it
         find(name, "work")  # its imports are no part of a job's time
