@@ -90,8 +90,8 @@ def import_extra(name: str, extra: str) -> Any:
         raise MissingExtraError(name.partition(".")[0], extra) from error
 
 
-def check_instance(kind: type, **arguments: Any) -> None:
-    """Raise an :class:`ArgumentError` that names the first argument that is not of a kind.
+def check_instance(kind: type | tuple[type, ...], **arguments: Any) -> None:
+    """Raise an :class:`ArgumentError` that names the first argument that is not of a kind, or of one of several.
 
     Examples
     --------
@@ -102,7 +102,8 @@ def check_instance(kind: type, **arguments: Any) -> None:
     """
     for argument, value in arguments.items():
         if not isinstance(value, kind):
-            given, wanted = _with_article(type(value)), _with_article(kind)
+            given = _with_article(type(value))
+            wanted = " or ".join(map(_with_article, kind if isinstance(kind, tuple) else (kind,)))
             raise ArgumentError(argument, value, f"is {given}, not {wanted}", f"Give {wanted}")
 
 

@@ -125,7 +125,7 @@ def test_kinds_of_arrays():
     dense = inputs_of(Grammar(without_blanks), enumerate_all(without_blanks)).astype(np.uint8)
     assert equal(parse(Grammar(without_blanks), dense), enumerate_all(without_blanks))
     nothing = parse(grammar, inputs[:0])
-    assert nothing.label.shape == (0,) and nothing.rules[0].shape == (0, params.nodes_at(1))
+    assert nothing.label.shape == (0,) and nothing.rules[0].shape == (0, params.level(1).nodes)
 
 
 def test_wrong_arrays(refuses):

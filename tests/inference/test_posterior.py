@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import oracles
 from enumeration import Enumeration
-from oracles import ORACLES, equal, name_of
+from oracles import MIXED, ORACLES, equal, name_of
 from srhm import Dataset, Grammar, Params, Stream, encode, expand, rank
 from srhm.inference import (
     MASKED,
@@ -33,6 +33,7 @@ MODELS = [
     Params(n_c=3, v=3, m=2, s=3, s0=1, L=1, sparsity="B"),
     Params(n_c=3, v=2, m=2, s=4, s0=1, L=1, sparsity="B"),
     Params(n_c=2, v=2, m=2, s=2, s0=0, L=3, sparsity="B"),
+    *MIXED,
 ]
 LARGEST = [
     Params(n_c=2, v=2, m=1, s=3, s0=1, L=2, sparsity="B"),
@@ -53,7 +54,7 @@ def received(grammar, inputs, seed=0):
     random = np.random.default_rng(seed)
     some = random.normal(scale=3.0, size=kinds[0].shape)
     impossible = random.random(some.shape) < 0.3
-    np.put_along_axis(impossible, np.where(inputs < 0, params.v, inputs)[:, :, None], False, axis=2)
+    np.put_along_axis(impossible, np.where(inputs < 0, params.level(1).v, inputs)[:, :, None], False, axis=2)
     return np.concatenate([*kinds, some, np.where(impossible, -np.inf, some)])
 
 

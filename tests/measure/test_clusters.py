@@ -104,7 +104,7 @@ def test_one_tuple_changes_and_nothing_else(params):
     measure(lambda x: seen.append(parsed(dataset, x)) or x, dataset, contexts=5)
     grammar = dataset.stream.grammar
     for (level, number), found in zip(product((1, 2, 3), range(5)), seen, strict=True):
-        context, node = dataset.derivation(number, 1), number % params.nodes_at(level)
+        context, node = dataset.derivation(number, 1), number % params.level(level).nodes
         before, after = expand(grammar, context), expand(grammar, found)
         for one, other in zip(context.placements, found.placements, strict=True):
             assert (one == other).all()

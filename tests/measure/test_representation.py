@@ -124,7 +124,7 @@ def chance_of_change(params, part, level, cumulative):
     grammar = Grammar(params, seed=3)
     first = 1 if cumulative else level
     old = Stream(grammar, 0, "independent").take(0, 5)
-    nodes = [params.nodes_at(redrawn) for redrawn in range(first, level + 1)]
+    nodes = [params.level(redrawn).nodes for redrawn in range(first, level + 1)]
     bound = params.m if part == "rules" else params.placements
     changed = total = 0
     for row in range(5):

@@ -322,7 +322,7 @@ def test_law_of_shifted_positions(params, level):
     many = oracles.rows(draw(params, 1), np.zeros(3000, int))
     before, after = expand(grammar, many), expand(grammar, shift(params, many, level, 1))
     offsets = after.positions[level - 1] % params.patch
-    for node in range(params.nodes_at(level)):
+    for node in range(params.level(level).nodes):
         children = slice(node * params.s, (node + 1) * params.s)
         oracles.check_uniform(placement_of(params, offsets[:, children]), params.placements)
     for lower in range(1, level):  # a sub-tree moves as a whole

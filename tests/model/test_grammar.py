@@ -24,7 +24,7 @@ def test_tuples_are_distinct(params):
     grammar = Grammar(params, 3)
     for level in range(1, params.L + 1):
         rules = grammar.rules[level - 1]
-        assert rules.shape == (params.parents_at(level), params.m, params.s) and rules.dtype == np.int32
+        assert rules.shape == (params.level(level).parents, params.m, params.s) and rules.dtype == np.int32
         assert rules.min() >= 0 and rules.max() < params.v
         tuples = rules.reshape(-1, params.s).tolist()
         assert len(set(map(tuple, tuples))) == len(tuples)
@@ -100,7 +100,7 @@ def test_parents_are_found(params):
     grammar = Grammar(params, 8)
     for level in range(1, params.L + 1):
         parents, choices = grammar.parents_of(level, grammar.rules[level - 1])
-        assert (parents == np.arange(params.parents_at(level))[:, None]).all()
+        assert (parents == np.arange(params.level(level).parents)[:, None]).all()
         assert (choices == np.arange(params.m)).all()
 
 

@@ -46,13 +46,13 @@ def test_a_file_leaves_no_number_open(missing):
 
 @given(any_params())
 def test_sums_over_levels(params):
-    assert params.num_nodes == sum(params.nodes_at(level) for level in range(1, params.L + 1))
-    assert params.num_leaves == params.s * params.nodes_at(1) and params.nodes_at(params.L) == 1
+    assert params.num_nodes == sum(params.level(level).nodes for level in range(1, params.L + 1))
+    assert params.num_leaves == params.s * params.level(1).nodes and params.level(params.L).nodes == 1
     assert round(params.d * params.relevant_fraction) == params.num_leaves
     assert params.P_max == params.n_c * (params.m * params.placements) ** params.num_nodes
-    assert [params.parents_at(level) for level in range(1, params.L + 1)] == [params.v] * (params.L - 1) + [
-        params.n_c
-    ]
+    assert [params.level(level).parents for level in range(1, params.L + 1)] == [params.v] * (
+        params.L - 1
+    ) + [params.n_c]
     assert Params(**asdict(params)) == params and hash(Params(**asdict(params))) == hash(params)
 
 
@@ -130,6 +130,5 @@ def test_largest_numbers_that_fit():
 
 @pytest.mark.parametrize(("level", "fix"), [(0, "Use level >= 1"), (3, "Use level <= 2")])
 def test_levels_out_of_range(refuses, level, fix):
-    for method in (Params(**PAPER).nodes_at, Params(**PAPER).parents_at):
-        with refuses("level", level, fix):
-            method(level)
+    with refuses("level", level, fix):
+        Params(**PAPER).level(level)

@@ -26,6 +26,9 @@ MODELS = {
     "sparsity B": Params(n_c=3, v=3, m=2, s=3, s0=1, L=2, sparsity="B"),
     "no blanks": Params(n_c=3, v=3, m=2, s=2, s0=0, L=3),
     "one level": Params(n_c=3, v=3, m=2, s=2, s0=3, L=1),
+    "blanks at the input": Params(n_c=3, v=(4, 3), m=(3, 2), s=(2, 3), s0=(2, 0)),
+    "blanks above": Params(n_c=3, v=(3, 4), m=(2, 3), s=(3, 2), s0=(0, 2)),
+    "levels of B": Params(n_c=3, v=3, m=2, s=2, s0=(1, 0, 2), sparsity="B"),
 }
 
 

@@ -22,6 +22,7 @@ MODELS = {
     "sparsity B": Params(n_c=3, v=3, m=2, s=3, s0=1, L=2, sparsity="B"),
     "no blanks": Params(n_c=3, v=3, m=2, s=2, s0=0, L=3),
     "one level": Params(n_c=3, v=3, m=2, s=2, s0=3, L=1),
+    "levels": Params(n_c=3, v=(4, 3, 3), m=(3, 2, 2), s=(2, 3, 2), s0=(1, 2, 1)),
 }
 
 
@@ -76,6 +77,8 @@ def test_the_number_of_lowest_patches():
         ("deep", "cnn", {"shared_layers": (1, 2)}),
         ("blanks", "lcn", {"shared_layers": (1,)}),
         ("deep", "lcn", {"shared_layers": (1, 2)}),
+        ("levels", "cnn", {"shared_layers": (1, 2)}),
+        ("levels", "lcn", {"shared_layers": (1, 2, 3)}),
     ],
 )
 def test_activations_and_outputs_are_those_of_the_dense_network(model, name, options):

@@ -40,16 +40,15 @@ class Enumeration:
         label = np.bincount(self.tree.label, p, params.n_c)
         symbols, rules = [], []
         for level in range(1, params.L + 1):
-            count = params.patch ** (params.L + 1 - level)
+            numbers = params.level(level)
             features, positions = self.tree.features[level - 1], self.tree.positions[level - 1]
-            found = table_of(p, positions, features, count, params.v)
+            found = table_of(p, positions, features, numbers.positions, numbers.v)
             symbols.append(np.column_stack([found, 1 - found.sum(axis=1)]))
             parents = self.tree.features[level] if level < params.L else self.tree.label[:, None]
             places = self.tree.positions[level] if level < params.L else np.zeros_like(parents)
-            used = parents * params.m + self.derivation.rules[level - 1]
-            owners = params.parents_at(level)
-            found = table_of(p, places, used, count // params.patch, owners * params.m)
-            rules.append(found.reshape(-1, owners, params.m))
+            used = parents * numbers.m + self.derivation.rules[level - 1]
+            found = table_of(p, places, used, numbers.patches, numbers.parents * numbers.m)
+            rules.append(found.reshape(-1, numbers.parents, numbers.m))
         return likelihood, label, symbols, rules, entropy(label), entropy(p)
 
 

@@ -59,6 +59,21 @@ ORACLES = [
 ]
 """Models of at most a few thousand data, that are enumerated completely."""
 
+MIXED = [
+    Params(n_c=2, v=(3, 2), m=2, s=2, s0=0),
+    Params(n_c=3, v=3, m=(2, 3), s=2, s0=0),
+    Params(n_c=2, v=2, m=2, s=(2, 3), s0=0),
+    Params(n_c=2, v=2, m=1, s=2, s0=(2, 0)),
+    Params(n_c=2, v=2, m=1, s=2, s0=(0, 2)),
+    Params(n_c=3, v=(4, 3), m=(3, 1), s=2, s0=(1, 0)),
+    Params(n_c=2, v=(2, 2, 3), m=(1, 1, 2), s=2, s0=(0, 1, 0)),
+    Params(n_c=3, v=(3, 2), m=(2, 1), s=(2, 3), s0=(0, 1)),
+    Params(n_c=2, v=2, m=1, s=2, s0=(0, 2), sparsity="B"),
+    Params(n_c=3, v=(4, 3), m=(2, 1), s=(2, 3), s0=(1, 0), sparsity="B"),
+    Params(n_c=2, v=(2, 3), m=1, s=(3, 2), s0=(0, 1), sparsity="B"),
+]
+"""Models of as few data whose levels differ, in each of v, m, s and s0, and in several."""
+
 
 def name_of(params):
     """A short name for the list of tests."""

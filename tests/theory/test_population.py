@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oracles import ORACLES, all_offsets, name_of
+from oracles import MIXED, ORACLES, all_offsets, name_of
 from srhm import Grammar, Params, enumerate_all, expand
 from srhm.theory import ClassStatistics, features, patches, positions, tuples
 from srhm.theory.population import slot_probability, transitions
@@ -20,7 +20,7 @@ def given_class(params, label, symbols, count):
     return counts / params.data_per_class
 
 
-@pytest.mark.parametrize("params", ORACLES, ids=name_of)
+@pytest.mark.parametrize("params", [*ORACLES, *MIXED], ids=name_of)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_every_statistic_is_that_of_all_data(params, seed):
     grammar = Grammar(params, seed)
@@ -28,22 +28,23 @@ def test_every_statistic_is_that_of_all_data(params, seed):
     tree = expand(grammar, derivation)
     label = tree.label
     for level in range(1, params.L + 1):
+        numbers = params.level(level)
         seen, where = tree.features[level - 1], tree.positions[level - 1]
-        expected = given_class(params, label, seen, params.v)
+        expected = given_class(params, label, seen, numbers.v)
         assert np.abs(features(grammar, level).given_class - expected).max() < 1e-12
 
         parent = label[:, None] if level == params.L else tree.features[level]
-        rules, count = parent * params.m + derivation.rules[level - 1], params.parents_at(level) * params.m
+        rules, count = parent * numbers.m + derivation.rules[level - 1], numbers.parents * numbers.m
         expected = given_class(params, label, rules, count)
         assert np.abs(tuples(grammar, level).given_class - expected).max() < 1e-12
 
-        grid = np.full((len(label), params.patch ** (params.L - level + 1)), params.v)
+        grid = np.full((len(label), numbers.positions), numbers.v)
         np.put_along_axis(grid, where, seen, axis=1)
-        expected = given_class(params, label, grid, params.v + 1)
+        expected = given_class(params, label, grid, numbers.v + 1)
         assert np.abs(positions(grammar, level).given_class - expected).max() < 1e-12
 
-        grid = np.full((len(label), params.patch ** (params.L - level)), count)
-        np.put_along_axis(grid, where[:, :: params.s] // params.patch, rules, axis=1)
+        grid = np.full((len(label), numbers.patches), count)
+        np.put_along_axis(grid, where[:, :: numbers.s] // numbers.patch, rules, axis=1)
         expected = given_class(params, label, grid, count + 1)
         assert np.abs(patches(grammar, level).given_class - expected).max() < 1e-12
 
@@ -83,7 +84,7 @@ def test_laws_of_every_model(params, seed, data):
     blank = positions(grammar, level).given_class[..., -1]
     assert blank == pytest.approx(1 - dilution) and np.ptp(blank, axis=1).max() == 0
     of_parent = tuples(grammar, level).given_class.reshape(
-        params.nodes_at(level), params.n_c, params.parents_at(level), params.m
+        params.level(level).nodes, params.n_c, params.level(level).parents, params.m
     )
     assert np.ptp(of_parent, axis=3).max() == 0
     if level < params.L:

@@ -20,6 +20,9 @@ TINY = [
     Params(2, 3, 3, 2, 0, 1),
     Params(3, 2, 1, 3, 0, 2),
     Params(3, 2, 2, 3, 0, 1),
+    Params(2, (2, 3), 1, 2, 0, 2),
+    Params(2, 2, (2, 1), 2, 0, 2),
+    Params(2, (2, 2, 3), (1, 1, 2), (2, 3, 2), 0, 3),
 ]
 
 
@@ -43,9 +46,10 @@ def all_rule_sets(params):
     """P(feature at slot | class) of every rule set of a model, [set, slot, class_, feature]."""
     found = np.eye(params.n_c)[None, None]
     for level in range(params.L, 0, -1):
-        below = all_transitions(params.parents_at(level), params.m, params.v, params.s)
+        numbers = params.level(level)
+        below = all_transitions(numbers.parents, numbers.m, numbers.v, numbers.s)
         found = np.einsum("xjab,yibc->xyjiac", found, below)
-        found = found.reshape(len(found) * len(below), -1, params.n_c, params.v)
+        found = found.reshape(len(found) * len(below), -1, params.n_c, numbers.v)
     return found
 
 
@@ -83,8 +87,8 @@ def test_moments_of_tuples_are_those_of_their_parents(params):
         if level < params.L:
             parent = feature_moments(params, level + 1)
             assert moments.correlation == parent.correlation
-            assert moments.probability * params.m == pytest.approx(parent.probability)
-            assert moments.covariance * params.m**2 == pytest.approx(parent.covariance)
+            assert moments.probability * params.level(level).m == pytest.approx(parent.probability)
+            assert moments.covariance * params.level(level).m ** 2 == pytest.approx(parent.covariance)
             continue
         for grammar in grammars:  # nothing depends on the rules
             found = tuples(grammar, level)

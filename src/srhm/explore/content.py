@@ -117,7 +117,7 @@ def rule_table(found: Walk, level: int) -> RuleTable:
     """Return the rules that produce the features of a level, those that the datum used among them."""
     params, tree = found.grammar.params, found.after
     used = set(zip(_parents(tree, level), found.derivations[-1].rules[level - 1][0].tolist(), strict=True))
-    parents = _some(params.parents_at(level), (parent for parent, _ in used), MOST_PARENTS)
+    parents = _some(params.level(level).parents, (parent for parent, _ in used), MOST_PARENTS)
     rows = []
     for parent in parents:
         choices = _some(params.m, (choice for owner, choice in used if owner == parent), MOST_CHOICES)
@@ -128,7 +128,7 @@ def rule_table(found: Walk, level: int) -> RuleTable:
         ", the input" if level == 1 else ""
     )
     return RuleTable(
-        level, caption, rows, params.parents_at(level) - len(parents), max(0, params.m - MOST_CHOICES)
+        level, caption, rows, params.level(level).parents - len(parents), max(0, params.m - MOST_CHOICES)
     )
 
 

@@ -142,7 +142,7 @@ def steps_of(text: str) -> tuple[Step, ...]:
 
 def check_size(params: Params) -> Params:
     """Refuse a model that would make the page slow."""
-    rules = sum(params.parents_at(level) for level in range(1, params.L + 1)) * params.m * params.s
+    rules = sum(params.level(level).parents for level in range(1, params.L + 1)) * params.m * params.s
     if rules > MOST_RULES:
         problem = f"makes rules of {rules:,} features, more than the {MOST_RULES:,} of a page"
         raise ArgumentError("m", params.m, problem, "Use a smaller m, v or L")

@@ -58,29 +58,35 @@ def columns(params: Params, encoding: Encoding | None = None) -> tuple[Column, .
         Column("label", _type(params.n_c), (), "class"),
     ]
     for level in range(1, params.L + 1):
-        nodes = params.nodes_at(level)
-        length = params.patch ** (params.L - level + 1)
+        numbers = params.level(level)
+        nodes, length = numbers.nodes, numbers.positions
         where = f"level {level}" + (" (the input)" if level == 1 else "")
         parents = "the class" if level == params.L else f"each feature of level {level + 1}"
         of_parents = f"of {parents}, for its features of level {level}"
         found += [
             Column(
-                f"features_{level}", _type(params.v), (nodes * params.s,), f"informative features of {where}"
+                f"features_{level}",
+                _type(numbers.v),
+                (nodes * numbers.s,),
+                f"informative features of {where}",
             ),
             Column(
                 f"positions_{level}",
                 _type(length),
-                (nodes * params.s,),
+                (nodes * numbers.s,),
                 f"their positions among the {length} of {where}, increasing",
             ),
             Column(
-                f"rules_{level}", _type(params.m), (nodes,), f"which of the m = {params.m} rules {of_parents}"
+                f"rules_{level}",
+                _type(numbers.m),
+                (nodes,),
+                f"which of the m = {numbers.m} rules {of_parents}",
             ),
             Column(
                 f"placements_{level}",
-                _type(params.placements),
+                _type(numbers.placements),
                 (nodes,),
-                f"which of the {params.placements} placements {of_parents}",
+                f"which of the {numbers.placements} placements {of_parents}",
             ),
         ]
     if encoding is not None:

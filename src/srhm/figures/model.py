@@ -69,7 +69,7 @@ def generative_model(
     params = _check(grammar.params)
     level = check_integer("level", level, least=1, most=params.L)
     tree = tree_of(grammar, derivation, row, "row")
-    rows = min(_PARENTS, max(map(params.parents_at, range(1, params.L + 1))))
+    rows = min(_PARENTS, max(level.parents for level in params.levels))
     top = HEADING + 0.2 + _LEVEL + rows * _ROW + 0.3
     height = top + 2 * tree_height(params) + KEY
     page = Page.blank(DOUBLE_COLUMN, height, title or "The Sparse Random Hierarchy Model")
@@ -156,7 +156,7 @@ def _draw_rules(page: Page, grammar: Grammar, used: Sequence[set[tuple[int, int]
         above = "class" if level == params.L else f"level {level + 1}"
         below = f"level {level}" + (" (input)" if level == 1 else "")
         page.axes.text(x, y + 0.05, f"{above} → {below}", fontsize=7, color=MUTED, va="bottom")
-        count = params.parents_at(level)
+        count = params.level(level).parents
         parents = _shown(count, (parent for parent, _ in used[level - 1]), _PARENTS)
         for place, parent in enumerate(parents):
             _draw_parent(page, grammar, level, parent, used[level - 1], (x, y - (place + 1) * _ROW, width))

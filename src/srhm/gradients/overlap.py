@@ -83,7 +83,7 @@ def overlap(
     """
     check_instance(Grammar, grammar=grammar)
     check_instance(Network, net=net)
-    layer, m = net.layers[0], grammar.params.m
+    layer, m = net.layers[0], grammar.params.level(1).m
     if not isinstance(layer, PatchLayer):
         raise ArgumentError("net", type(layer).__name__, "has no patches", "Use a CNN or LCN")
     if m == 1:
@@ -97,13 +97,13 @@ def overlap(
 
 def _patches(grammar: Grammar, group: int, encoding: Encoding) -> Float[np.ndarray, "tuple placement entry"]:
     """Return what a layer sees of every tuple of level-1 features, parent by parent, in every placement."""
-    params = grammar.params
-    lowest = Params(params.parents_at(1), params.v, params.m, params.s, params.s0, 1, params.sparsity)
-    tuples = grammar.rules[0].reshape(-1, params.s)
-    offsets = child_offsets(params, np.arange(params.placements, dtype=np.int32))
+    level = grammar.params.level(1)
+    lowest = Params(level.parents, level.v, level.m, level.s, level.s0, 1, level.sparsity)
+    tuples = grammar.rules[0].reshape(-1, level.s)
+    offsets = child_offsets(level, np.arange(level.placements, dtype=np.int32))
     features, places = np.repeat(tuples, len(offsets), axis=0), np.tile(offsets, (len(tuples), 1))
     x = encode(lowest, features, places, encoding, np.float64)
-    x = x.reshape(len(tuples), len(offsets), params.patch // group, group, -1).sum(axis=3)
+    x = x.reshape(len(tuples), len(offsets), level.patch // group, group, -1).sum(axis=3)
     return x.reshape(len(tuples), len(offsets), -1)
 
 

@@ -40,14 +40,15 @@ def backtrack(
     rules, placements = [], []
     for level in range(params.L, 0, -1):
         messages, table, pick = upward.levels[level - 1], tables[level - 1], picks(level)
+        numbers = params.level(level)
         weights = messages.rules[places, symbols, :, sample]  # [node, derivation, m]
         choice = pick(xp.moveaxis(weights, -1, 0), 0)
-        rule = symbols * np.int32(params.m) + choice
-        offsets = spread.sample_placements(params, table, messages.inside, places, rule, pick, sample)
+        rule = symbols * np.int32(numbers.m) + choice
+        offsets = spread.sample_placements(numbers, table, messages.inside, places, rule, pick, sample)
         rules.insert(0, choice)
-        placements.insert(0, placement_of(params, offsets))
+        placements.insert(0, placement_of(numbers, offsets))
         features = xp.take(table.tuples, rule, axis=0, mode="clip")
-        places = _in_order(xp, places[:, :, None] * np.int32(params.patch) + offsets)
+        places = _in_order(xp, places[:, :, None] * np.int32(numbers.patch) + offsets)
         symbols = _in_order(xp, features)
     return Derivation(label, tuple(rules), tuple(placements))
 

@@ -73,8 +73,8 @@ class Channel:
 
     def drawn_symbols(self, params: Params) -> int:
         """Return how many symbols noise draws from: v features, or v + 1 with the blank."""
-        blank = params.s0 > 0 if self.over is None else self.over == "symbols"
-        return params.v + blank
+        blank = params.has_blanks if self.over is None else self.over == "symbols"
+        return params.level(1).v + blank
 
     @property
     def lossless(self) -> bool:
@@ -115,7 +115,7 @@ class Channel:
         replaced, symbol = threefry2x32(keys[0], *sample)
         hidden, _ = threefry2x32(keys[1], *sample)
         count = self.drawn_symbols(params)
-        drawn = below(symbol, count).astype(np.int32) - np.int32(count - params.v)  # a blank is -1
+        drawn = below(symbol, count).astype(np.int32) - np.int32(count - params.level(1).v)  # a blank is -1
         received = xp.where(_happens(replaced, self.noise), drawn, symbols)
         return xp.where(_happens(hidden, self.masked), np.int32(MASKED), received)
 
@@ -143,7 +143,7 @@ class Channel:
             If `received` is not such an array.
         """
         symbols = _checked(params, received, "received", least=MASKED)
-        xp, v = symbols.__array_namespace__(), params.v
+        xp, v = symbols.__array_namespace__(), params.level(1).v
         count = self.drawn_symbols(params)
         other = self.noise / count
         table = np.full((v + 2, v + 1), _log(other), dtype)
@@ -177,7 +177,9 @@ def _checked(params: Params, symbols: Any, name: str, least: int) -> Integer[Any
         )
     values = known(symbols)
     if values is not None:
-        wrong = values[(values < least) | (values >= params.v)]
+        wrong = values[(values < least) | (values >= params.level(1).v)]
         if wrong.size:
-            raise ArgumentError(name, int(wrong[0]), "is not a symbol", f"Use {least} to {params.v - 1}")
+            raise ArgumentError(
+                name, int(wrong[0]), "is not a symbol", f"Use {least} to {params.level(1).v - 1}"
+            )
     return symbols.astype(np.int32)

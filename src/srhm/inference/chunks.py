@@ -82,9 +82,8 @@ def mapped(function: Callable[..., Any], first: Any, *others: Any) -> Any:
 
 def _size(params: Params, numbers: int) -> int:
     """Samples in a chunk: a power of 2, as many as fit, but enough to outweigh the start of each operation."""
-    largest = params.d * (params.v + 1)
-    for level in range(1, params.L + 1):
-        largest = max(largest, params.patch ** (params.L - level) * params.parents_at(level) * params.m)
+    largest = max(level.patches * level.parents * level.m for level in params.levels)
+    largest = max(largest, params.d * (params.level(1).v + 1))
     return max(_LEAST, 1 << min(10, max(1, numbers // largest).bit_length() - 1))
 
 
@@ -105,8 +104,8 @@ def _padded(evidence: Any, size: int) -> Any:
 def _namespace(params: Params, evidence: Any) -> Any:
     """Return the namespace of evidence that can be used."""
     shape, dtype = getattr(evidence, "shape", None), getattr(evidence, "dtype", None)
-    wanted = f"Give floats of shape [sample, {params.d}, {params.v + 1}], as Channel.evidence does"
-    if shape is None or dtype is None or len(shape) != 3 or shape[1:] != (params.d, params.v + 1):
+    wanted = f"Give floats of shape [sample, {params.d}, {params.level(1).v + 1}], as Channel.evidence does"
+    if shape is None or dtype is None or len(shape) != 3 or shape[1:] != (params.d, params.level(1).v + 1):
         raise ArgumentError("evidence", f"{type(evidence).__name__} of shape {shape}", "does not fit", wanted)
     if dtype not in (np.float32, np.float64):
         raise ArgumentError("evidence", str(dtype), "is not float32 or float64", wanted)

@@ -51,15 +51,15 @@ def descend(params: Params, tables: tuple[Any, ...], upward: Upward) -> Posterio
     parents, blank = label[None], xp.zeros_like(log_likelihood)[None]
     symbols, rules, entropy = [], [], label_entropy
     for level in range(params.L, 0, -1):
-        messages = upward.levels[level - 1]
+        messages, numbers = upward.levels[level - 1], params.level(level)
         total = messages.parents[:, :, None]
         used = parents[:, :, None] * normalised_exp(messages.rules, total)
         entropy = entropy + information(used, messages.rules, total).sum(axis=(0, 1, 2))
         flat = used.reshape(used.shape[0], -1, used.shape[3])
-        children, entropy_gain = spread.descend(params, tables[level - 1], messages.inside, flat, blank)
+        children, entropy_gain = spread.descend(numbers, tables[level - 1], messages.inside, flat, blank)
         entropy = entropy + entropy_gain
-        children = children.reshape(-1, params.v + 1, children.shape[3])
-        parents, blank = children[:, : params.v], children[:, params.v]
+        children = children.reshape(-1, numbers.v + 1, children.shape[3])
+        parents, blank = children[:, : numbers.v], children[:, numbers.v]
         symbols.insert(0, children)
         rules.insert(0, used)
     return Posterior(log_likelihood, label, tuple(symbols), tuple(rules), label_entropy, entropy)

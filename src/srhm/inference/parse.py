@@ -39,22 +39,23 @@ def parse(grammar: Grammar, inputs: Integer[Any, "sample position"]) -> Derivati
     _refuse(1, (symbols < -1).any(axis=1), "a number is below -1")
     rules, placements = [], []
     for level in range(1, params.L + 1):
-        patches = symbols.reshape(len(symbols), params.patch ** (params.L - level), params.patch)
+        numbers = params.level(level)
+        patches = symbols.reshape(len(symbols), numbers.patches, numbers.patch)
         informative = patches >= 0
         node = informative.any(axis=-1)
-        full = informative.sum(axis=-1) == params.s
-        _refuse(level, (node != full).any(axis=1), f"a patch does not have {params.s} features")
-        wrong = node.sum(axis=1) != params.nodes_at(level)
+        full = informative.sum(axis=-1) == numbers.s
+        _refuse(level, (node != full).any(axis=1), f"a patch does not have {numbers.s} features")
+        wrong = node.sum(axis=1) != numbers.nodes
         _refuse(level, wrong, "the number of patches with features is wrong")
-        shape = (len(symbols), params.nodes_at(level))
-        offsets = np.nonzero(informative[node])[1].reshape(*shape, params.s)
+        shape = (len(symbols), numbers.nodes)
+        offsets = np.nonzero(informative[node])[1].reshape(*shape, numbers.s)
         if params.sparsity == "A":
-            own = offsets // (params.s0 + 1) == np.arange(params.s)
+            own = offsets // (numbers.s0 + 1) == np.arange(numbers.s)
             _refuse(level, ~own.all(axis=(1, 2)), "two features share a sub-patch")
-        parent, choice = grammar.parents_of(level, patches[informative].reshape(*shape, params.s))
+        parent, choice = grammar.parents_of(level, patches[informative].reshape(*shape, numbers.s))
         _refuse(level, (parent < 0).any(axis=1), "no rule produces one of its tuples")
         rules.append(choice.astype(np.int32))
-        placements.append(placement_of(params, offsets))
+        placements.append(placement_of(numbers, offsets))
         symbols = np.full(node.shape, -1, np.int64)
         symbols[node] = parent.reshape(-1)
     return Derivation(symbols[:, 0].astype(np.int32), tuple(rules), tuple(placements))

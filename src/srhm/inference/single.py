@@ -76,7 +76,7 @@ def sample_posterior(
     """
     check_instance(Grammar, grammar=grammar)
     draws = check_integer("draws", draws, least=1, most=2**31 - 1)
-    options = grammar.params.m * grammar.params.nodes_at(1)
+    options = max(level.m * level.nodes for level in grammar.params.levels)
     parts = -(-draws // max(1, min(_DRAWS, _NUMBERS // (16 * options))))
     numbers = np.arange(parts * -(-draws // parts), dtype=np.uint32).reshape(parts, -1)
     found, drawn = in_chunks(_draw, grammar, evidence, role_key(seed, "posterior"), numbers)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Integer
 
-from ..model.params import Params
+from ..model.params import Level
 from .groups import Groups, group, sum_groups
 from .log_domain import Semiring, information, normalised_exp, others
 from .picks import Pick
@@ -28,29 +28,29 @@ class Inside(NamedTuple):
     """The same, summed over its places (or their maximum)."""
 
 
-def table(params: Params, tuples: Integer[np.ndarray, "rule s"]) -> RuleTable:
+def table(level: Level, tuples: Integer[np.ndarray, "rule s"]) -> RuleTable:
     """Return the lookup table of a level's tuples."""
-    return RuleTable(tuples, tuple(group(tuples[:, child], params.v) for child in range(params.s)))
+    return RuleTable(tuples, tuple(group(tuples[:, child], level.v) for child in range(level.s)))
 
 
 def ascend(
-    params: Params, table: RuleTable, patches: Float[Any, "node place symbol sample"], semiring: Semiring
+    level: Level, table: RuleTable, patches: Float[Any, "node place symbol sample"], semiring: Semiring
 ) -> tuple[Inside, Float[Any, "node rule sample"]]:
     """Combine the places of every child, then the children of every rule."""
     xp = patches.__array_namespace__()
     node, _, symbol, sample = patches.shape
-    patches = patches.reshape(node, params.s, params.s0 + 1, symbol, sample)
-    blank = others(patches[:, :, :, params.v], axis=2) - log(params.s0 + 1)
-    placed = patches[:, :, :, : params.v] + blank[:, :, :, None]
+    patches = patches.reshape(node, level.s, level.s0 + 1, symbol, sample)
+    blank = others(patches[:, :, :, level.v], axis=2) - log(level.s0 + 1)
+    placed = patches[:, :, :, : level.v] + blank[:, :, :, None]
     combined = semiring.total(placed, 2)
     scores = xp.take(combined[:, 0], table.tuples[:, 0], axis=1, mode="clip")
-    for child in range(1, params.s):
+    for child in range(1, level.s):
         scores = scores + xp.take(combined[:, child], table.tuples[:, child], axis=1, mode="clip")
     return Inside(placed, combined), scores
 
 
 def descend(
-    params: Params,
+    level: Level,
     table: RuleTable,
     inside: Inside,
     rules: Float[Any, "node rule sample"],
@@ -64,11 +64,11 @@ def descend(
     entropy_gain = information(placed, inside.placed, combined).sum(axis=(0, 1, 2, 3))
     absent = others(placed.sum(axis=3), axis=2) + blank[:, None, None]
     symbols = xp.concatenate([placed, absent[:, :, :, None]], axis=3)
-    return symbols.reshape(rules.shape[0], params.patch, params.v + 1, rules.shape[2]), entropy_gain
+    return symbols.reshape(rules.shape[0], level.patch, level.v + 1, rules.shape[2]), entropy_gain
 
 
 def sample_placements(
-    params: Params,
+    level: Level,
     table: RuleTable,
     inside: Inside,
     node: Integer[Any, "node derivation"],
@@ -79,9 +79,9 @@ def sample_placements(
     """Pick a place in its sub-patch for each child of a rule."""
     xp = node.__array_namespace__()
     offsets = []
-    for child in range(params.s):
+    for child in range(level.s):
         feature = xp.take(table.tuples[:, child], rule, mode="clip")
         weights = inside.placed[node, child, :, feature, sample]  # [node, derivation, place]
         place = pick(xp.moveaxis(weights, -1, 0), child + 1)
-        offsets.append(place + np.int32(child * (params.s0 + 1)))
+        offsets.append(place + np.int32(child * (level.s0 + 1)))
     return xp.stack(offsets, axis=-1)

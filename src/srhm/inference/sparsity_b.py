@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Integer
 
-from ..model.params import Params
+from ..model.params import Level
 from ..randomness import scan
 from .groups import Groups, group, sum_groups
 from .log_domain import Semiring, information, normalised_exp
@@ -60,7 +60,7 @@ class Inside(NamedTuple):
     reached: tuple[Float[Any, "j node beginning sample"], ...]
 
 
-def table(params: Params, tuples: Integer[np.ndarray, "rule s"]) -> RuleTable:
+def table(level: Level, tuples: Integer[np.ndarray, "rule s"]) -> RuleTable:
     """Return the lookup table of a level's tuples.
 
     All v^k beginnings are listed while they are fewer than the rules, then one for each rule, so that the sizes
@@ -68,29 +68,29 @@ def table(params: Params, tuples: Integer[np.ndarray, "rule s"]) -> RuleTable:
     """
     rules, beginnings = len(tuples), []
     number = np.zeros(rules, np.int32)  # which beginning each rule has
-    for k in range(1, params.s + 1):
-        many = params.v**k
-        count_shorter = params.v ** (k - 1) if params.v ** (k - 1) < rules else rules
-        if k < params.s and many < rules:
-            feature = np.arange(many, dtype=np.int32) % np.int32(params.v)
-            shorter = np.arange(many, dtype=np.int32) // np.int32(params.v)
-            number = number * np.int32(params.v) + tuples[:, k - 1]
+    for k in range(1, level.s + 1):
+        many = level.v**k
+        count_shorter = level.v ** (k - 1) if level.v ** (k - 1) < rules else rules
+        if k < level.s and many < rules:
+            feature = np.arange(many, dtype=np.int32) % np.int32(level.v)
+            shorter = np.arange(many, dtype=np.int32) // np.int32(level.v)
+            number = number * np.int32(level.v) + tuples[:, k - 1]
         else:
             feature, shorter = tuples[:, k - 1], number
             number = np.arange(rules, dtype=np.int32)
-        by_feature, by_shorter = group(feature, params.v), group(shorter, count_shorter)
+        by_feature, by_shorter = group(feature, level.v), group(shorter, count_shorter)
         beginnings.append(Beginning(feature, shorter, by_feature, by_shorter))
     return RuleTable(tuples, tuple(beginnings))
 
 
 def ascend(
-    params: Params, table: RuleTable, patches: Float[Any, "node place symbol sample"], semiring: Semiring
+    level: Level, table: RuleTable, patches: Float[Any, "node place symbol sample"], semiring: Semiring
 ) -> tuple[Inside, Float[Any, "node rule sample"]]:
     """Walk all beginnings over the places."""
     xp = patches.__array_namespace__()
     places = xp.moveaxis(patches, 1, 0)
-    blank = places[:, :, params.v]
-    blanks = params.patch - params.s
+    blank = places[:, :, level.v]
+    blanks = level.patch - level.s
 
     def step(before: Any, blank: Any, child: Any) -> tuple[Any, tuple[Any]]:
         here = semiring.plus(before + blank[:, None], child)
@@ -105,18 +105,18 @@ def ascend(
         child = xp.take(places[k - 1 : k + blanks], beginning.feature, axis=2, mode="clip")
         by_child.append(shorter + child)
         reached.append(_walk(xp, step, by_child[-1][0], blank[k : k + blanks], by_child[-1][1:]))
-    return Inside(blank, tuple(by_child), tuple(reached)), reached[-1][-1] - log(params.placements)
+    return Inside(blank, tuple(by_child), tuple(reached)), reached[-1][-1] - log(level.placements)
 
 
 def descend(
-    params: Params,
+    level: Level,
     table: RuleTable,
     inside: Inside,
     rules: Float[Any, "node rule sample"],
     blank: Float[Any, "node sample"],
 ) -> tuple[Float[Any, "node place symbol sample"], Float[Any, " sample"]]:
     """Walk back from the whole rules; each step is split in proportion to the two ways to reach it."""
-    xp, blanks = rules.__array_namespace__(), params.patch - params.s
+    xp, blanks = rules.__array_namespace__(), level.patch - level.s
 
     def step(after: Any, arriving: Any, by_blank: Any) -> tuple[Any, tuple[Any]]:
         here = arriving + after * by_blank
@@ -124,7 +124,7 @@ def descend(
 
     features, absent, entropy_gain = 0.0, blank[None], xp.zeros_like(blank[0])
     arriving = xp.concatenate([xp.zeros((blanks, *rules.shape), rules.dtype), rules[None]])
-    for k in range(params.s, 0, -1):
+    for k in range(level.s, 0, -1):
         beginning, by_child, reached = table.beginnings[k - 1], inside.by_child[k - 1], inside.reached[k]
         by_blank = reached[:-1] + inside.blank[k : k + blanks, :, None]
         back = normalised_exp(by_blank, reached[1:])
@@ -132,14 +132,14 @@ def descend(
         here = xp.flip(_walk(xp, step, arriving[-1], *rows), axis=0)
         child = here * normalised_exp(by_child, reached)  # goes from (k, j) to (k - 1, j)
         back = here[1:] * back  # and from (k, j) to (k, j - 1)
-        features = features + _at(params, k - 1, sum_groups(child, beginning.by_feature))
-        absent = absent + _at(params, k, back.sum(axis=2))
+        features = features + _at(level, k - 1, sum_groups(child, beginning.by_feature))
+        absent = absent + _at(level, k, back.sum(axis=2))
         arriving = sum_groups(child, beginning.by_shorter)
         entropy_gain = entropy_gain + information(child, by_child, reached).sum(axis=(0, 1, 2))
         entropy_gain = entropy_gain + information(back, by_blank, reached[1:]).sum(axis=(0, 1, 2))
     # All places before the first child are blank: place j for every walk that ends at (0, j + 1) or beyond.
     ahead = xp.flip(xp.cumsum(xp.flip(arriving[1:, :, 0], axis=0), axis=0), axis=0)
-    absent = absent + _at(params, 0, ahead)
+    absent = absent + _at(level, 0, ahead)
     return xp.moveaxis(xp.concatenate([features, absent[:, :, None]], axis=2), 0, 1), entropy_gain
 
 
@@ -150,16 +150,16 @@ def _walk(xp: Any, step: Any, first: Any, *rows: Any) -> Any:
     return xp.concatenate([first[None], scan(xp, step, first, *rows)[1][0]])
 
 
-def _at(params: Params, place: int, values: Any) -> Any:
+def _at(level: Level, place: int, values: Any) -> Any:
     """Values [place, ...] from one place on, and zeros at the others."""
     xp, shape = values.__array_namespace__(), values.shape[1:]
-    parts = place, params.patch - place - len(values)
+    parts = place, level.patch - place - len(values)
     before, behind = (xp.zeros((part, *shape), values.dtype) for part in parts)
     return xp.concatenate([before, values, behind])
 
 
 def sample_placements(
-    params: Params,
+    level: Level,
     table: RuleTable,
     inside: Inside,
     node: Integer[Any, "node derivation"],
@@ -170,10 +170,10 @@ def sample_placements(
     """Pick a place for each child of a rule, the last one first."""
     xp = node.__array_namespace__()
     blank = xp.moveaxis(inside.blank[:, node, sample], 0, -1)  # [node, derivation, place]
-    places = xp.arange(params.patch, dtype=np.int32)
-    before = xp.arange(params.patch - params.s + 1, dtype=np.int32)
-    j, beginning, offsets = xp.full_like(node, params.patch - params.s), rule, []
-    for k in range(params.s, 0, -1):
+    places = xp.arange(level.patch, dtype=np.int32)
+    before = xp.arange(level.patch - level.s + 1, dtype=np.int32)
+    j, beginning, offsets = xp.full_like(node, level.patch - level.s), rule, []
+    for k in range(level.s, 0, -1):
         walks = inside.by_child[k - 1][:, node, beginning, sample]  # [j, node, derivation]
         end = (j + np.int32(k))[None, :, :, None]
         start = (before + np.int32(k))[:, None, None, None]

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 from ..model.grammar import Grammar
-from ..model.params import Params
+from ..model.params import Level, Params
 from . import sparsity_a, sparsity_b
 from .log_domain import Semiring
 from .picks import Pick
@@ -21,16 +21,16 @@ from .picks import Pick
 class Spread(NamedTuple):
     """The steps of the recursions inside one patch."""
 
-    table: Callable[[Params, Integer[np.ndarray, "rule s"]], Any]
-    """Of the numbers of a model and the tuples of a level, [rule, s]: the lookup table of the other steps."""
-    ascend: Callable[[Params, Any, Float[Any, "node place symbol sample"], Semiring], tuple[Any, Any]]
+    table: Callable[[Level, Integer[np.ndarray, "rule s"]], Any]
+    """Of the numbers of a level and its tuples, [rule, s]: the lookup table of the other steps."""
+    ascend: Callable[[Level, Any, Float[Any, "node place symbol sample"], Semiring], tuple[Any, Any]]
     """Of the numbers, the table, the patches and a semiring: the messages inside the patches, and log p(what was
     received below | rule), [node, rule, sample], summed over all placements."""
-    descend: Callable[[Params, Any, Any, Any, Any], tuple[Any, Any]]
+    descend: Callable[[Level, Any, Any, Any, Any], tuple[Any, Any]]
     """Of the numbers, the table, the messages inside, the posterior of every rule [node, rule, sample] and of a blank
     node [node, sample]: the posterior of the symbol at every place, [node, place, symbol, sample], and the expected
     information in the placements, [sample]."""
-    sample_placements: Callable[[Params, Any, Any, Any, Any, Pick, Any], Any]
+    sample_placements: Callable[[Level, Any, Any, Any, Any, Pick, Any], Any]
     """Of the numbers, the table, the messages inside, nodes and their rules, both [node, derivation], a pick, and the
     sample of each derivation: the places of the children, [node, derivation, s]."""
 
@@ -49,6 +49,6 @@ def spread_of(params: Params) -> Spread:
 @lru_cache(maxsize=64)
 def tables_of(grammar: Grammar) -> tuple[Any, ...]:
     """Return the lookup tables of the rules, level by level from the input on."""
-    params = grammar.params
-    make = spread_of(params).table
-    return tuple(make(params, rules.reshape(-1, params.s).astype(np.int32)) for rules in grammar.rules)
+    make = spread_of(grammar.params).table
+    levels = zip(grammar.params.levels, grammar.rules, strict=True)
+    return tuple(make(level, rules.reshape(-1, level.s).astype(np.int32)) for level, rules in levels)

@@ -50,17 +50,18 @@ def ascend(
     messages, apart = _largest_apart(evidence)
     levels = []
     for level in range(1, params.L + 1):
-        patches = messages.reshape(-1, params.patch, *messages.shape[1:])
-        inside, scores = spread.ascend(params, tables[level - 1], patches, semiring)
-        rules = scores.reshape(scores.shape[0], params.parents_at(level), params.m, scores.shape[2])
+        numbers = params.level(level)
+        patches = messages.reshape(-1, numbers.patch, *messages.shape[1:])
+        inside, scores = spread.ascend(numbers, tables[level - 1], patches, semiring)
+        rules = scores.reshape(scores.shape[0], numbers.parents, numbers.m, scores.shape[2])
         parents = semiring.total(rules, 2)
         levels.append(LevelMessages(inside, rules, parents))
         if level < params.L:
-            blank = patches[:, :, params.v].sum(axis=1)
-            messages = xp.concatenate([parents - log(params.m), blank[:, None]], axis=1)
+            blank = patches[:, :, numbers.v].sum(axis=1)
+            messages = xp.concatenate([parents - log(numbers.m), blank[:, None]], axis=1)
             messages, largest = _largest_apart(messages)
             apart = apart + largest
-    return Upward(tuple(levels), levels[-1].parents[0] - log(params.m) + apart[None])
+    return Upward(tuple(levels), levels[-1].parents[0] - log(params.level(params.L).m) + apart[None])
 
 
 def _largest_apart(

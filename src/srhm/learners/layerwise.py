@@ -81,6 +81,11 @@ class LayerwiseLearner:
         return LayerwisePredictor(params, self, tuple(stages))
 
     def _check(self, params: Params) -> None:
+        if not params.uniform:
+            fix = "Use a model with one v, m, s and s0 for all levels"
+            raise ArgumentError(
+                "dataset", params, "has levels that differ, which this learner does not take", fix
+            )
         if self.shifts_first and params.sparsity == "B":
             problem = "needs sub-patches, which sparsity B does not have"
             raise ArgumentError("shifts_first", True, problem, "Use shifts_first=False, or sparsity A")
@@ -162,7 +167,7 @@ def _climb(
     symbols, places = features.astype(np.int64), positions.astype(np.int64)
     groups = []
     for level in range(1, params.L + 1):
-        shape = len(symbols), params.nodes_at(level), params.s
+        shape = len(symbols), params.level(level).nodes, params.s
         symbols, places = symbols.reshape(shape), places.reshape(shape)
         top = level == params.L
         placed = not learner.knows_positions

@@ -95,11 +95,11 @@ def clusters(
     for level in range(1, params.L + 1):
         parents, tuples = _tuples(grammar, level, synonyms)
         for number in range(contexts):
-            node = number % params.nodes_at(level)
+            node = number % params.level(level).nodes
             leaves = _substitutions(grammar, dataset.derivation(number, 1), level, node, tuples)
             for name, values in see(look, encode(params, *leaves, encoding, dtype), params).items():
                 of_level = found.setdefault(name, [[] for _ in range(params.L)])[level - 1]
-                of_level.append(_agreement(values.astype(np.float64), parents, params.parents_at(level)))
+                of_level.append(_agreement(values.astype(np.float64), parents, params.level(level).parents))
     ari = np.array(list(found.values()))  # [layer, level, context]
     error = ari.std(axis=-1, ddof=1) / sqrt(contexts)
     return Clusters(tuple(found), ari.mean(axis=-1), error, contexts)
@@ -155,7 +155,7 @@ def _tuples(
     Where distances are equal the clusters depend on the order of the rows: it is that of the features.
     """
     rules = grammar.rules[level - 1][:, :synonyms]
-    tuples = rules.reshape(-1, grammar.params.s)
+    tuples = rules.reshape(-1, grammar.params.level(level).s)
     order = np.lexsort(tuples.T[::-1])
     return np.repeat(np.arange(len(rules)), rules.shape[1])[order], tuples[order]
 
@@ -164,7 +164,7 @@ def _substitutions(
     grammar: Grammar, context: Derivation, level: int, node: int, tuples: Integer[np.ndarray, "tuple s"]
 ) -> tuple[Integer[np.ndarray, "tuple leaf"], Integer[np.ndarray, "tuple leaf"]]:
     """Return features and positions of the leaves of one datum with each tuple below one of its nodes."""
-    s, count, tree = grammar.params.s, len(tuples), expand(grammar, context)
+    s, count, tree = grammar.params.level(level).s, len(tuples), expand(grammar, context)
     symbols = np.repeat(tree.features[level - 1], count, axis=0)
     symbols[:, node * s : (node + 1) * s] = tuples
     for lower in range(level - 1, 0, -1):

@@ -192,19 +192,19 @@ def _latents(dataset: Dataset, count: int) -> dict[str, list[_Latent]]:
     derivation = dataset.derivation(0, count)
     tree = expand(grammar, derivation)
     features = [*tree.features, tree.label[:, None]]
-    bounds = [params.v] * params.L + [params.n_c]
+    bounds = [*(level.v for level in params.levels), params.n_c]
     return {
         "feature": [
             _Latent(feature, bound, chance)
             for feature, bound, chance in zip(features, bounds, _guesses(grammar), strict=True)
         ],
         "rule": [
-            _Latent(rule, params.m, 1 / params.m, parent)
-            for rule, parent in zip(derivation.rules, features[1:], strict=True)
+            _Latent(rule, level.m, 1 / level.m, parent)
+            for rule, parent, level in zip(derivation.rules, features[1:], params.levels, strict=True)
         ],
         "placement": [
-            _Latent(placement, params.placements, 1 / params.placements)
-            for placement in derivation.placements
+            _Latent(placement, level.placements, 1 / level.placements)
+            for placement, level in zip(derivation.placements, params.levels, strict=True)
         ],
     }
 
@@ -214,9 +214,10 @@ def _guesses(grammar: Grammar) -> list[float]:
     params = grammar.params
     share = np.full((1, params.n_c), 1 / params.n_c)  # of each symbol at each node
     guesses = [float(share.max(axis=1).mean())]
-    for rules in reversed(grammar.rules):
-        of_child = np.stack([(rules == feature).mean(axis=1) for feature in range(params.v)], axis=-1)
-        share = np.einsum("np,psv->nsv", share, of_child).reshape(-1, params.v)
+    for level in reversed(params.levels):
+        rules = grammar.rules[level.level - 1]
+        of_child = np.stack([(rules == feature).mean(axis=1) for feature in range(level.v)], axis=-1)
+        share = np.einsum("np,psv->nsv", share, of_child).reshape(-1, level.v)
         guesses.append(float(share.max(axis=1).mean()))
     return guesses[::-1]
 

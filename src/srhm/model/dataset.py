@@ -87,7 +87,7 @@ class Dataset:
         needed = bytes_of(params, count)
         check_memory("count", count, needed, "a data set", "Draw fewer, or take batches of the stream")
         leaves = count, params.num_leaves
-        features = np.empty(leaves, smallest_unsigned(params.v))
+        features = np.empty(leaves, smallest_unsigned(params.level(1).v))
         positions = np.empty(leaves, smallest_unsigned(params.d))
         labels = np.empty(count, smallest_unsigned(params.n_c))
         skipped = start % params.n_c
@@ -270,7 +270,7 @@ def _compact(stream: Stream, origin: Origin, count: int, xp: Any) -> tuple[Any, 
     params = stream.params
     tree = expand(stream.grammar, stream.take(origin, count, xp))
     return (
-        tree.features[0].astype(smallest_unsigned(params.v)),
+        tree.features[0].astype(smallest_unsigned(params.level(1).v)),
         tree.positions[0].astype(smallest_unsigned(params.d)),
         tree.label.astype(smallest_unsigned(params.n_c)),
     )
@@ -302,7 +302,7 @@ def bytes_of(params: Params, count: int) -> int:
     check_instance(Params, params=params)
     leaf, label = (
         sum(np.dtype(smallest_unsigned(n)).itemsize for n in most)
-        for most in ((params.v, params.d), (params.n_c,))
+        for most in ((params.level(1).v, params.d), (params.n_c,))
     )
     return count * (params.num_leaves * leaf + label)
 

@@ -17,7 +17,7 @@ from jaxtyping import Integer, Shaped
 from ..errors import ArgumentError, check_array, check_instance, check_integer, in_short, known
 from ..randomness import below, fold, role_key, threefry2x32
 from .grammar import Grammar
-from .params import Params
+from .params import Level, Params
 
 
 class Derivation(NamedTuple):
@@ -68,12 +68,13 @@ def expand(grammar: Grammar, derivation: Derivation) -> Tree:
     places = xp.zeros_like(symbols)
     features, positions = [], []
     for level in range(params.L, 0, -1):
-        rule = symbols * np.int32(params.m) + derivation.rules[level - 1].T.astype(np.int32)
-        tables = np.ascontiguousarray(grammar.rules[level - 1].reshape(-1, params.s).T)
+        numbers = params.level(level)
+        rule = symbols * np.int32(numbers.m) + derivation.rules[level - 1].T.astype(np.int32)
+        tables = np.ascontiguousarray(grammar.rules[level - 1].reshape(-1, numbers.s).T)
         children = [xp.take(xp.asarray(table), rule, mode="clip") for table in tables]
-        offsets = _offsets(params, derivation.placements[level - 1].T)
-        starts = places * np.int32(params.patch)
-        shape = (symbols.shape[0] * params.s, symbols.shape[1])
+        offsets = _offsets(numbers, derivation.placements[level - 1].T)
+        starts = places * np.int32(numbers.patch)
+        shape = (symbols.shape[0] * numbers.s, symbols.shape[1])
         symbols = xp.stack(children, axis=1).reshape(shape)
         places = xp.stack([starts + offset for offset in offsets], axis=1).reshape(shape)
         features.append(symbols.T)
@@ -86,34 +87,36 @@ def _check(params: Params, derivation: Derivation) -> None:
     fix = "Give the derivation together with the params, or the grammar, that it was drawn from"
     check_instance(Derivation, derivation=derivation)
     check_array("derivation.label", derivation.label, (None,), most=params.n_c - 1, fix=fix)
-    for part, bound in (("rules", params.m), ("placements", params.placements)):
+    for part, of_level_name in _BOUNDS.items():
         choices = getattr(derivation, part)
         if len(choices) != params.L:
             problem = f"levels do not fit L = {params.L}"
             raise ArgumentError(f"derivation.{part}", len(choices), problem, fix)
         for level, of_level in enumerate(choices, start=1):
-            shape = len(derivation.label), params.nodes_at(level)
+            numbers = params.level(level)
+            shape, bound = (len(derivation.label), numbers.nodes), getattr(numbers, of_level_name)
             check_array(f"derivation.{part}[{level - 1}]", of_level, shape, most=bound - 1, fix=fix)
 
 
-def child_offsets(params: Params, placement: Integer[Any, "*shape"]) -> Integer[Any, "*shape s"]:
+def child_offsets(params: Params | Level, placement: Integer[Any, "*shape"]) -> Integer[Any, "*shape s"]:
     """Return the places in its patch that a node's s children take, for each placement number.
 
     Sparsity A: the digits of the number in base s0+1, one for each sub-patch. Sparsity B: the number-th
-    choice of s places out of p in lexicographic order (the combinatorial number system).
+    choice of s places out of p in lexicographic order (the combinatorial number system). Where levels differ, give
+    ``params.level(l)`` in place of the params.
 
     Raises
     ------
     ArgumentError
         If a placement is not from 0 to ``params.placements - 1`` (not looked at inside a compiled function).
     """
-    check_instance(Params, params=params)
+    check_instance((Params, Level), params=params)
     fix = "Give placements of this model"
     check_array("placement", placement, (None,) * np.ndim(placement), most=params.placements - 1, fix=fix)
     return placement.__array_namespace__().stack(_offsets(params, placement), axis=-1)
 
 
-def _offsets(params: Params, placement: Any) -> list[Any]:
+def _offsets(params: Params | Level, placement: Any) -> list[Any]:
     """The place of each child in its patch, one array for each of the s children."""
     xp = placement.__array_namespace__()
     rest = placement.astype(np.int32)
@@ -135,7 +138,7 @@ def _offsets(params: Params, placement: Any) -> list[Any]:
     return offsets
 
 
-def placement_of(params: Params, offsets: Integer[Any, "*shape s"]) -> Integer[Any, "*shape"]:
+def placement_of(params: Params | Level, offsets: Integer[Any, "*shape s"]) -> Integer[Any, "*shape"]:
     """Return the placement number of children at given places: the inverse of :func:`child_offsets`.
 
     Raises
@@ -144,7 +147,7 @@ def placement_of(params: Params, offsets: Integer[Any, "*shape s"]) -> Integer[A
         If there are not s places, from 0 to p - 1, for each node; or (not looked at inside a compiled function)
         they are no placement: a child outside its own sub-patch, for sparsity B not to the right of the one before.
     """
-    check_instance(Params, params=params)
+    check_instance((Params, Level), params=params)
     _check_offsets(params, offsets)
     xp = offsets.__array_namespace__()
     offsets = offsets.astype(np.int32)
@@ -159,7 +162,7 @@ def placement_of(params: Params, offsets: Integer[Any, "*shape s"]) -> Integer[A
     return number if params.sparsity == "A" else np.int32(params.placements - 1) - number
 
 
-def _check_offsets(params: Params, offsets: Any) -> None:
+def _check_offsets(params: Params | Level, offsets: Any) -> None:
     """Raise an error unless children can stand at these places of their patch."""
     fix = "Give places of this model, as child_offsets returns them"
     shape = (*[None] * (np.ndim(offsets) - 1), params.s)
@@ -212,7 +215,7 @@ def exchange_synonyms(
         of this model, as for :func:`expand`.
     """
     check_instance(Params, params=params)
-    return _redraw(params, derivation, level, seed, "rules", params.m, cumulative)
+    return _redraw(params, derivation, level, seed, "rules", cumulative)
 
 
 def shift(
@@ -234,14 +237,17 @@ def shift(
         As for :func:`exchange_synonyms`.
     """
     check_instance(Params, params=params)
-    return _redraw(params, derivation, level, seed, "placements", params.placements, cumulative)
+    return _redraw(params, derivation, level, seed, "placements", cumulative)
 
+
+_BOUNDS = {"rules": "m", "placements": "placements"}
+"""How many values each part of a derivation has, by the name of the number at its level."""
 
 _PART = {"rules": 0, "placements": 1}
 
 
 def _redraw(
-    params: Params, derivation: Derivation, level: int, seed: int, part: str, bound: int, cumulative: bool
+    params: Params, derivation: Derivation, level: int, seed: int, part: str, cumulative: bool
 ) -> Derivation:
     level = check_integer("level", level, least=1, most=params.L)
     _check(params, derivation)
@@ -250,8 +256,9 @@ def _redraw(
     row = xp.arange(derivation.label.shape[0], dtype=np.uint32)[:, None]
     choices = list(getattr(derivation, part))
     for redrawn in range(1 if cumulative else level, level + 1):
-        node = xp.arange(params.nodes_at(redrawn), dtype=np.uint32)[None, :]
+        node = xp.arange(params.level(redrawn).nodes, dtype=np.uint32)[None, :]
         words, _ = threefry2x32(fold(key, redrawn), *xp.broadcast_arrays(row, node))
+        bound = getattr(params.level(redrawn), _BOUNDS[part])
         choices[redrawn - 1] = below(words, bound).astype(choices[redrawn - 1].dtype)
     return derivation._replace(**{part: tuple(choices)})
 
@@ -262,7 +269,7 @@ def radices(params: Params) -> tuple[int, ...]:
     From level L down to 1, node by node: the rule, then the placement. Their product is P_max / n_c.
     """
     check_instance(Params, params=params)
-    return (params.m, params.placements) * params.num_nodes
+    return sum(((level.m, level.placements) * level.nodes for level in reversed(params.levels)), ())
 
 
 def from_digits(params: Params, label: Shaped[Any, " sample"], digits: list[Any]) -> Derivation:
@@ -283,7 +290,7 @@ def from_choices(
     parts: list[list[Any]] = [[], []]
     start = 0
     for level in range(params.L, 0, -1):
-        stop = start + params.nodes_at(level)
+        stop = start + params.level(level).nodes
         for part, choices in zip(parts, (rules, placements), strict=True):
             part.insert(0, choices[start:stop].T)
         start = stop
@@ -308,10 +315,11 @@ def rank(params: Params, derivation: Derivation) -> np.ndarray:
     dtype = _rank_type(params)
     number = np.asarray(derivation.label).astype(dtype)
     for level in range(params.L, 0, -1):
+        numbers = params.level(level)
         rules = np.asarray(derivation.rules[level - 1]).astype(dtype)
         placements = np.asarray(derivation.placements[level - 1]).astype(dtype)
-        for node in range(params.nodes_at(level)):
-            number = (number * params.m + rules[:, node]) * params.placements + placements[:, node]
+        for node in range(numbers.nodes):
+            number = (number * numbers.m + rules[:, node]) * numbers.placements + placements[:, node]
     return number
 
 

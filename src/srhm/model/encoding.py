@@ -39,7 +39,7 @@ def channels(params: Params, encoding: Encoding = "whitened") -> int:
     check_encoding(encoding)
     if encoding == "integer":
         raise ArgumentError("encoding", encoding, "has no channels", "Use a dense one for a network")
-    return params.v + (encoding == "onehot_blank")
+    return params.level(1).v + (encoding == "onehot_blank")
 
 
 def check_encoding(encoding: str) -> None:
@@ -54,7 +54,7 @@ def check_leaves(params: Params, features: Any, positions: Any) -> None:
     """
     check_instance(Params, params=params)
     fix = "Give leaves together with the params of their model"
-    check_array("features", features, (None, params.num_leaves), most=params.v - 1, fix=fix)
+    check_array("features", features, (None, params.num_leaves), most=params.level(1).v - 1, fix=fix)
     shape = len(features), params.num_leaves
     check_array("positions", positions, shape, most=params.d - 1, fix=fix)
 
@@ -154,8 +154,10 @@ def encode_symbols(
     check_instance(Params, params=params)
     code, dtype = codes(params, encoding), _checked_type(params, encoding, dtype)
     values = known(symbols)
-    if values is not None and values.size and int(values.max()) >= params.v:
-        raise ArgumentError("symbols", int(values.max()), "is no feature", f"Use 0 to {params.v - 1}")
+    if values is not None and values.size and int(values.max()) >= params.level(1).v:
+        raise ArgumentError(
+            "symbols", int(values.max()), "is no feature", f"Use 0 to {params.level(1).v - 1}"
+        )
     if symbols.ndim != 2 or symbols.shape[1] != params.d:
         fix = f"Give [sample, {params.d}] integers"
         raise ArgumentError("symbols", symbols.shape, "is not the shape of inputs of this model", fix)
@@ -165,7 +167,7 @@ def encode_symbols(
 
 def _looked_up(table: Any, symbols: Any, params: Params) -> Any:
     xp = table.__array_namespace__()
-    return xp.take(table, xp.where(symbols < 0, np.int32(params.v), symbols), axis=0)
+    return xp.take(table, xp.where(symbols < 0, np.int32(params.level(1).v), symbols), axis=0)
 
 
 def codes(params: Params, encoding: Encoding) -> Num[np.ndarray, "symbol channel"]:
@@ -177,11 +179,11 @@ def codes(params: Params, encoding: Encoding) -> Num[np.ndarray, "symbol channel
         If the encoding is unknown or has no channels.
     """
     check_instance(Params, params=params)
-    blank = -((params.v - 1.0) ** -0.5) if encoding == "whitened" else 0.0
-    code = np.full((params.v + 1, channels(params, encoding)), blank)
-    np.fill_diagonal(code[: params.v], 1.0)
+    blank = -((params.level(1).v - 1.0) ** -0.5) if encoding == "whitened" else 0.0
+    code = np.full((params.level(1).v + 1, channels(params, encoding)), blank)
+    np.fill_diagonal(code[: params.level(1).v], 1.0)
     if encoding == "onehot_blank":
-        code[params.v, params.v] = 1.0
+        code[params.level(1).v, params.level(1).v] = 1.0
     return code
 
 
@@ -192,8 +194,10 @@ def _checked_type(params: Params, encoding: Encoding, dtype: Any) -> Any:
     kind = np.dtype(dtype).kind
     if encoding == "whitened" and kind in "iub":
         raise ArgumentError("dtype", dtype, "cannot hold the -c of blanks", "Use a floating type")
-    if encoding == "integer" and (kind in "ub" or (kind == "i" and np.iinfo(dtype).max < params.v - 1)):
-        raise ArgumentError("dtype", dtype, f"cannot hold -1 to {params.v - 1}", "Use np.int32")
+    if encoding == "integer" and (
+        kind in "ub" or (kind == "i" and np.iinfo(dtype).max < params.level(1).v - 1)
+    ):
+        raise ArgumentError("dtype", dtype, f"cannot hold -1 to {params.level(1).v - 1}", "Use np.int32")
     return dtype
 
 

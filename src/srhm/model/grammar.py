@@ -15,7 +15,7 @@ from ..errors import ArgumentError, check_instance, check_integer
 from ..files import user_path, write_atomically
 from ..memory import check_memory
 from ..randomness import STREAM_VERSION, Key, add_wide, below, fold, role_key, threefry2x32
-from .params import Params
+from .params import Level, Params
 
 _FORMAT = "srhm-grammar"
 
@@ -41,7 +41,7 @@ class Grammar:
         The seed of the rules, or None for rules that were given.
     rules : tuple of arrays
         ``rules[l - 1]`` holds the tuples of level-l features, shape [parent, m, s], read-only. The parents
-        are the `n_c` classes at level L and the `v` features below.
+        are the `n_c` classes at level L and the features of level l + 1 below.
 
     Raises
     ------
@@ -60,13 +60,12 @@ class Grammar:
         self.params = params
         key = role_key(seed, "grammar")  # checks the seed
         self.seed: int | None = int(seed)
-        parents = max(params.n_c, params.v if params.L > 1 else 0)
-        needed = 4 * params.s * params.m * (params.n_c + (params.L - 1) * params.v)
-        needed += 16 * params.s * parents * params.m  # while they are drawn
+        sizes = [level.s * level.parents * level.m for level in params.levels]
+        needed = 4 * sum(sizes) + 16 * max(sizes)  # the latter while they are drawn
         check_memory("params", params, needed, "rules", "Use a smaller m, v or n_c")
         self.rules = tuple(
-            _draw_tuples(fold(key, level), params.parents_at(level), params.m, params.v, params.s)
-            for level in range(1, params.L + 1)
+            _draw_tuples(fold(key, level.level), level.parents, level.m, level.v, level.s)
+            for level in params.levels
         )
         _freeze(self.rules)
 
@@ -103,9 +102,7 @@ class Grammar:
             raise ArgumentError("rules", len(rules), "levels do not fit the model", f"Give {params.L} levels")
         grammar = cls.__new__(cls)
         grammar.params, grammar.seed = params, None
-        grammar.rules = tuple(
-            _checked_level(params, level, rules[level - 1]) for level in range(1, params.L + 1)
-        )
+        grammar.rules = tuple(_checked_level(level, rules[level.level - 1]) for level in params.levels)
         _freeze(grammar.rules)
         return grammar
 
@@ -113,8 +110,8 @@ class Grammar:
     def _inverse(self) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
         """For each level the sorted codes of its tuples, and the rule (parent * m + choice) of each."""
         tables = []
-        for level_rules in self.rules:
-            codes = _codes(level_rules.reshape(-1, self.params.s), self.params.v)
+        for level, level_rules in zip(self.params.levels, self.rules, strict=True):
+            codes = _codes(level_rules.reshape(-1, level.s), level.v)
             order = np.argsort(codes)
             tables.append((codes[order], order))
         return tuple(tables)
@@ -140,23 +137,23 @@ class Grammar:
         ArgumentError
             If the level is not between 1 and L, or the tuples are not `s` integers each.
         """
-        self.params.parents_at(level)  # checks the level
+        numbers = self.params.level(level)
         codes, rules = self._inverse[level - 1]
         tuples = np.asarray(tuples)
-        if tuples.shape[-1:] != (self.params.s,) or tuples.dtype.kind not in "iu":
+        if tuples.shape[-1:] != (numbers.s,) or tuples.dtype.kind not in "iu":
             raise ArgumentError(
                 "tuples",
                 tuples,
-                f"does not hold tuples of {self.params.s} integers",
-                f"Give integers of shape [..., {self.params.s}]",
+                f"does not hold tuples of {numbers.s} integers",
+                f"Give integers of shape [..., {numbers.s}]",
             )
         tuples = tuples.astype(np.int64)
-        wanted = _codes(tuples, self.params.v)
+        wanted = _codes(tuples, numbers.v)
         place = np.minimum(np.searchsorted(codes, wanted), len(codes) - 1)
-        inside = ((tuples >= 0) & (tuples < self.params.v)).all(axis=-1)
+        inside = ((tuples >= 0) & (tuples < numbers.v)).all(axis=-1)
         found = inside & (codes[place] == wanted)
         rule = rules[place]
-        return np.where(found, rule // self.params.m, -1), np.where(found, rule % self.params.m, -1)
+        return np.where(found, rule // numbers.m, -1), np.where(found, rule % numbers.m, -1)
 
     @cached_property
     def digest(self) -> str:
@@ -306,24 +303,26 @@ def _codes(tuples: np.ndarray, v: int) -> np.ndarray:
     return code
 
 
-def _checked_level(params: Params, level: int, given: Any) -> np.ndarray:
+def _checked_level(level: Level, given: Any) -> np.ndarray:
     """Return one level of given rules as an array, or say what is wrong with it."""
-    name, shape = f"rules[{level - 1}]", (params.parents_at(level), params.m, params.s)
+    name, shape = f"rules[{level.level - 1}]", (level.parents, level.m, level.s)
     try:
         rules = np.asarray(given)
     except ValueError:
         rules = np.empty(0)
     if rules.shape != shape or rules.dtype.kind not in "iu":
         fix = "Give [parent, m, s], level 1 (the input) first and the classes last"
-        raise ArgumentError(name, given, f"is not an integer array of shape {shape} (level {level})", fix)
-    if rules.min() < 0 or rules.max() >= params.v:
+        raise ArgumentError(
+            name, given, f"is not an integer array of shape {shape} (level {level.level})", fix
+        )
+    if rules.min() < 0 or rules.max() >= level.v:
         raise ArgumentError(
             name,
             given,
-            f"holds features outside 0..{params.v - 1}",
-            f"Number the features 0 to {params.v - 1}",
+            f"holds features outside 0..{level.v - 1}",
+            f"Number the features 0 to {level.v - 1}",
         )
-    codes = _codes(rules.reshape(-1, params.s), params.v)
+    codes = _codes(rules.reshape(-1, level.s), level.v)
     if len(np.unique(codes)) < len(codes):
         raise ArgumentError(name, given, "lists a tuple twice", "Give every tuple to one parent only, once")
     return np.ascontiguousarray(rules.astype(np.int32))

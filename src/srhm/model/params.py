@@ -1,10 +1,10 @@
 """The numbers of one Sparse Random Hierarchy Model, and everything that follows from them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import comb
-from typing import Any, Literal
+from math import comb, prod
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 
 from ..errors import ArgumentError, check_choice, check_integer
 
@@ -12,6 +12,91 @@ Sparsity = Literal["A", "B"]
 
 _OPEN: Any = None
 """The default of a number that is left open."""
+
+_MOST_LEVELS = 64
+"""With more the input is too long, whatever the patches; the levels beyond are not looked at."""
+
+PER_LEVEL = ("v", "m", "s", "s0")
+"""The numbers that may differ from level to level."""
+
+
+class PerLevel(tuple[int, ...]):
+    """A number of the model that differs from level to level, level 1 (the input) first.
+
+    It is a tuple, and JSON writes it as a list. A computation that takes one number for all levels refuses it.
+    """
+
+    def __new__(cls, values: Iterable[int]) -> Self:
+        """Take the numbers, level 1 first."""
+        return super().__new__(cls, values)
+
+    def _refuse(self, *_: Any) -> NoReturn:
+        raise ArgumentError(
+            "params",
+            tuple(self),
+            "differs from level to level, and this is known for equal levels only",
+            "Use a model with one v, m, s and s0 for all levels",
+        )
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __pow__ = __rpow__ = _refuse
+    __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __neg__ = _refuse
+    __lt__ = __le__ = __gt__ = __ge__ = __index__ = __int__ = __float__ = _refuse
+
+
+if TYPE_CHECKING:
+
+    class _Number:
+        """A number that is given once or for each level; those who read it as an integer take equal levels only."""
+
+        def __get__(self, instance: object, owner: type | None = None) -> int: ...
+        def __set__(self, instance: object, value: int | Sequence[int] | None) -> None: ...
+
+else:
+    _Number = int | tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Level:
+    """The numbers of one level l: those of its features, and of the rules that produce them."""
+
+    level: int
+    """l, from 1, the input, to L."""
+    v: int
+    """Features of this level."""
+    m: int
+    """Rules of each parent."""
+    s: int
+    """Children of a node: the features of a tuple."""
+    s0: int
+    """Blanks next to each informative child."""
+    sparsity: Sparsity
+    """The kind of sparsity."""
+    parents: int
+    """Symbols that own tuples of this level: the n_c classes at level L, the v(l+1) features below."""
+    nodes: int
+    """Nodes whose children are features of this level, s(l+1) ... s(L)."""
+    patches: int
+    """Patches of this level, p(l+1) ... p(L): positions of the level above; at level L one."""
+
+    @property
+    def patch(self) -> int:
+        """Patch length p = s(s0+1): the positions that one node spreads its children over."""
+        return self.s * (self.s0 + 1)
+
+    @cached_property
+    def placements(self) -> int:
+        """Placements of one node's children: (s0+1)^s for sparsity A, C(p, s) for B."""
+        return (self.s0 + 1) ** self.s if self.sparsity == "A" else comb(self.patch, self.s)
+
+    @property
+    def positions(self) -> int:
+        """Positions of this level, for level 1 the input length d."""
+        return self.patches * self.patch
+
+    @property
+    def features(self) -> int:
+        """Informative features of this level in a sample."""
+        return self.nodes * self.s
 
 
 @dataclass(frozen=True)
@@ -21,25 +106,28 @@ class Params:
     Level 1 is the input and level L lies just below the class. A class owns `m` ordered s-tuples of
     level-L features; a level-(l+1) feature owns `m` s-tuples of level-l features.
 
+    Of v, m, s and s0 each may be one number, or one for each level, level 1 first: v(l) is the number of level-l
+    features; m, s and s0(l) are of the rules that produce them. Equal numbers are one: ``v=(6, 6)`` is ``v=6``.
+
     Parameters
     ----------
     n_c
-        Number of classes, at least 2. Default: v.
+        Number of classes, at least 2. Default: v, that of level L.
     v
         Number of features of each level, at least 2.
     m
         Number of synonyms: the rules of one class or feature. `n_c * m` and `v * m` (if L > 1) are at
-        most `v**s`, because no two parents share a tuple. Default: the most for n_c classes and v features, v^(s-1)
-        where n_c <= v.
+        most `v**s`, because no two parents share a tuple: n_c m(L) <= v(L)^s(L), v(l+1) m(l) <= v(l)^s(l). Default:
+        the most for n_c classes and v features, v^(s-1) where n_c <= v; the most at each level where v or s differ.
     s
         Number of informative children of a feature, at least 2. Default: 2.
     s0
-        Number of blanks beside each informative child, at least 0. `s0 = 0` is the Random Hierarchy Model.
+        Number of blanks next to each informative child, at least 0. `s0 = 0` is the Random Hierarchy Model.
     L
-        Number of levels, at least 1.
+        Number of levels, at least 1. Default: as many as numbers are given for each level.
     sparsity
         ``"A"``: each child sits at a uniform place in its own sub-patch of s0+1 places.
-        ``"B"``: the s children take any s of the s(s0+1) places, their order kept.
+        ``"B"``: the s children take any s of the s(s0+1) places, their order kept. It is that of all levels.
 
     Raises
     ------
@@ -53,30 +141,50 @@ class Params:
     (4, 16, 4, 82944)
     >>> Params(v=6, s0=1, L=2) == params
     True
+
+    Blanks at the input only:
+
+    >>> params = Params(v=6, s0=(3, 0))
+    >>> params.L, params.d, [params.level(level).patch for level in (1, 2)]
+    (2, 16, [8, 2])
+    >>> Params(v=(6, 6), s0=1, L=2) == Params(v=6, s0=1, L=2)
+    True
     """
 
     n_c: int = _OPEN
-    v: int = _OPEN
-    m: int = _OPEN
-    s: int = 2
-    s0: int = _OPEN
+    v: _Number = _OPEN
+    m: _Number = _OPEN
+    s: _Number = 2  # type: ignore[assignment]
+    s0: _Number = _OPEN
     L: int = _OPEN
     sparsity: Sparsity = "A"
 
     def __post_init__(self) -> None:
+        given = {name: _listed(name, getattr(self, name)) for name in PER_LEVEL}
+        lengths = {len(value): name for name, value in given.items() if isinstance(value, tuple)}
+        if self.L is None and lengths:
+            object.__setattr__(self, "L", next(iter(lengths)))
         for name in ("v", "s0", "L"):
             if getattr(self, name) is None:
                 raise ArgumentError(name, None, "is missing", "Give v, s0 and L; n_c, m and s have defaults")
-        self._check("v", 2)
-        self._check("s", 2)
-        if self.s * (self.v.bit_length() - 1) > 62 or self.v**self.s >= 2**62:
-            raise ArgumentError(
-                "s", self.s, f"makes v^s = {self.v}^{self.s} tuples, more than 2^62", "Use a smaller s or v"
-            )
-        self._check("n_c", 2, default=self.v)
-        self._check("m", 1, default=max(1, self.v**self.s // max(self.v, self.n_c)))
-        self._check("s0", 0)
-        self._check("L", 1)
+        self._set("L", check_integer("L", self.L, least=1))
+        for length, name in lengths.items():
+            if length != self.L:
+                problem = f"has {length} numbers, and L = {self.L}"
+                raise ArgumentError(name, given[name], problem, "Give one number, or one for each level")
+        v = self._check("v", given["v"], 2)
+        s = self._check("s", given["s"], 2)
+        for v_l, s_l in zip(v, s, strict=True):
+            if s_l * (v_l.bit_length() - 1) > 62 or v_l**s_l >= 2**62:
+                raise ArgumentError(
+                    "s", self.s, f"makes v^s = {v_l}^{s_l} tuples, more than 2^62", "Use a smaller s or v"
+                )
+        self._set("n_c", check_integer("n_c", v[-1] if self.n_c is None else self.n_c, least=2))
+        default = [v_l**s_l // parents for v_l, s_l, parents in zip(v, s, (*v[1:], self.n_c), strict=True)]
+        if len(set(zip(v, s, strict=True))) == 1:
+            default = [v[0] ** s[0] // max(v[0], self.n_c)] * len(v)
+        self._check("m", tuple(max(1, most) for most in default) if given["m"] is None else given["m"], 1)
+        self._check("s0", given["s0"], 0)
         check_choice("sparsity", self.sparsity, ("A", "B"), "is not a kind of sparsity")
         self._check_tuples()
         self._check_sizes()
@@ -94,100 +202,141 @@ class Params:
             content[name]
         return cls(**content)
 
-    def _check(self, name: str, least: int, default: int | None = None) -> None:
-        value = getattr(self, name)
-        value = default if value is None else value
-        object.__setattr__(self, name, check_integer(name, value, least=least))
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+
+    def _check(self, name: str, value: Any, least: int) -> tuple[int, ...]:
+        """Set a number that may differ by level, and return it for each."""
+        if not isinstance(value, tuple):
+            number = check_integer(name, value, least=least)
+            self._set(name, number)
+            return (number,) * min(self.L, _MOST_LEVELS)
+        numbers = tuple(check_integer(f"{name}[{at}]", one, least=least) for at, one in enumerate(value))
+        self._set(name, numbers[0] if len(set(numbers)) == 1 else PerLevel(numbers))
+        return numbers[:_MOST_LEVELS]
 
     def _check_tuples(self) -> None:
         """Every tuple has at most one parent, so the parents of a level need parents * m <= v^s tuples."""
-        tuples = self.v**self.s
-        for name, parents in (("n_c", self.n_c), ("v", self.v)):
-            if name == "v" and self.L == 1:  # no feature has children when the only level is the input
-                continue
-            if parents * self.m > tuples:
+        for level in reversed(self.levels):  # the classes first
+            name = "n_c" if level.level == self.L else "v"
+            tuples = level.v**level.s
+            if level.parents * level.m > tuples:
+                where = "" if self.uniform else f" at level {level.level}"
+                fix = f"Use m <= {tuples // level.parents}{where}"
                 raise ArgumentError(
                     "m",
                     self.m,
-                    f"is too large: {name} * m = {parents} * {self.m} exceeds the v^s = {tuples} tuples",
-                    f"Use m <= {tuples // parents}"
-                    if parents <= tuples
-                    else f"Use {name} <= {tuples}, or a larger s",
+                    f"is too large{where}: {name} * m = {level.parents} * {level.m} exceeds the v^s = {tuples} tuples",
+                    fix if level.parents <= tuples else f"Use {name} <= {tuples}, or a larger s",
                 )
 
     def _check_sizes(self) -> None:
         """Rules, positions and placements are numbered in 32-bit integers."""
-        parents = self.n_c if self.L == 1 else max(self.n_c, self.v)
-        if parents * self.m >= 2**31:
+        rules = max(level.parents * level.m for level in self.levels)
+        if rules >= 2**31:
             raise ArgumentError(
-                "m", self.m, f"makes {parents * self.m} rules per level, 2^31 or more", "Use a smaller m"
+                "m", self.m, f"makes {rules} rules per level, 2^31 or more", "Use a smaller m"
             )
-        if self.L * (self.patch.bit_length() - 1) >= 31 or self.d >= 2**31:
+        if self.d >= 2**31:
+            length = f"{self.patch}^{self.L}" if self.uniform else "too many"
             raise ArgumentError(
-                "L",
-                self.L,
-                f"makes inputs of {self.patch}^{self.L} positions, 2^31 or more",
-                "Use a smaller L, s or s0",
+                "L", self.L, f"makes inputs of {length} positions, 2^31 or more", "Use a smaller L, s or s0"
             )
-        if self.placements >= 2**31:
+        placements = max(level.placements for level in self.levels)
+        if placements >= 2**31:
             raise ArgumentError(
-                "s0", self.s0, f"makes {self.placements} placements a node, 2^31 or more", "Use a smaller s0"
+                "s0", self.s0, f"makes {placements} placements a node, 2^31 or more", "Use a smaller s0"
             )
+
+    @cached_property
+    def levels(self) -> tuple[Level, ...]:
+        """The numbers of each level, level 1 (the input) first."""
+        found: list[Level] = []
+        parents, nodes, patches = self.n_c, 1, 1
+        for index in reversed(range(min(self.L, _MOST_LEVELS))):
+            v, m, s, s0 = (_at(getattr(self, name), index) for name in PER_LEVEL)
+            found.insert(0, Level(index + 1, v, m, s, s0, self.sparsity, parents, nodes, patches))
+            parents, nodes, patches = v, nodes * s, patches * found[0].patch
+        return tuple(found)
+
+    def level(self, level: int) -> Level:
+        """Return the numbers of one level.
+
+        Raises
+        ------
+        ArgumentError
+            If `level` is not between 1 and L.
+
+        Examples
+        --------
+        >>> Params(v=(4, 6), m=2, s0=(1, 0), n_c=3).level(1)
+        Level(level=1, v=4, m=2, s=2, s0=1, sparsity='A', parents=6, nodes=2, patches=2)
+        """
+        return self.levels[check_integer("level", level, least=1, most=self.L) - 1]
+
+    @property
+    def uniform(self) -> bool:
+        """Whether v, m, s and s0 are the same at all levels."""
+        return not any(isinstance(getattr(self, name), PerLevel) for name in PER_LEVEL)
+
+    @property
+    def has_blanks(self) -> bool:
+        """Whether there are blanks at any level."""
+        return any(level.s0 > 0 for level in self.levels)
 
     @property
     def patch(self) -> int:
-        """Patch length p = s(s0+1): the positions that one node spreads its children over."""
+        """Patch length p = s(s0+1) of all levels; where they differ see :meth:`level`."""
         return self.s * (self.s0 + 1)
 
     @property
     def d(self) -> int:
-        """Input length d = p^L."""
-        return self.patch**self.L
+        """Input length: d = p^L where levels are equal."""
+        return self.levels[0].positions
 
     @property
     def num_leaves(self) -> int:
-        """Number s^L of informative input positions, the same in every datum."""
-        return self.s**self.L
+        """Number of informative input positions, the same in every sample: s^L where levels are equal."""
+        return self.levels[0].features
 
     @property
     def num_nodes(self) -> int:
-        """Number (s^L - 1)/(s - 1) of nodes that choose a rule and a placement (the class is one)."""
-        return (self.s**self.L - 1) // (self.s - 1)
+        """Number of nodes that choose a rule and a placement (the class is one): (s^L - 1)/(s - 1)."""
+        return sum(level.nodes for level in self.levels)
 
     @property
     def placements(self) -> int:
-        """Placements of one node's children: (s0+1)^s for sparsity A, C(p, s) for B."""
+        """Placements of one node's children, (s0+1)^s for sparsity A, C(p, s) for B; see :meth:`level`."""
         if self.sparsity == "A":
             return (self.s0 + 1) ** self.s
         return comb(self.patch, self.s)
 
     @property
     def relevant_fraction(self) -> float:
-        """Fraction F = (s0+1)^(-L) of the input that is informative (paper, section 2.1)."""
-        return (self.s0 + 1.0) ** -self.L
+        """Fraction F of the input that is informative: (s0+1)^(-L) (paper, section 2.1)."""
+        return prod(level.s0 + 1.0 for level in self.levels) ** -1
 
     @cached_property
     def data_per_class(self) -> int:
-        """Number of distinct data of one class, P_max / n_c, exact."""
-        return (self.m * self.placements) ** self.num_nodes
+        """Number of distinct samples of one class, P_max / n_c, exact."""
+        return prod((level.m * level.placements) ** level.nodes for level in self.levels)
 
     @property
     def P_max(self) -> int:
-        """Number of distinct data, n_c (m * placements)^((s^L - 1)/(s - 1)), exact however large."""
+        """Number of distinct samples, n_c times the product of (m * placements)^nodes over levels, exact."""
         return self.n_c * self.data_per_class
 
-    def nodes_at(self, level: int) -> int:
-        """Number s^(L-l) of nodes whose children are the level-l features.
 
-        Raises
-        ------
-        ArgumentError
-            If `level` is not between 1 and L.
-        """
-        level = check_integer("level", level, least=1, most=self.L)
-        return self.s ** (self.L - level)
+def _at(value: Any, index: int) -> int:
+    return value[index] if isinstance(value, tuple) else value
 
-    def parents_at(self, level: int) -> int:
-        """Number of symbols that own level-l tuples: n_c at level L, v below."""
-        level = check_integer("level", level, least=1, most=self.L)
-        return self.n_c if level == self.L else self.v
+
+def _listed(name: str, value: Any) -> Any:
+    """Numbers for each level as a tuple; anything else as it is."""
+    if not hasattr(value, "__len__") or isinstance(value, str | bytes | Mapping):
+        return value
+    numbers = tuple(value)
+    if not numbers or any(hasattr(one, "__len__") for one in numbers):
+        fix = f"Give one number, or one for each level, as {name}=(2, 0)"
+        raise ArgumentError(name, value, "does not give one number for each level", fix)
+    return numbers

@@ -118,7 +118,9 @@ class Stream:
 
     @cached_property
     def _permutation(self) -> KeyedPermutation:
-        limit = max(2**16, self.params.m)  # a table no larger than the grammar's own is no burden
+        limit = max(
+            2**16, *(level.m for level in self.params.levels)
+        )  # a table no larger than the grammar's own is no burden
         key = fold(fold(role_key(self.seed, self.role), 2), 0)
         return KeyedPermutation(key, radices(self.params), self.params.n_c, limit)
 
@@ -238,11 +240,22 @@ class Stream:
             return from_digits(params, label, self._permutation(digits, label.astype(np.uint32)))
         number = add_wide(origin.sample, offset)
 
-        def choices(state: None, *key: Any) -> tuple[None, tuple[Any, Any]]:
-            rule, placement = threefry2x32(Key(*key), *number)
-            return state, (below(rule, params.m), below(placement, params.placements))
+        if params.uniform:
 
-        return from_choices(params, label, *scan(xp, choices, None, *self._keys[1])[1])
+            def choices(state: None, *key: Any) -> tuple[None, tuple[Any, Any]]:
+                rule, placement = threefry2x32(Key(*key), *number)
+                return state, (below(rule, params.m), below(placement, params.placements))
+
+            return from_choices(params, label, *scan(xp, choices, None, *self._keys[1])[1])
+        bounds = np.array(radices(params), np.uint32).reshape(-1, 2).T  # [rule or placement, node]
+        most = bounds.max(axis=1)
+
+        def choices_of_level(state: None, m: Any, placements: Any, *key: Any) -> tuple[None, tuple[Any, Any]]:
+            rule, placement = threefry2x32(Key(*key), *number)
+            return state, (below(rule, m, int(most[0])), below(placement, placements, int(most[1])))
+
+        tables = [xp.asarray(bound) for bound in bounds]
+        return from_choices(params, label, *scan(xp, choices_of_level, None, *tables, *self._keys[1])[1])
 
     def _order_words(self, origin: Origin, block: UInt32[Any, " block"]) -> UInt32[Any, "class_ block"]:
         """Random words, whose order is the class order of the blocks at an offset from the origin."""

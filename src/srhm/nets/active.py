@@ -57,7 +57,7 @@ def leaf_changes(
     group
         Positions of a group, which are summed.
     """
-    code, v = codes(leaves.params, leaves.encoding), leaves.params.v
+    code, v = codes(leaves.params, leaves.encoding), leaves.params.level(1).v
     block, channel, unit = blocks.shape
     table = blocks.reshape(block * channel, unit)
     rows = leaves.positions.astype(jnp.int32) // group % block * channel

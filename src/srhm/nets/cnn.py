@@ -70,13 +70,13 @@ def cnn(params: Params, width: int, key: Key, channels: int, options: CNNOptions
     """Draw a CNN: L convolutions, kernel = stride = s(s0+1) (docs, networks.md)."""
     normal = Normals(key, dtype)
     layers, entering, positions = [], channels, params.d
-    for number in range(1, params.L + 1):
-        positions //= params.patch
-        group = params.s0 + 1 if number in options.shared_layers else 1
-        weight = normal.hidden(options.init, params.patch // group * entering, width)
+    for level in params.levels:
+        positions //= level.patch
+        group = level.s0 + 1 if level.level in options.shared_layers else 1
+        weight = normal.hidden(options.init, level.patch // group * entering, width)
         bias = options.bias
         biases = None if bias == "none" else normal(positions if bias == "position" else 1, width)
-        layers.append(PatchConvolution(weight, biases, params.patch, group))
+        layers.append(PatchConvolution(weight, biases, level.patch, group))
         entering = width
     return Network(tuple(layers), normal(width, params.n_c), options.frozen_layers)
 
@@ -86,14 +86,14 @@ class CNNCost(PatchCost):
 
     def layer_parameters(self, layer: int, positions: int, entering: int) -> int:
         """Return the weights and biases of a layer."""
-        p, h, options = self.params.patch, self.width, self.options
-        weights = (self.params.s if layer in options.shared_layers else p) * entering * h
+        level, h, options = self.params.level(layer), self.width, self.options
+        weights = (level.s if layer in options.shared_layers else level.patch) * entering * h
         return weights + {"position": positions * h, "shared": h, "none": 0}[options.bias]
 
     @property
     def blank_rows(self) -> int:
         """The places of a patch."""
-        return self.params.patch
+        return self.params.level(1).patch
 
 
 def _rate(params: Params) -> Rate:

@@ -107,36 +107,33 @@ class PatchCost(Cost):
             self.entering,
             self.params.d,
         )
-        for layer in range(1, params.L + 1):
-            positions //= params.patch
-            total += self.layer_parameters(layer, positions, entering)
+        for level in params.levels:
+            positions //= level.patch
+            total += self.layer_parameters(level.level, positions, entering)
             entering = self.width
         return total
 
     def step_flops(self, samples: int) -> int:
         """Return the operations of a step."""
         params, h = self.params, self.width
-        positions = params.d // params.patch
         # The first layer needs no gradient of its input.
         total = 2 * 2 * (samples * params.num_leaves + self.blank_rows * self.entering) * h
-        for level in range(2, params.L + 1):
-            total += 3 * 2 * (samples * params.s ** (params.L - level + 1) + positions) * h * h
-            positions //= params.patch
+        for level in params.levels[1:]:
+            total += 3 * 2 * (samples * level.features + level.positions) * h * h
         return total + 3 * 2 * samples * h * params.n_c + self.update
 
     def activations(self, samples: int, points: int) -> int:
         """Return the numbers held; a node has its input, its slots of the product, and its output."""
         params, h = self.params, self.width
-        nodes = sum(params.s**level for level in range(params.L + 1))
+        nodes = 1 + sum(level.features for level in params.levels)
         step = 3 * 2 * samples * nodes * h
         # Sub-trees of a test set are computed once: at level l there are at most so many distinct ones.
-        distinct, evaluated, points = float(params.v), 0.0, min(_TABLE, points)
-        for level in range(1, params.L + 1):
-            distinct = min(
-                2.0**62, params.m * params.placements * distinct**params.s / params.v ** (params.s - 1)
-            )
-            trees = min(points * params.s ** (params.L - level), distinct * (params.d / params.patch**level))
-            evaluated = max(evaluated, (params.s + 2) * trees * h)
+        distinct, evaluated, points = float(params.level(1).v), 0.0, min(_TABLE, points)
+        for level in params.levels:
+            of_symbol = level.m * level.placements * (distinct / level.v) ** level.s
+            distinct = min(2.0**62, level.parents * of_symbol)
+            trees = min(points * level.nodes, distinct * level.patches)
+            evaluated = max(evaluated, (level.s + 2) * trees * h)
         return int(max(step, evaluated))
 
 
@@ -183,9 +180,7 @@ class FullCost(Cost):
     @property
     def units(self) -> list[int]:
         """Units of each hidden layer."""
-        return [
-            self.width * self.params.d // self.params.patch**layer for layer in range(1, self.params.L + 1)
-        ]
+        return [self.width * level.patches for level in self.params.levels]
 
     @property
     def parameters(self) -> int:

@@ -69,7 +69,7 @@ def _tree_distances(arrays: Any, rest: Any, params: Params, encoding: Encoding, 
         changes, places = active.values[:, 0], active.places[:, 0]
         if active.blank is not None:
             changes = changes - jnp.take(active.blank, places, axis=0, mode="clip")
-        positions = params.patch ** (params.L - layer)
+        positions = params.level(layer).patches
         spread = _from_mean(changes, places, numbers[0], positions)
         moved = jax.lax.map(
             lambda other, c=changes, q=places, first=numbers[0]: _between(c, q, first, other), numbers[1:]

@@ -139,4 +139,4 @@ def tabulated_rate(table: Mapping[int, float], s0: int, *, extended: bool = Fals
 def layer_thresholds(params: Params, layer: int, *, S: float, D: float) -> dict[str, float]:
     """Return the thresholds of the error, 10%, and of S and D of level 1 at a layer; D has none where s0 = 0."""
     layer = min(layer, params.L + 1)
-    return {"error": 0.10, f"S_{layer}1": S} | ({f"D_{layer}1": D} if params.s0 > 0 else {})
+    return {"error": 0.10, f"S_{layer}1": S} | ({f"D_{layer}1": D} if params.has_blanks else {})

@@ -58,8 +58,8 @@ def fcn(params: Params, width: int, key: Key, channels: int, options: LayerOptio
     """Draw an FCN: layer k has h d / p^k units (docs, networks.md)."""
     normal = Normals(key, dtype)
     layers, entering, positions, divisor = [], params.d * channels, params.d, channels**0.5
-    for _ in range(params.L):
-        positions //= params.patch
+    for level in params.levels:
+        positions //= level.patch
         units = width * positions
         layers.append(FullConnection(normal.hidden(options.init, entering, units), normal(units), divisor))
         entering, divisor = units, width**0.5

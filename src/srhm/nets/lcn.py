@@ -1,5 +1,6 @@
 """The locally connected network: the CNN's patches, with weights of their own at every position."""
 
+from math import prod
 from typing import Any
 
 import equinox as eqx
@@ -8,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..errors import ArgumentError
-from ..model.params import Params
+from ..model.params import Level, Params
 from ..randomness import Key
 from ..theory import local_law
 from .cost import PatchCost
@@ -60,30 +61,30 @@ def lcn(params: Params, width: int, key: Key, channels: int, options: PatchOptio
     """Draw an LCN: L local layers on patches of s(s0+1) (docs, networks.md)."""
     normal = Normals(key, dtype)
     layers, entering, positions, q = [], channels, params.d, len(options.shared_layers)
-    for number in range(1, params.L + 1):
-        positions //= params.patch
-        group = params.s0 + 1 if number <= q else 1
-        sharing = shared_filters(params, positions, q - number)
+    for level in params.levels:
+        positions //= level.patch
+        group = level.s0 + 1 if level.level <= q else 1
+        sharing = shared_filters(positions, params.levels[level.level : q])
         filters = positions if sharing is None else max(sharing) + 1
-        weight = normal.hidden(options.init, filters, width, params.patch // group * entering).swapaxes(1, 2)
-        layers.append(LocalConnection(weight, normal(positions, width), params.patch, group, sharing))
+        weight = normal.hidden(options.init, filters, width, level.patch // group * entering).swapaxes(1, 2)
+        layers.append(LocalConnection(weight, normal(positions, width), level.patch, group, sharing))
         entering = width
     return Network(tuple(layers), normal(width, params.n_c), options.frozen_layers)
 
 
-def shared_filters(params: Params, positions: int, levels: int) -> tuple[int, ...] | None:
-    """Return the filter of each patch of a layer if the next `levels` layers above are shared too, else None.
+def shared_filters(positions: int, above: tuple[Level, ...]) -> tuple[int, ...] | None:
+    """Return the filter of each patch of a layer whose next layers above are shared too, None if each has its own.
 
-    Written to the base p, the digits of a patch's number are its place in its parent, that of its parent, and
-    so on. Over the s0+1 places of a sub-patch at each of the next levels, filters are the same.
+    Written to the bases p of the levels above, the digits of a patch's number are its place in its parent, that of its
+    parent, and so on. Over the s0+1 places of a sub-patch at each of these levels, filters are the same.
     """
-    if levels < 1 or params.s0 == 0:
+    if not any(level.s0 for level in above):
         return None
-    number, p = np.arange(positions), params.patch
+    number = np.arange(positions)
     found, step = np.zeros(positions, np.int64), 1
-    for _ in range(levels):
-        found += step * (number % p // (params.s0 + 1))
-        number, step = number // p, step * params.s
+    for level in above:
+        found += step * (number % level.patch // (level.s0 + 1))
+        number, step = number // level.patch, step * level.s
     return tuple((found + step * number).tolist())
 
 
@@ -93,8 +94,9 @@ class LCNCost(PatchCost):
     def layer_parameters(self, layer: int, positions: int, entering: int) -> int:
         """Return the weights and biases of a layer."""
         params, h, shared = self.params, self.width, self.options.shared_layers
-        filters = positions // (params.s0 + 1) ** max(0, len(shared) - layer)
-        return filters * (params.s if layer in shared else params.patch) * entering * h + positions * h
+        filters = positions // prod(above.s0 + 1 for above in params.levels[layer : len(shared)])
+        level = params.level(layer)
+        return filters * (level.s if layer in shared else level.patch) * entering * h + positions * h
 
     @property
     def blank_rows(self) -> int:

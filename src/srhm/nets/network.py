@@ -64,8 +64,8 @@ class Network(eqx.Module):
         """Return the outputs of a batch, computed at the informative nodes only; equal to the dense ones."""
         first, *later = self._trained()[0]
         active = first.on_leaves(leaves)
-        for layer in later:
-            active = layer.on_active(active, leaves.params.s)
+        for layer, level in zip(later, leaves.params.levels[1:], strict=True):
+            active = layer.on_active(active, level.s)
         return self._read(active)
 
     def on_table(

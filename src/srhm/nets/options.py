@@ -1,6 +1,7 @@
 """Options that several families of networks have."""
 
 from dataclasses import dataclass
+from math import prod
 
 from ..errors import ArgumentError, check_choice
 from ..model.params import Params
@@ -50,7 +51,7 @@ class PatchOptions(LayerOptions):
 
     def saving(self, params: Params) -> int:
         """Return the factor by which sharing divides the expected P*: s0+1 for each layer."""
-        return (params.s0 + 1) ** len(self.shared_layers)
+        return prod(params.level(layer).s0 + 1 for layer in self.shared_layers)
 
     def check(self, params: Params) -> None:
         """Refuse layers that a network on the model lacks, and sharing where there are no sub-patches."""

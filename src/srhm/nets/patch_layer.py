@@ -44,8 +44,8 @@ class PatchLayer(eqx.Module):
     def on_leaves(self, leaves: Leaves) -> Active:
         """Return the activations of the first hidden layer, from the inputs."""
         changes, blank = leaf_changes(self.blocks, leaves, self.group)
-        layer = self._join(changes, blank, leaves.positions.astype(jnp.int32), leaves.params.s)
-        return layer if leaves.params.s0 > 0 else layer._replace(blank=None)
+        layer = self._join(changes, blank, leaves.positions.astype(jnp.int32), leaves.params.level(1).s)
+        return layer if leaves.params.has_blanks else layer._replace(blank=None)
 
     def on_active(self, below: Active, s: int) -> Active:
         """Return the activations of a later layer, from those of the layer below it; s children a node."""

@@ -71,7 +71,7 @@ class NetSpec:
             If there is no such network on the model.
         """
         check_instance(Params, params=params)
-        width = self.row.width(params) if self.width is None else self.width
+        width = self.row.width(_of_defaults(params)) if self.width is None else self.width
         self.row.check(params, width, self.options)
         return replace(self, width=width)
 
@@ -106,7 +106,12 @@ class NetSpec:
     def rate(self, params: Params) -> Rate:
         """Return the default learning rate per width on a model."""
         check_instance(Params, params=params)
-        return self.row.rate(params)
+        rate = self.row.rate(_of_defaults(params))
+        return rate if params.uniform else rate._replace(extended=True)
+
+    def thresholds(self, params: Params) -> dict[str, float]:
+        """Return where P* of each quantity is read off, such as ``{"error": 0.1, "S_21": 0.3}``."""
+        return dict(self.row.thresholds(_of_defaults(params)))
 
     @property
     def stop_loss(self) -> float:
@@ -119,8 +124,8 @@ class NetSpec:
         return self.row.max_epochs
 
     def predict(self, params: Params) -> Prediction | None:
-        """Return the predicted P* on a model, or None if there is no prediction."""
-        return None if self.row.predict is None else self.row.predict(params)
+        """Return the predicted P* on a model; None if there is no prediction, as where levels differ."""
+        return self.row.predict(params) if self.row.predict is not None and params.uniform else None
 
     def cost(self, params: Params) -> Cost:
         """Return what it costs on a model."""
@@ -151,6 +156,15 @@ class NetSpec:
             name: tuple(value) if isinstance(value, list) else value for name, value in content.items()
         }
         return cls(**own, options={name: value for name, value in options.items() if name not in own})
+
+
+def _of_defaults(params: Params) -> Params:
+    """Return the model whose defaults a model has: where levels differ, v and s of the input and the largest s0."""
+    if params.uniform:
+        return params
+    lowest = params.level(1)
+    s0 = max(level.s0 for level in params.levels)
+    return Params(v=lowest.v, s=lowest.s, s0=s0, L=params.L, sparsity=params.sparsity)
 
 
 @lru_cache(1024)
@@ -241,6 +255,9 @@ def predict(net: "str | NetSpec", params: Params) -> Prediction:
     2938
     """
     found = netspec(net).predict(params)
+    if found is None and not params.uniform:
+        fix = "Use a model with one v, m, s and s0 for all levels"
+        raise ArgumentError("params", params, "has levels that differ, of which there is no prediction", fix)
     if found is None:
         predicted = [one.name for one in FAMILIES.values() if one.predict is not None]
         raise ArgumentError("net", net, "has no prediction", f"Use {' or '.join(map(repr, predicted))}")

@@ -42,23 +42,23 @@ def deduplicate(
         If the leaves are not of this model.
     """
     check_leaves(params, features, positions)
-    s, samples = params.s, len(features)
+    samples = len(features)
     # A sub-tree is numbered among its like; a leaf by its position and feature, so that place is part of it.
-    number = positions.astype(np.int64) * params.v + features
+    number = positions.astype(np.int64) * params.level(1).v + features
     place = positions.astype(np.int64)
     lowest, children, multiplicities = None, [], []
-    for level in range(1, params.L + 1):
-        parts = number.reshape(-1, s)
+    for level in params.levels:
+        parts = number.reshape(-1, level.s)
         first, number = _distinct(parts)
-        place = (place // params.patch)[:, ::s]
+        place = (place // level.patch)[:, :: level.s]
         kept = _padded(first)
         if lowest is None:
-            lowest = [values.reshape(-1, s)[kept] for values in (features, positions)]
+            lowest = [values.reshape(-1, level.s)[kept] for values in (features, positions)]
         else:
             children.append(parts[kept].astype(np.int32))
-        if level < params.L:
-            places = place.reshape(-1)[kept]
-            multiplicities.append((_most_equal(places % params.patch), _most_equal(places)))
+        if level.level < params.L:
+            places, above = place.reshape(-1)[kept], params.level(level.level + 1)
+            multiplicities.append((_most_equal(places % above.patch), _most_equal(places)))
         number = number.reshape(samples, -1)
     assert lowest is not None  # L >= 1
     return SubtreeTable(

@@ -64,5 +64,5 @@ def _probe_bytes(spec: RunSpec) -> int:
     if not spec.setup.measuring.probe:
         return 0
     params, h = spec.params, spec.setup.width
-    units = sum(h * params.patch**level for level in range(params.L)) + params.n_c
+    units = sum(h * level.patches for level in params.levels) + params.n_c
     return FLOAT * min(INPUTS, spec.setup.P_test) * units

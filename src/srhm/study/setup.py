@@ -171,7 +171,7 @@ class Setup:
             "measuring": measuring,
         }.items():
             object.__setattr__(self, name, value)
-        if "D" in measuring.record and params.s0 == 0:
+        if "D" in measuring.record and not params.has_blanks:
             problem = "cannot be recorded where s0 = 0: nothing can shift"
             raise ArgumentError("record", "D", problem, "Leave it out, or use s0 >= 1")
         if (measuring.probe or "probes" in measuring.record) and self.P_test < LEAST_INPUTS:

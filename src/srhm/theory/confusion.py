@@ -110,7 +110,7 @@ def _learner_error(grammar: Grammar, knows_positions: bool, shared: bool) -> Cal
     params = grammar.params
     levels = range(1, params.L)
     misgroupings = [_misgrouping(grammar, level, knows_positions, shared) for level in levels]
-    nodes = [params.nodes_at(level) for level in levels]
+    nodes = [params.level(level).nodes for level in levels]
 
     def error(P: float) -> float:
         right = [
@@ -125,10 +125,12 @@ def _misgrouping(
     grammar: Grammar, level: int, knows_positions: bool, shared: bool
 ) -> Callable[[float], float]:
     """Return the mean over the tuples seen at all places of the bound on their error, as a function of P."""
-    params = grammar.params
+    numbers = grammar.params.level(level)
     statistics = tuples(grammar, level) if knows_positions else patches(grammar, level)
-    one = ClassStatistics(statistics.given_class[..., : params.v * params.m : params.m])  # a tuple a parent
-    sightings = one.probability / (1 if knows_positions else params.placements)
+    one = ClassStatistics(
+        statistics.given_class[..., : numbers.parents * numbers.m : numbers.m]
+    )  # a tuple a parent
+    sightings = one.probability / (1 if knows_positions else numbers.placements)
     if shared:
         sightings, one = len(sightings) * sightings.mean(axis=0, keepdims=True), one.pooled()
     weight = one.probability / one.probability.sum()
@@ -136,7 +138,7 @@ def _misgrouping(
 
     def misgrouping(P: float) -> float:
         rivals = ndtr(-np.sqrt(P * sightings[..., None] * distance) / 2)
-        rivals[..., np.arange(params.v), np.arange(params.v)] = 0.0
+        rivals[..., np.arange(numbers.parents), np.arange(numbers.parents)] = 0.0
         return float((weight * np.minimum(np.nansum(rivals, axis=-1), 1.0)).sum())
 
     return misgrouping

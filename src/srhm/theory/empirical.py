@@ -89,7 +89,7 @@ def count_features(dataset: Dataset, level: int = 1) -> ClassCounts:
     """
     check_instance(Dataset, dataset=dataset)
     features, _ = _symbols(dataset, level)
-    return _counted(dataset, features, dataset.params.v)
+    return _counted(dataset, features, dataset.params.level(level).v)
 
 
 def count_tuples(dataset: Dataset, level: int = 1) -> ClassCounts:
@@ -106,8 +106,9 @@ def count_tuples(dataset: Dataset, level: int = 1) -> ClassCounts:
     derivation = dataset.derivation()
     tree = expand(dataset.stream.grammar, derivation)
     parent = tree.label[:, None] if level == params.L else tree.features[level]
-    rules = parent * np.int32(params.m) + derivation.rules[level - 1]
-    return _counted(dataset, rules, params.parents_at(level) * params.m)
+    numbers = params.level(level)
+    rules = parent * np.int32(numbers.m) + derivation.rules[level - 1]
+    return _counted(dataset, rules, numbers.parents * numbers.m)
 
 
 def count_positions(dataset: Dataset, level: int = 1) -> ClassCounts:
@@ -121,9 +122,10 @@ def count_positions(dataset: Dataset, level: int = 1) -> ClassCounts:
     check_instance(Dataset, dataset=dataset)
     params = dataset.params
     features, positions = _symbols(dataset, level)
-    grid = np.full((len(dataset), params.patch ** (params.L - level + 1)), params.v, np.int64)
+    numbers = params.level(level)
+    grid = np.full((len(dataset), numbers.positions), numbers.v, np.int64)
     np.put_along_axis(grid, positions, features, axis=1)
-    return _counted(dataset, grid, params.v + 1)
+    return _counted(dataset, grid, numbers.v + 1)
 
 
 def _symbols(

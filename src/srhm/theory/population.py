@@ -5,7 +5,7 @@ symbol, so that both are products over the levels between. Nothing is sampled, a
 round-off of floating point.
 """
 
-from math import comb
+from math import comb, prod
 
 import numpy as np
 from jaxtyping import Float
@@ -13,7 +13,7 @@ from jaxtyping import Float
 from ..errors import check_instance, check_integer
 from ..memory import check_memory
 from ..model.grammar import Grammar
-from ..model.params import Params
+from ..model.params import Level, Params
 from .class_statistics import ClassStatistics
 
 
@@ -33,12 +33,11 @@ def transitions(grammar: Grammar, level: int) -> Float[np.ndarray, "child parent
         If the level is not between 1 and L.
     """
     check_instance(Grammar, grammar=grammar)
-    params = grammar.params
-    parents = params.parents_at(level)
-    row = np.arange(params.s) * parents + np.arange(parents)[:, None, None]  # [parent, 1, child]
-    entry = row * params.v + grammar.rules[level - 1]
-    count = np.bincount(entry.ravel(), minlength=params.s * parents * params.v)
-    return count.reshape(params.s, parents, params.v) / params.m
+    numbers = grammar.params.level(level)
+    s, v, parents = numbers.s, numbers.v, numbers.parents
+    row = np.arange(s) * parents + np.arange(parents)[:, None, None]  # [parent, 1, child]
+    entry = row * v + grammar.rules[level - 1]
+    return np.bincount(entry.ravel(), minlength=s * parents * v).reshape(s, parents, v) / numbers.m
 
 
 def features(grammar: Grammar, level: int = 1) -> ClassStatistics:
@@ -83,7 +82,8 @@ def tuples(grammar: Grammar, level: int = 1) -> ClassStatistics:
     check_instance(Grammar, grammar=grammar)
     params = grammar.params
     level = check_integer("level", level, least=1, most=params.L)
-    return ClassStatistics(np.repeat(_symbols(grammar, level + 1), params.m, axis=2) / params.m)
+    m = params.level(level).m
+    return ClassStatistics(np.repeat(_symbols(grammar, level + 1), m, axis=2) / m)
 
 
 def positions(grammar: Grammar, level: int = 1) -> ClassStatistics:
@@ -145,13 +145,13 @@ def slot_probability(params: Params, level: int = 1) -> Float[np.ndarray, "slot 
     return _node_probability(params, level)
 
 
-def child_probability(params: Params) -> Float[np.ndarray, "child place"]:
+def child_probability(params: Params | Level) -> Float[np.ndarray, "child place"]:
     """Return the probability that each child of a node stands at each place of its patch, [s, p].
 
     Sparsity A: 1/(s0+1) in its own sub-patch. Sparsity B: child i (from 0) stands at place o if i of the
     s - 1 others do before it, C(o, i) C(p-1-o, s-1-i) / C(p, s).
     """
-    check_instance(Params, params=params)
+    check_instance((Params, Level), params=params)
     s, p = params.s, params.patch
     if params.sparsity == "A":
         own = np.arange(p) // (params.s0 + 1) == np.arange(s)[:, None]
@@ -163,7 +163,8 @@ def child_probability(params: Params) -> Float[np.ndarray, "child place"]:
 def _symbols(grammar: Grammar, level: int) -> Float[np.ndarray, "slot class_ symbol"]:
     """P(symbol of a level | class) at each of its slots; level L + 1 is the class itself."""
     params = grammar.params
-    needed = 8 * params.n_c * max(params.n_c, params.v * params.s ** (params.L - level + 1))
+    symbols = params.n_c if level > params.L else params.level(level).v * params.level(level).features
+    needed = 8 * params.n_c * max(params.n_c, symbols)
     fix = "Use the grammar of a smaller model"
     check_memory("grammar", grammar, needed, "an array of all classes and symbols", fix)
     given = np.eye(params.n_c)[None]
@@ -175,12 +176,12 @@ def _symbols(grammar: Grammar, level: int) -> Float[np.ndarray, "slot class_ sym
 
 def _node_probability(params: Params, level: int) -> Float[np.ndarray, "slot position"]:
     """Where the symbols of a level stand; level L + 1 is the class, which has one place."""
-    depth = params.L + 1 - level
-    needed = 8 * (params.s * params.patch) ** depth
+    levels = params.levels[level - 1 :]
+    needed = 8 * prod(numbers.s * numbers.patch for numbers in levels)
     check_memory("params", params, needed, "an array of all slots and positions", "Use a smaller model")
     where = np.ones((1, 1))
-    for _ in range(depth):
-        where = np.kron(where, child_probability(params))
+    for numbers in reversed(levels):
+        where = np.kron(where, child_probability(numbers))
     return where
 
 

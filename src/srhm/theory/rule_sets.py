@@ -17,7 +17,7 @@ neural networks learn compositional data: the random hierarchy model" (2024), wh
 from dataclasses import dataclass
 
 from ..errors import check_instance, check_integer
-from ..model.params import Params
+from ..model.params import Level, Params
 
 
 @dataclass(frozen=True)
@@ -40,15 +40,17 @@ class Moments:
     """Whether every symbol has the same probability for every rule set, so that `correlation` is exact."""
 
 
-def contraction(params: Params) -> float:
+def contraction(params: Params | Level) -> float:
     """Return q = (1 - 1/v) / (m (1 - v^-s)), the factor of a mean square for each level, near 1/m.
+
+    Where levels differ, give ``params.level(l)`` in place of the params.
 
     Examples
     --------
     >>> contraction(Params(n_c=10, v=10, m=10, s=2, s0=0, L=2))
     0.09090909090909091
     """
-    check_instance(Params, params=params)
+    check_instance((Params, Level), params=params)
     return (1 - 1 / params.v) / (params.m * (1 - float(params.v) ** -params.s))
 
 
@@ -56,7 +58,8 @@ def feature_moments(params: Params, level: int = 1) -> Moments:
     """Return the moments of a level-l feature at a slot, of which :func:`features` gives one grammar's values.
 
     With k = L - l + 1 levels between, <covariance²> = (1 - 1/n_c) q^k / (v n_c²), and to leading order, or
-    exactly where all tuples are in use, <correlation²> = (1 - 1/n_c) v q^k / n_c².
+    exactly where all tuples are in use, <correlation²> = (1 - 1/n_c) v q^k / n_c². Where levels differ, q^k is the
+    product of their q, and v that of level l.
 
     Raises
     ------
@@ -70,14 +73,17 @@ def feature_moments(params: Params, level: int = 1) -> Moments:
     """
     check_instance(Params, params=params)
     level = check_integer("level", level, least=1, most=params.L)
-    v, m, n_c, q = params.v, params.m, params.n_c, contraction(params)
-    tuples, depth = float(v) ** params.s, params.L - level + 1
-    # <P(μ|α)²> - 1/v² = S (1 - 1/v)/v; each further level maps S to (v^(s-1) - m) / (m (v^s - 1)) + q S.
-    S = (tuples - m) / (m * (tuples - 1))
-    for _ in range(depth - 1):
-        S = (tuples / v - m) / (m * (tuples - 1)) + q * S
-    joint = (1 - 1 / n_c) * q**depth / (v * n_c**2)
-    full = n_c * m == v**params.s and (depth == 1 or v * m == v**params.s)
+    n_c, levels = params.n_c, params.levels[level - 1 :]
+    # <P(μ|α)²> - 1/v² = S (1 - 1/v)/v, with S = 1 for the class. With v' symbols above, each level maps S to
+    # (v^s / v' - m) / (m (v^s - 1)) + S (1 - 1/v') / (m (1 - v^-s)).
+    S, above, product = 1.0, 1.0, 1.0
+    for numbers in reversed(levels):
+        m, tuples = numbers.m, float(numbers.v) ** numbers.s
+        S = (tuples / above - m) / (m * (tuples - 1)) + S * (1 - 1 / above) / (m * (1 - 1 / tuples))
+        above, product = float(numbers.v), product * contraction(numbers)
+    v = levels[0].v
+    joint = (1 - 1 / n_c) * product / (v * n_c**2)
+    full = all(numbers.parents * numbers.m == numbers.v**numbers.s for numbers in levels)
     return Moments(1 / v, S * (1 - 1 / v) / v, joint, joint * v**2, full)
 
 
@@ -100,7 +106,7 @@ def tuple_moments(params: Params, level: int = 1) -> Moments:
         parent = Moments(1 / n_c, spread, spread / n_c**2, spread, exact=True)
     else:
         parent = feature_moments(params, level + 1)
-    m = params.m
+    m = params.level(level).m
     return Moments(
         parent.probability / m,
         parent.variance / m**2,

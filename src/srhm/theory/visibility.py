@@ -19,7 +19,7 @@ from jaxtyping import Float
 
 from ..errors import check_choice, check_instance
 from ..memory import check_memory
-from ..model.params import Params
+from ..model.params import Level, Params
 from .population import child_probability
 from .rule_sets import contraction
 
@@ -90,14 +90,17 @@ def _factors(
     are products of sums over the children of one node.
     """
     check_choice("what", what, ("features", "tuples"), "is not what is counted")
-    nodes = params.nodes_at(level)
+    numbers = params.level(level)
     if knows_positions:
-        return [np.ones((1 if shared else nodes) * (params.s if what == "features" else 1))]
-    seen = child_probability(params)
-    of_node = seen.sum(axis=0) / (seen**2).sum(axis=0)
-    if what == "features":
-        return [of_node] * (1 if shared else params.L - level + 1)
-    return [np.array([float(params.placements)])] + [of_node] * (0 if shared else params.L - level)
+        return [np.ones((1 if shared else numbers.nodes) * (numbers.s if what == "features" else 1))]
+    of_patch = [] if shared else [_of_node(above) for above in reversed(params.levels[level:])]
+    return [*of_patch, _of_node(numbers) if what == "features" else np.array([float(numbers.placements)])]
+
+
+def _of_node(numbers: Level) -> Float[np.ndarray, " place"]:
+    """The dilution at each place of a patch."""
+    seen = child_probability(numbers)
+    return seen.sum(axis=0) / (seen**2).sum(axis=0)
 
 
 def visible_P(
@@ -157,6 +160,7 @@ def earliest_visible_P(
 
 def _without_blanks(params: Params, what: Symbol, level: int) -> float:
     """The training points at which signal equals noise where there is no dilution."""
+    above = prod(map(contraction, params.levels[level:]))
     if what == "features":
-        return params.n_c / contraction(params) ** (params.L - level + 1)
-    return params.n_c * params.m / contraction(params) ** (params.L - level)
+        return params.n_c / (above * contraction(params.level(level)))
+    return params.n_c * params.level(level).m / above
