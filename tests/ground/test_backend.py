@@ -16,9 +16,9 @@ from srhm.inference import Channel, bayes_error
 from srhm.nets import build
 from srhm.runner.driver import drive
 from srhm.runner.execution import execute
-from srhm.runner.executors import Executor, InProcess, Together, Workers, default_workers, open_executor
+from srhm.runner.executors import Ensemble, Executor, InProcess, Workers, default_workers, open_executor
 from srhm.runner.own import pstar
-from srhm.runner.work import execute_job
+from srhm.runner.work import execute_ensemble_job, execute_job
 from srhm.store import Store
 from srhm.training import Optimizer, train, train_online
 
@@ -61,8 +61,12 @@ def test_every_entry_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     "made",
-    [lambda: InProcess(execute_job), lambda: Together(2), lambda: Workers(1, execute_job)],
-    ids=["in process", "together", "workers"],
+    [
+        lambda: InProcess(execute_job),
+        lambda: Ensemble(InProcess(execute_ensemble_job), 2),
+        lambda: Workers(1, execute_job),
+    ],
+    ids=["in process", "ensemble", "workers"],
 )
 def test_no_run_fails_for_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: Callable[[], Executor]

@@ -13,11 +13,12 @@ import jobs
 import srhm
 from jobs import job
 from srhm.runner.executors import (
+    GPU_MEMBERS,
+    Ensemble,
     Executor,
     InProcess,
     Job,
     Outcome,
-    Together,
     Unavailable,
     Workers,
     available_cores,
@@ -205,13 +206,16 @@ def test_the_place_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(pool, Workers) and pool.slots == 3
     assert open_executor().slots == default_workers() == available_cores()
     monkeypatch.setattr("jax.default_backend", lambda: "gpu")
-    assert default_workers() == 64 and isinstance(open_executor(workers=5), Together)
+    monkeypatch.setattr("jax.local_device_count", lambda: 2)
     monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", "")  # so that it is put back
     monkeypatch.delenv("XLA_PYTHON_CLIENT_PREALLOCATE")
-    pool = open_executor("processes", workers=2)
-    assert isinstance(pool, Workers) and pool.slots == 2
-    assert os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false", "they share the memory of the GPU"
-    assert open_executor("processes").slots == available_cores()
+    pool = open_executor()  # a process for each GPU
+    assert default_workers() == 2 and isinstance(pool, Ensemble) and pool.slots == 2 * GPU_MEMBERS
+    assert os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] == "false", "they share the memory of the GPUs"
+    pool = open_executor(workers=1, ensemble=5)
+    assert isinstance(pool, Ensemble) and pool.slots == 5
+    pool = open_executor(workers=3, ensemble=1)
+    assert isinstance(pool, Workers) and pool.slots == 3
 
 
 @pytest.mark.usefixtures("unchecked")
@@ -221,6 +225,8 @@ def test_the_place_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"on": "moon"}, "on = 'moon' is not a place for runs"),
         ({"workers": 0}, "workers = 0 is below 1"),
         ({"workers": 1.5}, "workers = 1.5 is not an integer"),
+        ({"ensemble": 0}, "ensemble = 0 is below 1"),
+        ({"on": "ray", "ensemble": 4}, "ensemble = 4 is for this machine"),
     ],
 )
 def test_a_place_that_is_none_is_refused(arguments: dict, said: str) -> None:
@@ -234,7 +240,7 @@ def test_a_worker_whose_driver_ended_before_it_was_ready_says_nothing(
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     ours.close()
-    process = context.Process(target=workers._serve, args=("jobs:work", theirs))
+    process = context.Process(target=workers._serve, args=("jobs:work", theirs, None))
     process.start()
     process.join()
     assert process.exitcode == 0 and capfd.readouterr().err == ""

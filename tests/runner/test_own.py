@@ -89,7 +89,7 @@ def test_a_search_that_was_cut_goes_on(tmp_path, refuses):
 
 def test_in_processes_the_same():
     here = pstar(knows_all_but, seeds=2, **ASKED)["error"]
-    there = pstar("own_learners:knows_all_but", seeds=2, on="processes", **ASKED)["error"]
+    there = pstar("own_learners:knows_all_but", seeds=2, workers=2, **ASKED)["error"]
     assert there == here
     check(there)
 

@@ -9,7 +9,7 @@ from setups import run_spec, setup
 from srhm import Params
 from srhm.nets.weights import load_weights, weights_file
 from srhm.runner.driver import drive
-from srhm.runner.execution import execute, execute_together
+from srhm.runner.execution import execute, execute_ensemble
 from srhm.runner.executors import InProcess
 from srhm.runner.sources import Single
 from srhm.runner.work import RunJob, execute_job
@@ -95,7 +95,7 @@ def test_members_of_an_ensemble_record_too(recorded, tmp_path):
     specs = [
         replace(recorded[0].spec, seeds=replace(recorded[0].spec.seeds, network=seed)) for seed in (0, 1)
     ]
-    runs = execute_together(specs, weights=[tmp_path, tmp_path])
+    runs = execute_ensemble(specs, weights=[tmp_path, tmp_path])
     for point, alone in zip(runs[0].record, recorded[0].record, strict=True):
         assert point.keys() == alone.keys() and weights_file(tmp_path, point["weights"]).exists()
         assert point["S_31"] == pytest.approx(alone["S_31"], rel=1e-3)

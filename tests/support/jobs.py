@@ -98,6 +98,24 @@ def do_mask(_):
     return [int(number) for number in signal.pthread_sigmask(signal.SIG_BLOCK, [])]
 
 
+def execute_fakes(content: str) -> str:
+    """Stand in for the training of an ensemble."""
+    return json.dumps([execute_fake(job) for job in json.loads(content)])
+
+
+def execute_on_its_device(content: str) -> str:
+    """Train an ensemble, and say on which device: in place of the version of Python of its runs."""
+    import jax.numpy as jnp
+
+    from srhm.runner.work import execute_ensemble_job
+
+    (device,) = jnp.zeros(()).devices()
+    runs = [json.loads(run) for run in json.loads(execute_ensemble_job(content))]
+    for run in runs:
+        run["versions"]["python"] = f"device {device.id} of process {os.getpid()}"
+    return json.dumps([json.dumps(run) for run in runs])
+
+
 def execute_fake(content: str) -> str:
     """Stand in for training: what happens to a run is told by its seed of the network."""
     from srhm.runner.work import RunJob, finished

@@ -17,7 +17,7 @@ from ..store import Merged, Store, read_archive, write_archive
 from ..store.archive import SUFFIX as ARCHIVE_SUFFIX
 from ..store.ownership import ask_to_stop
 from ..study.grid import parsed_shard, read_grid, shard
-from .options import RESUMES, STORE, AsJSON, GPUMemory, StoreName, Workers, bytes_of_gpu
+from .options import RESUMES, STORE, AsJSON, Ensemble, GPUMemory, StoreName, Workers, bytes_of_gpu
 from .printing import print_result
 from .status import grid_content, grid_text, status_content, status_text
 from .terminal import DriverView, watch_status
@@ -36,9 +36,10 @@ class Grid:
     grid: Annotated[Path, tyro.conf.Positional]
     """File of runs."""
     on: str = "local"
-    """local: the cores or the GPU of this machine. processes: on a GPU too, a process for each run under way. ray: a
-    Ray of this machine, or the cluster that RAY_ADDRESS names. ray://HOST:PORT: a cluster from outside."""
+    """local: the cores or GPUs of this machine. ray: a Ray of this machine, or the cluster that RAY_ADDRESS names.
+    ray://HOST:PORT: a cluster from outside."""
     workers: Workers = None
+    ensemble: Ensemble = None
     store: str | None = None
     """File of the finished runs. Default: srhm-runs/runs.sqlite, and with --shard
     srhm-runs/NAME-shard-i-of-n.sqlite."""
@@ -64,7 +65,7 @@ class Grid:
         memory = bytes_of_gpu(self.gpu_memory, self.on)
         policy = Policy(self.retries, self.limit, self.again, memory, self.keep_weights)
         part = None if self.shard is None else parsed_shard(self.shard)
-        check_place(self.on, self.workers)
+        check_place(self.on, self.workers, self.ensemble)
         place = self._place(part)
         store = Store(place)
         grid = read_grid(self.grid)  # the longest: a file may name many runs
@@ -74,7 +75,7 @@ class Grid:
         if self.plan:
             self._print_plan(sources, store, place)
             return
-        executor = open_executor(self.on, self.workers)
+        executor = open_executor(self.on, self.workers, ensemble=self.ensemble)
         with DriverView(grid.title) as view:
             progress = drive(
                 sources, store, executor, policy=policy, watch=view, title=f"srhm grid {self.grid}"

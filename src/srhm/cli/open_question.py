@@ -10,7 +10,7 @@ import tyro
 from ..runner.executors import check_place, open_executor
 from ..store import Store
 from .grids import existing_store
-from .options import PAPER_STORE, RESUMES, AsJSON, On, StoreName, Workers
+from .options import PAPER_STORE, RESUMES, AsJSON, Ensemble, On, StoreName, Workers
 from .paper import check_out
 from .printing import print_result
 from .terminal import DriverView
@@ -28,6 +28,7 @@ class OpenQuestion:
     """Names of arms, or groups of them: depth, controls, rate, width, batch. --plan lists them."""
     on: On = "local"
     workers: Workers = None
+    ensemble: Ensemble = None
     store: StoreName = PAPER_STORE
     out: Path = Path("figures")
     """Folder to write."""
@@ -52,12 +53,12 @@ class OpenQuestion:
         check_out(self.out)
         store = existing_store(self.store) if self.draw else Store(self.store)
         if not self.draw:
-            check_place(self.on, self.workers)
+            check_place(self.on, self.workers, self.ensemble)
         with DriverView("srhm open-question") as view:
             found = compute(
                 arms,
                 store,
-                None if self.draw else lambda: open_executor(self.on, self.workers),
+                None if self.draw else lambda: open_executor(self.on, self.workers, ensemble=self.ensemble),
                 self.out,
                 view,
             )

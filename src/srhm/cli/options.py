@@ -16,9 +16,19 @@ ModelOptions = Annotated[Model, arg(name="")]
 StoreName = Annotated[str, arg(help="File of the finished runs.")]
 AsJSON = Annotated[FlagCreatePairsOff[bool], arg(help="Print JSON on standard output.")]
 Workers = Annotated[
-    int | None, arg(help="Runs at a time, one core each. Default: all cores.", help_behavior_hint="")
+    int | None,
+    arg(
+        help="Worker processes, each of one thread. Default: one a core, or one a GPU.", help_behavior_hint=""
+    ),
 ]
-On = Annotated[str, arg(help="local, processes, ray or ray://HOST:PORT, as for `srhm grid`.")]
+Ensemble = Annotated[
+    int | None,
+    arg(
+        help="Runs of one shape that a worker computes in one program. Default: 64 on a GPU, else 1.",
+        help_behavior_hint="",
+    ),
+]
+On = Annotated[str, arg(help="local, ray or ray://HOST:PORT, as for `srhm grid`.")]
 GPUMemory = Annotated[
     float | None,
     arg(

@@ -18,7 +18,7 @@ from ..runner.executors import check_place, default_workers, open_executor
 from ..store import Store
 from ..study.grid import parsed_shard
 from .grids import existing_store
-from .options import PAPER_STORE, RESUMES, AsJSON, GPUMemory, On, StoreName, Workers, bytes_of_gpu
+from .options import PAPER_STORE, RESUMES, AsJSON, Ensemble, GPUMemory, On, StoreName, Workers, bytes_of_gpu
 from .printing import print_result
 from .terminal import DriverView
 
@@ -85,6 +85,7 @@ class Reproduce:
     """laptop: two cores, a night or two. workstation: a GPU. full: the paper's grid."""
     on: On = "local"
     workers: Workers = None
+    ensemble: Ensemble = None
     store: StoreName = PAPER_STORE
     out: Path = Path("figures")
     """Folder to write."""
@@ -106,7 +107,7 @@ class Reproduce:
         figures, tier = _chosen(self.figures), TIERS[self.tier]
         part = None if self.shard is None else parsed_shard(self.shard)
         memory = bytes_of_gpu(self.gpu_memory, self.on)
-        check_place(self.on, self.workers)
+        check_place(self.on, self.workers, self.ensemble)
         check_out(self.out)
         from ..paper import estimates, reproduce, write_all
         from ..paper.cost import Device
@@ -127,7 +128,7 @@ class Reproduce:
                 figures,
                 tier,
                 store,
-                lambda: open_executor(self.on, self.workers),
+                lambda: open_executor(self.on, self.workers, ensemble=self.ensemble),
                 part=part,
                 policy=policy,
                 watch=view,

@@ -57,7 +57,7 @@ def execute(
     return _measure(spec, ready, result, "alone", weights)
 
 
-def execute_together(
+def execute_ensemble(
     specs: Sequence[RunSpec],
     *,
     checkpoints: Sequence[Path | None] | None = None,

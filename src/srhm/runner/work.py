@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..study import Run, RunSpec
-from .execution import execute
+from .execution import execute, execute_ensemble
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,17 @@ def execute_job(content: str) -> str:
     job = RunJob.from_dict(json.loads(content))
     checkpoint = None if job.checkpoint is None else Path(job.checkpoint)
     return finished(execute(job.spec, checkpoint=checkpoint, weights=job.weights))
+
+
+def execute_ensemble_job(content: str) -> str:
+    """Execute the runs of several jobs of one shape, a list, in one compiled program, and return the list of runs."""
+    jobs = [RunJob.from_dict(json.loads(job)) for job in json.loads(content)]
+    runs = execute_ensemble(
+        [job.spec for job in jobs],
+        checkpoints=[None if job.checkpoint is None else Path(job.checkpoint) for job in jobs],
+        weights=[job.weights for job in jobs],
+    )
+    return json.dumps([finished(run) for run in runs])
 
 
 def finished(run: Run) -> str:

@@ -1,4 +1,4 @@
-"""Where runs are computed: in this process, on all cores, in one program on a GPU, or on a Ray cluster.
+"""Where runs are computed: in this process, on all cores or GPUs, many in one program on a GPU, or on a Ray cluster.
 
 A run computes on one thread, so that the same seeds give the same bits on the same machine, and so that many
 runs side by side do not contend for cores.
@@ -6,60 +6,73 @@ runs side by side do not contend for cores.
 
 import os
 
+import jax
+
 from ...backend import backend_name
 from ...cores import available_cores
-from ...errors import check_choice, check_integer
+from ...errors import ArgumentError, check_choice, check_integer
 from ...study.failure import Failure, FailureKind
 from ..functions import refuse_within_import
-from ..work import execute_job
+from ..work import execute_ensemble_job, execute_job
 from .base import Executor, Job, Outcome, Resources, Unavailable, Work
+from .ensemble import Ensemble
 from .environment import compute_on_one_thread, keep_compiled_programs
 from .in_process import InProcess
-from .together import Together
 from .workers import Workers
 
-_GPU_MEMBERS = 64
+GPU_MEMBERS = 64
+"""Runs in one program on a GPU by default."""
 
 
 def default_workers() -> int:
-    """Return how many runs at a time are fastest here: one a core, or on a GPU many in one program."""
-    return _GPU_MEMBERS if backend_name() != "cpu" else available_cores()
+    """Return how many worker processes are fastest here: one a core, or one a GPU."""
+    return jax.local_device_count() if backend_name() != "cpu" else available_cores()
 
 
-def check_place(on: str, workers: int | None = None) -> None:
-    """Refuse a place for runs that is none, and a number of workers that cannot be, without opening anything.
+def check_place(on: str, workers: int | None = None, ensemble: int | None = None) -> None:
+    """Refuse a place for runs that is none, and numbers that cannot be, without opening anything.
 
     Raises
     ------
     ArgumentError
-        If `on` is not one of those of :func:`open_executor`, or `workers` is below 1.
+        If `on` is not one of those of :func:`open_executor`, `workers` or `ensemble` is below 1, or a cluster is to
+        compute ensembles.
     """
     if workers is not None:
         check_integer("workers", workers, least=1, most=100_000)
+    if ensemble is not None:
+        check_integer("ensemble", ensemble, least=1, most=10_000)
     if not str(on).startswith("ray://"):
-        check_choice("on", on, ("local", "processes", "ray", "ray://HOST:PORT"), "is not a place for runs")
+        check_choice("on", on, ("local", "ray", "ray://HOST:PORT"), "is not a place for runs")
+    if on != "local" and ensemble is not None:
+        problem = "is for this machine: a cluster computes each run in a program of its own"
+        raise ArgumentError("ensemble", ensemble, problem, "Leave it out, or use on='local'")
 
 
-def open_executor(on: str = "local", workers: int | None = None, work: Work | None = None) -> Executor:
+def open_executor(
+    on: str = "local", workers: int | None = None, work: Work | None = None, ensemble: int | None = None
+) -> Executor:
     """Return an executor of runs, or of other work.
 
     Parameters
     ----------
     on
-        ``"local"``: this process for one worker, that many spawned processes for more; on a GPU, one program
-        for that many runs of one shape (on a CPU that never pays: docs, speed.md). ``"processes"``: spawned
-        processes on a GPU too, which they share; start NVIDIA's multi-process service first, without which they
-        take turns (docs, speed.md). ``"ray"``: a Ray of this machine, bound to loopback, or the cluster that
-        RAY_ADDRESS names. ``"ray://HOST:PORT"``: a cluster.
+        ``"local"``: this machine. ``"ray"``: a Ray of this machine, bound to loopback, or the cluster that RAY_ADDRESS
+        names. ``"ray://HOST:PORT"``: a cluster.
     workers
-        Runs at a time. Default: all cores of the machine, or of the cluster.
+        Here, the number of processes: this one alone, or that many spawned ones, which share the devices that JAX sees
+        (processes that share a GPU take turns on it, unless NVIDIA's multi-process service runs; docs, speed.md). On a
+        cluster, runs at a time. Default: one a core, or one a GPU; all cores of the cluster.
     work
-        What is done with a job: a function of a module. Only runs are computed in one program on a GPU.
+        What is done with a job: a function of a module. Default: a run is computed.
+    ensemble
+        Runs of one shape that each process computes in one program, at most. Default: 64 on a GPU, 1 on a CPU, where
+        more never pay (docs, speed.md).
 
     Raises
     ------
     ArgumentError
-        If `on` is none of these, or `workers` is below 1.
+        If `on` is none of these, `workers` or `ensemble` is below 1, or ensembles are asked of a cluster.
     MissingExtraError
         If Ray is not installed.
     Unavailable
@@ -70,28 +83,29 @@ def open_executor(on: str = "local", workers: int | None = None, work: Work | No
         If a script that workers import for a function of it calls this.
     """
     refuse_within_import()
-    check_place(on, workers)
-    own, work = work is not None, execute_job if work is None else work
-    if on == "ray" or on.startswith("ray://"):
+    check_place(on, workers, ensemble)
+    if on != "local":
         from .on_ray import OnRay
 
         address = ("auto" if os.environ.get("RAY_ADDRESS") else None) if on == "ray" else on
-        return OnRay(work, address=address, slots=workers)
-    if on == "processes":
-        # Else the first process takes most of the GPU's memory. They inherit it; JAX reads it when it first computes.
-        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-        return Workers(available_cores() if workers is None else workers, work)
-    if own:
+        return OnRay(work or execute_job, address=address, slots=workers)
+    if work is not None:
         workers = available_cores() if workers is None else workers
         return InProcess(work) if workers == 1 else Workers(workers, work)
-    backend = backend_name()  # before the first run
+    on_gpu = backend_name() != "cpu"  # before the first run
     workers = default_workers() if workers is None else workers
-    if workers == 1:
-        return InProcess(work)
-    return Together(workers) if backend != "cpu" else Workers(workers, work)
+    members = ensemble or (GPU_MEMBERS if on_gpu else 1)
+    work = execute_job if members == 1 else execute_ensemble_job
+    inner = InProcess(work) if workers == 1 else Workers(workers, work, jax.local_device_count())
+    if on_gpu and workers > 1:
+        # Else the first process takes most of a GPU's memory. They inherit it; JAX reads it when it first computes.
+        os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    return inner if members == 1 else Ensemble(inner, members)
 
 
 __all__ = [
+    "GPU_MEMBERS",
+    "Ensemble",
     "Executor",
     "Failure",
     "FailureKind",
@@ -99,7 +113,6 @@ __all__ = [
     "Job",
     "Outcome",
     "Resources",
-    "Together",
     "Unavailable",
     "Workers",
     "available_cores",

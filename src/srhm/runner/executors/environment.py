@@ -39,6 +39,13 @@ def compute_on_one_thread() -> None:
     os.environ.update(one_thread(os.environ))
 
 
+def compute_on_device(number: int) -> None:
+    """Have this process compute on one of JAX's devices alone, by its number. Call it before JAX first computes."""
+    jax.config.update("jax_cuda_visible_devices", str(number))  # nothing of the others is touched
+    devices = jax.devices()
+    jax.config.update("jax_default_device", devices[number % len(devices)])
+
+
 def keep_compiled_programs() -> None:
     """Have this process, and those it spawns, keep compiled programs on disk and use them again.
 

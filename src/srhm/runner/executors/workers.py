@@ -21,6 +21,7 @@ from ...interrupts import ask_to_stop, asked_to_stop, pass_over_lost_interrupts
 from ..functions import find, name_of
 from .base import Executor, Failure, Job, Outcome, Unavailable, Work, outcome_of
 from .compiling import compile_one_at_a_time
+from .environment import compute_on_device
 
 LEAVE_SECONDS = 30.0
 """How long an interrupted worker may take to write its checkpoint."""
@@ -44,6 +45,9 @@ class Workers(Executor):
         Processes.
     work
         What is done with a job: a function of a module.
+    devices
+        Number of JAX's devices, over which the processes are spread; where processes are more, some share a device.
+        Default: all compute on the first.
 
     Raises
     ------
@@ -51,9 +55,10 @@ class Workers(Executor):
         If `slots` is below 1, or workers could not find the work.
     """
 
-    def __init__(self, slots: int, work: Work) -> None:
+    def __init__(self, slots: int, work: Work, devices: int = 1) -> None:
         self.slots = check_integer("workers", slots, least=1, most=1024)
         self._work = name_of(work, "work")
+        self._devices = devices
         self._workers: list[_Worker] = []
         self._deaths = 0
 
@@ -73,7 +78,7 @@ class Workers(Executor):
         self._workers = [one for one in self._workers if one.job is not None or one.process.is_alive()]
         idle = next((worker for worker in self._workers if worker.job is None), None)
         if idle is None:
-            idle = _Worker.started(self._work)
+            idle = _Worker.started(self._work, self._free_device())
             self._workers.append(idle)
         idle.give(job)
 
@@ -95,6 +100,13 @@ class Workers(Executor):
                 worker.keep_limit()
             if outcomes or (until is not None and time.monotonic() >= until):
                 return outcomes
+
+    def _free_device(self) -> int | None:
+        """Return the device with the fewest processes, if there are several."""
+        if self._devices == 1:
+            return None
+        used = [worker.device for worker in self._workers]
+        return min(range(self._devices), key=used.count)
 
     def _outcome(self, worker: "_Worker") -> Outcome | None:
         """Read how a job ended; one whose process died while it started was not begun, and gets another process."""
@@ -135,6 +147,7 @@ class _Worker:
 
     process: BaseProcess
     pipe: Any
+    device: int | None = None
     job: Job | None = None
     ends: float | None = None
     """When the job has had its time, on the clock of `time.monotonic`."""
@@ -143,11 +156,11 @@ class _Worker:
     """Whether the process has started, and takes work."""
 
     @classmethod
-    def started(cls, work: str) -> "_Worker":
+    def started(cls, work: str, device: int | None) -> "_Worker":
         context = multiprocessing.get_context("spawn")  # a forked JAX deadlocks
         resource_tracker.ensure_running()  # else the first process starts it, which lets Ctrl-C through again
         ours, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(work, theirs), daemon=True)
+        process = context.Process(target=_serve, args=(work, theirs, device), daemon=True)
         try:
             # Processes inherit that Ctrl-C is held, and are never interrupted while they start.
             with _interrupts_held(), _script_hidden():
@@ -157,7 +170,7 @@ class _Worker:
                 f"No worker process can be started: {error.strerror}. Use fewer workers"
             ) from error
         theirs.close()  # so that the end of the process is the end of the pipe
-        return cls(process, ours)
+        return cls(process, ours, device)
 
     def give(self, job: Job) -> None:
         self.job, self.late = job, False
@@ -251,7 +264,7 @@ def _script_hidden() -> Iterator[None]:
         sys.modules["__main__"] = script
 
 
-def _serve(name: str, pipe: Any) -> None:
+def _serve(name: str, pipe: Any, device: int | None) -> None:
     """Do jobs until the driver ends; the whole life of a worker."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)  # Ctrl-C is for the driver, which tells its workers by SIGTERM
@@ -260,6 +273,8 @@ def _serve(name: str, pipe: Any) -> None:
     threading.Thread(target=_die_with_parent, daemon=True).start()
     with suppress(Exception):  # the job will tell it
         find(name, "work")  # its imports are no part of a job's time
+        if device is not None:
+            compute_on_device(device)
     with suppress(EOFError, ConnectionError):  # the driver has ended, be it before this worker was ready
         _do_jobs(name, pipe)
 
