@@ -1,5 +1,6 @@
 """How the documentation is built: `make docs`."""
 
+import importlib
 import inspect
 import io
 import os
@@ -15,7 +16,7 @@ from sphinx.pycode import ModuleAnalyzer
 import srhm
 
 sys.path.insert(0, str(Path(__file__).parent))
-from check_api import homes
+from check_api import homes, owner, public_names
 
 from srhm.cli import main
 from srhm.cli.commands import COMMANDS
@@ -28,7 +29,6 @@ version = release = srhm.__version__
 extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
-    "sphinx.ext.autosummary",
     "sphinx.ext.doctest",
     "sphinx.ext.mathjax",
     "sphinx-mathjax-offline",  # formulas without a network
@@ -72,9 +72,9 @@ autodoc_mock_imports = ["ray"]  # an extra that the documentation is built witho
 add_module_names = False
 maximum_signature_line_length = 88
 python_display_short_literal_types = True
-autosummary_generate = False
 
 napoleon_google_docstring = False
+napoleon_use_param = False  # which would repeat what is said of several parameters
 napoleon_use_rtype = False
 napoleon_attr_annotations = False
 default_role = "code"  # single backquotes in docstrings hold code
@@ -106,11 +106,14 @@ def keep_attribute_docs(app, what, name, obj, options, lines):
 
 
 def spare_plain_text(app, what, name, obj, options, lines):
-    """Escape the axis name class_ and the bars of |x| outside of quoted code: neither is meant as markup."""
+    """Escape the axis name class_ and the bars of |x| outside of quoted code: neither is meant as markup. Lead
+    "docs, model.md" to that page.
+    """
     pattern = re.compile(r"(``.*?``|`[^`]*`)|\bclass_\b|\|")
     for number, line in enumerate(lines):
         if not line.lstrip().startswith((">>>", "...", "|", "+")):  # nor in examples and tables
-            lines[number] = pattern.sub(lambda found: found[1] or found[0][:-1] + "\\" + found[0][-1], line)
+            escaped = pattern.sub(lambda found: found[1] or found[0][:-1] + "\\" + found[0][-1], line)
+            lines[number] = re.sub(r"docs, ([\w-]+)\.md", r":doc:`/\1`", escaped)
 
 
 def skip_member(app, what, name, obj, skip, options):
@@ -125,6 +128,52 @@ def skip_member(app, what, name, obj, skip, options):
     if numbered and module and (kind, name) in ModuleAnalyzer.for_module(module).find_attr_docs():
         return False
     return True if foreign or numbered else None
+
+
+def show_constants(app, what, name, obj, options, signature, returned):
+    """Show the value of a default that is a constant of its module, `store = 'runs.sqlite'`, in place of its name."""
+    names = getattr(inspect.unwrap(obj), "__globals__", {}) if callable(obj) else {}
+
+    def value(found):
+        constant = names.get(found[1])
+        return f" = {constant!r}" if isinstance(constant, str | int | float) else found[0]
+
+    return (re.sub(r" ?= ?([A-Z_]{2,})\b", value, signature), returned) if signature else None
+
+
+def write_names(app, docname, source):
+    """Put the public names of a room into its page: a table with the first paragraph on each, then all about each."""
+    if docname.startswith("api/"):
+        room = "srhm" if docname == "api/srhm" else f"srhm.{docname.removeprefix('api/')}"
+        rows, entries = [f".. py:module:: {room}", "", ".. list-table::", "   :widths: 25 75", ""], []
+        for name in public_names(room):
+            value, home = getattr(importlib.import_module(room), name), owner(room, name)
+            kind = "function" if inspect.isroutine(value) else "class" if inspect.isclass(value) else "data"
+            text = data_doc(name, value) if kind == "data" else inspect.getdoc(value) or ""
+            summary = text.split("\n\n")[0].splitlines()
+            spare_plain_text(app, kind, name, value, None, summary)
+            rows += [f"   * - :py:obj:`{name} <{home}.{name}>`", "     - " + " ".join(summary)]
+            if home == room and kind == "data":
+                entries += [f".. py:data:: {name}", "", textwrap.indent(text, "   "), ""]
+            elif home == room:
+                entries += [f".. auto{kind}:: {room}.{name}", "   :members:" * (kind == "class")]
+                entries += ["   :inherited-members:" * (name in WITH_INHERITED), ""]
+        content = "\n".join([*rows, "", *entries])
+        source[0] = source[0].replace("NAMES\n", f"```{{eval-rst}}\n{content}\n```\n")
+
+
+WITH_INHERITED = ("Store",)
+"""Classes made of parts: their methods are those of classes that are not public."""
+
+
+def data_doc(name, value):
+    """Return what is written below a constant or the name of a type, in whichever module it is defined."""
+    for module in [one for one in sys.modules if one.split(".")[0] == "srhm"]:
+        if vars(sys.modules[module]).get(name) is value:
+            found = ModuleAnalyzer.for_module(module).find_attr_docs().get(("", name))
+            if found:
+                return "\n".join(found).strip()
+    raise ValueError(f"nothing says what {name} is: write a string below it")
 
 
 def resolve_export(app, env, node, contnode):
@@ -146,6 +195,9 @@ def resolve_export(app, env, node, contnode):
                 return env.domains["py"].resolve_xref(
                     env, node["refdoc"], app.builder, "obj", full, node, contnode
                 )
+        # A docstring or a signature may name what is not public; a page may not.
+        if node["refdoc"].startswith("api/") and hasattr(sys.modules[modules[0]], parts[0]):
+            return contnode
     return None
 
 
@@ -181,5 +233,7 @@ def setup(app):
     app.connect("autodoc-process-docstring", keep_attribute_docs, priority=600)  # after it
     app.connect("autodoc-process-docstring", spare_plain_text, priority=700)
     app.connect("autodoc-skip-member", skip_member)
+    app.connect("autodoc-process-signature", show_constants)
     app.connect("source-read", write_help)
+    app.connect("source-read", write_names)
     app.connect("missing-reference", resolve_export)

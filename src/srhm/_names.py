@@ -1,7 +1,7 @@
 """The names of the namespace ``srhm``, which imports them when the first one is used."""
 
 from .compat import rhm
-from .errors import ArgumentError, MissingExtraError, SrhmError
+from .errors import ArgumentError, BackendError, MissingExtraError, SrhmError
 from .inference import parse
 from .model import (
     Batch,
@@ -33,6 +33,7 @@ from .randomness import STREAM_VERSION
 __all__ = [
     "STREAM_VERSION",
     "ArgumentError",
+    "BackendError",
     "Batch",
     "Dataset",
     "Derivation",

@@ -49,8 +49,8 @@ _LEAST = {"v": 2, "n_c": 2, "m": 1, "s": 2, "s0": 0, "L": 1, "seed": 0, "sample"
 def create_app() -> Flask:
     """Return the application (WSGI). It keeps nothing: what it shows follows from the address.
 
-    ``/`` is the page, ``/tree.svg`` the drawing of a tree; both take the same query, see
-    :func:`srhm.explore.read`. Bad values are told beside their fields, with status 200.
+    ``/`` is the page, ``/tree.svg`` the drawing of a tree; both take the same query. Bad values
+    are reported next to their fields, with status 200.
     """
     app = Flask(__name__, static_folder="static", template_folder=".")
     app.config["TRUSTED_HOSTS"] = [HOST, "localhost"]

@@ -55,7 +55,9 @@ def export(
     parts
         What to write: by name, such as ``"train"`` and ``"test"``, samples of streams of one grammar.
     format
-        See :data:`Format`; all but ``"numpy"`` need pyarrow.
+        ``"parquet"``: Parquet files, one a shard. ``"numpy"``: `.npy` files, one for each column of a shard, which
+        `numpy.load` maps into memory. ``"hugging_face"``: Parquet files in a folder `data` with a dataset card, as
+        Hugging Face `datasets` loads it. All but ``"numpy"`` need pyarrow.
     encoding
         Write dense inputs too, so encoded; see :data:`srhm.Encoding`. Beware of their size: d numbers for each
         channel of a sample.

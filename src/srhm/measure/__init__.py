@@ -1,7 +1,7 @@
 """What is measured of a network: activations, sensitivities, probes, clusters, P* and power laws."""
 
 from .clustering import Clusters, adjusted_rand_index, clusters
-from .complexity import Crossing, SampleComplexity, nearest_grid, pstar
+from .complexity import Crossing, SampleComplexity, Search, combine, nearest_grid, pstar
 from .correlation import RankCorrelation, rank_correlation
 from .exponent import Exponent, fit_exponent, fit_exponents
 from .layers import layers_of
@@ -16,9 +16,11 @@ __all__ = [
     "RankCorrelation",
     "Reading",
     "SampleComplexity",
+    "Search",
     "Sensitivities",
     "adjusted_rand_index",
     "clusters",
+    "combine",
     "fit_exponent",
     "fit_exponents",
     "layers_of",

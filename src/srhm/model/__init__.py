@@ -16,7 +16,7 @@ from .derivation import (
 )
 from .encoding import Encoding, channels, encode
 from .grammar import Grammar
-from .params import Params, Sparsity
+from .params import Params
 from .stream import Stream
 
 __all__ = [
@@ -27,7 +27,6 @@ __all__ = [
     "Grammar",
     "Instance",
     "Params",
-    "Sparsity",
     "Split",
     "Stream",
     "Tree",

@@ -61,7 +61,7 @@ class Instance:
     sizes: tuple[int, ...]
     """Training points P at which results are to be compared."""
     digests: Mapping[str, str] = field(repr=False)
-    """Published SHA-256, hexadecimal: ``"rules"``, ``"train"``, of the first :data:`DIGESTED` samples of the training
+    """Published SHA-256, hexadecimal: ``"rules"``, ``"train"``, of the first 1,000 samples of the training
     set, and ``"test"``; see :meth:`found_digests`."""
 
     @cached_property
@@ -137,7 +137,7 @@ class Instance:
 
         Each is the SHA-256 of arrays, one after another, as little-endian 32-bit integers in C order: the rules
         [parent, m, s] of level 1, of level 2 and so on; the features [sample, s^L], the positions [sample, s^L]
-        and the labels [sample] of the first :data:`DIGESTED` samples of the training set of seed 0, and of the
+        and the labels [sample] of the first 1,000 samples of the training set of seed 0, and of the
         whole test set.
         """
         first, test = self.train(DIGESTED), self.test()

@@ -119,7 +119,7 @@ def save_weights(folder: str | Path, net: Any) -> str:
     Parameters
     ----------
     folder
-        The folder, :attr:`Store.weights_folder <srhm.store.Runs.weights_folder>` of a store; made if
+        The folder, :attr:`Store.weights_folder <srhm.store.Store.weights_folder>` of a store; made if
         missing.
     net
         The network, an Equinox module or any tree of arrays.

@@ -2,6 +2,6 @@
 
 from .. import lab_extra  # noqa: F401 (says which package is missing)
 from .commands import pstar_command, python_command, run_command
-from .html import report_html, write_report
+from .html import write_report
 
-__all__ = ["pstar_command", "python_command", "report_html", "run_command", "write_report"]
+__all__ = ["pstar_command", "python_command", "run_command", "write_report"]

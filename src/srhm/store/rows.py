@@ -30,7 +30,7 @@ class Runs(Database):
 
     @property
     def weights_folder(self) -> Path:
-        """The folder for the weights of trained networks (:mod:`srhm.nets.weights`)."""
+        """The folder for the weights of trained networks."""
         return self.path.with_name(f"{self.path.stem}-weights")
 
     @property

@@ -150,7 +150,7 @@ class Transfer(Runs):
         path
             The file, which appears when it is whole.
         **columns
-            As for :meth:`Store.runs <srhm.store.Runs.runs>`.
+            As for :meth:`Store.runs <srhm.store.Store.runs>`.
 
         Raises
         ------

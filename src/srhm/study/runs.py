@@ -31,7 +31,7 @@ class Run:
     device: str
     """The device that computed."""
     weights: str | None = None
-    """SHA-256 of the file of the trained weights, if they are kept (:mod:`srhm.nets.weights`)."""
+    """SHA-256 of the file of the trained weights, if they are kept."""
 
     @property
     def weight_files(self) -> tuple[str, ...]:

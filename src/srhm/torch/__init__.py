@@ -12,7 +12,8 @@ except ModuleNotFoundError as error:
 from .balanced import BalancedBatchSampler
 from .endless import EndlessDataset
 from .finite import TorchDataset
+from .form import Form
 from .modules import ModuleLayers
 from .networks import to_torch
 
-__all__ = ["BalancedBatchSampler", "EndlessDataset", "ModuleLayers", "TorchDataset", "to_torch"]
+__all__ = ["BalancedBatchSampler", "EndlessDataset", "Form", "ModuleLayers", "TorchDataset", "to_torch"]

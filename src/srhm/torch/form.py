@@ -38,12 +38,12 @@ class Form:
     encoding: Encoding = "whitened"
     """See :data:`srhm.Encoding`."""
     layout: Layout | None = None
-    """See :data:`Layout`. Default: ``"channels_first"``; the integer encoding has no channels, and its inputs are
-    [sample, position]."""
+    """``"channels_first"``, [sample, channel, position], which `torch.nn.Conv1d` takes, or ``"positions_first"``,
+    [sample, position, channel]. Default: channels first. The integer encoding has no channels, and no layout."""
     latents: bool = False
     """Whether the hidden variables come with a sample."""
     device: Any = None
-    """Where the tensors go, such as ``"cuda"``; the CPU unless given."""
+    """Where the tensors go, such as ``"cuda"``. Default: the CPU."""
 
     def __post_init__(self) -> None:
         check_encoding(self.encoding)
