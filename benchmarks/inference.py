@@ -26,7 +26,7 @@ QUESTIONS = {"class posterior": class_posterior, "posterior": posterior, "most p
 
 def evidence_of(grammar: srhm.Grammar, count: int) -> np.ndarray:
     """What is received of some inputs."""
-    inputs = srhm.Dataset.draw(srhm.Stream(grammar, 0, "independent"), count).encode("integer")
+    inputs = srhm.Dataset.draw(srhm.Stream(grammar, 0, "replacement"), count).encode("integer")
     return CHANNEL.evidence(grammar.params, CHANNEL.transmit(grammar.params, inputs))
 
 

@@ -91,7 +91,7 @@ def measured(setting: Setting, seed: int) -> tuple[float | None, Crossing]:
     if setting.sweeps == 1:
         prediction = predicted_P(srhm.Grammar(setting.params, seed), **setting.options)
     start = prediction or 1.5 * setting.visible
-    point = measure(setting.learner, setting.params, P_test=4000, repeats=True)
+    point = measure(setting.learner, setting.params, P_test=4000, replacement=True)
     found = pstar(point, start=start, seeds=[seed], smallest=setting.params.n_c)["error"]
     return prediction, found.crossings[0]
 
@@ -113,7 +113,7 @@ def learnable(setting: Setting, seed: int) -> bool:
     """Whether no parents look the same to the learner: by their exact statistics, or by trial on many points."""
     if setting.sweeps == 1:
         return math.isfinite(predicted_P(srhm.Grammar(setting.params, seed), **setting.options))
-    point = measure(setting.learner, setting.params, P_test=4000, repeats=True)
+    point = measure(setting.learner, setting.params, P_test=4000, replacement=True)
     return point(round(_MANY * setting.visible), seed)["error"] < 0.1
 
 

@@ -57,7 +57,7 @@ SEEDS = 8
 
 
 def training_set(grammar: srhm.Grammar, P: int, seed: int) -> srhm.Dataset:
-    return srhm.Dataset.draw(srhm.Stream(grammar, seed, "independent"), P)
+    return srhm.Dataset.draw(srhm.Stream(grammar, seed, "replacement"), P)
 
 
 def spreads(width: int) -> dict:

@@ -20,7 +20,7 @@ import numpy as np
 import srhm
 
 MODEL = srhm.Params(n_c=10, v=10, m=10, s=2, s0=2, L=3)
-RULES = ("permutation", "independent")
+RULES = ("permutation", "replacement")
 COUNTS = {"jax": 4_000_000, "numpy": 250_000}
 REPEATS = 5
 TRIAD, BLOCK = 2**22, 2**13

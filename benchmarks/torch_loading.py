@@ -37,7 +37,7 @@ def rows() -> list[dict]:
 
 def ways() -> dict[tuple, Callable[[], Iterable]]:
     """The ways to load, by what makes them differ."""
-    stream = srhm.Stream(srhm.Grammar(MODEL), 0, "independent")
+    stream = srhm.Stream(srhm.Grammar(MODEL), 0, "replacement")
     kept = srhm.Dataset.draw(stream, SAMPLES)
     data = {
         ("data set", "integer"): TorchDataset(kept, SAMPLES, "integer"),

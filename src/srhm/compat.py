@@ -160,11 +160,11 @@ def rhm(**arguments: Any) -> RhmSets:
         - `seed` or `seed_rules`, 0: seed of the rules. `seed_traintest_split`, 0, or `seed_sample`, 1: of the
           samples.
         - 2023: `max_dataset_size`, P + P_test, all data unless given; `testsize`, P_test, -1 for a fifth of
-          them, at most 20,000; `unique_datapoints`, 1, or 0 for draws with repeats.
+          them, at most 20,000; `unique_datapoints`, 1, or 0 for draws with replacement.
         - later: `train_size`, P, -1 for all data but the test set; `test_size`, 0; `replacement`, False, or True
-          for draws with repeats.
+          for draws with replacement.
         - `RHM` (2025): `v`, `n` (classes), `m`, `s`, `L` and `num_data`, P, which have no defaults; `seed_rules`, 0;
-          `seed_samples`, 1. Data are drawn with repeats, and there is no test set.
+          `seed_samples`, 1. Data are drawn with replacement, and there is no test set.
         - `input_format`, ``"onehot"``, ``"long"`` (1 to v) or ``"decimal"`` (one channel, -2 + 2/v to 0).
         - `whitening`, 0 or 1, for ``"onehot"``. With 2023's names a feature is 1 on its channel and
           -(v - 1)^(-1/2) on the others (``"whitened"`` of :data:`srhm.Encoding`); with the others
@@ -347,25 +347,25 @@ def _sets(grammar: Grammar, values: dict[str, Any]) -> tuple[Dataset, Dataset | 
     seed = check_integer(name, seed, least=0, most=2**64 - 1)
     if "num_data" in values:
         P = check_integer("num_data", values["num_data"], least=1, most=2**31 - 1)
-        return Dataset.draw(Stream(grammar, seed, "independent"), P), None
-    repeats = bool(values["replacement"]) if "replacement" in values else not values["unique_datapoints"]
-    repeats = repeats or P_max > PERMUTATION_LIMIT
-    P, P_test = _sizes(P_max, values, repeats)
+        return Dataset.draw(Stream(grammar, seed, "replacement"), P), None
+    replacement = bool(values["replacement"]) if "replacement" in values else not values["unique_datapoints"]
+    replacement = replacement or P_max > PERMUTATION_LIMIT
+    P, P_test = _sizes(P_max, values, replacement)
     if not P_test:
-        return Dataset.draw(Stream(grammar, seed, "independent" if repeats else "permutation"), P), None
-    sets = split(grammar, P, P_test, seed, repeats=repeats)
+        return Dataset.draw(Stream(grammar, seed, "replacement" if replacement else "permutation"), P), None
+    sets = split(grammar, P, P_test, seed, replacement=replacement)
     return sets.train, sets.test
 
 
-def _sizes(P_max: int, values: dict[str, Any], repeats: bool) -> tuple[int, int]:
+def _sizes(P_max: int, values: dict[str, Any], replacement: bool) -> tuple[int, int]:
     """Return P and P_test."""
     first = "max_dataset_size" in values
     all_name, test_name = ("max_dataset_size", "testsize") if first else ("train_size", "test_size")
     asked = values[all_name]
     every = asked is None if first else asked == -1
-    if every and (repeats or P_max > LARGEST_WHOLE):
+    if every and (replacement or P_max > LARGEST_WHOLE):
         problem = f"asks for all data, of which there are {in_short(P_max)}"
-        problem += ", by draws with repeats" if repeats else ""
+        problem += ", by draws with replacement" if replacement else ""
         raise ArgumentError(all_name, asked, problem, f"Give {all_name} as a number of points")
     asked = P_max if every else check_integer(all_name, asked, least=1, most=2**31 - 1)
     test = check_integer(test_name, values[test_name], least=-1, most=2**31 - 1)
@@ -373,10 +373,10 @@ def _sizes(P_max: int, values: dict[str, Any], repeats: bool) -> tuple[int, int]
     P = asked - P_test if first or every else asked
     if P < 1:
         raise ArgumentError(test_name, test, f"leaves none of {asked} points to train on", "Use fewer")
-    if not repeats and P + P_test > P_max:
+    if not replacement and P + P_test > P_max:
         problem = f"makes {P + P_test} points with the test set, of only {P_max} distinct data"
         raise ArgumentError(
-            all_name, asked, problem, f"Use at most {P_max} points in all, or draw with repeats"
+            all_name, asked, problem, f"Use at most {P_max} points in all, or draw with replacement"
         )
     return P, P_test
 

@@ -100,7 +100,7 @@ def test_draws_with_repeats(names):
     features = rhm(**names, **{size: 600}).train.features
     assert len({x.numpy().tobytes() for x in features}) == 16
     huge = rhm(num_features=8, num_classes=8, num_synonyms=8, num_layers=5, train_size=20, test_size=10)
-    assert len(huge.train) == 20 and huge.train.data.stream.rule == "independent"
+    assert len(huge.train) == 20 and huge.train.data.stream.rule == "replacement"
 
 
 def test_sets_serve_loaders_and_transforms():
@@ -149,7 +149,7 @@ def test_sets_serve_loaders_and_transforms():
             {"train_size": 16, "test_size": 1},
             "train_size",
             "16",
-            "Use at most 16 points in all, or draw with repeats",
+            "Use at most 16 points in all, or draw with replacement",
         ),
         ({"test_size": 16}, "test_size", "16", "Use fewer"),
         ({"testsize": 0.2}, "testsize", "0.2", "Give testsize as an int"),
@@ -186,7 +186,7 @@ def test_the_names_of_the_third_code():
     sets = rhm(**RHM, seed_rules=1, seed_samples=2, prior=None, probs=None, transform=None)
     grammar = Grammar(Params(n_c=3, v=5, m=4, s=2, s0=0, L=2), 1)
     assert sets.grammar == grammar and sets.test is None
-    ours = Dataset.draw(Stream(grammar, 2, "independent"), 40)
+    ours = Dataset.draw(Stream(grammar, 2, "replacement"), 40)
     assert np.array_equal(symbols(sets.train.features), ours.encode("integer"))
     assert len(rhm(**RHM | {"num_data": 5000}).train) == 5000 > grammar.params.P_max
     pairs = rhm(**RHM, transform=lambda x, y: (x, -y), input_format="long").train

@@ -110,7 +110,7 @@ def test_a_walk_stays_in_its_class_and_each_step_changes_what_it_says(drawn):
     state = state_of(*drawn)
     params = state.params
     found = walk(params, state.seed, state.sample, state.steps)
-    rule = "permutation" if params.P_max <= 2**62 else "independent"
+    rule = "permutation" if params.P_max <= 2**62 else "replacement"
     datum = Stream(Grammar(params, state.seed), state.seed, rule).take(state.sample, 1)
     trees = [expand(found.grammar, one) for one in found.derivations]
     assert len(trees) == len(state.steps) + 1

@@ -44,7 +44,7 @@ MODELS = {
 
 STREAM = srhm.Stream(srhm.Grammar(PARAMS, 0), 0)
 OTHER = srhm.Stream(srhm.Grammar(PARAMS, 1), 0)
-ENDLESS = srhm.Stream(srhm.Grammar(PARAMS, 0), 0, "independent")
+ENDLESS = srhm.Stream(srhm.Grammar(PARAMS, 0), 0, "replacement")
 
 
 def parts_of(params, P=50, P_test=23, **options) -> dict[str, Part]:
@@ -110,10 +110,10 @@ def identities(folder: Path) -> dict[str, int]:
 def test_round_trip(tmp_path, format, model, encoding):
     """Samples that are read are those of the library: the same numbers, of the types that the columns say."""
     params = MODELS[model]
-    parts = parts_of(params, repeats=model == "wide")
+    parts = parts_of(params, replacement=model == "wide")
     manifest = export(tmp_path, parts, format, encoding=encoding, shard_size=20)
     assert manifest["plan"]["parts"]["train"]["rule"] == (
-        "independent" if model in ("wide", "endless") else "permutation"
+        "replacement" if model in ("wide", "endless") else "permutation"
     )
     for name, part in parts.items():
         found, wanted = read(tmp_path, format, name), expected(part, encoding)
@@ -309,6 +309,19 @@ def test_a_finished_export_is_left_as_it_is(tmp_path, format):
     assert all(identities(tmp_path)[name] == there[name] for name in there if "-of-" in name)
 
 
+def test_an_export_in_earlier_words_is_resumed(tmp_path):
+    parts = {"train": Part(ENDLESS, 9), "test": Part(srhm.Stream(ENDLESS.grammar, 0, reverse=True), 5)}
+    export(tmp_path, parts, "numpy")
+    held = files_of(tmp_path)
+    written = json.loads((tmp_path / MANIFEST).read_text("utf-8"))
+    for part in written["plan"]["parts"].values():
+        part["backward"] = part.pop("reverse")
+        part["rule"] = {"replacement": "independent"}.get(part["rule"], part["rule"])
+    (tmp_path / MANIFEST).write_text(json.dumps(written), "utf-8")
+    export(tmp_path, parts, "numpy")
+    assert files_of(tmp_path) == held
+
+
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("damage", ["changed", "deleted"])
 def test_a_damaged_file_is_written_anew(tmp_path, format, damage):
@@ -329,7 +342,7 @@ def test_a_damaged_file_is_written_anew(tmp_path, format, damage):
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_the_manifest_is_enough_to_draw_the_samples_again(tmp_path, format):
-    parts = parts_of(MODELS["B"], repeats=True)
+    parts = parts_of(MODELS["B"], replacement=True)
     returned = export(tmp_path, parts, format, encoding="integer", shard_size=20)
     manifest = json.loads((tmp_path / MANIFEST).read_text("utf-8"))
     assert manifest == returned
@@ -339,7 +352,7 @@ def test_the_manifest_is_enough_to_draw_the_samples_again(tmp_path, format):
     assert (plan["grammar"]["seed"], plan["stream_version"]) == (7, srhm.STREAM_VERSION)
     assert plan["params"] == asdict(MODELS["B"])
     for name, said in plan["parts"].items():
-        origin = {key: said[key] for key in ("seed", "rule", "backward", "role")}
+        origin = {key: said[key] for key in ("seed", "rule", "reverse", "role")}
         again = Part(srhm.Stream(grammar, **origin), said["count"], said["start"])
         found, wanted = read(tmp_path, format, name), expected(again, plan["encoding"])
         assert all(np.array_equal(found[column], wanted[column]) for column in wanted)
@@ -446,7 +459,7 @@ def test_the_card_says_what_rules_and_placements_are(tmp_path, sparsity):
     [(999, "n<1K"), (1000, "1K<n<10K"), (9999, "1K<n<10K"), (10**6, "1M<n<10M"), (2 * 10**9, "1B<n<10B")],
 )
 def test_categories_of_size(count, category):
-    part = Part(srhm.Stream(srhm.Grammar(PARAMS, 0), 0, "independent"), count)
+    part = Part(srhm.Stream(srhm.Grammar(PARAMS, 0), 0, "replacement"), count)
     text = "\n".join(plan_lines(part))
     assert f"size_categories:\n- {category}\n" in text
 
@@ -458,7 +471,7 @@ def plan_lines(part: Part) -> list[str]:
 
 
 def test_shards_have_a_usual_size():
-    part = Part(srhm.Stream(srhm.Grammar(PARAMS, 0), 0, "independent"), 2**31 - 1)
+    part = Part(srhm.Stream(srhm.Grammar(PARAMS, 0), 0, "replacement"), 2**31 - 1)
     for encoding in (None, "whitened"):
         plan = plan_module.Plan("parquet", {"train": part}, encoding)
         assert (
@@ -639,7 +652,7 @@ def test_the_command_writes_an_instance(tmp_path, capsys):
         ),
         (["--instance", "srhm-L2-v4-s01-A", "--v", "4"], "Leave out the numbers of a model, or --instance"),
         (["--instance", "srhm-L2-v4-s01-A", "--P-test", "9"], "P_test = 9 is fixed by the instance"),
-        (["--instance", "srhm-L2-v4-s01-A", "--repeats"], "repeats = True is fixed by the instance"),
+        (["--instance", "srhm-L2-v4-s01-A", "--replacement"], "replacement = True is fixed by the instance"),
         (["--instance", "srhm-L2-v4-s01-A", "--seed", "8"], "seed = 8 is above 7"),
         (["--instance", "srhm-L2-v4-s01-A", "--P", "14000"], "P = 14000 is above 13108"),
     ],

@@ -77,7 +77,7 @@ def all_digests():
             grammar = grammar_of(size, sparsity)
             sets = {
                 "permutation": split(grammar, 1, 1, 23),
-                "independent": split(grammar, 1, 1, 23, repeats=True),
+                "independent": split(grammar, 1, 1, 23, replacement=True),
             }
             for rule, made in sets.items():
                 for part in ("train", "test"):

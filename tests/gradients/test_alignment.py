@@ -13,7 +13,7 @@ from srhm.nets import build
 
 PARAMS = srhm.Params(n_c=3, v=3, m=3, s=2, s0=2, L=3)
 GRAMMAR = srhm.Grammar(PARAMS, seed=0)
-CHOICES = srhm.Dataset.draw(srhm.Stream(GRAMMAR, 0, "independent"), 200).derivation(0, 200)
+CHOICES = srhm.Dataset.draw(srhm.Stream(GRAMMAR, 0, "replacement"), 200).derivation(0, 200)
 
 
 @pytest.fixture(scope="module")

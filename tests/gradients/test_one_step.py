@@ -99,24 +99,24 @@ def test_a_quadratic_form_has_the_same_law():
     )
 
 
-@pytest.mark.parametrize("repeats", [True, False])
+@pytest.mark.parametrize("replacement", [True, False])
 @pytest.mark.parametrize("P", [16, 512])
-def test_the_spread_over_training_sets(P, repeats):
+def test_the_spread_over_training_sets(P, replacement):
     """Of three weights, over 200 training sets: about chi-square, false-alarm rate 2 ALARM each."""
     params, sets = DEEP, 200
     grammar, net = Grammar(params), network("cnn", params)
     exact = population_moments(grammar, net)
-    rule = "independent" if repeats else "permutation"
+    rule = "replacement" if replacement else "permutation"
     drawn = np.array(
         [gradient_moments(net, Dataset.draw(Stream(grammar, seed, rule), P)).mean for seed in range(sets)]
     )
     for weight in [(0, 0), (3, 1), (6, 2)]:
-        spread = exact.spread(P, repeats=repeats)[weight]
+        spread = exact.spread(P, replacement=replacement)[weight]
         statistic = drawn[:, *weight].var(ddof=1) / spread**2 * (sets - 1)
         assert ALARM < chi2.sf(statistic, sets - 1) < 1 - ALARM
         shift = (drawn[:, *weight].mean() - exact.mean[weight]) / (spread / sets**0.5)
         assert abs(shift) < 3.9  # 1e-4
-    assert exact.spread(params.P_max, repeats=False).max() == 0
+    assert exact.spread(params.P_max, replacement=False).max() == 0
 
 
 def test_samples_estimate_the_population():
@@ -239,7 +239,7 @@ def test_products_of_training_sets():
     grammar, net, P = Grammar(WIDE), network("cnn", WIDE), 30
     expected = population_moments(grammar, net, square=unit_products).expected_square(P)
     steps = [
-        gradient_moments(net, Dataset.draw(Stream(grammar, seed, "independent"), P)).mean
+        gradient_moments(net, Dataset.draw(Stream(grammar, seed, "replacement"), P)).mean
         for seed in range(200)
     ]
     drawn = np.array([unit_products(step) for step in steps])

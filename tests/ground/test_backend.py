@@ -40,7 +40,7 @@ def without_backend(dataset: Any, seed: int) -> Any:
 def test_every_entry_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     grammar = srhm.Grammar(PARAMS, 0)
     sets, net = srhm.split(grammar, 4, 4, 0), build("fcn", PARAMS, 4)
-    stream = srhm.Stream(grammar, 0, "independent")
+    stream = srhm.Stream(grammar, 0, "replacement")
     entries: list[Callable[[], Any]] = [
         lambda: build("fcn", PARAMS, 4),
         lambda: train(net, sets.train, sets.test, optimizer=Optimizer(rate=1.0)),

@@ -26,9 +26,9 @@ def four_gigabytes(monkeypatch):
 @pytest.mark.parametrize(
     ("ask", "argument", "size"),
     [
-        (lambda: split(Grammar(PARAMS), 2 * 10**9, 10, repeats=True), "P", "34.0 GB"),
-        (lambda: split(Grammar(PARAMS), 10, 2 * 10**9, repeats=True), "P_test", "34.0 GB"),
-        (lambda: Dataset.draw(Stream(Grammar(PARAMS), 0, "independent"), 2 * 10**9), "count", "34.0 GB"),
+        (lambda: split(Grammar(PARAMS), 2 * 10**9, 10, replacement=True), "P", "34.0 GB"),
+        (lambda: split(Grammar(PARAMS), 10, 2 * 10**9, replacement=True), "P_test", "34.0 GB"),
+        (lambda: Dataset.draw(Stream(Grammar(PARAMS), 0, "replacement"), 2 * 10**9), "count", "34.0 GB"),
         (lambda: Grammar(Params(46_000, 46_000, 46_000, 2, 0, 2)), "params", "101.6 GB"),
         (lambda: dilution(DEEP, "features"), "params", None),
         (lambda: slot_probability(DEEP), "params", "549.8 GB"),

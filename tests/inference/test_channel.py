@@ -23,7 +23,7 @@ MODEL = Params(n_c=3, v=3, m=2, s=2, s0=1, L=2)
 
 
 def inputs_of(count, seed=0):
-    return Dataset.draw(Stream(Grammar(MODEL), seed, "independent"), count).encode("integer")
+    return Dataset.draw(Stream(Grammar(MODEL), seed, "replacement"), count).encode("integer")
 
 
 def test_what_a_channel_does():
@@ -97,7 +97,7 @@ def test_what_noise_draws_from():
         (without, None, 0), (without, "features", 0), (without, "symbols", -1),
         (MODEL, None, -1), (MODEL, "symbols", -1), (MODEL, "features", 0),
     ):  # fmt: skip
-        inputs = Dataset.draw(Stream(Grammar(params), 0, "independent"), 2000).encode("integer")
+        inputs = Dataset.draw(Stream(Grammar(params), 0, "replacement"), 2000).encode("integer")
         channel = Channel(noise=0.3, over=over)
         received = channel.transmit(params, inputs, seed=1)
         assert received[inputs >= 0].min() == least and channel.drawn_symbols(params) == params.v - least

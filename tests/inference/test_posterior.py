@@ -185,7 +185,7 @@ def test_a_batch_is_its_samples(sparsity, dtype):
 @pytest.mark.parametrize("sparsity", "AB")
 def test_a_compiled_batch_is_its_samples(sparsity):
     grammar = Grammar(Params(n_c=3, v=3, m=2, s=2, s0=1, L=2 if sparsity == "A" else 1, sparsity=sparsity), 2)
-    inputs = Dataset.draw(Stream(grammar, 0, "independent"), 400).encode("integer")
+    inputs = Dataset.draw(Stream(grammar, 0, "replacement"), 400).encode("integer")
     evidence = jnp.asarray(received(grammar, inputs), jnp.float32)
     assert len(evidence) == 2800  # three chunks
     whole = posterior(grammar, evidence)
@@ -202,7 +202,7 @@ def test_draws_are_counted():
     """Draw k of sample i depends on the seed, i, k and the evidence: not on how many others are drawn."""
     params = Params(n_c=7, v=6, m=5, s=2, s0=2, L=2)
     grammar, channel = Grammar(params), Channel(noise=0.2, masked=0.3)
-    inputs = Dataset.draw(Stream(grammar, 0, "independent"), 30).encode("integer")
+    inputs = Dataset.draw(Stream(grammar, 0, "replacement"), 30).encode("integer")
     evidence = channel.evidence(params, channel.transmit(params, inputs))
     many = sample_posterior(grammar, evidence, 6, seed=9)
     few = sample_posterior(grammar, evidence[:20], 2, seed=9)
@@ -222,7 +222,7 @@ def small_enough(params):
 @settings(max_examples=20)
 def test_a_clean_input_tells_everything(params, seed):
     grammar = Grammar(params, seed)
-    derivation = Stream(grammar, seed, "independent").take(seed % 2**30, 3)
+    derivation = Stream(grammar, seed, "replacement").take(seed % 2**30, 3)
     tree = expand(grammar, derivation)
     inputs = encode(params, tree.features[0], tree.positions[0], "integer")
     evidence = Channel().evidence(params, inputs)
@@ -265,7 +265,7 @@ def test_posteriors_agree_with_each_other(sparsity):
     """Probabilities add up to one, and the rules of a node to its symbols."""
     params = Params(n_c=7, v=6, m=5, s=2, s0=2, L=3, sparsity=sparsity)
     grammar = Grammar(params, 1)
-    evidence = received(grammar, Dataset.draw(Stream(grammar, 0, "independent"), 5).encode("integer"))
+    evidence = received(grammar, Dataset.draw(Stream(grammar, 0, "replacement"), 5).encode("integer"))
     found = posterior(grammar, evidence)
     np.testing.assert_allclose(found.label.sum(axis=1), 1)
     np.testing.assert_allclose(found.rules[-1].sum(axis=3)[:, 0], found.label)
@@ -289,7 +289,7 @@ def test_single_precision(sparsity):
     for L in (2, 3):
         params = Params(n_c=7, v=6, m=5, s=2, s0=2, L=L, sparsity=sparsity)
         grammar = Grammar(params, 1)
-        inputs = Dataset.draw(Stream(grammar, 0, "independent"), 20).encode("integer")
+        inputs = Dataset.draw(Stream(grammar, 0, "replacement"), 20).encode("integer")
         evidence = received(grammar, inputs).astype(np.float32)
         double = posterior(grammar, evidence.astype(np.float64))
         for array in (np.asarray, jnp.asarray)[: 4 - L]:
@@ -328,7 +328,7 @@ def test_the_derivative_of_the_likelihood_is_the_posterior(sparsity):
 def test_impossible_inputs(refuses):
     params = Params(n_c=4, v=5, m=2, s=2, s0=1, L=1)
     grammar = Grammar(params)
-    inputs = Dataset.draw(Stream(grammar, 0, "independent"), 3).encode("integer")
+    inputs = Dataset.draw(Stream(grammar, 0, "replacement"), 3).encode("integer")
     inputs[1, np.flatnonzero(inputs[1] >= 0)[0]], inputs[2] = -1, -1
     evidence = Channel().evidence(params, inputs)
     assert (log_likelihood(grammar, evidence)[1:] == -np.inf).all()

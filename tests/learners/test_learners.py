@@ -105,7 +105,7 @@ WIDE = Params(n_c=3, v=3, m=9, s=3, s0=1, L=2)
 
 
 def independent(params, grammar_seed, P, P_test=1000):
-    return split(Grammar(params, grammar_seed), P, P_test, 1, repeats=True)
+    return split(Grammar(params, grammar_seed), P, P_test, 1, replacement=True)
 
 
 def check_groups(learner, params, predictor, dataset):
@@ -175,7 +175,7 @@ def test_the_errors_of_many_grammars_are_as_predicted():
         grammar = Grammar(MODEL, seed)
         P = predicted_P(grammar, **options)
         assert learner_error(grammar, P, **options) == pytest.approx(0.1, rel=0.01)
-        sets = split(grammar, round(P), 1000, seed, repeats=True)
+        sets = split(grammar, round(P), 1000, seed, replacement=True)
         errors.append(LayerwiseLearner(**options).fit(sets.train).error(sets.test))
     assert 0.05 < np.mean(errors) < 0.2
 
@@ -245,7 +245,7 @@ TWINS = Grammar.from_rules(
 
 
 def test_twins_are_told_apart_by_their_siblings_alone():
-    sets = split(TWINS, 20_000, 2000, repeats=True)
+    sets = split(TWINS, 20_000, 2000, replacement=True)
     options = {"knows_positions": True}
     assert predicted_P(TWINS, **options) == np.inf
     assert LayerwiseLearner(**options).fit(sets.train).error(sets.test) > 0.05
@@ -327,14 +327,18 @@ def test_a_predictor_is_measured_like_a_network():
 def test_P_star_is_measured():
     """For the learner that knows the positions, at the points that its exact statistics predict, within 3."""
     params = replace(MODEL, s0=0)
-    point = measure(LayerwiseLearner(knows_positions=True), params, P_test=1000, repeats=True)
+    point = measure(LayerwiseLearner(knows_positions=True), params, P_test=1000, replacement=True)
     assert point(300, 0) == point(300, 0) != point(300, 1)
     found = pstar(point, start=500, seeds=(0, 1), smallest=6)["error"]
     for seed, crossing in enumerate(found.crossings):
         assert crossing.status == "bracketed"
         assert 1 / 3 < crossing.P_star / predicted_P(Grammar(params, seed), knows_positions=True) < 3
     fixed = measure(
-        LayerwiseLearner(knows_positions=True), params, P_test=1000, repeats=True, grammar=Grammar(params, 1)
+        LayerwiseLearner(knows_positions=True),
+        params,
+        P_test=1000,
+        replacement=True,
+        grammar=Grammar(params, 1),
     )
     assert fixed(300, 1) == point(300, 1)
     distinct = measure(LayerwiseLearner(knows_positions=True), params)
@@ -364,7 +368,7 @@ def test_bad_arguments_are_named(refuses):
     with refuses("shifts_first", True, "Use shifts_first=False, or sparsity A"):
         LayerwiseLearner(shifts_first=True).fit(sets.train)
     large = Params(n_c=2, v=2**7, m=1, s=8, s0=2, L=2)
-    dataset = Dataset.draw(Stream(Grammar(large), 0, "independent"), 2)
+    dataset = Dataset.draw(Stream(Grammar(large), 0, "replacement"), 2)
     with refuses("dataset", "Params", "Use a smaller v, s, s0 or L"):
         LayerwiseLearner().fit(dataset)
     with refuses("P_test", 0, "Use P_test >= 1"):

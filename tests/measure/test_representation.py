@@ -123,7 +123,7 @@ def chance_of_change(params, part, level, cumulative):
     """Probability that re-drawn choices change the leaves, counted over all new choices of a few data."""
     grammar = Grammar(params, seed=3)
     first = 1 if cumulative else level
-    old = Stream(grammar, 0, "independent").take(0, 5)
+    old = Stream(grammar, 0, "replacement").take(0, 5)
     nodes = [params.level(redrawn).nodes for redrawn in range(first, level + 1)]
     bound = params.m if part == "rules" else params.placements
     changed = total = 0
@@ -170,9 +170,9 @@ def test_a_hash_of_the_input_gives_the_chance_that_it_changes(params, cumulative
 
 
 def test_repeated_data_shrink_the_denominator():
-    """Draws with repeats: two inputs are equal with probability 1/P_max, and then at distance 0."""
+    """Draws with replacement: two inputs are equal with probability 1/P_max, and then at distance 0."""
     grammar = Grammar(PARAMS, seed=3)
-    dataset = Dataset.draw(Stream(grammar, 5, "independent"), 1000)
+    dataset = Dataset.draw(Stream(grammar, 5, "replacement"), 1000)
     layers = looks_at(dataset, lambda g, d: onehot(rank(PARAMS, d), PARAMS.P_max))
     found = measure(layers, dataset)
     _, times = np.unique(rank(PARAMS, dataset.derivation()), return_counts=True)

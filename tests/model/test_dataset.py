@@ -19,7 +19,7 @@ from srhm.model.derivation import radices
 from srhm.model.stream import PERMUTATION_LIMIT
 from strategies import any_params, huge_params, small_params
 
-RULES = ("permutation", "independent")
+RULES = ("permutation", "replacement")
 
 FEISTEL = [  # more data a class than a table holds, and few enough to go through
     Params(n_c=3, v=6, m=6, s=2, s0=2, L=2),
@@ -36,9 +36,9 @@ FAR = [  # the permutations of these have 2^41 data and more, that of the last 2
 def streams(params, seed=0):
     """Both kinds of stream of a model, as far as it has them, and the stream that counts from the back."""
     grammar = Grammar(params, seed)
-    made = [Stream(grammar, seed, "independent")]
+    made = [Stream(grammar, seed, "replacement")]
     if params.P_max <= PERMUTATION_LIMIT:
-        made += [Stream(grammar, seed), Stream(grammar, seed, backward=True)]
+        made += [Stream(grammar, seed), Stream(grammar, seed, reverse=True)]
     return made
 
 
@@ -53,7 +53,7 @@ def ranks_of(stream, start, count):
 def test_independent_draws_are_uniform(params):
     """Each datum comes equally often; balanced labels take n_c degrees of freedom (false alarm 2e-4 each)."""
     count = 10 * params.P_max
-    ranks = ranks_of(Stream(Grammar(params), 1, "independent"), 0, count)
+    ranks = ranks_of(Stream(Grammar(params), 1, "replacement"), 0, count)
     oracles.check_counts(np.bincount(ranks, minlength=params.P_max), 10, params.n_c)
 
 
@@ -61,7 +61,7 @@ def test_independent_draws_are_uniform(params):
 def test_independent_draws_follow_their_definition(params, seed, index):
     """Against the definition of the stream in Python integers, at any seed and any sample."""
     for role, number in [("samples", 2), ("test", 6)]:
-        drawn = Stream(Grammar(params), seed, "independent", role=role).take(index, 1)
+        drawn = Stream(Grammar(params), seed, "replacement", role=role).take(index, 1)
         label, choices = oracles.independent_sample(params, seed, index, number)
         assert int(drawn.label[0]) == label and oracles.choices_of(params, drawn, 0) == choices
 
@@ -120,11 +120,11 @@ def test_all_class_orders_are_equally_likely(n_c):
             oracles.check_independent(numbers[:-1], numbers[1:], (6, 6))
 
 
-@pytest.mark.parametrize("backward", [False, True])
-def test_sorted_and_compared_words_give_the_same_order(monkeypatch, backward):
+@pytest.mark.parametrize("reverse", [False, True])
+def test_sorted_and_compared_words_give_the_same_order(monkeypatch, reverse):
     """How many classes decides what finds their order; both backends, and single samples, agree."""
     params = Params(n_c=100, v=100, m=2, s=2, s0=1, L=2)
-    stream = Stream(Grammar(params), 3, "permutation", backward)
+    stream = Stream(Grammar(params), 3, "permutation", reverse)
     assert params.n_c > srhm.model.stream._COMPARED
     found = [stream.take(7, 450).label, stream.at(np.arange(7, 457, dtype=np.uint32)).label]
     monkeypatch.setattr(srhm.model.stream, "_COMPARED", 1000)
@@ -143,7 +143,7 @@ def test_equal_words_give_no_class_twice(monkeypatch):
         srhm.model.stream, "threefry2x32", lambda key, low, high: (low & np.uint32(0), low & np.uint32(0))
     )
     params = ORACLES[9]
-    assert Stream(Grammar(params), 0, "independent").take(0, 8).label.tolist() == [0, 1, 2, 3] * 2
+    assert Stream(Grammar(params), 0, "replacement").take(0, 8).label.tolist() == [0, 1, 2, 3] * 2
 
 
 # Permutations.
@@ -151,12 +151,12 @@ def test_equal_words_give_no_class_twice(monkeypatch):
 
 @pytest.mark.parametrize("params", ORACLES + FEISTEL, ids=name_of)
 def test_all_data_once(params):
-    """Forward, backward, and any division into training and test set, whole blocks or not."""
+    """Forward, in reverse, and any division into training and test set, whole blocks or not."""
     grammar = Grammar(params, 2)
     forward = ranks_of(Stream(grammar, 5), 0, params.P_max)
     assert (np.sort(forward) == np.arange(params.P_max)).all()
-    backward = ranks_of(Stream(grammar, 5, backward=True), 0, params.P_max)
-    assert (backward == forward[::-1]).all()
+    reverse = ranks_of(Stream(grammar, 5, reverse=True), 0, params.P_max)
+    assert (reverse == forward[::-1]).all()
     for P in {1, params.n_c + 1, params.P_max // 3, params.P_max - 1}:
         sets = split(grammar, P, params.P_max - P, seed=5)
         assert (len(sets.train), len(sets.test)) == (P, params.P_max - P)
@@ -193,7 +193,7 @@ def test_every_datum_may_come_first(params):
 
 @pytest.mark.parametrize("params", FEISTEL, ids=name_of)
 def test_training_sets_of_a_permutation_are_typical(params):
-    """The first tenth of all data has every choice as often as a draw without repeats (false alarm 2e-4)."""
+    """The first tenth of all data has every choice as often as a draw without replacement (false alarm 2e-4)."""
     stream = Stream(Grammar(params), 7)
     P = params.P_max // 10 // params.n_c * params.n_c
     drawn = stream.take(0, P)
@@ -253,10 +253,10 @@ def test_parts_make_the_whole(params, data):
 @pytest.mark.parametrize("params", FAR, ids=name_of)
 def test_backward_is_forward_from_the_end(params):
     grammar = Grammar(params)
-    forward, backward = Stream(grammar, 3), Stream(grammar, 3, backward=True)
+    forward, reverse = Stream(grammar, 3), Stream(grammar, 3, reverse=True)
     for start in (0, 1, 2**32 + 5, 2**40 + 3, params.P_max // 2, params.P_max - 30):
         mirrored = ranks_of(forward, params.P_max - start - 30, 30)[::-1]
-        assert (ranks_of(backward, start, 30) == mirrored).all()
+        assert (ranks_of(reverse, start, 30) == mirrored).all()
 
 
 def test_far_samples_do_not_repeat():
@@ -266,13 +266,13 @@ def test_far_samples_do_not_repeat():
     assert len(np.unique(np.concatenate(parts))) == 500_000
 
 
-@pytest.mark.parametrize("repeats", [False, True])
+@pytest.mark.parametrize("replacement", [False, True])
 @pytest.mark.parametrize("params", [FEISTEL[0], ORACLES[5]], ids=name_of)
-def test_training_sets_are_nested(params, repeats):
+def test_training_sets_are_nested(params, replacement):
     grammar = Grammar(params)
-    large = split(grammar, 150, 30, seed=3, repeats=repeats)
+    large = split(grammar, 150, 30, seed=3, replacement=replacement)
     for P in (1, 17, 100):
-        small = split(grammar, P, 30, seed=3, repeats=repeats)
+        small = split(grammar, P, 30, seed=3, replacement=replacement)
         for field in ("features", "positions", "labels"):
             assert equal(getattr(small.train, field), getattr(large.train, field)[:P])
             assert equal(getattr(small.test, field), getattr(large.test, field))
@@ -365,12 +365,12 @@ def test_wide_inputs_are_held_in_wider_integers():
     )
 
 
-# Draws with repeats.
+# Draws with replacement.
 
 
 @pytest.mark.parametrize("fill", [0.3, 1.0, 2.5])
 def test_number_of_distinct_data(fill):
-    """With repeats, P draws hold P_max (1 - exp(-P/P_max)) distinct data.
+    """With replacement, P draws hold P_max (1 - exp(-P/P_max)) distinct data.
 
     The P/n_c draws of a class miss each of its K data with probability q = (1 - 1/K)^(P/n_c); the number
     missed is normal, of variance K (q - q^2 - q^2 P/P_max) (Weiss 1958). Four deviations: 6e-5 each.
@@ -378,7 +378,7 @@ def test_number_of_distinct_data(fill):
     params = Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)  # P_max = 16384
     P = int(fill * params.P_max) // 4 * 4
     for seed in range(3):
-        sets = split(Grammar(params), P, 4000, seed, repeats=True)
+        sets = split(Grammar(params), P, 4000, seed, replacement=True)
         train, test = (set(rank(params, one.derivation()).tolist()) for one in (sets.train, sets.test))
         missing = (1 - 1 / params.data_per_class) ** (P // 4)
         expected = params.P_max * (1 - missing)
@@ -388,7 +388,7 @@ def test_number_of_distinct_data(fill):
         # The same fraction of all data overlaps with the test set: here of its distinct data.
         overlap, share = len(train & test), len(train) / params.P_max
         assert oracles.close(overlap, len(test) * share, (len(test) * share * (1 - share)) ** 0.5)
-        assert sets.rule == "independent" and sets.repeat_bound == 1
+        assert sets.rule == "replacement" and sets.repeat_bound == 1
 
 
 def test_bound_on_repeats():
@@ -398,7 +398,7 @@ def test_bound_on_repeats():
     grammar = Grammar(params)
     repeats, seeds = 0, 250
     for seed in range(seeds):
-        sets = split(grammar, 30, 20, seed, repeats=True)
+        sets = split(grammar, 30, 20, seed, replacement=True)
         ranks = np.concatenate([rank(params, one.derivation()) for one in (sets.train, sets.test)])
         repeats += len(np.unique(ranks)) < 50
     bound = sets.repeat_bound
@@ -415,7 +415,7 @@ def test_very_large_models_are_drawn_independently():
     params = Params(n_c=10, v=10, m=10, s=2, s0=2, L=4)
     assert params.P_max > PERMUTATION_LIMIT
     sets = split(Grammar(params), 10_000, 1000)
-    assert sets.rule == "independent"
+    assert sets.rule == "replacement"
     assert sets.repeat_bound == pytest.approx(11_000**2 / (2 * params.P_max))
     ranks = np.concatenate([rank(params, one.derivation()) for one in (sets.train, sets.test)])
     assert len(set(ranks.tolist())) == 11_000
@@ -425,7 +425,7 @@ def test_very_large_models_are_drawn_independently():
 @given(huge_params())
 def test_ranks_of_huge_models_are_spread(params):
     """Their mean over 200 samples is that of a uniform number to 6 deviations (false alarm 2e-9 each)."""
-    ranks = ranks_of(Stream(Grammar(params), 0, "independent"), 0, 200)
+    ranks = ranks_of(Stream(Grammar(params), 0, "replacement"), 0, 200)
     within = [number % params.data_per_class / params.data_per_class for number in ranks.tolist()]
     assert abs(np.mean(within) - 0.5) < 6 / (12 * 200) ** 0.5
 
@@ -471,7 +471,7 @@ def test_numpy_and_jax_agree_on_any_model(params):
 
 
 def test_backward_in_jax():
-    stream = Stream(Grammar(WIDE), 1, backward=True)
+    stream = Stream(Grammar(WIDE), 1, reverse=True)
     indices = np.arange(20, dtype=np.uint32)
     expected = stream.take(0, 20)
     assert equal(expected, jax.jit(lambda indices: stream.at(indices))(jnp.asarray(indices)))
@@ -524,12 +524,12 @@ def test_an_origin_is_an_argument(params):
 
 def test_bad_streams(refuses):
     grammar, huge = Grammar(ORACLES[0]), Grammar(Params(10, 10, 10, 2, 2, 4))
-    with refuses("rule", "'random'", "Use 'permutation' or 'independent'"):
+    with refuses("rule", "'random'", "Use 'permutation' or 'replacement'"):
         Stream(grammar, 0, "random")
-    with refuses("rule", "'permutation'", "Use 'independent'"):
+    with refuses("rule", "'permutation'", "Use 'replacement'"):
         Stream(huge, 0)
-    with refuses("backward", "True", "Use backward=False"):
-        Stream(grammar, 0, "independent", backward=True)
+    with refuses("reverse", "True", "Use reverse=False"):
+        Stream(grammar, 0, "replacement", reverse=True)
     roles = "grammar, samples, network, order, transformation, test, channel, posterior"
     with refuses("role", "'training'", f"Use one of {roles}"):
         Stream(grammar, 0, role="training")
@@ -548,13 +548,13 @@ def test_streams_of_equal_arguments_are_equal(unchecked):
     params = ORACLES[0]
     one, other = Stream(Grammar(params), 3), Stream(Grammar(params), np.uint8(3))
     assert one == other and hash(one) == hash(other) and type(other.seed) is int
-    assert one != replace(one, backward=True)
+    assert one != replace(one, reverse=True)
 
 
 def test_bad_ranges(refuses):
     for stream in streams(ORACLES[0]):
         length = stream.length
-        assert length == (2**64 - 2**32 if stream.rule == "independent" else ORACLES[0].P_max)
+        assert length == (2**64 - 2**32 if stream.rule == "replacement" else ORACLES[0].P_max)
         assert len(stream.take(length, 0).label) == 0 and len(stream.take(length - 1, 1).label) == 1
         for take in (stream.take, lambda start, count, stream=stream: Dataset.draw(stream, count, start)):
             for start, fix in [(-1, "Use start >= 0"), (0.0, "Give start as an int")]:
@@ -606,7 +606,7 @@ def test_bad_parts_of_data_sets(refuses):
 
 def test_data_sets_of_another_stream_are_refused(refuses):
     own = Params(n_c=4, v=4, m=2, s=2, s0=1, L=2)
-    data = Dataset.draw(Stream(Grammar(own), 0, "independent"), 300)
+    data = Dataset.draw(Stream(Grammar(own), 0, "replacement"), 300)
     leaves = "Give leaves together with the params of their model"
     for other, argument, value, fix in (
         (replace(own, v=3), "features", 3, leaves),
@@ -615,7 +615,7 @@ def test_data_sets_of_another_stream_are_refused(refuses):
         (replace(own, n_c=3), "labels", 3, "Give labels of the stream's model"),
     ):
         with refuses(argument, value, fix):
-            replace(data, stream=Stream(Grammar(other), 0, "independent"))
+            replace(data, stream=Stream(Grammar(other), 0, "replacement"))
     with refuses("labels", "'uint8 of shape (299,)'", "Give labels of the stream's model"):
         replace(data, labels=data.labels[1:])
 
@@ -633,9 +633,9 @@ def test_bad_splits(refuses):
             params.P_max - 4,
             5,
             "P",
-            f"Use P + P_test <= {params.P_max}, or repeats=True for draws with repeats",
+            f"Use P + P_test <= {params.P_max}, or replacement=True to draw with replacement",
         ),
     ]:
         with refuses(argument, P if argument == "P" else P_test, fix):
             split(grammar, P, P_test)
-    assert len(split(grammar, params.P_max, 5, repeats=True).train) == params.P_max
+    assert len(split(grammar, params.P_max, 5, replacement=True).train) == params.P_max

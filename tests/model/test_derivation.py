@@ -36,7 +36,7 @@ BOTH = [
 ]
 
 
-def draw(params, count, seed=0, rule="independent"):
+def draw(params, count, seed=0, rule="replacement"):
     return Stream(Grammar(params, seed), seed, rule).take(0, count)
 
 
@@ -121,7 +121,7 @@ def test_places_of_another_model_are_refused(refuses):
 def test_expansion_follows_the_rules(params, seed):
     """Against loops over one datum at a time: features and positions of every level."""
     grammar = Grammar(params, seed)
-    derivation = Stream(grammar, seed, "independent").take(seed % 2**40, 3)
+    derivation = Stream(grammar, seed, "replacement").take(seed % 2**40, 3)
     tree = expand(grammar, derivation)
     for row in range(3):
         label = int(derivation.label[row])

@@ -18,7 +18,7 @@ DENSE = ("whitened", "onehot", "onehot_blank")
 
 def leaves(params, count, seed=0):
     grammar = Grammar(params, seed)
-    tree = expand(grammar, Stream(grammar, seed, "independent").take(0, count))
+    tree = expand(grammar, Stream(grammar, seed, "replacement").take(0, count))
     return tree.features[0], tree.positions[0]
 
 
@@ -182,11 +182,11 @@ def test_leaves_of_another_model_are_refused(refuses):
         (replace(own, L=3), "features", "'int32 of shape (300, 8)'"),
         (replace(own, s=3), "features", "'int32 of shape (300, 9)'"),
     ):
-        tree = expand(Grammar(other), Stream(Grammar(other), 0, "independent").take(0, 300))
+        tree = expand(Grammar(other), Stream(Grammar(other), 0, "replacement").take(0, 300))
         for form in (np.asarray, jnp.asarray):
             with refuses(argument, value, fix):
                 encode(own, form(tree.features[0]), form(tree.positions[0]))
-    tree = expand(Grammar(own), Stream(Grammar(own), 0, "independent").take(0, 300))
+    tree = expand(Grammar(own), Stream(Grammar(own), 0, "replacement").take(0, 300))
     with refuses("positions", -1, fix):
         encode(own, tree.features[0], tree.positions[0] - 1)
     with refuses("positions", "'int32 of shape (299, 4)'", fix):

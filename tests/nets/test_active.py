@@ -42,7 +42,7 @@ class Dense(eqx.Module):
 
 
 def batch_of(params, encoding, count=11, seed=0):
-    data = Dataset.draw(Stream(Grammar(params), seed, "independent"), count)
+    data = Dataset.draw(Stream(Grammar(params), seed, "replacement"), count)
     return Leaves(params, encoding, jnp.asarray(data.features), jnp.asarray(data.positions))
 
 

@@ -47,7 +47,7 @@ def filled(name, params, width, seed=0, **options):
 
 def inputs(params, count, seed=0, encoding="whitened"):
     grammar = Grammar(params, seed)
-    tree = expand(grammar, Stream(grammar, seed, "independent").take(0, count))
+    tree = expand(grammar, Stream(grammar, seed, "replacement").take(0, count))
     return encode(params, tree.features[0], tree.positions[0], encoding)
 
 

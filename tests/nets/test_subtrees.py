@@ -27,7 +27,7 @@ MODELS = {
 
 
 def drawn(params, count, seed=0):
-    return Dataset.draw(Stream(Grammar(params), seed, "independent"), count)
+    return Dataset.draw(Stream(Grammar(params), seed, "replacement"), count)
 
 
 def sub_trees(params, data, level):

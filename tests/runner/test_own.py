@@ -284,7 +284,7 @@ def test_bad_arguments(unchecked, tmp_path):
         ("workers", "0", "Use workers >= 1", {"workers": 0}),
         ("largest", "16384", "Use largest <= 15984", {"largest": 16384}),
         ("P_test", "0", "Use P_test >= 1", {"P_test": 0}),
-        ("P_test", "1000000", "Use P_test <= 16380, or repeats", {"P_test": 10**6}),
+        ("P_test", "1000000", "Use P_test <= 16380, or replacement", {"P_test": 10**6}),
         ("start", "3", "Start between them", {"start": 3}),
         ("largest", "3", "Use largest >= 4", {"largest": 3}),
         ("encoding", "'dense'", "Use one of ", {"encoding": "dense"}),

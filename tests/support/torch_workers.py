@@ -56,7 +56,7 @@ def main(method):
     workers = {"num_workers": 2, "multiprocessing_context": method}
     params = srhm.Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)
     grammar = srhm.Grammar(params, seed=0)
-    stream = srhm.Stream(grammar, 1, "independent")
+    stream = srhm.Stream(grammar, 1, "replacement")
     kept = srhm.Dataset.draw(stream, 50)
     x, y = torch.from_numpy(kept.encode("whitened")).transpose(1, 2), torch.from_numpy(kept.labels).long()
     expected = [(x[k : k + 8], y[k : k + 8]) for k in range(0, 50, 8)]

@@ -27,7 +27,7 @@ TIMES = 400
 
 def many(size):
     """Many independent training sets, consecutive parts of one stream."""
-    whole = Dataset.draw(Stream(GRAMMAR, 0, "independent"), size * TIMES)
+    whole = Dataset.draw(Stream(GRAMMAR, 0, "replacement"), size * TIMES)
     for start in range(0, len(whole), size):
         part = whole[start : start + size]
         yield Dataset(whole.stream, start, part.features, part.positions, part.labels)
@@ -90,7 +90,7 @@ def test_signal_to_noise_grows_as_P_over_visible_P(drawn):
 
 def test_unequal_classes():
     """A set that ends within a block has classes of different sizes; the errors know."""
-    dataset = Dataset.draw(Stream(GRAMMAR, 0, "independent"), 200)
+    dataset = Dataset.draw(Stream(GRAMMAR, 0, "replacement"), 200)
     found = count_features(dataset)
     assert sorted(found.sizes) == [66, 67, 67]
     x = found.statistics.given_class[0, :, 0]
@@ -101,14 +101,14 @@ def test_unequal_classes():
 
 
 def test_symbols_never_seen():
-    found = count_features(Dataset.draw(Stream(GRAMMAR, 0, "independent"), 6))
+    found = count_features(Dataset.draw(Stream(GRAMMAR, 0, "replacement"), 6))
     never = found.counts.sum(axis=1) == 0
     assert never.any() and np.isnan(found.signal_to_noise[never]).all()
     assert np.isnan(found.correlation_error.transpose(0, 2, 1)[never]).all()
 
 
 def test_bad_arguments_are_named(refuses):
-    dataset = Dataset.draw(Stream(GRAMMAR, 0, "independent"), 5)
+    dataset = Dataset.draw(Stream(GRAMMAR, 0, "replacement"), 5)
     for count, _ in PAIRS:
         with refuses("dataset", 5, "Use 6 samples or more"):
             count(dataset)

@@ -32,7 +32,7 @@ LARGE = Grammar(Params(n_c=3, v=8, m=8, s=2, s0=1, L=3), seed=0)
 
 
 def independent(grammar=GRAMMAR, seed=1):
-    return Stream(grammar, seed, "independent")
+    return Stream(grammar, seed, "replacement")
 
 
 def equal(batch, other):
@@ -51,8 +51,8 @@ def equal(batch, other):
 @given(small_params(), st.data())
 def test_samples_are_those_of_the_library(params, data):
     """By number, list, array, tensor, slice and iteration, of a stream and of a data set, in every form."""
-    rule = data.draw(st.sampled_from(["permutation", "independent"]))
-    stream = Stream(Grammar(params, 3), 2, rule, backward=rule == "permutation")
+    rule = data.draw(st.sampled_from(["permutation", "replacement"]))
+    stream = Stream(Grammar(params, 3), 2, rule, reverse=rule == "permutation")
     length = min(params.P_max, 40)
     start = data.draw(st.integers(0, length - 1))
     count = data.draw(st.integers(1, length - start))
@@ -123,7 +123,7 @@ def test_copies_are_the_same_data():
     kept = split(GRAMMAR, 30, 20, seed=6).test
     for data in (
         TorchDataset(kept, latents=True),
-        TorchDataset(Stream(GRAMMAR, 6, backward=True), 20, latents=True),
+        TorchDataset(Stream(GRAMMAR, 6, reverse=True), 20, latents=True),
     ):
         copy = pickle.loads(pickle.dumps(data))
         assert equal(copy[:], data[:])
@@ -541,7 +541,7 @@ def test_bad_arguments(refuses):
             lambda: EndlessDataset(Stream(GRAMMAR, 0)),
             "stream",
             "Stream(grammar=",
-            "Use Stream(grammar, seed, 'independent')",
+            "Use Stream(grammar, seed, 'replacement')",
         ),
         (lambda: EndlessDataset(stream, 0), "batch_size", "0", "Use batch_size >= 1"),
         (

@@ -27,13 +27,13 @@ def stream_of(rule):
 
 
 def test_set(count=200):
-    return Dataset.draw(Stream(GRAMMAR, 3, backward=True), count)
+    return Dataset.draw(Stream(GRAMMAR, 3, reverse=True), count)
 
 
 test_set.__test__ = False
 
 
-@pytest.mark.parametrize("rule", ["permutation", "independent"])
+@pytest.mark.parametrize("rule", ["permutation", "replacement"])
 def test_thirteen_steps_against_a_loop(rule):
     """Batches of 8 samples in the order of the stream, plain momentum, double precision."""
     with jax.enable_x64(True):
@@ -62,13 +62,13 @@ def test_thirteen_steps_against_a_loop(rule):
 
 def test_it_learns_the_task():
     found = train_online(
-        filled("cnn", width=64), stream_of("independent"), test_set(), points=12_000, rate=0.05
+        filled("cnn", width=64), stream_of("replacement"), test_set(), points=12_000, rate=0.05
     )
     assert found.test_error < 0.05 < 0.5 < found.record[0]["test_error"]
 
 
 def test_a_run_that_diverges_says_so():
-    found = train_online(filled("cnn"), stream_of("independent"), test_set(), points=1000, rate=1e30)
+    found = train_online(filled("cnn"), stream_of("replacement"), test_set(), points=1000, rate=1e30)
     assert found.status == "diverged"
     assert np.isnan(found.test_error)
     assert found.steps < 1000 // 16
@@ -76,7 +76,7 @@ def test_a_run_that_diverges_says_so():
 
 def test_a_budget_stops_it():
     found = train_online(
-        filled("cnn"), stream_of("independent"), test_set(), points=10**6, rate=0.01, budget=0.0
+        filled("cnn"), stream_of("replacement"), test_set(), points=10**6, rate=0.01, budget=0.0
     )
     assert found.status == "stopped"
     assert found.steps < 10**6 // 16

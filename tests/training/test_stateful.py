@@ -177,7 +177,7 @@ def test_members_of_an_ensemble_are_single_runs(sets):
 
 def test_one_pass_training():
     """Against a loop over the stream: batch i drops by the i-th key of the stream's seed in the role of the order."""
-    stream, test_set = Stream(GRAMMAR, 3), Dataset.draw(Stream(GRAMMAR, 3, backward=True), 100)
+    stream, test_set = Stream(GRAMMAR, 3), Dataset.draw(Stream(GRAMMAR, 3, reverse=True), 100)
     with jax.enable_x64(True):
         net = tiny(dtype="float64")
         found = train_online(net, stream, test_set, points=5 * 16, rate=RATE * WIDTH)

@@ -381,7 +381,7 @@ def test_nothing_is_compiled_for_another_P_rate_or_seed(monkeypatch):
     grammar = Grammar(params, 0)
 
     def one(P, **options):
-        sets = split(grammar, P, 5, repeats=True, seed=P)
+        sets = split(grammar, P, 5, replacement=True, seed=P)
         run(sets, build("cnn", params, 3, seed=0), **options)
 
     one(7, rate=0.1, max_epochs=2)
@@ -715,7 +715,7 @@ def test_checkpoints_of_other_runs_are_refused(sets, net, refuses, tmp_path):
     path = tmp_path / "run.npz"
     run(sets, net, budget=0.0, checkpoint=path)
     other_sets = split(GRAMMAR, 45, 100, seed=2)
-    repeated = split(GRAMMAR, 45, 100, seed=1, repeats=True)
+    repeated = split(GRAMMAR, 45, 100, seed=1, replacement=True)
     longer = split(GRAMMAR, 46, 100, seed=1)
     others = [
         (sets, filled("cnn", seed=3), {}),  # the same shapes, other weights
@@ -774,6 +774,14 @@ def test_progress(sets, net):
     assert np.isnan(early[0]["train_loss"]) and early[0]["best_test_error"] == np.inf
 
 
+def test_a_checkpoint_knows_its_samples_by_the_names_it_always_had(net):
+    """Checkpoints of earlier versions are resumed: a rule is stored under its first name."""
+    for replacement, rule in ((True, "independent"), (False, "permutation")):
+        sets = split(GRAMMAR, 45, 100, seed=1, replacement=replacement)
+        first = TrainingJob(net, sets.train, sets.test).identity["train"]
+        assert first == [1, rule, False, "samples", 0, 45]
+
+
 # What the network knows
 
 
@@ -801,7 +809,7 @@ def test_what_is_left_out_is_what_a_run_of_the_laboratory_has(name, options, s0)
     params = Params(v=4, s0=s0, L=2)
     if name == "vgg11":
         params = Params(v=4, s0=s0, L=5 - s0)
-    sets = split(Grammar(params), 8, 4, repeats=True)
+    sets = split(Grammar(params), 8, 4, replacement=True)
     setup = Setup(params, netspec(name, width=16, **options), measuring=Measuring(P_test=4))
     job = TrainingJob(filled_nets.filled(name, params, 16, **options), sets.train, sets.test)
     assert (job.optimizer, job.stopping) == (setup.optimizer, setup.stopping)

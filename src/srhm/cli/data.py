@@ -43,7 +43,7 @@ class Sample:
     def run(self) -> None:
         """Draw and show."""
         params = self.model.params()
-        rule = "permutation" if params.P_max <= PERMUTATION_LIMIT else "independent"
+        rule = "permutation" if params.P_max <= PERMUTATION_LIMIT else "replacement"
         check_integer("count", self.count, least=1, most=2**31 - 1)
         if self.out is not None:
             _check_new_file(self.out)

@@ -41,8 +41,8 @@ class ExportData:
     """Test points. Default: min(10000, P_max/5)."""
     seed: int = 0
     """Seed of rules and data; of an instance, its training set, 0 to 7."""
-    repeats: bool = False
-    """Draw points with repeats, within and across training and test set."""
+    replacement: bool = False
+    """Draw points with replacement, within and across training and test set."""
     encoding: Encoding | None = None
     """Also write dense inputs: whitened, onehot, onehot_blank or integer."""
     shard_size: int | None = None
@@ -67,7 +67,7 @@ class ExportData:
         params = self.model.params()
         P_test = default_test_points(params) if self.P_test is None else self.P_test
         grammar = Grammar(params, self.seed)
-        train, test, _ = split_streams(grammar, self.P, P_test, self.seed, repeats=self.repeats)
+        train, test, _ = split_streams(grammar, self.P, P_test, self.seed, replacement=self.replacement)
         return {"train": Part(train, self.P), "test": Part(test, P_test)}
 
     def _of_instance(self, name: str) -> dict[str, Part]:
@@ -78,7 +78,7 @@ class ExportData:
         for option, given in (
             ("model", self.model != Model()),
             ("P_test", self.P_test is not None),
-            ("repeats", self.repeats),
+            ("replacement", self.replacement),
         ):
             if given:
                 fix = f"Leave out {'the numbers of a model' if option == 'model' else option}, or --instance"

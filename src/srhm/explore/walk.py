@@ -100,9 +100,9 @@ def grammar_of(params: Params, seed: int) -> Grammar:
     return Grammar(params, seed)
 
 
-def rule_of(params: Params) -> Literal["permutation", "independent"]:
+def rule_of(params: Params) -> Literal["permutation", "replacement"]:
     """Return how data are numbered: as by `srhm sample`."""
-    return "permutation" if params.P_max <= PERMUTATION_LIMIT else "independent"
+    return "permutation" if params.P_max <= PERMUTATION_LIMIT else "replacement"
 
 
 def stream_of(params: Params, seed: int) -> Stream:

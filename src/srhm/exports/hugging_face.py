@@ -104,7 +104,7 @@ def _model(plan: Plan) -> Iterator[str]:
     yield ""
     yield from ("| | |", "| --- | --- |")
     yield f"| classes n_c, features v, synonyms m | {params.n_c}, {params.v}, {params.m} |"
-    yield f"| informative children s, blanks s0 beside each | {params.s}, {params.s0} |"
+    yield f"| informative children s, blanks s0 around each | {params.s}, {params.s0} |"
     yield f"| levels L, sparsity | {params.L}, {params.sparsity} |"
     yield f"| input positions d, informative ones s^L | {params.d}, {params.num_leaves} |"
     yield f"| distinct data P_max | {in_short(params.P_max, ',')} |"
@@ -115,8 +115,8 @@ def _model(plan: Plan) -> Iterator[str]:
     yield "| --- | --- | --- | --- | --- |"
     for name, part in plan.parts.items():
         stream = part.stream
-        how = "without repeats" if stream.rule == "permutation" else "independently"
-        how += ", from the end of the order" if stream.backward else ""
+        how = "without replacement" if stream.rule == "permutation" else "with replacement"
+        how += ", from the end of the order" if stream.reverse else ""
         yield f"| {name} | {part.count:,} | {part.start:,} | {stream.seed} ({stream.role}) | {how} |"
 
 

@@ -165,7 +165,7 @@ class Plan:
 
 def _described(part: Part) -> dict[str, Any]:
     stream = part.stream
-    origin = {"seed": stream.seed, "role": stream.role, "rule": stream.rule, "backward": stream.backward}
+    origin = {"seed": stream.seed, "role": stream.role, "rule": stream.rule, "reverse": stream.reverse}
     return origin | {"start": part.start, "count": part.count}
 
 

@@ -151,7 +151,7 @@ def _check_place(folder: Path, plan: Plan) -> None:
 
 
 def _check_same(named: str, found: dict[str, Any], plan: Plan) -> None:
-    wanted, there = plan.to_dict(), found.get("plan")
+    wanted, there = plan.to_dict(), _in_present_words(found.get("plan"))
     if found.get("kind") != _KIND or not isinstance(there, dict):
         raise ArgumentError(
             "folder", named, f"has a {MANIFEST} that is not of an export", "Name a new folder"
@@ -160,6 +160,17 @@ def _check_same(named: str, found: dict[str, Any], plan: Plan) -> None:
         if wanted.get(name) != there.get(name):
             problem = f"holds another export, with other {name}"
             raise ArgumentError("folder", named, problem, "Name a new folder, or delete this one")
+
+
+def _in_present_words(plan: Any) -> Any:
+    """Return a plan as it is written now; earlier manifests say ``backward``, and ``independent`` of the rule."""
+    if not isinstance(plan, dict) or not isinstance(plan.get("parts"), dict):
+        return plan
+    parts = {}
+    for name, part in plan["parts"].items():
+        present = {"reverse" if key == "backward" else key: value for key, value in part.items()}
+        parts[name] = present | ({"rule": "replacement"} if present.get("rule") == "independent" else {})
+    return plan | {"parts": parts}
 
 
 def _manifest(folder: Path) -> dict[str, Any] | None:

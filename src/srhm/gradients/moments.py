@@ -56,47 +56,47 @@ class GradientMoments:
     @property
     def exact(self) -> bool:
         """Whether all data were seen."""
-        return self.count == self.P_max and not self.repeats
+        return self.count == self.P_max and not self.replacement
 
     @property
     def standard_error(self) -> Any:
         """Standard error of `mean` about the gradient of all data, 0 if all were seen; for the form of squares."""
-        return self.spread(self.count, repeats=self.repeats)
+        return self.spread(self.count, replacement=self.replacement)
 
-    def noise(self, P: int, *, repeats: bool = True) -> Any:
+    def noise(self, P: int, *, replacement: bool = True) -> Any:
         """Return the expected form of the deviation of the gradient of P points from that of all data.
 
         Parameters
         ----------
         P
             Points of a training set, as many of each class.
-        repeats
+        replacement
             Whether they are drawn independently: then it is variance / P. Of distinct points it is less by the
             factor (P_max - P) / (P_max - n_c), and nothing is left at P = P_max.
         """
-        share = 1.0 if repeats else max(0, self.P_max - P) / max(1, self.P_max - self.n_c)
+        share = 1.0 if replacement else max(0, self.P_max - P) / max(1, self.P_max - self.n_c)
         share /= check_integer("P", P, least=1)
         return jax.tree.map(lambda one: one * share, self.variance)
 
-    def spread(self, P: int, *, repeats: bool = True) -> Any:
+    def spread(self, P: int, *, replacement: bool = True) -> Any:
         """Return the standard deviation of each weight's gradient over training sets of P points.
 
         Parameters
         ----------
-        P, repeats
+        P, replacement
             As for :meth:`noise`.
         """
-        return jax.tree.map(lambda one: np.sqrt(np.maximum(one, 0)), self.noise(P, repeats=repeats))
+        return jax.tree.map(lambda one: np.sqrt(np.maximum(one, 0)), self.noise(P, replacement=replacement))
 
-    def expected_square(self, P: int, *, repeats: bool = True) -> Any:
+    def expected_square(self, P: int, *, replacement: bool = True) -> Any:
         """Return the mean of the form over the gradients of training sets of P points.
 
         Parameters
         ----------
-        P, repeats
+        P, replacement
             As for :meth:`noise`.
         """
-        return jax.tree.map(np.add, self.square, self.noise(P, repeats=repeats))
+        return jax.tree.map(np.add, self.square, self.noise(P, replacement=replacement))
 
     @property
     def visible_P(self) -> Any:
@@ -183,7 +183,7 @@ def population_moments(
             "samples", None, f"asks for all {in_short(P_max)} data", "Give a number of samples"
         )
     count = P_max if samples is None else check_integer("samples", samples, least=1)
-    rule = "permutation" if P_max <= PERMUTATION_LIMIT else "independent"
+    rule = "permutation" if P_max <= PERMUTATION_LIMIT else "replacement"
     return gradient_moments(net, Dataset.draw(Stream(grammar, seed, rule), count), **options)
 
 
@@ -252,18 +252,18 @@ def _each_squared(gradient: Any) -> Any:
 def _moments(data: Dataset, of_class: Any, squares: Any, square: Square) -> GradientMoments:
     """From the sums of the gradients of each class [class_, ...] and the sum of their squares."""
     n_c, P_max, count = data.params.n_c, data.params.P_max, len(data)
-    repeats = data.stream.rule == "independent"
+    replacement = data.stream.rule == "replacement"
     of_class = jax.tree.map(lambda one: one * (n_c / count), of_class)
     mean = jax.tree.map(lambda one: one.mean(axis=0), of_class)
     between = [square(jax.tree.map(lambda one, a=a: one[a], of_class)) for a in range(n_c)]
     # An unbiased variance of distinct data has the divisor of all data's, less the degrees of freedom.
-    divisor = count - n_c if repeats else (count - n_c) * P_max / max(1, P_max - n_c)
-    divisor = count if count == P_max and not repeats else divisor or np.nan
+    divisor = count - n_c if replacement else (count - n_c) * P_max / max(1, P_max - n_c)
+    divisor = count if count == P_max and not replacement else divisor or np.nan
     variance = jax.tree.map(
         lambda total, *means: (total - (count / n_c) * sum(means)) / divisor, squares, *between
     )
-    found = GradientMoments(mean, square(mean), variance, count, repeats, P_max, n_c)
-    excess = found.noise(count, repeats=repeats)
+    found = GradientMoments(mean, square(mean), variance, count, replacement, P_max, n_c)
+    excess = found.noise(count, replacement=replacement)
     return replace(found, square=jax.tree.map(np.subtract, found.square, excess))
 
 

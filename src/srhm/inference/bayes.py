@@ -158,7 +158,7 @@ def _received(
     grammar: Grammar, channel: Channel, samples: int, seed: int
 ) -> Iterator[tuple[Integer[np.ndarray, "sample position"], Integer[np.ndarray, " sample"]]]:
     """Yield what is received of the inputs, and their classes, in pieces of one size; the last may be too long."""
-    params, stream = grammar.params, Stream(grammar, seed, "independent", role="test")
+    params, stream = grammar.params, Stream(grammar, seed, "replacement", role="test")
     size = ceil(samples / ceil(samples / _AT_ONCE))
     for start in range(0, samples, size):
         derivation = stream.take(start, size)

@@ -14,7 +14,7 @@ def measure(
     params: Params,
     *,
     P_test: int | None = None,
-    repeats: bool = False,
+    replacement: bool = False,
     grammar: Grammar | None = None,
 ) -> Callable[[int, int], dict[str, float]]:
     """Return ``measure(P, seed)`` for :func:`srhm.measure.complexity.pstar`: the test error after P training points.
@@ -27,7 +27,7 @@ def measure(
         The numbers of the model.
     P_test
         Test points: 10,000, or P_max/5 where that is fewer, unless given.
-    repeats
+    replacement
         Draw every point independently, as the sampling noise of the theory is; by default test and training
         points are distinct. See :func:`srhm.split`.
     grammar
@@ -50,7 +50,7 @@ def measure(
 
     def at(P: int, seed: int) -> dict[str, float]:
         rules = Grammar(params, seed) if grammar is None else grammar
-        sets = split(rules, P, count, seed, repeats=repeats)
+        sets = split(rules, P, count, seed, replacement=replacement)
         return {"error": learner.fit(sets.train).error(sets.test)}
 
     return at

@@ -77,7 +77,7 @@ class Instance:
     @property
     def test_stream(self) -> Stream:
         """All data in the opposite order: it begins with the test set."""
-        return replace(self.stream, backward=True)
+        return replace(self.stream, reverse=True)
 
     @property
     def P_test(self) -> int:

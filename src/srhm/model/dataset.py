@@ -194,7 +194,7 @@ class Split:
     P_test)^2 / (2 P_max) for independent draws (1 if that is larger)."""
 
 
-def split(grammar: Grammar, P: int, P_test: int, seed: int = 0, *, repeats: bool = False) -> Split:
+def split(grammar: Grammar, P: int, P_test: int, seed: int = 0, *, replacement: bool = False) -> Split:
     """Draw a training set of `P` points and a test set of `P_test`.
 
     Training sets of one seed are nested: the set of P points is the beginning of the set of any larger P.
@@ -207,14 +207,14 @@ def split(grammar: Grammar, P: int, P_test: int, seed: int = 0, *, repeats: bool
         Numbers of training and test points, each at least 1.
     seed
         Any integer from 0 to 2^64 - 1.
-    repeats
-        Draw every point independently, as the published code does: data may repeat within and across the
-        sets. By default this happens only where P_max exceeds 2^62.
+    replacement
+        Draw with replacement, as the published code does: a sample may occur more than once, within and across
+        the sets. By default this happens only where P_max exceeds 2^62.
 
     Raises
     ------
     ArgumentError
-        If P + P_test exceeds P_max where data may not repeat, a number is out of range, or the sets are larger
+        If P + P_test exceeds P_max without replacement, a number is out of range, or the sets are larger
         than main memory.
 
     Examples
@@ -225,7 +225,7 @@ def split(grammar: Grammar, P: int, P_test: int, seed: int = 0, *, repeats: bool
     (200, 56, 'permutation', 0.0)
     """
     check_instance(Grammar, grammar=grammar)
-    train, test, bound = split_streams(grammar, P, P_test, seed, repeats=repeats)
+    train, test, bound = split_streams(grammar, P, P_test, seed, replacement=replacement)
     name, value = max((("P", P), ("P_test", P_test)), key=lambda one: one[1])
     needed = bytes_of(grammar.params, P + P_test)
     check_memory(name, value, needed, "data sets", f"Use a smaller {name}")
@@ -233,13 +233,13 @@ def split(grammar: Grammar, P: int, P_test: int, seed: int = 0, *, repeats: bool
 
 
 def split_streams(
-    grammar: Grammar, P: int, P_test: int, seed: int = 0, *, repeats: bool = False
+    grammar: Grammar, P: int, P_test: int, seed: int = 0, *, replacement: bool = False
 ) -> tuple[Stream, Stream, float]:
-    """Return the streams whose first P and first P_test samples :func:`split` draws, and its bound on repeats.
+    """Return the streams whose first P and first P_test samples :func:`split` draws, and the bound on repeats.
 
     Parameters
     ----------
-    grammar, P, P_test, seed, repeats
+    grammar, P, P_test, seed, replacement
         As for :func:`split`.
 
     Raises
@@ -251,18 +251,18 @@ def split_streams(
     P = check_integer("P", P, least=1, most=2**31 - 1)
     P_test = check_integer("P_test", P_test, least=1, most=2**31 - 1)
     P_max = grammar.params.P_max
-    if repeats or P_max > PERMUTATION_LIMIT:
-        train = Stream(grammar, seed, "independent")
+    if replacement or P_max > PERMUTATION_LIMIT:
+        train = Stream(grammar, seed, "replacement")
         return train, replace(train, role="test"), min(1.0, (P + P_test) ** 2 / (2 * P_max))
     if P + P_test > P_max:
         raise ArgumentError(
             "P",
             P,
             f"and P_test = {P_test} exceed the P_max = {P_max} distinct data",
-            f"Use P + P_test <= {P_max}, or repeats=True for draws with repeats",
+            f"Use P + P_test <= {P_max}, or replacement=True to draw with replacement",
         )
     train = Stream(grammar, seed, "permutation")
-    return train, replace(train, backward=True), 0.0
+    return train, replace(train, reverse=True), 0.0
 
 
 def _compact(stream: Stream, origin: Origin, count: int, xp: Any) -> tuple[Any, Any, Any]:

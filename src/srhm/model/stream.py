@@ -25,7 +25,10 @@ from .grammar import Grammar
 from .params import Params
 from .permutation import KeyedPermutation, add_digits, limbs_of
 
-SplitRule = Literal["permutation", "independent"]
+SplitRule = Literal["permutation", "replacement"]
+
+STORED_RULES: dict[SplitRule, str] = {"permutation": "permutation", "replacement": "independent"}
+"""What files and identities call the rules."""
 
 PERMUTATION_LIMIT = 2**62
 """Largest P_max for which the default split permutes the ranks of all data."""
@@ -65,9 +68,9 @@ class Stream:
     seed
         Any integer from 0 to 2^64 - 1.
     rule
-        ``"permutation"``: sample i is the i-th datum in a pseudo-random order of all P_max data, so no datum
-        comes twice. ``"independent"``: every sample is drawn anew, repeats included.
-    backward
+        ``"permutation"``: sample i is the i-th datum in a pseudo-random order of all P_max data, so no sample
+        comes twice. ``"replacement"``: all samples are drawn independently, so some may come again.
+    reverse
         Count from the other end: sample i is sample P_max - 1 - i of the forward stream (permutation only).
     role
         What the seed is used for, ``"samples"`` or ``"test"``: one seed gives a separate stream for each.
@@ -76,27 +79,27 @@ class Stream:
     ------
     ArgumentError
         If the rule, the seed or the role is not one of these, ``"permutation"`` is asked of a model with
-        P_max above 2^62, or `backward` of independent draws.
+        P_max above 2^62, or `reverse` goes with ``"replacement"``.
     """
 
     grammar: Grammar
     seed: int
     rule: SplitRule = "permutation"
-    backward: bool = False
+    reverse: bool = False
     role: str = "samples"
 
     def __post_init__(self) -> None:
         check_instance(Grammar, grammar=self.grammar)
-        check_choice("rule", self.rule, ("permutation", "independent"), "is not a split rule")
+        check_choice("rule", self.rule, ("permutation", "replacement"), "is not a split rule")
         if self.rule == "permutation" and self.params.P_max > PERMUTATION_LIMIT:
             raise ArgumentError(
                 "rule",
                 self.rule,
                 f"needs P_max <= 2^62, not {in_short(self.params.P_max)}",
-                "Use 'independent'",
+                "Use 'replacement'",
             )
-        if self.backward and self.rule != "permutation":
-            raise ArgumentError("backward", True, "has no meaning in an endless stream", "Use backward=False")
+        if self.reverse and self.rule != "permutation":
+            raise ArgumentError("reverse", True, "has no meaning in an endless stream", "Use reverse=False")
         role_key(self.seed, self.role)  # checks both
         object.__setattr__(self, "seed", int(self.seed))
 
@@ -145,7 +148,7 @@ class Stream:
         if start % n_c:
             raise ArgumentError("start", start, f"is not a multiple of n_c = {n_c}", "Start at a whole block")
         block = start // n_c
-        order = self.params.data_per_class - 1 - block if self.backward else block
+        order = self.params.data_per_class - 1 - block if self.reverse else block
         rank = limbs_of(block, radices(self.params)) if self.rule == "permutation" else np.empty(0, np.uint32)
         return Origin(np.array(split_words(start)), np.array(split_words(order)), rank)
 
@@ -174,7 +177,7 @@ class Stream:
         sample = xp.arange(skipped + count, dtype=np.uint32)
         words = self._order_words(origin, xp.arange(-(-(skipped + count) // n_c), dtype=np.uint32))
         labels = self._all_places(words)  # [class_, block]
-        labels = (labels[::-1] if self.backward else labels).T.reshape(-1)[: skipped + count]
+        labels = (labels[::-1] if self.reverse else labels).T.reshape(-1)[: skipped + count]
         derivation = self._derive(labels, origin, sample)
         if skipped:
             first = slice(skipped, None)
@@ -206,7 +209,7 @@ class Stream:
         n_c = np.uint32(self.params.n_c)
         block = indices // n_c
         slot = (indices - block * n_c).astype(np.int32)[None, :]
-        if self.backward:
+        if self.reverse:
             slot = np.int32(self.params.n_c - 1) - slot
         words = self._order_words(origin, block)
         labels = self._places(words, xp.take_along_axis(words, slot, axis=0), slot)
@@ -234,7 +237,7 @@ class Stream:
         xp, params = label.__array_namespace__(), self.params
         if self.rule == "permutation":  # a class has one sample in each block
             digits = add_digits(origin.rank, offset // np.uint32(params.n_c), radices(params))
-            if self.backward:  # rank K - 1 - k has the complements of the digits of k
+            if self.reverse:  # rank K - 1 - k has the complements of the digits of k
                 bounds = radices(params)
                 digits = [np.uint32(bound - 1) - digit for bound, digit in zip(bounds, digits, strict=True)]
             return from_digits(params, label, self._permutation(digits, label.astype(np.uint32)))
@@ -259,7 +262,7 @@ class Stream:
 
     def _order_words(self, origin: Origin, block: UInt32[Any, " block"]) -> UInt32[Any, "class_ block"]:
         """Random words, whose order is the class order of the blocks at an offset from the origin."""
-        number = (subtract_wide if self.backward else add_wide)(origin.block, block)
+        number = (subtract_wide if self.reverse else add_wide)(origin.block, block)
 
         def pair(state: None, *key: Any) -> tuple[None, tuple[Any, Any]]:
             return state, threefry2x32(Key(*key), *number)

@@ -114,7 +114,7 @@ def _prepare(spec: RunSpec, weights: str | Path | None) -> _Ready:
     setup, params, seeds = spec.setup, spec.params, spec.seeds
     began = time.perf_counter()
     grammar = Grammar(params, seeds.grammar)
-    sets = split(grammar, spec.P, setup.P_test, seeds.samples, repeats=setup.replacement)
+    sets = split(grammar, spec.P, setup.P_test, seeds.samples, replacement=setup.replacement)
     seconds = time.perf_counter() - began
     job = TrainingJob(
         setup.net.build(params, seeds.network),

@@ -59,14 +59,14 @@ class Measurement:
     """Further arguments by name for the function that trains; JSON where they are sent or written down."""
     fix: tuple[str, ...] = ()
     """Roles whose seed all replicates share: some of grammar, samples, network."""
-    repeats: bool = False
+    replacement: bool = False
     """Draw every point independently, as the published code does."""
 
     def __post_init__(self) -> None:
         check_instance(Params, params=self.params)
         points = default_test_points(self.params) if self.P_test is None else self.P_test
         object.__setattr__(self, "P_test", check_integer("P_test", points, least=1))
-        check_test_points(self.params, points, self.repeats, option="repeats")
+        check_test_points(self.params, points, self.replacement, option="replacement")
         object.__setattr__(self, "quantities", tuple(self.quantities))
         object.__setattr__(self, "fix", tuple(self.fix))
         check_encoding(self.encoding)
@@ -87,7 +87,7 @@ class Measurement:
     def largest(self) -> int:
         """The most training points that leave the test set unseen."""
         assert self.P_test is not None
-        return most_points(self.params, self.P_test, self.repeats)
+        return most_points(self.params, self.P_test, self.replacement)
 
     def __call__(self, train: Train, P: int, replicate: int) -> dict[str, float]:
         """Train on the P points of a replicate and return what is measured, by name.
@@ -99,7 +99,9 @@ class Measurement:
         """
         assert self.P_test is not None
         seeds = Seeds.replicate(replicate, self.fix)
-        sets = split(Grammar(self.params, seeds.grammar), P, self.P_test, seeds.samples, repeats=self.repeats)
+        sets = split(
+            Grammar(self.params, seeds.grammar), P, self.P_test, seeds.samples, replacement=self.replacement
+        )
         network = train(sets.train, seeds.network, **self.options)
         found = {"error": test_error(network, sets.test, encoding=self.encoding)}
         if set(self.quantities) - {"error"}:
@@ -146,7 +148,7 @@ def pstar(
     encoding: Encoding = "whitened",
     options: Mapping[str, Any] | None = None,
     fix: Sequence[str] = (),
-    repeats: bool = False,
+    replacement: bool = False,
     on: str = "local",
     workers: int | None = None,
     gpu: float = 0.0,
@@ -177,7 +179,7 @@ def pstar(
         Relative distance of the neighbours between which P* is interpolated.
     largest
         The most training points; all but the test set unless given.
-    P_test, encoding, options, fix, repeats
+    P_test, encoding, options, fix, replacement
         See :class:`Measurement`.
     on, workers
         Where runs are computed, and how many at a time; see :func:`srhm.runner.executors.open_executor`. At most one
@@ -225,7 +227,9 @@ def pstar(
         fix = "Give a function of a data set and a seed, or its name, 'module:function'"
         raise ArgumentError("train", train, "cannot be called", fix)
     limits = {"error": 0.10} if thresholds is None else dict(thresholds)
-    measure = Measurement(params, tuple(limits), P_test, encoding, dict(options or {}), tuple(fix), repeats)
+    measure = Measurement(
+        params, tuple(limits), P_test, encoding, dict(options or {}), tuple(fix), replacement
+    )
     count = check_integer("seeds", seeds, least=1, most=1000)
     workers = (1 if on == "local" else count) if workers is None else workers
     workers = min(check_integer("workers", workers, least=1, most=100_000), count)

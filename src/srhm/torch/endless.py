@@ -72,7 +72,7 @@ class EndlessDataset(torch.utils.data.IterableDataset):
     --------
     >>> import srhm
     >>> params = srhm.Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)
-    >>> stream = srhm.Stream(srhm.Grammar(params, seed=0), 1, "independent")
+    >>> stream = srhm.Stream(srhm.Grammar(params, seed=0), 1, "replacement")
     >>> loader = torch.utils.data.DataLoader(EndlessDataset(stream, batch_size=8), batch_size=None)
     >>> x, y = next(iter(loader))
     >>> x.shape, torch.bincount(y)
@@ -94,9 +94,9 @@ class EndlessDataset(torch.utils.data.IterableDataset):
     ) -> None:
         if not isinstance(stream, Stream):
             raise ArgumentError("stream", stream, "is not a stream", "Give a srhm.Stream")
-        if stream.rule != "independent":
+        if stream.rule != "replacement":
             problem = f"ends after {stream.length} samples"
-            raise ArgumentError("stream", stream, problem, "Use Stream(grammar, seed, 'independent')")
+            raise ArgumentError("stream", stream, problem, "Use Stream(grammar, seed, 'replacement')")
         self.form = Form(encoding, layout, latents, device)
         self.stream = stream
         self.batch_size = None if batch_size is None else check_integer("batch_size", batch_size, least=1)

@@ -173,7 +173,8 @@ def chosen_rate(net: Any, rate: float | None, design: Design | None) -> float:
 def _origin(dataset: Dataset) -> list[Any]:
     """What names the samples of a set, given the grammar."""
     stream = dataset.stream
-    return [int(stream.seed), stream.rule, stream.backward, stream.role, int(dataset.start), len(dataset)]
+    rule = STORED_RULES[stream.rule]
+    return [int(stream.seed), rule, stream.reverse, stream.role, int(dataset.start), len(dataset)]
 
 
 def _trained(net: Any) -> Any:

@@ -189,7 +189,7 @@ def _check_points(stream: Stream, test_set: Dataset, points: int) -> None:
         raise ArgumentError(
             "points", points, f"exceeds the {stream.length} samples of the stream", "Use fewer points"
         )
-    if stream.rule == "permutation" and test_set.stream.backward != stream.backward:
+    if stream.rule == "permutation" and test_set.stream.reverse != stream.reverse:
         room = stream.length - test_set.start - len(test_set)
         if points > room:
             raise ArgumentError("points", points, "reaches into the test set", f"Use points <= {room}")
