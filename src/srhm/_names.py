@@ -16,6 +16,7 @@ from .model import (
     Tree,
     channels,
     child_offsets,
+    diffeomorphism,
     encode,
     enumerate_all,
     exchange_synonyms,
@@ -24,7 +25,6 @@ from .model import (
     load,
     placement_of,
     rank,
-    shift,
     split,
     unrank,
 )
@@ -48,6 +48,7 @@ __all__ = [
     "Tree",
     "channels",
     "child_offsets",
+    "diffeomorphism",
     "encode",
     "enumerate_all",
     "exchange_synonyms",
@@ -58,7 +59,6 @@ __all__ = [
     "placement_of",
     "rank",
     "rhm",
-    "shift",
     "split",
     "unrank",
 ]

@@ -86,8 +86,8 @@ _REFUSED = {
     "background_noise": "Use srhm.inference.Channel, or the argument transform",
     "s0": "Use srhm.Params, srhm.Grammar and srhm.split for the Sparse Random Hierarchy Model",
     "sparsity_type": "Use srhm.Params, srhm.Grammar and srhm.split for the Sparse Random Hierarchy Model",
-    "apply_diffeo": "Use srhm.shift, which re-draws positions",
-    "seed_p": "Use srhm.shift and its seed, which re-draws positions",
+    "apply_diffeo": "Use srhm.diffeomorphism, which re-draws positions",
+    "seed_p": "Use srhm.diffeomorphism and its seed, which re-draws positions",
 }
 _OFF = (
     "bonus",

@@ -22,10 +22,10 @@ from srhm import (
     Grammar,
     Params,
     Stream,
+    diffeomorphism,
     exchange_synonyms,
     expand,
     placement_of,
-    shift,
     unrank,
 )
 from srhm.figures import (
@@ -647,7 +647,7 @@ def test_the_exchanged_picture_marks_exactly_the_changed_symbols(numbers, level)
 def test_the_shifted_picture_has_an_arrow_for_every_move(numbers, level):
     grammar, derivation = batch(**numbers)
     figure = transformations(grammar, derivation, row=2, level=level, seed=7)
-    before, after = first_change(shift, grammar, derivation, 2, level, 7)
+    before, after = first_change(diffeomorphism, grammar, derivation, 2, level, 7)
     old, new = before.positions[level - 1][2], after.positions[level - 1][2]
     assert set(artists(figure, "2/arrow/")) == {f"2/arrow/{level}/{place}" for place in new[old != new]}
     assert set(artists(figure, "2/left/")) == {f"2/left/{level}/{place}" for place in set(old) - set(new)}

@@ -9,7 +9,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from srhm import STREAM_VERSION, Grammar, Params, Stream, exchange_synonyms, expand, shift, split
+from srhm import STREAM_VERSION, Grammar, Params, Stream, diffeomorphism, exchange_synonyms, expand, split
 from srhm.randomness import fold, role_key, threefry2x32
 
 SMALL = {"n_c": 4, "v": 5, "m": 4, "s": 2, "s0": 1, "L": 2}  # permuted by a table
@@ -87,7 +87,7 @@ def all_digests():
     grammar = grammar_of("large", "B")
     derivation = Stream(grammar, 0).take(0, 1000)
     found["exchange"] = digest(exchange_synonyms(grammar.params, derivation, 3, 29, cumulative=True).rules)
-    found["shift"] = digest(shift(grammar.params, derivation, 3, 29, cumulative=True).placements)
+    found["shift"] = digest(diffeomorphism(grammar.params, derivation, 3, 29, cumulative=True).placements)
     found["identity"] = grammar.digest
     return found
 

@@ -17,12 +17,12 @@ from srhm import (
     MissingExtraError,
     Params,
     Stream,
+    diffeomorphism,
     encode,
     exchange_synonyms,
     expand,
     parse,
     rank,
-    shift,
     split,
 )
 from srhm.measure.clustering import clusters
@@ -214,7 +214,7 @@ def test_values_and_jackknife_against_all_pairs(net, cumulative):
 
     before = seen(original)
     assert found.layers == ("layer_1", "layer_2", "output") and found.inputs == N
-    for letter, transform in (("S", exchange_synonyms), ("D", shift)):
+    for letter, transform in (("S", exchange_synonyms), ("D", diffeomorphism)):
         for level in (1, 2):
             after = seen(transform(PARAMS, original, level, 9, cumulative=cumulative))
             for k, layer in enumerate(found.layers):

@@ -18,12 +18,12 @@ from srhm import (
     Params,
     Stream,
     child_offsets,
+    diffeomorphism,
     enumerate_all,
     exchange_synonyms,
     expand,
     placement_of,
     rank,
-    shift,
     unrank,
 )
 from srhm.model.derivation import radices
@@ -54,7 +54,7 @@ OTHERS = {
 USES = {
     "expand": lambda derivation: expand(Grammar(OWN), derivation),
     "exchange_synonyms": lambda derivation: exchange_synonyms(OWN, derivation, 1),
-    "shift": lambda derivation: shift(OWN, derivation, 1),
+    "shift": lambda derivation: diffeomorphism(OWN, derivation, 1),
     "rank": lambda derivation: rank(OWN, derivation),
 }
 
@@ -265,7 +265,7 @@ def test_enumeration_has_a_limit(refuses):
 
 
 @pytest.mark.parametrize("cumulative", [False, True])
-@pytest.mark.parametrize("transform", [exchange_synonyms, shift])
+@pytest.mark.parametrize("transform", [exchange_synonyms, diffeomorphism])
 @pytest.mark.parametrize("params", BOTH, ids=name_of)
 def test_what_a_transformation_changes(params, transform, cumulative):
     grammar, derivation = Grammar(params), draw(params, 2000)
@@ -320,7 +320,7 @@ def test_law_of_shifted_positions(params, level):
     """The children of a node take each of the placements equally often, with their sub-trees."""
     grammar = Grammar(params)
     many = oracles.rows(draw(params, 1), np.zeros(3000, int))
-    before, after = expand(grammar, many), expand(grammar, shift(params, many, level, 1))
+    before, after = expand(grammar, many), expand(grammar, diffeomorphism(params, many, level, 1))
     offsets = after.positions[level - 1] % params.patch
     for node in range(params.level(level).nodes):
         children = slice(node * params.s, (node + 1) * params.s)
@@ -333,7 +333,7 @@ def test_law_of_shifted_positions(params, level):
         assert (after.positions[lower - 1] // size == roots).all()
 
 
-@pytest.mark.parametrize("transform", [exchange_synonyms, shift])
+@pytest.mark.parametrize("transform", [exchange_synonyms, diffeomorphism])
 def test_redrawn_choices_are_independent(transform):
     """Between nodes, rows, levels, seeds and the two transformations (false alarm 2e-4 each)."""
     params = Params(n_c=2, v=4, m=4, s=2, s0=1, L=3)  # 4 rules, 4 placements
@@ -341,7 +341,7 @@ def test_redrawn_choices_are_independent(transform):
     part = "rules" if transform is exchange_synonyms else "placements"
     drawn = getattr(transform(params, derivation, 3, 0, cumulative=True), part)
     other_seed = getattr(transform(params, derivation, 1, 1), part)
-    other_part = shift(params, derivation, 1, 0).placements if part == "rules" else other_seed
+    other_part = diffeomorphism(params, derivation, 1, 0).placements if part == "rules" else other_seed
     for one, other in [
         (drawn[0][:, 0], drawn[0][:, 1]),
         (drawn[0][:, 0], drawn[1][:, 0]),
@@ -355,7 +355,7 @@ def test_redrawn_choices_are_independent(transform):
         oracles.check_independent(one, other, (4, 4))
 
 
-@pytest.mark.parametrize("transform", [exchange_synonyms, shift])
+@pytest.mark.parametrize("transform", [exchange_synonyms, diffeomorphism])
 def test_cumulative_is_one_level_after_the_other(transform):
     params = BOTH[0]
     derivation = draw(params, 50)
@@ -370,7 +370,7 @@ def test_without_blanks_nothing_shifts(sparsity):
     params = Params(n_c=3, v=4, m=3, s=2, s0=0, L=3, sparsity=sparsity)
     derivation = draw(params, 100)
     for level in (1, 2, 3):
-        assert equal(shift(params, derivation, level, 1, cumulative=True), derivation)
+        assert equal(diffeomorphism(params, derivation, level, 1, cumulative=True), derivation)
 
 
 def test_without_synonyms_nothing_is_exchanged():
@@ -379,7 +379,7 @@ def test_without_synonyms_nothing_is_exchanged():
     assert equal(exchange_synonyms(params, derivation, 3, 1, cumulative=True), derivation)
 
 
-@pytest.mark.parametrize("transform", [exchange_synonyms, shift])
+@pytest.mark.parametrize("transform", [exchange_synonyms, diffeomorphism])
 def test_same_seed_same_choices(transform):
     params = BOTH[0]
     derivation = draw(params, 50)
@@ -390,7 +390,7 @@ def test_same_seed_same_choices(transform):
     assert list(inspect.signature(transform).parameters.values())[-1].kind is inspect.Parameter.KEYWORD_ONLY
 
 
-@pytest.mark.parametrize("transform", [exchange_synonyms, shift])
+@pytest.mark.parametrize("transform", [exchange_synonyms, diffeomorphism])
 def test_bad_transformations(refuses, transform):
     params = BOTH[0]
     derivation = draw(params, 5)
@@ -413,7 +413,7 @@ def everything(grammar, derivation):
     """One result of every function that takes both kinds of arrays."""
     params = grammar.params
     exchanged = exchange_synonyms(params, derivation, params.L, 5, cumulative=True)
-    shifted = shift(params, derivation, 1, 6)
+    shifted = diffeomorphism(params, derivation, 1, 6)
     tree = expand(grammar, Derivation(derivation.label, exchanged.rules, shifted.placements))
     offsets = child_offsets(params, derivation.placements[0])
     return exchanged, shifted, tree, offsets, placement_of(params, offsets)

@@ -243,7 +243,8 @@ def _predictions(params: Params) -> dict[str, Any]:
 def code(state: State, found: Walk) -> str:
     """Return Python code that makes the rules, the datum and its walk; `tree` is what is drawn last."""
     functions = {
-        step.kind: ("exchange_synonyms" if step.kind == "exchange" else "shift") for step in state.steps
+        step.kind: ("exchange_synonyms" if step.kind == "exchange" else "diffeomorphism")
+        for step in state.steps
     }
     names = sorted(["Grammar", "Params", "Stream", "expand", *functions.values()])
     lines = [

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import ArgumentError, check_integer
 from ..inference import parse
-from ..model.derivation import Derivation, Tree, exchange_synonyms, expand, shift
+from ..model.derivation import Derivation, Tree, diffeomorphism, exchange_synonyms, expand
 from ..model.encoding import encode
 from ..model.grammar import Grammar
 from ..model.params import Params
@@ -143,7 +143,9 @@ def walk(params: Params, seed: int, sample: int, steps: Sequence[Step] = ()) -> 
 
 def _changed(params: Params, old: Derivation, step: Step, first: int) -> tuple[int, Derivation]:
     """Transform with the first seed that changes anything; that none of 64 does has a probability below 2^-64."""
-    part, transform = ("rules", exchange_synonyms) if step.kind == "exchange" else ("placements", shift)
+    part, transform = (
+        ("rules", exchange_synonyms) if step.kind == "exchange" else ("placements", diffeomorphism)
+    )
     place, seed = step.level - 1, first
     new = transform(params, old, step.level, seed)
     while np.array_equal(getattr(new, part)[place], getattr(old, part)[place]) and seed < first + _SEEDS - 1:

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..errors import ArgumentError, check_instance, check_integer
-from ..model.derivation import Derivation, Tree, exchange_synonyms, shift
+from ..model.derivation import Derivation, Tree, diffeomorphism, exchange_synonyms
 from ..model.grammar import Grammar
 from ..model.params import Params
 from .picture import NAMES, Picture, cell_width, tree_height
@@ -106,7 +106,7 @@ def _trees(
     dense = replace(params, s0=0)
     packed = tuple(np.arange(features.shape[1])[None] for features in tree.features)
     exchanged = changed(grammar, derivation, row, level, seed, exchange_synonyms)
-    shifted = changed(grammar, derivation, row, level, seed, shift)
+    shifted = changed(grammar, derivation, row, level, seed, diffeomorphism)
     places = (
         f"each feature at one of {params.s0 + 1} places"
         if params.sparsity == "A"

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..errors import ArgumentError, check_instance, check_integer
-from ..model.derivation import Derivation, Tree, exchange_synonyms, expand, shift
+from ..model.derivation import Derivation, Tree, diffeomorphism, exchange_synonyms, expand
 from ..model.grammar import Grammar
 from ..model.params import Params
 from .picture import Picture, page_of_trees
@@ -119,7 +119,7 @@ def transformations(
     exchanged = changed(grammar, derivation, row, level, seed, exchange_synonyms)
     if exchanged is not None:
         blocks.append((exchanged, f"same class, other synonyms {place} (changed symbols outlined)"))
-    shifted = changed(grammar, derivation, row, level, seed, shift)
+    shifted = changed(grammar, derivation, row, level, seed, diffeomorphism)
     if shifted is not None:
         blocks.append((shifted, f"same class, other positions {place} (arrows show the moves)"))
     if len(blocks) == 1:

@@ -15,7 +15,7 @@ from jaxtyping import Float
 
 from ..errors import ArgumentError, check_instance, check_integer, import_extra
 from ..model.dataset import Dataset
-from ..model.derivation import Derivation, exchange_synonyms, expand, shift
+from ..model.derivation import Derivation, diffeomorphism, exchange_synonyms, expand
 from ..model.encoding import Encoding, encode
 from ..nets import Network
 from ..nets.design import encoding_for

@@ -6,12 +6,12 @@ from .derivation import (
     Derivation,
     Tree,
     child_offsets,
+    diffeomorphism,
     enumerate_all,
     exchange_synonyms,
     expand,
     placement_of,
     rank,
-    shift,
     unrank,
 )
 from .encoding import Encoding, channels, encode
@@ -32,6 +32,7 @@ __all__ = [
     "Tree",
     "channels",
     "child_offsets",
+    "diffeomorphism",
     "encode",
     "enumerate_all",
     "exchange_synonyms",
@@ -40,7 +41,6 @@ __all__ = [
     "load",
     "placement_of",
     "rank",
-    "shift",
     "split",
     "unrank",
 ]

@@ -218,7 +218,7 @@ def exchange_synonyms(
     return _redraw(params, derivation, level, seed, "rules", cumulative)
 
 
-def shift(
+def diffeomorphism(
     params: Params, derivation: Derivation, level: int, seed: int = 0, *, cumulative: bool = False
 ) -> Derivation:
     """Re-draw the placements of one level, the diffeomorphism tau_l of the paper (Eq. 7): no symbol changes.
