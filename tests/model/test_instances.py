@@ -81,7 +81,7 @@ def test_other_data_are_noticed(monkeypatch, part):
 
 def test_another_seed_gives_other_digests():
     task = srhm.load(SMALL)
-    found = replace(task, seed=1).found_digests()
+    found = replace(task, seed=1).computed_digests()
     assert all(found[part] != task.digests[part] for part in task.digests)
 
 
@@ -116,7 +116,7 @@ def test_what_is_said_of_an_instance(name):
     for net, value in task.predicted.items():
         assert value == pytest.approx(predict(net, task.params).P_star, abs=0.05)
     assert task.P_test == default_test_points(task.params)
-    assert list(task.sizes) == sorted(set(task.sizes)) and task.sizes[-1] <= task.stretch * 4
+    assert list(task.sizes) == sorted(set(task.sizes)) and task.sizes[-1] <= task.max_disjoint_P * 4
     run_spec(task.params, "cnn", task.sizes[-1])  # can be run
     assert task.description.endswith(".") and len(task.description) < 120
     for fact in ("Tomasini", "Wyart", "2024", "235:48369-48389", name, task.digests["rules"]):
@@ -135,10 +135,10 @@ def test_training_and_test_sets_are_all_data():
 
 def test_training_sets_of_other_seeds():
     task = srhm.load(SMALL)
-    assert task.stretch % task.params.n_c == 0
-    sets = [points(task.train(task.stretch, seed)) for seed in range(TRAINING_SEEDS)]
-    assert [len(one) for one in sets] == [task.stretch] * TRAINING_SEEDS
-    assert len(set().union(*sets, points(task.test()))) == TRAINING_SEEDS * task.stretch + task.P_test
+    assert task.max_disjoint_P % task.params.n_c == 0
+    sets = [points(task.train(task.max_disjoint_P, seed)) for seed in range(TRAINING_SEEDS)]
+    assert [len(one) for one in sets] == [task.max_disjoint_P] * TRAINING_SEEDS
+    assert len(set().union(*sets, points(task.test()))) == TRAINING_SEEDS * task.max_disjoint_P + task.P_test
     for seed in (0, 3, 7):
         large, small = task.train(500, seed), task.train(30, seed)
         for field in ("features", "positions", "labels"):
@@ -182,7 +182,7 @@ def test_bad_training_sets(refuses):
         task.train(0)
     with refuses("P", 13109, "Use P <= 13108, or a smaller seed"):
         task.train(13109)
-    most = task.pool - 7 * task.stretch
+    most = task.pool - 7 * task.max_disjoint_P
     with refuses("P", most + 1, f"Use P <= {most}, or a smaller seed"):
         task.train(most + 1, 7)
     assert len(task.train(most, 7)) == most

@@ -83,7 +83,7 @@ class ExportData:
             if given:
                 fix = f"Leave out {'the numbers of a model' if option == 'model' else option}, or --instance"
                 raise ArgumentError(option, getattr(self, option), f"is fixed by the instance {name}", fix)
-        start = task.first(self.seed)
+        start = task.train_start(self.seed)
         check_integer("P", self.P, least=1, most=task.pool - start)
         return {"train": Part(task.stream, self.P, start), "test": Part(task.test_stream, task.P_test)}
 

@@ -90,11 +90,11 @@ class Instance:
         return self.params.P_max - self.P_test
 
     @property
-    def stretch(self) -> int:
+    def max_disjoint_P(self) -> int:
         """Training points up to which training sets of different seeds have none in common."""
         return self.pool // TRAINING_SEEDS // self.params.n_c * self.params.n_c
 
-    def first(self, seed: int) -> int:
+    def train_start(self, seed: int) -> int:
         """Return the number, in :attr:`stream`, of the first point of the training sets of a seed.
 
         Raises
@@ -102,7 +102,7 @@ class Instance:
         ArgumentError
             If the seed is not an integer from 0 to 7.
         """
-        return self.stretch * check_integer("seed", seed, least=0, most=TRAINING_SEEDS - 1)
+        return self.max_disjoint_P * check_integer("seed", seed, least=0, most=TRAINING_SEEDS - 1)
 
     def train(self, P: int, seed: int = 0) -> Dataset:
         """Return a training set, which has no point twice and none of the test set.
@@ -113,7 +113,7 @@ class Instance:
             Number of training points. Sets of one seed are nested: that of P points is the beginning of any
             larger one.
         seed
-            Which training set, 0 to 7. Sets of different seeds have no point in common up to :attr:`stretch`
+            Which training set, 0 to 7. Sets of different seeds have no point in common up to :attr:`max_disjoint_P`
             points each.
 
         Raises
@@ -121,7 +121,7 @@ class Instance:
         ArgumentError
             If the seed is none of these, or P is below 1 or reaches into the test set.
         """
-        start = self.first(seed)
+        start = self.train_start(seed)
         P = check_integer("P", P, least=1)
         if start + P > self.pool:
             problem = f"with seed = {seed} reaches into the test set"
@@ -132,7 +132,7 @@ class Instance:
         """Return the test set, :attr:`P_test` points."""
         return Dataset.draw(self.test_stream, self.P_test)
 
-    def found_digests(self) -> dict[str, str]:
+    def computed_digests(self) -> dict[str, str]:
         """Return the digests of what this installation draws, to be compared with the published ones.
 
         Each is the SHA-256 of arrays, one after another, as little-endian 32-bit integers in C order: the rules
@@ -155,7 +155,7 @@ class Instance:
         SrhmError
             If a digest differs.
         """
-        found = self.found_digests()
+        found = self.computed_digests()
         for part, published in self.digests.items():
             if found[part] != published:
                 raise SrhmError(
