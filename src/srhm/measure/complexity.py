@@ -84,7 +84,7 @@ class SampleComplexity:
     """Standard deviation of ln P* over seeds (divisor N - 1); None unless two or more, all bracketed."""
 
     @property
-    def of_seeds(self) -> tuple[float, ...]:
+    def per_seed(self) -> tuple[float, ...]:
         """P* of every seed, in training points; empty unless all are ``bracketed``.
 
         Some of them alone would favour the seeds that learn early.

@@ -151,7 +151,7 @@ def _complexity(figure: PaperFigure, settings: Sequence[Setup], study: Studies) 
 
 def replicates_of(found: dict[Setup, SampleComplexity | None]) -> list[tuple[int, float]]:
     """Return (s0, P*) of every replicate of some settings."""
-    return [(one.params.s0, P_star) for one, P in found.items() if P is not None for P_star in P.of_seeds]
+    return [(one.params.s0, P_star) for one, P in found.items() if P is not None for P_star in P.per_seed]
 
 
 def _relevance(figure: PaperFigure, settings: Sequence[Setup], study: Studies) -> Figure:

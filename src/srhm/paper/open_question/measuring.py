@@ -56,7 +56,7 @@ def _result(arm: Arm, index: RunIndex) -> ArmResult:
     known = {study.setup.params.s0: index.fill(study) for study in studies_of_arm(arm)}
     found = {s0: study.read() for s0, study in known.items()}
     dead = sum(_is_dead(run) for study in known.values() for _, run in study.all_runs)
-    pairs = [(s0, P_star) for s0, one in found.items() if one is not None for P_star in one.of_seeds]
+    pairs = [(s0, P_star) for s0, one in found.items() if one is not None for P_star in one.per_seed]
     return ArmResult(
         arm, found, blank_exponent([one for one in pairs if one[0] > 0]), blank_exponent(pairs), dead
     )
