@@ -10,8 +10,8 @@ from scipy.special import xlogy
 from oracles import close
 from srhm import Dataset, Grammar, Params, Stream, expand, split
 from srhm.learners import LayerwiseLearner, group, measure
-from srhm.learners.grouping import _united
-from srhm.learners.seeing import features_seen, patches_seen
+from srhm.learners.grouping import _merged
+from srhm.learners.observations import observed_features, observed_patches
 from srhm.measure.complexity import pstar
 from srhm.measure.sensitivity import test_error as error_of
 from srhm.theory import learner_error, predicted_P
@@ -53,7 +53,7 @@ def test_unions_are_those_of_the_slow_search():
         random = np.random.default_rng(seed)
         counts = random.poisson(random.gamma(0.5, 60.0, (10, 6))) + random.integers(0, 2, (10, 6))
         for groups in (2, 5):
-            assert same_partition(_united(counts, groups), united_slowly(counts, groups))
+            assert same_partition(_merged(counts, groups), united_slowly(counts, groups))
 
 
 def clear_counts(random, groups=4, members=5, contexts=6):
@@ -191,7 +191,7 @@ def test_a_context_is_the_class_and_the_siblings(shared, by_slot):
     dataset = independent(replace(WIDE, L=3), 0, 40).train
     shape = len(dataset), 9, 3
     features, positions = dataset.features.astype(np.int64), dataset.positions.astype(np.int64)
-    seen = patches_seen(
+    seen = observed_patches(
         dataset.params,
         features.reshape(shape),
         positions.reshape(shape),
@@ -222,7 +222,7 @@ def test_features_are_each_others_siblings():
     dataset = independent(WIDE, 0, 40).train
     shape = len(dataset), 3, 3
     features, positions = dataset.features.astype(np.int64), dataset.positions.astype(np.int64)
-    seen = features_seen(WIDE, features.reshape(shape), positions.reshape(shape), shared=False)
+    seen = observed_features(WIDE, features.reshape(shape), positions.reshape(shape), shared=False)
     found = seen.context(dataset.labels.astype(np.int64), features)
     expected = []
     for row, item in np.ndindex(features.shape):
@@ -351,7 +351,7 @@ def test_data_of_another_model_are_refused(refuses):
     own, other = (Params(n_c=4, v=4, m=4, s=2, s0=1, L=2, sparsity=kind) for kind in "AB")
     learned = LayerwiseLearner().fit(split(Grammar(own), 200, 1).train)
     data = split(Grammar(other), 200, 1).train
-    with refuses("data", other, f"Give data of {own}, which it learned from"):
+    with refuses("data", other, f"Give data of {own}, the model of the training set"):
         learned.error(data)
     with refuses(
         "features", "'uint8 of shape (200, 8)'", "Give leaves together with the params of their model"

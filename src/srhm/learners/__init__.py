@@ -1,4 +1,4 @@
-"""Learners that are not networks, to tell what the data contain at each P from what a network makes of it."""
+"""Learners that are not networks: they show what the data contain at each P, whatever a network makes of it."""
 
 from .grouping import group
 from .layerwise import LayerwiseLearner, LayerwisePredictor

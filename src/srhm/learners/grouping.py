@@ -1,31 +1,31 @@
-"""Groups of symbols that see the same classes: likelihood clustering of a table of counts."""
+"""Groups of symbols that occur with the same classes: likelihood clustering of a table of counts."""
 
 import numpy as np
 from jaxtyping import Float, Integer
 from scipy.special import xlogy
 
 _SWEEPS = 100
-"""Most rounds of moving symbols between groups; a handful is the rule."""
+"""Maximum number of rounds of moving symbols between groups; a handful is typical."""
 
 _PSEUDO_COUNT = 0.5
-"""Added to every count of a group, so that a context it was never seen in stays possible (Jeffreys)."""
+"""Added to every count of a group, so that a context in which it never occurred stays possible (Jeffreys)."""
 
 
 def group(counts: Integer[np.ndarray, "symbol context"], groups: int) -> Integer[np.ndarray, " symbol"]:
-    """Divide symbols into groups whose members meet the contexts with the same probabilities.
+    """Divide symbols into groups whose members occur in the contexts with the same probabilities.
 
-    The counts n_xy of symbol x are multinomial with the probabilities of its group, so the groups sought are
-    those of the largest likelihood Σ_x Σ_y n_xy ln π_(g(x) y): those that keep the most mutual information
-    with the context. First the two groups whose union loses the least likelihood are united, again and again,
-    from every symbol by itself; then symbols move to the group that makes them the most likely, until none
-    moves. No random number is involved.
+    The counts n_xy of symbol x are multinomial with the probabilities of its group. The groups maximise the
+    likelihood Σ_x Σ_y n_xy ln π_(g(x) y), that is, they keep as much mutual information with the context as
+    possible. Every symbol starts as a group of its own; the two groups whose union loses the least likelihood are
+    merged, again and again. Then each symbol moves to the group under which it is most likely, until none moves.
+    No random number is involved.
 
     Parameters
     ----------
     counts
-        How often each symbol was seen in each context, such as a class, [symbol, context].
+        How often each symbol occurred in each context, such as a class, [symbol, context].
     groups
-        Number of groups to be left; with no more symbols than this, each is a group.
+        Number of groups; if there are no more symbols than this, each is a group.
 
     Returns
     -------
@@ -40,15 +40,15 @@ def group(counts: Integer[np.ndarray, "symbol context"], groups: int) -> Integer
     counts = counts[:, counts.any(axis=0)]
     if len(counts) <= groups:
         return np.arange(len(counts))
-    return _moved(counts, _united(counts, groups), groups)
+    return _moved(counts, _merged(counts, groups), groups)
 
 
-def _united(counts: Integer[np.ndarray, "symbol context"], groups: int) -> Integer[np.ndarray, " symbol"]:
-    """Unite the pair of the least loss until as many groups are left.
+def _merged(counts: Integer[np.ndarray, "symbol context"], groups: int) -> Integer[np.ndarray, " symbol"]:
+    """Merge the pair with the smallest loss until this many groups are left.
 
-    The loss of uniting a and b is H(a) + H(b) - H(a + b), with H(n) = Σ n_y ln n_y - n ln n the largest log
-    likelihood of one group. The least loss of every row is kept, so that a union costs few rows; a pair that came
-    closer by it is noticed in the row of the new group.
+    The loss of merging a and b is H(a) + H(b) - H(a + b), where H(n) = Σ n_y ln n_y - n ln n is the largest log
+    likelihood of one group. The smallest loss of every row is kept, so that a merge updates few rows; a pair that
+    came closer by it is found in the row of the new group.
     """
     counts = counts.copy()
     log = xlogy(np.arange(counts.sum(axis=0).max() + 1), np.arange(counts.sum(axis=0).max() + 1))
@@ -86,7 +86,7 @@ def _united(counts: Integer[np.ndarray, "symbol context"], groups: int) -> Integ
 def _moved(
     counts: Integer[np.ndarray, "symbol context"], member: Integer[np.ndarray, " symbol"], groups: int
 ) -> Integer[np.ndarray, " symbol"]:
-    """Move symbols to the group under which they are the most likely, until none moves."""
+    """Move symbols to the group under which they are most likely, until none moves."""
     table = counts.astype(np.float64)
     for _ in range(_SWEEPS):
         total = np.full((groups, counts.shape[1]), _PSEUDO_COUNT)

@@ -1,4 +1,4 @@
-"""The P* of a learner, measured as a network's is."""
+"""The P* of a learner, measured like that of a network."""
 
 from collections.abc import Callable
 
@@ -22,16 +22,16 @@ def measure(
     Parameters
     ----------
     learner
-        What is measured.
+        The learner to be measured.
     params
-        The numbers of the model.
+        The parameters of the model.
     P_test
-        Test points: 10,000, or P_max/5 where that is fewer, unless given.
+        Number of test points. Default: min(10,000, P_max / 5).
     replacement
-        Draw every point independently, as the sampling noise of the theory is; by default test and training
-        points are distinct. See :func:`srhm.split`.
+        Draw the points with replacement, as the theory of the sampling noise assumes; by default all training and
+        test points are distinct. See :func:`srhm.split`.
     grammar
-        The rules of all seeds. By default each seed draws its own.
+        The rules for all seeds. Default: each seed draws its own.
 
     Examples
     --------

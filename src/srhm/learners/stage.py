@@ -1,4 +1,4 @@
-"""One stage of learning: the symbols of each place are divided into groups, and looked up ever after."""
+"""One stage of learning: the symbols at each position are divided into groups, which are looked up later."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -8,7 +8,7 @@ from jaxtyping import Integer
 
 from ..model.params import Params
 from .grouping import group
-from .seeing import Seen
+from .observations import Observations
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,24 +22,24 @@ class Stage:
 
     @classmethod
     def learned(
-        cls, seen: Seen, labels: Integer[np.ndarray, " sample"], params: Params, sweeps: int
+        cls, observations: Observations, labels: Integer[np.ndarray, " sample"], params: Params, sweeps: int
     ) -> "Stage":
         """Group the symbols of each place by the class, and then by the class and the siblings' groups."""
-        keys, index = np.unique(seen.key, return_inverse=True)
-        index = index.reshape(seen.key.shape)
+        keys, index = np.unique(observations.key, return_inverse=True)
+        index = index.reshape(observations.key.shape)
         context = np.broadcast_to(labels[:, None], index.shape)
-        if seen.top:
+        if observations.top:
             entry = index * params.n_c + context
             counts = np.bincount(entry.ravel(), minlength=len(keys) * params.n_c)
             return cls(keys, counts.reshape(len(keys), params.n_c).argmax(axis=1))
-        place = keys // seen.symbols
+        place = keys // observations.symbols
         groups = _grouped(place, index, context, params.v)
         for _ in range(1, sweeps):
-            groups = _grouped(place, index, seen.context(labels, groups[index]), params.v)
+            groups = _grouped(place, index, observations.context(labels, groups[index]), params.v)
         return cls(keys, groups)
 
     def groups_of(self, key: Integer[np.ndarray, "*shape"]) -> Integer[np.ndarray, "*shape"]:
-        """Look up the group of each symbol, -1 for one that was never seen."""
+        """Look up the group of each symbol, -1 for one that never occurred."""
         found = np.minimum(np.searchsorted(self.keys, key), len(self.keys) - 1)
         return np.where(self.keys[found] == key, self.groups[found], -1)
 

@@ -1,4 +1,4 @@
-"""What the layer-wise learner counts: features in their sub-patches, or patches, numbered by place and symbol."""
+"""What the layer-wise learner counts: features in their sub-patches, or patches, numbered by position and symbol."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -24,13 +24,13 @@ class Seen(NamedTuple):
     """Whether the groups are the classes, not the v features of a level."""
 
 
-def features_seen(
+def observed_features(
     params: Params,
     symbols: Integer[np.ndarray, "sample node s"],
     positions: Integer[np.ndarray, "sample node s"],
     *,
     shared: bool,
-) -> Seen:
+) -> Observations:
     """Number features by their place in the sub-patch (sparsity A), one set of counts for each sub-patch.
 
     The features of a patch are each other's siblings.
@@ -44,10 +44,10 @@ def features_seen(
         return _with_siblings(labels, groups.reshape(symbols.shape), params.v).reshape(groups.shape)
 
     key = np.where(symbols < 0, -1, key).reshape(len(symbols), -1)
-    return Seen(key, across * params.v, context, top=False)
+    return Observations(key, across * params.v, context, top=False)
 
 
-def patches_seen(
+def observed_patches(
     params: Params,
     symbols: Integer[np.ndarray, "sample node s"],
     positions: Integer[np.ndarray, "sample node s"],
@@ -56,7 +56,7 @@ def patches_seen(
     placed: bool,
     shared: bool,
     top: bool,
-) -> Seen:
+) -> Observations:
     """Number patches by their tuple and, if `placed`, its placement.
 
     There is one set of counts for all, if `shared`, or one for each patch of the input (each slot of the tree
@@ -72,15 +72,15 @@ def patches_seen(
 
     def context(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
         shown, base = groups, params.v
-        if not (shared or by_slot):  # a group means something at its own place only
+        if not (shared or by_slot):  # a group has a meaning at its own position only
             shown, base = groups + params.v * (patch % params.patch), params.v * params.patch
         number = _with_siblings(labels, shown.reshape(len(groups), -1, params.s), base)
-        if shared:  # a group means the same everywhere, but says another thing of each child of a parent
+        if shared:  # a group means the same everywhere, but each child of a parent has contexts of its own
             number = number * params.s + np.arange(params.s)
         return number.reshape(groups.shape)
 
     unknown = (symbols < 0).any(axis=-1)
-    return Seen(np.where(unknown, -1, where * count + code), count, context, top)
+    return Observations(np.where(unknown, -1, where * count + code), count, context, top)
 
 
 def _with_siblings(
