@@ -224,7 +224,7 @@ def grammar_of_layers(params: Params, layers: Any) -> Grammar:
     Parameters
     ----------
     params
-        The numbers of the model.
+        The parameters of the model.
     layers
         Integers [parent, m, s] for each layer, in a mapping with the keys 0 to L - 1 (``.rules`` of a model, or what
         its `sample_rules` returns) or in a list, the classes' first; arrays, or tensors in main memory.

@@ -142,7 +142,7 @@ def run(
     Parameters
     ----------
     params
-        The numbers of the model.
+        The parameters of the model.
     net
         The name of a family, such as ``"cnn"``, or a :class:`~srhm.nets.NetSpec`.
     P
@@ -203,7 +203,7 @@ def pstar(
     Parameters
     ----------
     params
-        The numbers of the model.
+        The parameters of the model.
     net
         The name of a family, such as ``"cnn"``, a :class:`~srhm.nets.NetSpec`, or a function of one's own,
         ``train(dataset, seed) -> network`` (:func:`srhm.runner.own.pstar`, which takes further options).

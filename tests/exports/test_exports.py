@@ -650,7 +650,10 @@ def test_the_command_writes_an_instance(tmp_path, capsys):
             ["--instance", "srhm-L2-v4"],
             "instance = 'srhm-L2-v4' is not an instance. Did you mean 'srhm-L2-v4-s01-A'?",
         ),
-        (["--instance", "srhm-L2-v4-s01-A", "--v", "4"], "Leave out the numbers of a model, or --instance"),
+        (
+            ["--instance", "srhm-L2-v4-s01-A", "--v", "4"],
+            "Leave out the parameters of a model, or --instance",
+        ),
         (["--instance", "srhm-L2-v4-s01-A", "--P-test", "9"], "P_test = 9 is fixed by the instance"),
         (["--instance", "srhm-L2-v4-s01-A", "--replacement"], "replacement = True is fixed by the instance"),
         (["--instance", "srhm-L2-v4-s01-A", "--seed", "8"], "seed = 8 is above 7"),

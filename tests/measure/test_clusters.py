@@ -186,7 +186,7 @@ def test_bad_arguments(refuses):
             clusters(lambda x: x, dataset, **{argument: value})
     with refuses("dataset", "1", "Use a test set of at least 2 points"):
         clusters(lambda x: x, test_set(size=1))
-    with refuses("layers", "(", "Return one row an input"):
+    with refuses("layers", "(", "Return one row per input"):
         clusters(lambda x: x[1:], dataset)
     with refuses("second", "array([0])", "Give as many items"):
         adjusted_rand_index(np.array([0, 1]), np.array([0]))

@@ -9,7 +9,7 @@ from torch import nn
 
 from srhm import ArgumentError, Grammar, Params, split
 from srhm.measure.clustering import clusters
-from srhm.measure.layers import layers_of, predictor_of, see
+from srhm.measure.layers import layers_of, predictor_of, record_activations
 from srhm.measure.probing import probes
 from srhm.measure.sensitivity import sensitivities
 from srhm.measure.sensitivity import test_error as error_of
@@ -217,7 +217,9 @@ def test_the_output_is_the_layer_of_that_name(refuses):
 
     x, compiled = TEST.encode()[:6], jax.jit(function)
     assert list(compiled(x)) == ["output", "relu"]
-    assert list(see(compiled, x)) == list(see(function, x)) == ["relu", "output"]
+    assert (
+        list(record_activations(compiled, x)) == list(record_activations(function, x)) == ["relu", "output"]
+    )
     assert sensitivities(compiled, TEST).layers == ("relu", "output")
     right = np.mean(np.asarray(function(TEST.encode())["output"]).argmax(1) == TEST.labels)
     assert error_of(compiled, TEST) == error_of(function, TEST) == pytest.approx(1 - right)
@@ -274,7 +276,7 @@ class Estimator:
 def test_estimators_are_their_outputs(method):
     estimator = Estimator(method)
     x = TEST.encode()[:6]
-    found = see(layers_of(estimator), x)
+    found = record_activations(layers_of(estimator), x)
     decide = getattr(estimator, method)
     np.testing.assert_array_equal(found["output"], decide(x.reshape(6, -1)))
     assert list(found) == ["output"] and set(estimator.shapes) == {(6, 64)}
@@ -291,7 +293,7 @@ def test_the_decision_of_two_classes_is_a_score_for_each():
     estimator = Estimator("decision_function")
     decide = estimator.decision_function
     estimator.decision_function = lambda x: decide(x)[:, 0]
-    found = see(layers_of(estimator), data.encode(), data.params)["output"]
+    found = record_activations(layers_of(estimator), data.encode(), data.params)["output"]
     alone = decide(data.encode().reshape(50, -1))[:, 0]
     np.testing.assert_array_equal(found, np.stack([-alone, alone], axis=1))
     column = sensitivities(lambda x: {"one": decide(x.reshape(len(x), -1))[:, 0]}, data)
@@ -303,7 +305,7 @@ def test_a_classifier_that_only_predicts_is_one_of_its_classes():
     estimator = Estimator("decide")
     estimator.classes_ = np.array([0, 1, 2])
     x = TEST.encode()[:6]
-    found = see(layers_of(estimator), x)["output"]
+    found = record_activations(layers_of(estimator), x)["output"]
     np.testing.assert_array_equal(found.argmax(1), estimator.predict(x.reshape(6, -1)))
     np.testing.assert_array_equal(np.sort(found, axis=1), np.tile([0.0, 0.0, 1.0], (6, 1)))
 
@@ -316,10 +318,12 @@ def test_functions_of_jax_and_lists_of_layers():
         hidden = jax.nn.relu(x @ weights)
         return [hidden, hidden.mean(1)]
 
-    found = see(layers_of(function), TEST.encode()[:6])
+    found = record_activations(layers_of(function), TEST.encode()[:6])
     assert {name: one.shape for name, one in found.items()} == {"layer_1": (6, 80), "output": (6, 5)}
-    assert list(see(lambda x: (x, x, x), np.ones((2, 3)))) == ["layer_1", "layer_2", "output"]
-    np.testing.assert_array_equal(see(lambda x: [[1.0], [2.0]], np.ones((2, 3)))["output"], [[1], [2]])
+    assert list(record_activations(lambda x: (x, x, x), np.ones((2, 3)))) == ["layer_1", "layer_2", "output"]
+    np.testing.assert_array_equal(
+        record_activations(lambda x: [[1.0], [2.0]], np.ones((2, 3)))["output"], [[1], [2]]
+    )
     assert predictor_of(lambda x: [2, np.int64(1)])(np.ones((2, 3))) == [2, 1]
     np.testing.assert_array_equal(predictor_of(function)(TEST.encode()[:6]), function(TEST.encode()[:6])[1])
 
@@ -328,7 +332,7 @@ def test_our_networks_predict_by_their_output():
     net = build("fcn", PARAMS, width=4)
     x = TEST.encode()[:6]
     np.testing.assert_array_equal(predictor_of(net)(x), net(x))
-    np.testing.assert_allclose(see(layers_of(net), x)["output"], net(x), rtol=1e-5)
+    np.testing.assert_allclose(record_activations(layers_of(net), x)["output"], net(x), rtol=1e-5)
 
 
 def test_a_module_sees_the_same_inputs_as_in_training():

@@ -299,7 +299,7 @@ def test_bad_arguments(refuses):
             probes(lambda x: x, dataset, **{argument: value})
     with refuses("dataset", "3", "Use a test set of at least 4 points"):
         probes(lambda x: x, test_set(size=3))
-    with refuses("layers", "(", "Return one row an input"):
+    with refuses("layers", "(", "Return one row per input"):
         probes(lambda x: x[1:], dataset)
 
 

@@ -441,7 +441,7 @@ def test_bad_arguments(refuses):
 )
 def test_maps_that_lose_the_inputs(refuses, layers):
     dataset = test_set()
-    with refuses("layers", "(", "Return one row an input"):
+    with refuses("layers", "(", "Return one row per input"):
         measure(layers, dataset, inputs=20)
 
 
@@ -482,10 +482,10 @@ def scores(x, columns, kind=np.float64):
         (lambda x: scores(x, 7), "(400, 7)", "(400, 3), or class numbers [sample]"),
         (lambda x: scores(x[1:], 3), "(399, 3)", "(400, 3), or class numbers [sample]"),
         (lambda x: scores(x, 3, complex), "'complex128'", "Return real numbers"),
-        (lambda x: np.zeros(3), "(3,)", "Return one class number an input"),
-        (lambda x: 1 + np.arange(len(x)) % 3, "3", "0 to 2, or one score a class, (400, 3)"),
-        (lambda x: np.arange(len(x)) % 3 - 1, "-1", "0 to 2, or one score a class, (400, 3)"),
-        (lambda x: np.full(len(x), 0.5), "0.5", "0 to 2, or one score a class, (400, 3)"),
+        (lambda x: np.zeros(3), "(3,)", "Return one class number per input"),
+        (lambda x: 1 + np.arange(len(x)) % 3, "3", "0 to 2, or one score per class, (400, 3)"),
+        (lambda x: np.arange(len(x)) % 3 - 1, "-1", "0 to 2, or one score per class, (400, 3)"),
+        (lambda x: np.full(len(x), 0.5), "0.5", "0 to 2, or one score per class, (400, 3)"),
         (lambda x: np.full(len(x), "a"), "'<U1'", "Return real numbers"),
         (lambda x: np.ones(len(x), bool), "'bool'", "Return integers from 0 to 2"),
         (lambda x: [None] * len(x), "'object'", "Return real numbers"),
@@ -515,15 +515,15 @@ def test_an_output_is_the_scores_of_the_classes(refuses, measured):
             lambda x, n=columns: [np.asarray(x), scores(x, n)],
             lambda x, n=columns: {"output": scores(x, n), "layer": np.asarray(x)},
         ):
-            with refuses("layers", f"({count}, {columns})", f"Return one score a class, {fix}"):
+            with refuses("layers", f"({count}, {columns})", f"Return one score per class, {fix}"):
                 measured(layers, dataset)
     assert measured(lambda x: {"features": scores(x, 7)}, dataset).layers == ("features",)
-    with refuses("layers", f"({count},)", f"Return one score a class, {fix}"):
+    with refuses("layers", f"({count},)", f"Return one score per class, {fix}"):
         measured(lambda x: np.zeros(len(x), int), dataset)  # class numbers have no distances
 
 
 def test_a_network_of_another_number_of_classes(refuses):
-    dataset, fix = test_set(), "Return one score a class, (400, 3)"
+    dataset, fix = test_set(), "Return one score per class, (400, 3)"
     other = build("cnn", Params(n_c=2, v=3, m=1, s=2, s0=1, L=2), 4)
     with refuses("predict", "(400, 2)", f"{fix}, or class numbers [sample]"):
         error_of(other, dataset)

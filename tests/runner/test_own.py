@@ -275,7 +275,7 @@ def test_bad_arguments(unchecked, tmp_path):
         ("thresholds", "'S_23'", "Use levels 1 to 2", {"thresholds": {"S_23": 0.9}}),
         ("thresholds", "'D_21'", "Use error or S_kl", {"thresholds": {"D_21": 0.9}, **NO_BLANKS}),
         ("thresholds", "'S_92'", "Use one of D_11, D_12, S_11, ", {"thresholds": {"S_92": 0.9}, "train": scores}),
-        ("layers", "(250,)", "Return one score a class, (250, 4)", {"thresholds": {"S_21": 0.9}}),
+        ("layers", "(250,)", "Return one score per class, (250, 4)", {"thresholds": {"S_21": 0.9}}),
         ("predict", "(400, 1)", "(400, 4), or class numbers", {"train": lambda *_: lambda x: x[:, :1]}),
         ("params", "{'v': 4}", "Give a Params", {"params": {"v": 4}}),
         ("train", "3", "Give a function", {"train": 3}),

@@ -57,29 +57,29 @@ def test_fifty_steps_agree_in_double_precision(name):
             assert max(float(jnp.abs(a - b).max()) for a, b in moved) > 0.01
 
 
-def test_seats_are_given_up_when_they_have_cost_a_compilation():
-    seats = _Seats(8)
-    assert seats.for_members(2) == 8 and seats.fresh  # nothing is compiled yet: nothing is known
-    seats.took(6.0, 2)
-    assert seats.for_members(2) == 8 and not seats.fresh
-    seats.took(4.0, 2)  # six of eight seats are empty: 3 seconds
-    assert seats.for_members(2) == 8
-    seats.took(4.0, 2)
-    assert seats.for_members(5) == 8, "more than half are taken"
-    assert seats.for_members(2) == 2 and seats.fresh
-    seats.took(0.0, 1)
-    assert seats.for_members(1) == 1, "what costs nothing is given up at once"
+def test_the_program_is_recompiled_smaller_once_idle_slots_cost_a_compilation():
+    program = _ProgramSize(8)
+    assert program.for_members(2) == 8 and program.fresh  # nothing is compiled yet: nothing is known
+    program.took(6.0, 2)
+    assert program.for_members(2) == 8 and not program.fresh
+    program.took(4.0, 2)  # six of eight slots are idle: 3 seconds
+    assert program.for_members(2) == 8
+    program.took(4.0, 2)
+    assert program.for_members(5) == 8, "more than half are taken"
+    assert program.for_members(2) == 2 and program.fresh
+    program.took(0.0, 1)
+    assert program.for_members(1) == 1, "idle slots of a free compilation are given up at once"
 
 
 @pytest.mark.parametrize("patient", [False, True], ids=["shrinking", "keeping its size"])
 def test_each_member_stops_on_its_own(patient, monkeypatch):
     """By loss or at the last epoch, with records, whether or not the program shrinks as members leave."""
     sizes = []
-    monkeypatch.setattr(_Seats, "took", lambda seats, seconds, members: forced(seats, members))
+    monkeypatch.setattr(_ProgramSize, "took", lambda program, seconds, members: forced(program, members))
 
-    def forced(seats, members):
-        sizes.append(seats.number)
-        seats.fresh, seats._compiling, seats._empty = False, float(patient), 0.0
+    def forced(program, members):
+        sizes.append(program.slots)
+        program.fresh, program._compiling, program._idle = False, float(patient), 0.0
 
     with jax.enable_x64(True):
         jobs = [

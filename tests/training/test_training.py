@@ -918,7 +918,7 @@ class _Outputs(eqx.Module):
 def test_outputs_that_are_not_the_scores_of_the_classes(sets, refuses, outputs):
     """With one output the loss would be zero, and a run at once converged."""
     net = _Outputs(jnp.zeros((64, outputs), jnp.float32))
-    fix = "Return one score a class, ({}, 4)".format
+    fix = "Return one score per class, ({}, 4)".format
     with refuses("net", f"(16, {outputs})", fix(16)):
         train(net, sets.train, sets.test, optimizer=Optimizer(rate=RATE))
     with refuses("net", f"(100, {outputs})", fix(100)):
@@ -930,7 +930,7 @@ def test_outputs_that_are_not_the_scores_of_the_classes(sets, refuses, outputs):
 
 def test_a_standard_network_of_another_number_of_classes(sets, refuses):
     other = build("resnet18", Params(n_c=3, v=4, m=4, s=2, s0=1, L=2), 8)
-    with refuses("net", "(16, 3)", "Return one score a class, (16, 4)"):
+    with refuses("net", "(16, 3)", "Return one score per class, (16, 4)"):
         train(other, sets.train, sets.test, optimizer=Optimizer(rate=RATE))
 
 

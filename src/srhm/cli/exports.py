@@ -81,7 +81,9 @@ class ExportData:
             ("replacement", self.replacement),
         ):
             if given:
-                fix = f"Leave out {'the numbers of a model' if option == 'model' else option}, or --instance"
+                fix = (
+                    f"Leave out {'the parameters of a model' if option == 'model' else option}, or --instance"
+                )
                 raise ArgumentError(option, getattr(self, option), f"is fixed by the instance {name}", fix)
         start = task.train_start(self.seed)
         check_integer("P", self.P, least=1, most=task.pool - start)

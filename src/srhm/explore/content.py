@@ -98,7 +98,7 @@ def count(number: Number) -> str:
 
 
 def _numbers(params: Params) -> list[tuple[str, str, str]]:
-    """Symbol, value and meaning of what follows from the numbers of the model."""
+    """Symbol, value and meaning of what follows from the parameters of the model."""
     return [
         ("P_max", count(params.P_max), "different data"),
         ("d", count(params.d), "positions of an input"),

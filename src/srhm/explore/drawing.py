@@ -59,7 +59,7 @@ def tree_figure(params: Params, tree: Tree, before: Tree | None = None, step: St
     Parameters
     ----------
     params
-        The numbers of the model; d is at most :data:`MOST_DRAWN`.
+        The parameters of the model; d is at most :data:`MOST_DRAWN`.
     tree
         A batch of one.
     before, step

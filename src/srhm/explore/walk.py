@@ -118,7 +118,7 @@ def walk(params: Params, seed: int, sample: int, steps: Sequence[Step] = ()) -> 
     Parameters
     ----------
     params
-        The numbers of the model.
+        The parameters of the model.
     seed
         Seed of the rules and of the data.
     sample

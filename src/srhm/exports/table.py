@@ -38,7 +38,7 @@ def columns(params: Params, encoding: Encoding | None = None) -> tuple[Column, .
     Parameters
     ----------
     params
-        The numbers of the model.
+        The parameters of the model.
     encoding
         That of the dense inputs; there are none unless given.
 

@@ -53,7 +53,7 @@ _ROW = 0.158  # inches, of a key
 
 @runtime_checkable
 class Setting(Protocol):
-    """The numbers of a model that a mark shows."""
+    """The parameters of a model that a mark shows."""
 
     @property
     def v(self) -> int:

@@ -56,7 +56,7 @@ def connections(net: NetKind, params: Params, layer: int) -> list[Connection]:
     net
         The network.
     params
-        The numbers of the model.
+        The parameters of the model.
     layer
         The layer, 1 to L.
 

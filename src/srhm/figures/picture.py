@@ -27,7 +27,7 @@ class Picture:
     block: int
     """0 for the first tree."""
     params: Params
-    """The numbers of the model."""
+    """The parameters of the model."""
     margin: float
     """Left edge of the words above the tree, in inches; the names of its rows end at `margin` + `NAMES`."""
     left: float

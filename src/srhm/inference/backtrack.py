@@ -25,7 +25,7 @@ def backtrack(
     Parameters
     ----------
     params, tables
-        The numbers of the model, and the lookup tables of its rules.
+        The parameters of the model, and the lookup tables of its rules.
     upward
         The inside messages: with sums to draw from the posterior, with maxima to find its maximum.
     picks

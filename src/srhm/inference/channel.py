@@ -92,7 +92,7 @@ class Channel:
         Parameters
         ----------
         params
-            The numbers of the model.
+            The parameters of the model.
         inputs
             Features with -1 on blanks (the ``"integer"`` encoding).
         seed
@@ -131,7 +131,7 @@ class Channel:
         Parameters
         ----------
         params
-            The numbers of the model.
+            The parameters of the model.
         received
             Features, -1 for a blank, :data:`MASKED` where nothing was received.
         dtype

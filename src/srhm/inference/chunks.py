@@ -13,7 +13,7 @@ from ..model.params import Params
 from .spread import tables_of
 
 Kernel = Callable[..., Any]
-"""A function of the model's numbers, the tables of its rules, evidence [position, symbol, sample], the numbers
+"""A function of the model's parameters, the tables of its rules, evidence [position, symbol, sample], the numbers
 of its samples [sample], and further arguments. It returns arrays with the samples last, in nested tuples."""
 
 _CACHE, _DEVICE = 2**18, 2**24

@@ -1,4 +1,4 @@
-"""What is measured of a network: activations, sensitivities, probes, clusters, P* and power laws."""
+"""Measurements of a network: activations, sensitivities, probes, clusters, P* and power laws."""
 
 from .clustering import Clusters, adjusted_rand_index, clusters
 from .complexity import Crossing, SampleComplexity, Search, combine, nearest_grid, pstar

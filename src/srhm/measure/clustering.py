@@ -1,4 +1,4 @@
-"""Whether a layer groups tuples of features by their meaning: clusters of activations against synonyms."""
+"""Does a layer group tuples of features by their meaning? Clusters of activations compared with synonyms."""
 
 from dataclasses import dataclass
 from math import sqrt
@@ -16,7 +16,7 @@ from ..nets.design import encoding_for
 from .layers import Table, layers_of, see, tabulate
 
 LEAST_CONTEXTS = 2
-"""Contexts below which there is no error."""
+"""Smallest number of contexts, from which the standard error is defined."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Clusters:
             named[f"ari_{k + 1}{level + 1}_error"] = float(self.error[k, level])
         return named
 
-    def table(self) -> Table:
+    def table(self) -> LayerTable:
         """Return the values by the name of the layer: ``table()["conv1"]["ari_2"]``, and its ``"ari_2_error"``."""
         return tabulate(self.layers, ari=(self.ari, self.error))
 
@@ -57,30 +57,30 @@ def clusters(
 ) -> Clusters:
     """Cluster the activations of every layer over the tuples of every level, and compare with their parents.
 
-    In a datum, the context, the tuple of level-l features below one node is replaced by each tuple of the
-    grammar, those of all parents. Nothing else changes: places stay, and below the tuple the choices stay, as in
-    an exchange of synonyms. The activations are put in as many clusters as there are parents (Ward's method,
-    Euclidean distance). Context i is datum i, and changes node i modulo the number of nodes of the level.
+    In a sample, the context, the tuple of level-l features below one node is replaced by each tuple of the grammar,
+    those of all parents. Nothing else changes: the places are the same, and so are the choices below the tuple, as
+    in an exchange of synonyms. The activations are divided into as many clusters as there are parents (Ward's
+    method, Euclidean distance). Context i is sample i; its node i modulo the number of nodes of the level is changed.
 
     Parameters
     ----------
     network
         Any that :func:`srhm.measure.layers.layers_of` takes.
     dataset
-        Where the contexts come from: usually the test set.
+        The source of the contexts, usually the test set.
     contexts
-        Number of contexts, the first data of the set; the whole set if it is smaller.
+        Number of contexts: the first samples of the set, or all if it is smaller.
     synonyms
-        Tuples of each parent, the first ones; all m if there are fewer.
+        Number of tuples of each parent: the first ones, or all m if there are fewer.
     encoding, dtype
-        How inputs are written. Default: as a network of :func:`srhm.nets.build` was built for, else ``"whitened"``; in
-        float32, or int32 for integers.
+        The encoding of the inputs, default: that of a network of :func:`srhm.nets.build`, else ``"whitened"``; and
+        their dtype, default: float32, or int32 for ``"integer"``.
 
     Raises
     ------
     ArgumentError
-        If there are fewer than 2 contexts or synonyms, the network was built for another encoding or model, or the
-        map does not return one row for each input, or the output is not one score for each class.
+        If there are fewer than 2 contexts or synonyms, the network was built for another encoding or model, the map
+        does not return one row for each input, or the output is not one score for each class.
     """
     check_instance(Dataset, dataset=dataset)
     encoding = encoding_for(network, encoding, dataset.params)
@@ -88,16 +88,20 @@ def clusters(
     contexts = min(check_integer("contexts", contexts, least=LEAST_CONTEXTS), len(dataset))
     if contexts < LEAST_CONTEXTS:
         raise ArgumentError(
-            "dataset", len(dataset), "data are too few", f"Use a test set of at least {LEAST_CONTEXTS} points"
+            "dataset",
+            len(dataset),
+            "samples are too few",
+            f"Use a test set of at least {LEAST_CONTEXTS} points",
         )
-    params, grammar, look = dataset.params, dataset.stream.grammar, layers_of(network)
+    params, grammar, layers = dataset.params, dataset.stream.grammar, layers_of(network)
     found: dict[str, list[list[float]]] = {}
     for level in range(1, params.L + 1):
         parents, tuples = _tuples(grammar, level, synonyms)
         for number in range(contexts):
             node = number % params.level(level).nodes
             leaves = _substitutions(grammar, dataset.derivation(number, 1), level, node, tuples)
-            for name, values in see(look, encode(params, *leaves, encoding, dtype), params).items():
+            x = encode(params, *leaves, encoding, dtype)
+            for name, values in record_activations(layers, x, params).items():
                 of_level = found.setdefault(name, [[] for _ in range(params.L)])[level - 1]
                 of_level.append(_agreement(values.astype(np.float64), parents, params.level(level).parents))
     ari = np.array(list(found.values()))  # [layer, level, context]
@@ -108,8 +112,8 @@ def clusters(
 def adjusted_rand_index(first: Integer[np.ndarray, " item"], second: Integer[np.ndarray, " item"]) -> float:
     """Return the adjusted Rand index of two partitions of the same items (Hubert and Arabie, 1985).
 
-    With n_ij items in part i of one and j of the other, a_i and b_j the sums of its rows and columns, n items in
-    all and C(x) = x (x - 1)/2,
+    With n_ij items in part i of the first and part j of the second, a_i and b_j the sums of the rows and columns of
+    n_ij, n items in all and C(x) = x (x - 1)/2,
 
         ARI = (sum C(n_ij) - E) / ((sum C(a_i) + sum C(b_j))/2 - E),   E = sum C(a_i) sum C(b_j) / C(n).
 
@@ -118,12 +122,12 @@ def adjusted_rand_index(first: Integer[np.ndarray, " item"], second: Integer[np.
     Parameters
     ----------
     first, second
-        The number of the part that each item is in.
+        For each item the number of its part.
 
     Raises
     ------
     ArgumentError
-        If there are not as many items in both.
+        If the numbers of items differ.
 
     Examples
     --------
@@ -150,9 +154,9 @@ def _pairs(part: Integer[np.ndarray, "item ..."]) -> int:
 def _tuples(
     grammar: Grammar, level: int, synonyms: int
 ) -> tuple[Integer[np.ndarray, " tuple"], Integer[np.ndarray, "tuple s"]]:
-    """Return tuples of a level and their parents, in an order that says nothing of the parents.
+    """Return tuples of a level and their parents, in an order that is independent of the parents.
 
-    Where distances are equal the clusters depend on the order of the rows: it is that of the features.
+    Where distances are equal, the clusters depend on the order of the rows: it is that of the features.
     """
     rules = grammar.rules[level - 1][:, :synonyms]
     tuples = rules.reshape(-1, grammar.params.level(level).s)

@@ -1,7 +1,7 @@
 """P*: the number of training points at which a metric falls to its threshold, from any ``measure(P, seed)``.
 
-A run is expensive, so :class:`Search` picks every next P from the runs made so far, shared by all thresholds.
-:func:`pstar` is its loop for one process; a driver of many workers asks and tells the searches itself.
+A run is expensive, so :class:`Search` chooses the next P from all runs made so far, which all thresholds share.
+:func:`pstar` is its loop for one process; a driver of many workers calls `ask` and `tell` itself.
 :func:`nearest_grid` is the published rule.
 """
 
@@ -17,8 +17,8 @@ from scipy.special import stdtrit
 from ..errors import ArgumentError, check_choice, check_instance, check_integer, check_number
 
 Metrics = Mapping[str, SupportsFloat | None]
-Status = Literal["bracketed", "above", "below", "diverged", "open"]
-Result = tuple[int, float]  # P and the metric there, nan for a run that diverged
+CrossingStatus = Literal["bracketed", "above", "below", "diverged", "open"]
+Point = tuple[int, float]  # P and the metric there, nan for a run that diverged
 
 _ERROR_10 = MappingProxyType({"error": 0.10})  # the threshold of the paper
 _BUDGET = 8  # runs for one threshold when the start is within a factor 10 of P*
@@ -35,22 +35,22 @@ class Crossing:
     """Name of the metric, such as ``"error"`` or ``"S_21"``."""
     threshold: float
     """Value of the metric that defines P*."""
-    status: Status
-    """``bracketed``: P* lies between two neighbours. ``above``: not learned at the largest P allowed.
-    ``below``: learned at the smallest P allowed already. ``diverged``: the run that would decide has no value, its
-    training diverged. ``open``: runs are missing."""
+    status: CrossingStatus
+    """``bracketed``: P* lies between two neighbours. ``above``: not learned at the largest P allowed. ``below``:
+    already learned at the smallest P allowed. ``diverged``: training diverged in the run that would decide.
+    ``open``: runs are missing."""
     P_star: float | None
-    """Training points at the crossing, the metric interpolated linearly in ln P; None unless bracketed."""
+    """Training points at the crossing, the metric interpolated linearly in ln P; None if not bracketed."""
     P_low: int | None
     """Largest P before the crossing: the metric is above its threshold there, or the run diverged."""
     P_high: int | None
     """Smallest P past the crossing: the metric is at or below its threshold there."""
     runs: int
-    """Results told, those made for other quantities included."""
+    """Number of runs, including those made for other quantities."""
     interpolated: bool = False
     """Whether ``P_star`` was interpolated; otherwise it is a grid point."""
     diverged: int = 0
-    """Those of the results within the bounds of P that have no value of this metric: their training diverged."""
+    """Number of runs within the bounds of P that have no value of this metric because training diverged."""
 
     def __repr__(self) -> str:
         found = self.status if self.P_star is None else f"P* = {_in_points(self.P_star)}"
@@ -60,41 +60,41 @@ class Crossing:
 
 @dataclass(frozen=True)
 class SampleComplexity:
-    """P* over seeds and its uncertainty, made by :func:`combine`."""
+    """P* over seeds and its uncertainty, returned by :func:`combine`."""
 
     quantity: str
     """Name of the metric."""
     threshold: float
     """Value of the metric that defines P*."""
     status: Literal["bracketed", "above", "below", "mixed", "diverged", "open"]
-    """``bracketed``: every seed is. ``open``: a seed's search is not finished. ``diverged``: the runs that would
-    decide diverged in a seed's search. ``above``, ``below``: a seed crosses beyond the P allowed on that side;
-    ``mixed``: seeds do so on both sides."""
+    """``bracketed``: all seeds are. ``open``: the search of a seed is unfinished. ``diverged``: the runs that would
+    decide diverged in the search of a seed. ``above``, ``below``: the crossing of a seed lies beyond the P allowed
+    on that side; ``mixed``: on both sides."""
     P_star: float | None
-    """Geometric mean of the seeds' P*, in training points; None unless ``bracketed``."""
+    """Geometric mean of the seeds' P*, in training points; None if not ``bracketed``."""
     interval: tuple[float | None, float | None] | None
-    """Low and high end in training points; None for an end that no run bounds."""
+    """Lower and upper end in training points; None for an end that no run bounds."""
     interval_kind: str
     """What the interval is, such as ``"90% t-interval over 3 seeds"`` or ``"bracket of one seed"``."""
     crossings: tuple[Crossing, ...]
-    """The crossings of the seeds, in the order given."""
+    """The crossings of the seeds, in the order of the seeds."""
     runs: int
-    """Runs of all seeds."""
+    """Number of runs of all seeds."""
     ln_spread: float | None
-    """Standard deviation of ln P* over seeds (divisor N - 1); None unless two or more, all bracketed."""
+    """Standard deviation of ln P* over seeds (divisor N - 1); None for one seed, or if not ``bracketed``."""
 
     @property
     def per_seed(self) -> tuple[float, ...]:
-        """P* of every seed, in training points; empty unless all are ``bracketed``.
+        """P* of every seed, in training points; empty if not all are ``bracketed``.
 
-        Some of them alone would favour the seeds that learn early.
+        A subset would be biased to the seeds that learn early.
         """
         found = tuple(one.P_star for one in self.crossings if one.P_star is not None)
         return found if len(found) == len(self.crossings) else ()
 
     @property
     def diverged(self) -> int:
-        """Runs of all seeds whose training diverged."""
+        """Number of runs, of all seeds, whose training diverged."""
         return sum(one.diverged for one in self.crossings)
 
     def __repr__(self) -> str:
@@ -114,10 +114,10 @@ def _of_runs(found: Crossing | SampleComplexity) -> str:
 
 
 class Search:
-    """One seed's search by ask and tell: ``ask()`` gives the next P to run, ``tell(P, metrics)`` its result.
+    """The search of one seed, ask-and-tell: ``ask()`` returns the next P to run, ``tell(P, metrics)`` takes its result.
 
-    Asks depend on the set of results told alone, so telling stored results, in any order, resumes a search;
-    results that were never asked for count alike.
+    The next P depends only on the set of results so far. So stored results, given in any order, resume a search, and
+    results that were never asked for count like any others.
 
     All steps are in ln P. From ``start``, steps by a factor 4 (2 once the metric is within a factor 2 of its
     threshold) lead to two runs that straddle the threshold. Between them the square root of the metric, close
@@ -126,27 +126,27 @@ class Search:
     quantity, start within a factor 10 of P*, within = 10%, no run diverged). Closed means that
     P_high <= (1 + within) P_low or P_high = P_low + 1.
 
-    Results on the wrong side of each other, which noise brings in through runs made for another quantity, are
-    settled by the cut of the sorted results that puts the fewest on its wrong side; among equals, the least
-    sum of their distances to the threshold decides.
+    Through runs made for another quantity, noise can put results on the wrong side of each other. The sorted results
+    are then divided so that as few as possible are on the wrong side; among equal divisions, the one with the
+    smallest sum of their distances to the threshold.
 
-    Where to go from a run that diverged (None, nan, ±inf) the search decides as if it were above the threshold,
-    unless a smaller P was learned. It may have diverged by accident past P*: when the bracket closes on it, the
-    search looks below it too. P* is interpolated between the nearest results with values if they are within
-    (1 + within)². Else, and where the largest P diverged, no P* was measured: the status is ``diverged``.
+    A run that diverged (None, nan, ±inf) counts as above the threshold, except where a smaller P was learned. It may
+    have diverged by accident past P*: when the bracket closes on it, the search also tries smaller P. P* is
+    interpolated between the nearest results with values if they are within (1 + within)². Otherwise, and where the
+    largest P diverged, no P* was measured: the status is ``diverged``.
 
     Parameters
     ----------
     start
         First guess of P*, in training points.
     thresholds
-        Threshold of each quantity, positive, and below 1 for the error and for S and D; served in this order.
-        Default: error 10%.
+        Threshold of each quantity, positive, and below 1 for the error and for S and D; searched in this order.
+        Default: 10% error.
     smallest, largest
-        Bounds of P, included; results outside are kept and not used. ``None``: 1000 × start, so that a metric
-        that never falls ends the search.
+        Bounds of P, inclusive; results outside are kept but not used. Default of `largest`: 1000 × start, so that
+        the search also ends for a metric that never falls.
     within
-        Relative distance of closed neighbours, 0.001 to 1. Default 10%.
+        Relative distance at which neighbours close the bracket, 0.001 to 1. Default: 10%.
 
     Examples
     --------
@@ -191,22 +191,22 @@ class Search:
 
     @property
     def points(self) -> tuple[tuple[int, Metrics], ...]:
-        """The results told so far as (P, metrics), sorted by P."""
+        """The results so far as (P, metrics), sorted by P."""
         return tuple((P, self._told[P]) for P in sorted(self._told))
 
     def tell(self, P: SupportsIndex, metrics: Metrics) -> None:
-        """Take the result of a run on P training points, asked for or not; a P told again is replaced."""
+        """Take the result of a run on P training points, asked for or not; a new result for the same P replaces it."""
         P = check_integer("P", P, least=1)
         for name in self.thresholds:
             _value(metrics, name)  # refuse a bad result here rather than at the next ask
         self._told[P] = dict(metrics)
 
     def ask(self) -> int | None:
-        """The next P to run, the same until it is told; None when every quantity is finished."""
+        """The next P to run, the same until its result is given; None when every quantity is finished."""
         return next((P for name in self.thresholds if (P := self._next(name)) is not None), None)
 
     def crossing(self, quantity: str = "error") -> Crossing:
-        """The crossing of one quantity, as far as the results told so far show it."""
+        """The crossing of one quantity, as far as the results so far show it."""
         check_choice("quantity", quantity, self.thresholds, "has no threshold in this search")
         threshold, runs = self.thresholds[quantity], len(self._told)
         left, right = self._sides(quantity)
@@ -228,14 +228,14 @@ class Search:
         return Crossing(quantity, threshold, status, None, *ends, runs, diverged=diverged)
 
     def _up(self, P: int) -> int:
-        """The largest P_high that is close enough to P_low = P."""
+        """The largest P_high that closes the bracket with P_low = P."""
         return max(P + 1, math.floor(P * (1 + self.within) * (1 + 1e-12)))  # 1e-12 against round-off
 
     def _down(self, P: int) -> int:
-        """The smallest P_low that is close enough to P_high = P."""
+        """The smallest P_low that closes the bracket with P_high = P."""
         return min(P - 1, math.ceil(P / (1 + self.within) * (1 - 1e-12)))
 
-    def _sides(self, quantity: str) -> tuple[list[Result], list[Result]]:
+    def _sides(self, quantity: str) -> tuple[list[Point], list[Point]]:
         """The results within the bounds of P, sorted, cut in two where the metric crosses its threshold."""
         threshold = self.thresholds[quantity]
         usable = sorted(P for P in self._told if self.smallest <= P <= self.largest)
@@ -258,12 +258,12 @@ class Search:
         if high[0] <= self._up(low[0]) and math.isnan(low[1]):
             # Closed on a run that diverged: the gap left lies between the last value and the first such run after it.
             last = max((i for i, (_, y) in enumerate(left) if not math.isnan(y)), default=None)
-            if last is None:  # one with nothing below it is not believed, two are
+            if last is None:  # one run with nothing below it is not trusted, two are
                 return self._step(quantity, low, up=False) if len(left) == 1 else None
             low, high = left[last], left[last + 1]
         return None if high[0] <= self._up(low[0]) else self._inside(quantity, low, high)
 
-    def _step(self, quantity: str, edge: Result | None = None, *, up: bool) -> int | None:
+    def _step(self, quantity: str, edge: Point | None = None, *, up: bool) -> int | None:
         """One step on from the outermost result when all of them lie on one side of the crossing."""
         if edge is None:
             return self.start
@@ -276,7 +276,7 @@ class Search:
             goal = max(self.smallest, min(P // factor, self.start // reach))
         return goal if goal != P else None
 
-    def _inside(self, quantity: str, low: Result, high: Result) -> int:
+    def _inside(self, quantity: str, low: Point, high: Point) -> int:
         """A P in an open bracket, by prediction, kept where bisection can finish in the runs left."""
         rungs = [low[0]]
         while rungs[-1] < high[0]:
@@ -291,7 +291,7 @@ class Search:
         goal = self._predict(quantity, low, high)
         return min(max(goal, least, low[0] + 1), most, high[0] - 1)
 
-    def _predict(self, quantity: str, low: Result, high: Result) -> int:
+    def _predict(self, quantity: str, low: Point, high: Point) -> int:
         """The P that closes the bracket, now or with the next run, if the prediction is right."""
         middle = math.sqrt(low[0] * high[0])
         if math.isnan(low[1]) or math.isnan(high[1]):
@@ -308,17 +308,17 @@ class Search:
 
 
 def combine(crossings: Iterable[Crossing], level: SupportsFloat = 0.90) -> SampleComplexity:
-    """P* over seeds: exp(mean ln P*), with exp(mean ± t s / √N), t of Student with N - 1 degrees of freedom.
+    """P* over seeds: exp(mean ln P*), with exp(mean ± t s / √N), Student's t with N - 1 degrees of freedom.
 
-    One seed gives its bracket. If a seed never crossed there is no P*: leaving it out would favour the seeds
-    that learn early. The interval then bounds the geometric mean over these seeds, to which such a seed gives
-    the largest P tried (``above``, a lower bound) or the smallest (``below``, an upper bound). A seed whose search
-    ended at runs that diverged bounds nothing.
+    The interval of a single seed is its bracket. If a seed has no crossing there is no P*: to leave it out would
+    favour the seeds that learn early. The interval then bounds the geometric mean over all seeds; a seed without a
+    crossing contributes the largest P tried (``above``, a lower bound) or the smallest (``below``, an upper bound).
+    A seed whose search ended at diverged runs gives no bound.
 
     Parameters
     ----------
     crossings
-        One for each seed, of the same quantity and threshold.
+        One crossing per seed, of the same quantity and threshold.
     level
         Confidence level, between 0 and 1.
     """
@@ -371,14 +371,14 @@ def pstar(
     largest: SupportsIndex | None = None,
     within: SupportsFloat = 0.10,
 ) -> dict[str, SampleComplexity]:
-    """P* of every quantity in ``thresholds``, one :class:`Search` for each seed, one run after the other.
+    """P* of every quantity in ``thresholds``: one :class:`Search` per seed, one run after the other.
 
     Parameters
     ----------
     measure
         ``measure(P, seed)`` trains on P points and returns its metrics by name (None or nan: the run diverged).
     seeds
-        Distinct integers >= 0, one for each replicate.
+        Distinct integers >= 0, one per replicate.
     start, thresholds, smallest, largest, within
         As for :class:`Search`.
 
@@ -390,7 +390,7 @@ def pstar(
     """
     distinct = [check_integer("seeds", seed, least=0) for seed in seeds]
     if not distinct or len(set(distinct)) < len(distinct):
-        raise ArgumentError("seeds", distinct, "is empty or holds a seed twice", "Give distinct integers")
+        raise ArgumentError("seeds", distinct, "is empty or contains a seed twice", "Give distinct integers")
     options = {"smallest": smallest, "largest": largest, "within": within}
     searches = [Search(start, thresholds=thresholds, **options) for _ in distinct]
     for seed, search in zip(distinct, searches, strict=True):
@@ -407,10 +407,10 @@ def nearest_grid(
 ) -> Crossing:
     """P* by the published rule: the grid point whose metric is nearest the threshold, if within tolerance.
 
-    ``P_low`` and ``P_high`` are then its neighbours in the grid, which are the uncertainty of this rule and
-    need not straddle the threshold. Out of tolerance there is no P*: the status is ``above`` or ``below``
-    if the whole grid lies there, ``diverged`` if the run at its largest P diverged and no other is at or below the
-    threshold, else ``open``, the grid being too coarse.
+    ``P_low`` and ``P_high`` are then its neighbours in the grid. They are the uncertainty of this rule and need not
+    straddle the threshold. Out of tolerance there is no P*. The status is then ``above`` or ``below`` if the whole
+    grid lies on that side; ``diverged`` if the run at the largest P diverged and no other is at or below the
+    threshold; else ``open``: the grid is too coarse.
 
     Parameters
     ----------
@@ -419,7 +419,7 @@ def nearest_grid(
     quantity, threshold
         The metric and the value that defines P*.
     tolerance
-        Lowest and highest value taken; published: 0 and 0.2 for the error, threshold ± 0.5 for S and D.
+        Lowest and highest value accepted; published: 0 and 0.2 for the error, threshold ± 0.5 for S and D.
 
     Examples
     --------
@@ -430,7 +430,7 @@ def nearest_grid(
     least, most = (check_number("tolerance", end) for end in tolerance)
     if not least <= threshold <= most:
         raise ArgumentError(
-            "tolerance", tolerance, f"leaves out {threshold}", "Give (lowest, highest) about it"
+            "tolerance", tolerance, f"does not contain {threshold}", "Give (lowest, highest) around it"
         )
     grid = sorted((check_integer("points", P, least=1), _value(metrics, quantity)) for P, metrics in points)
     if not grid:
@@ -451,17 +451,19 @@ def nearest_grid(
 
 def check_threshold(argument: str, quantity: str, value: SupportsFloat) -> float:
     """Return a threshold as a positive float, below 1 for the error and for S and D, or raise an ``ArgumentError``."""
-    is_share = quantity == "error" or quantity.startswith(("S_", "D_"))
-    return check_number(argument, value, above=0.0, below=1.0 if is_share else math.inf)
+    is_fraction = quantity == "error" or quantity.startswith(("S_", "D_"))
+    return check_number(argument, value, above=0.0, below=1.0 if is_fraction else math.inf)
 
 
 def _value(metrics: Metrics, quantity: str) -> float:
-    """The value of a quantity, nan for a run that diverged; a quantity that is left out is an error."""
+    """The value of a quantity, nan for a run that diverged; a missing quantity is an error."""
     if quantity not in metrics:
         raise ArgumentError("metrics", dict(metrics), f"lacks {quantity!r}", "Give None where a run diverged")
     value = metrics[quantity]
     try:
         number = math.nan if value is None else float(value)
     except (TypeError, ValueError):
-        raise ArgumentError(f"metrics[{quantity!r}]", value, "is no number", "Give a float or None") from None
+        raise ArgumentError(
+            f"metrics[{quantity!r}]", value, "is not a number", "Give a float or None"
+        ) from None
     return number if math.isfinite(number) else math.nan

@@ -1,4 +1,4 @@
-"""Whether two measurements rise and fall together, in whatever units: Spearman's rank correlation."""
+"""Do two measurements rise and fall together, whatever their units? Spearman's rank correlation."""
 
 import math
 from collections.abc import Hashable, Sequence
@@ -13,18 +13,18 @@ from scipy.stats import rankdata
 from ..errors import ArgumentError, check_number
 
 LEAST_GROUPS = 4
-"""Groups below which the jackknife says nothing."""
+"""Smallest number of groups for which the jackknife gives an error."""
 
 
 @dataclass(frozen=True)
 class RankCorrelation:
-    """Spearman's rank correlation, made by :func:`rank_correlation`."""
+    """Spearman's rank correlation, returned by :func:`rank_correlation`."""
 
     value: float
     """The correlation of ranks, -1 to 1."""
     interval: tuple[float, float] | None
-    """Its interval at ``level``. None where the jackknife tells no error: with fewer than 4 groups, a value of 1
-    or -1, or where x or y is constant without one of the groups."""
+    """Its interval at ``level``. None if the jackknife gives no error: for fewer than 4 groups, for a value of 1 or
+    -1, or if x or y is constant when one of the groups is left out."""
     level: float
     """Confidence level of ``interval``."""
     count: int
@@ -42,24 +42,24 @@ def rank_correlation(
 ) -> RankCorrelation:
     """Spearman's rank correlation of paired measurements, such as the error and D of trained networks.
 
-    Equal values share the mean of their ranks. The interval is tanh(z ± t σ) with z = artanh(value), σ the
-    standard error of z by the jackknife that leaves out one group at a time, and t of Student with one degree of
-    freedom less than groups. Points of one group, the seeds of one setting, may depend on each other in any way;
-    groups count as independent draws.
+    Equal values share the mean of their ranks. The interval is tanh(z ± t σ) with z = artanh(value), the jackknife
+    standard error σ of z, which leaves out one group at a time, and Student's t; its degrees of freedom are the
+    number of groups minus 1. Points of one group, such as the seeds of one setup, may depend on each other in any
+    way; groups are assumed independent.
 
     Parameters
     ----------
     x, y
-        Finite numbers, as many y as x, at least two different ones in each.
+        Finite numbers, of equal length, with at least two different values in each.
     groups
-        For each point, what names its group, such as ``("cnn", 1000)``; every point is its own unless given.
+        The name of the group of each point, such as ``("cnn", 1000)``. Default: every point is a group of its own.
     level
         Confidence level of the interval, between 0 and 1.
 
     Raises
     ------
     ArgumentError
-        If an argument is not one of these.
+        If an argument is not as described.
 
     Examples
     --------
@@ -77,22 +77,22 @@ def rank_correlation(
     without = np.array([_spearman(x[group != left], y[group != left]) for left in range(count)])
     interval = None
     if count >= LEAST_GROUPS and abs(value) < 1 and np.isfinite(without).all():
-        # Half a step below the largest value that is not 1: a perfect order of the others is no infinite z.
-        most = 1 - 6 / (x.size**3 - x.size)
-        z = np.arctanh(np.clip(without, -most, most))
+        # Half a step below the largest value that is not 1: a perfect order of the others must not make z infinite.
+        bound = 1 - 6 / (x.size**3 - x.size)
+        z = np.arctanh(np.clip(without, -bound, bound))
         error = math.sqrt((count - 1) / count * ((z - z.mean()) ** 2).sum())
         half, middle = float(stdtrit(count - 1, (1 + level) / 2)) * error, math.atanh(value)
         interval = (math.tanh(middle - half), math.tanh(middle + half))
     return RankCorrelation(value, interval, level, x.size, count)
 
 
-def _row(name: str, given: Sequence[SupportsFloat] | np.ndarray) -> Float[np.ndarray, " point"]:
-    row = np.asarray(given, dtype=np.float64)
+def _row(name: str, values: Sequence[SupportsFloat] | np.ndarray) -> Float[np.ndarray, " point"]:
+    row = np.asarray(values, dtype=np.float64)
     if row.ndim != 1 or not np.isfinite(row).all():
-        raise ArgumentError(name, given, "is not a row of numbers", "Give finite numbers")
+        raise ArgumentError(name, values, "is not a row of numbers", "Give finite numbers")
     if np.unique(row).size < 2:
         raise ArgumentError(
-            name, given, "holds no two different values", f"Give at least two different {name}"
+            name, values, "has no two different values", f"Give at least two different {name}"
         )
     return row
 

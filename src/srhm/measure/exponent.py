@@ -13,7 +13,7 @@ from ..errors import ArgumentError, check_number
 
 @dataclass(frozen=True)
 class Exponent:
-    """A power law y = exp(intercept) x^slope, made by :func:`fit_exponent`."""
+    """A power law y = exp(intercept) x^slope, returned by :func:`fit_exponent`."""
 
     slope: float
     """d ln y / d ln x."""
@@ -32,15 +32,15 @@ def fit_exponent(
     y: Sequence[SupportsFloat] | np.ndarray,
     level: SupportsFloat = 0.90,
 ) -> Exponent:
-    """The exponent of y ~ x^slope by least squares of ln y on ln x, all points with the same weight.
+    """The exponent of y ~ x^slope: least squares of ln y on ln x, all points with equal weight.
 
-    Its interval is slope ± t √(Σ r² / ((N - 2) Σ (ln x - mean)²)), r the residuals, t of Student with N - 2
-    degrees of freedom, which is exact for independent and equally noisy ln y.
+    Its interval is slope ± t √(Σ r² / ((N - 2) Σ (ln x - mean)²)), with the residuals r and Student's t with N - 2
+    degrees of freedom. It is exact for independent Gaussian noise of equal variance in ln y.
 
     Parameters
     ----------
     x, y
-        Positive numbers, as many y as x, at least two different x.
+        Positive numbers, of equal length, with at least two different x.
     level
         Confidence level of the interval, between 0 and 1.
 
@@ -57,7 +57,7 @@ def fit_exponent(
         )
     ln_x, ln_y = np.log(rows[0]), np.log(rows[1])
     if np.unique(ln_x).size < 2:
-        raise ArgumentError("x", rows[0], "holds no two different values", "Give at least two different x")
+        raise ArgumentError("x", rows[0], "has no two different values", "Give at least two different x")
     offset, freedom, interval = ln_x - ln_x.mean(), ln_x.size - 2, None
     slope = float(offset @ ln_y / (offset @ offset))
     intercept = float(ln_y.mean() - slope * ln_x.mean())
@@ -74,9 +74,9 @@ def fit_exponents(
     y: Sequence[SupportsFloat] | np.ndarray,
     level: SupportsFloat = 0.90,
 ) -> dict[str, Exponent]:
-    """The exponents of y ~ x1^a1 x2^a2 ..., all fitted at once, by least squares of ln y on the ln x.
+    """The exponents of y ~ x1^a1 x2^a2 ..., fitted together: least squares of ln y on all ln x.
 
-    Intervals are those of :func:`fit_exponent`, with as many degrees of freedom as there are points beyond the
+    Intervals as for :func:`fit_exponent`; the degrees of freedom are the number of points minus those of the
     exponents and the constant.
 
     Parameters
@@ -91,7 +91,7 @@ def fit_exponents(
     Raises
     ------
     ArgumentError
-        If lengths differ, a number is not positive, or the points do not tell the exponents apart.
+        If lengths differ, a number is not positive, or the points do not determine all exponents.
 
     Examples
     --------
@@ -109,24 +109,24 @@ def fit_exponents(
     design = np.column_stack([np.ones_like(ln_y), *ln_x.values()])
     if np.linalg.matrix_rank(design) < design.shape[1]:
         raise ArgumentError(
-            "columns", list(columns), "cannot be told apart by these points", "Leave one out, or add points"
+            "columns", list(columns), "are not all determined by these points", "Leave one out, or add points"
         )
-    found = np.linalg.lstsq(design, ln_y)[0]
+    coefficients = np.linalg.lstsq(design, ln_y)[0]
     freedom = ln_y.size - design.shape[1]
-    halves = np.full(len(found), np.nan)
+    halves = np.full(len(coefficients), np.nan)
     if freedom:
-        residual = ln_y - design @ found
+        residual = ln_y - design @ coefficients
         variances = np.diag(np.linalg.inv(design.T @ design)) * (residual @ residual) / freedom
         halves = float(stdtrit(freedom, (1 + level) / 2)) * np.sqrt(variances)
     return {
         name: Exponent(
             float(slope),
             (float(slope - half), float(slope + half)) if freedom else None,
-            float(found[0]),
+            float(coefficients[0]),
             level,
             ln_y.size,
         )
-        for name, slope, half in zip(ln_x, found[1:], halves[1:], strict=True)
+        for name, slope, half in zip(ln_x, coefficients[1:], halves[1:], strict=True)
     }
 
 

@@ -1,7 +1,7 @@
-"""What a network is to a measurement: a map from dense inputs to its layers, whatever it was built with.
+"""A network as measurements use it: a map from dense inputs to its layers, whatever library it was built with.
 
 A measurement takes one of our networks, a PyTorch module, a scikit-learn estimator, or any function of arrays,
-such as one of JAX. :func:`layers_of` turns each into the same kind of map.
+for example a JAX function. :func:`layers_of` turns each into the same kind of map.
 """
 
 import sys
@@ -19,12 +19,12 @@ from ..nets.network import check_scores
 
 Layers = Callable[[Any], Any]
 """A map from dense inputs [sample, position, channel] ([sample, position] for integers) to its activations: an
-array [sample, ...], or a list or a mapping of such arrays, layer after layer from the input to the output, one score
-for each class [sample, class_]. In a mapping the output is the layer called ``"output"``, wherever it stands: what
-``jax.jit`` returns is sorted by name; a mapping without it holds layers alone, of any shape."""
+array [sample, ...], or a list or a mapping of such arrays, layer by layer from the input to the output, which has one
+score for each class [sample, class_]. In a mapping the output is the layer called ``"output"``, at any position (what
+``jax.jit`` returns is sorted by name); a mapping without it holds only hidden layers, of any shape."""
 
-Table = dict[str, dict[str, float]]
-"""What was measured of each layer, by the name of the layer and that of the quantity."""
+LayerTable = dict[str, dict[str, float]]
+"""What was measured in each layer, by the name of the layer and that of the quantity."""
 
 
 def layers_of(network: Any) -> Layers:
@@ -35,11 +35,12 @@ def layers_of(network: Any) -> Layers:
     network
         - One of our networks, or another Equinox module with a method ``activations`` that returns its layers by name:
           its hidden layers and its output, compiled.
-        - A PyTorch module: the output of every part of it that has no parts of its own, by name, then its own
-          output; inputs are [sample, channel, position], as convolutions take them. For other layers or another
-          layout see :class:`srhm.torch.ModuleLayers`.
-        - A fitted scikit-learn estimator: its decision function (of two classes d: -d and d), or else its class
-          probabilities, or else its prediction as 0 and 1 for each class, of inputs [sample, position x channel].
+        - A PyTorch module: the output of every submodule without submodules of its own, by name, then the output
+          of the module; inputs are [sample, channel, position], the layout of convolutions. For other layers or
+          another layout see :class:`srhm.torch.ModuleLayers`.
+        - A fitted scikit-learn estimator, on inputs [sample, position x channel]: its decision function d (for two
+          classes -d and d); if it has none, its class probabilities; if it has none of these either, its predictions
+          as 0 and 1 for each class.
         - Any other function: itself.
 
     Raises
@@ -50,7 +51,7 @@ def layers_of(network: Any) -> Layers:
     Examples
     --------
     >>> layers = layers_of(lambda x: [x.sum(axis=1), x.sum(axis=(1, 2))[:, None]])
-    >>> {name: values.shape for name, values in see(layers, np.zeros((5, 16, 4))).items()}
+    >>> {name: values.shape for name, values in record_activations(layers, np.zeros((5, 16, 4))).items()}
     {'layer_1': (5, 4), 'output': (5, 1)}
     """
     if isinstance(network, eqx.Module) and callable(getattr(network, "activations", None)):
@@ -74,17 +75,17 @@ def predictor_of(network: Any) -> Callable[[Any], Any]:
     Parameters
     ----------
     network
-        As for :func:`layers_of`. An estimator predicts classes; of a list of layers the last counts, of a mapping
-        the one called ``"output"``.
+        As for :func:`layers_of`. An estimator predicts classes; of a list of layers the last one is the output, of a
+        mapping the one called ``"output"``.
 
     Raises
     ------
     ArgumentError
-        If it cannot be called; when it predicts, if none of several layers is called ``"output"``.
+        If it cannot be called; on prediction, if there are several layers and none is called ``"output"``.
     """
     if is_estimator(network):
         return lambda x: network.predict(_flat(x))
-    # Ours compute the output alone; a module without names of layers keeps none.
+    # Ours compute only the output; a module without names of layers keeps none.
     layers = network if isinstance(network, Network | StatefulNetwork) else layers_of(network)
     layers = getattr(layers, "output", layers) if is_module(network) else layers
 
@@ -104,11 +105,13 @@ def activations(net: Any) -> Layers:
     return lambda x: dict(compiled(net, x))
 
 
-def see(layers: Layers, x: Any, params: Params | None = None) -> dict[str, Shaped[np.ndarray, "sample unit"]]:
-    """Return what the layers are for a batch of inputs, each flat, in the type that it has.
+def record_activations(
+    layers: Layers, x: Any, params: Params | None = None
+) -> dict[str, Shaped[np.ndarray, "sample unit"]]:
+    """Return the activations of each layer for a batch of inputs, flattened, with their dtype.
 
-    Layers of a list are called ``"layer_1"`` and so on, the last one ``"output"``, as is a single array; of a mapping
-    the layer ``"output"`` comes last.
+    The layers of a list are called ``"layer_1"`` and so on, the last one ``"output"``; so is a single array. The
+    layer ``"output"`` of a mapping comes last.
 
     Parameters
     ----------
@@ -117,12 +120,12 @@ def see(layers: Layers, x: Any, params: Params | None = None) -> dict[str, Shape
     x
         The inputs.
     params
-        The model, of whose classes the output should be the scores; by default it may have any shape.
+        The model: the output must then be one score for each of its classes. Default: the output may have any shape.
 
     Raises
     ------
     ArgumentError
-        If the map does not return one row of real numbers for each input, or no layer at all, or the output is not
+        If the map does not return one row of real numbers for each input, or returns no layer, or the output is not
         one score for each class.
     """
     seen = layers(x)
@@ -144,7 +147,7 @@ def see(layers: Layers, x: Any, params: Params | None = None) -> dict[str, Shape
                 "layers",
                 array.shape,
                 f"is the shape of {name} for {len(x)} inputs",
-                "Return one row an input",
+                "Return one row per input",
             )
         if name == "output" and params is not None:
             check_scores("layers", array, len(x), params, _NOT_SCORES)
@@ -155,17 +158,17 @@ def see(layers: Layers, x: Any, params: Params | None = None) -> dict[str, Shape
 _NOT_SCORES = ', or give what is not the output another name, as in {"features": ...}'
 
 
-def judge(answer: Any, count: int, params: Params) -> Integer[np.ndarray, " sample"] | None:
-    """Return the classes that a network's answer means; None if a number of it is nan: the network diverged.
+def predicted_classes(answer: Any, count: int, params: Params) -> Integer[np.ndarray, " sample"] | None:
+    """Return the classes that a network predicts; None if its answer contains nan: the network diverged.
 
     Parameters
     ----------
     answer
-        Scores [sample, class_], the largest of which counts, or class numbers [sample].
+        Scores [sample, class_], of which the largest is the prediction, or class numbers [sample].
     count
         Number of inputs.
     params
-        The numbers of the model.
+        The parameters of the model.
 
     Raises
     ------
@@ -178,7 +181,7 @@ def judge(answer: Any, count: int, params: Params) -> Integer[np.ndarray, " samp
         return None if np.isnan(array).any() else array.argmax(axis=1)
     if len(array) != count:
         problem = f"is the shape returned for {count} inputs of n_c = {n_c} classes"
-        raise ArgumentError("predict", array.shape, problem, "Return one class number an input")
+        raise ArgumentError("predict", array.shape, problem, "Return one class number per input")
     if array.dtype.kind == "f" and np.isnan(array).any():
         return None
     if array.dtype.kind not in "iuf":
@@ -187,7 +190,7 @@ def judge(answer: Any, count: int, params: Params) -> Integer[np.ndarray, " samp
     wrong = (array < 0) | (array >= n_c) | (array != np.floor(array))
     if wrong.any():
         problem = f"is among the class numbers returned for {count} inputs of n_c = {n_c} classes"
-        fix = f"Return integers from 0 to {n_c - 1}, or one score a class, {(count, n_c)}"
+        fix = f"Return integers from 0 to {n_c - 1}, or one score per class, {(count, n_c)}"
         raise ArgumentError("predict", array[wrong][0].item(), problem, fix)
     return array.astype(np.int64)
 
@@ -209,12 +212,12 @@ def as_array(argument: str, values: Any) -> np.ndarray:
     return array
 
 
-def tabulate(layers: Sequence[str], **measured: tuple[np.ndarray, np.ndarray] | None) -> Table:
+def tabulate(layers: Sequence[str], **measured: tuple[np.ndarray, np.ndarray] | None) -> LayerTable:
     """Return values and errors [layer, level] by name: ``S=(S, S_error)`` gives ``"S_1"`` and ``"S_1_error"``.
 
-    What was not measured is None, and has no entry.
+    None means that it was not measured; it has no entry.
     """
-    table: Table = {layer: {} for layer in layers}
+    table: LayerTable = {layer: {} for layer in layers}
     for letter, pair in measured.items():
         if pair is not None:
             for layer, values, errors in zip(layers, *pair, strict=True):
@@ -227,13 +230,13 @@ def tabulate(layers: Sequence[str], **measured: tuple[np.ndarray, np.ndarray] | 
 
 
 def is_module(network: Any) -> bool:
-    """Return whether it is a PyTorch module; PyTorch is not imported, since a module has done that."""
+    """Return whether it is a PyTorch module, without importing PyTorch: whoever has a module has imported it."""
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(network, torch.nn.Module)
 
 
 def is_estimator(network: Any) -> bool:
-    """Return whether it has the methods of a scikit-learn classifier, a pipeline or a search among them."""
+    """Return whether it has the methods of a scikit-learn classifier; pipelines and searches have them too."""
     return not callable(network) and hasattr(network, "fit") and hasattr(network, "predict")
 
 
@@ -246,7 +249,7 @@ def _output(layers: Mapping[str, Any]) -> Any:
     if "output" in layers or len(layers) == 1:
         return layers["output"] if "output" in layers else next(iter(layers.values()))
     fix = "Call the output 'output'"  # the last one need not be it: jax.jit sorts
-    raise ArgumentError("predict", list(layers), "are the layers, and it is not said which predicts", fix)
+    raise ArgumentError("predict", list(layers), "are layers of which none is marked as the output", fix)
 
 
 def _decision(estimator: Any, x: Any) -> Any:
@@ -254,7 +257,7 @@ def _decision(estimator: Any, x: Any) -> Any:
         if hasattr(estimator, method):
             found = np.asarray(getattr(estimator, method)(x))
             return np.stack([-found, found], axis=1) if found.ndim == 1 else found
-    if hasattr(estimator, "classes_"):  # as a vote of the majority has
+    if hasattr(estimator, "classes_"):  # a majority vote has them, for example
         return (estimator.predict(x)[:, None] == estimator.classes_).astype(np.float64)
     name = type(estimator).__name__
     fix = "Give a classifier, or a function of inputs"

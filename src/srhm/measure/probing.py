@@ -1,9 +1,10 @@
-"""What can be read from a layer by a linear map: the features of every level, their rules and placements.
+"""Linear probes: how well the features of every level, their rules and placements can be read from a layer.
 
-Beside the sensitivities, which say how far a layer moves, a probe says whether something is still there at all.
-Everything here takes any network; see :func:`srhm.measure.layers.layers_of`.
+The sensitivities measure how far a layer moves; a probe measures whether the information is still in it.
+All of this works for any network; see :func:`srhm.measure.layers.layers_of`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,12 +19,11 @@ from ..model.grammar import Grammar
 from ..nets.design import encoding_for
 from .layers import Layers, Table, layers_of, see, tabulate
 from .ridge import Ridge
-from .sensitivity import Progress
 
 INPUTS = 2000
-"""Inputs taken unless told otherwise."""
+"""Default number of inputs."""
 LEAST_INPUTS = 4
-"""Two inputs to fit a probe, and two that judge it."""
+"""Two inputs to fit a probe, and two to test it."""
 
 _COLUMNS = 4096  # units turned into double precision at a time
 
@@ -41,7 +41,7 @@ class Reading:
 
     @property
     def corrected(self) -> Float[np.ndarray, "layer level"]:
-        """The accuracy in units where a guess has 0 and a perfect probe 1: (accuracy - chance) / (1 - chance)."""
+        """The accuracy on a scale from 0, a guess, to 1, a perfect probe: (accuracy - chance) / (1 - chance)."""
         return (self.accuracy - self.chance) / (1 - self.chance)
 
 
@@ -64,7 +64,7 @@ class Probes:
         """Return the accuracies by name: ``"probe_21"`` is a feature of level l = 1 read from layer k = 2.
 
         ``"probe_rule_21"`` and ``"probe_placement_21"`` likewise, each with its ``"_error"``; ``"probe_chance_1"``
-        is the chance of a feature of level 1.
+        is the chance level for a feature of level 1.
         """
         named = {}
         for prefix, reading in (
@@ -81,7 +81,7 @@ class Probes:
             for level, chance in enumerate(self.feature.chance, start=1)
         }
 
-    def table(self) -> Table:
+    def table(self) -> LayerTable:
         """Return the accuracies by the name of the layer: ``table()["conv1"]["rule_2"]``, and ``"rule_2_error"``."""
         readings = {"feature": self.feature, "rule": self.rule, "placement": self.placement}
         pairs = {kind: None if one is None else (one.accuracy, one.error) for kind, one in readings.items()}
@@ -96,35 +96,35 @@ def probes(
     encoding: Encoding | None = None,
     dtype: Any = None,
     batch: int = 250,
-    progress: Progress | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Probes:
-    """Measure how well the hidden variables of every level are read from every layer by a linear map.
+    """Measure how well a linear map reads the hidden variables of every level from every layer.
 
-    For node j of a level a ridge regression maps all activations of a layer, whatever their shape, to one
-    indicator for each choice; the largest is the choice that is read. One penalty serves a level; it is the one
-    with the smallest leave-one-out error in the half that fits. Nothing is random.
+    For each node of a level, a ridge regression maps all activations of a layer, whatever their shape, to one
+    indicator per choice; the largest indicator is the prediction. All nodes of a level share one penalty: that with
+    the smallest leave-one-out error in the first half of the inputs. Nothing is random.
 
     Parameters
     ----------
     network
         Any that :func:`srhm.measure.layers.layers_of` takes.
     dataset
-        Where the inputs come from: usually the test set.
+        The source of the inputs, usually the test set.
     inputs
-        Number of inputs, the first ones of the set; the whole set if it is smaller. The activations of all of
-        them are kept in memory.
+        Number of inputs: the first samples of the set, or all if it is smaller. The activations for all of them are
+        kept in memory.
     encoding, dtype
-        How inputs are written. Default: as a network of :func:`srhm.nets.build` was built for, else ``"whitened"``; in
-        float32, or int32 for integers.
+        The encoding of the inputs, default: that of a network of :func:`srhm.nets.build`, else ``"whitened"``; and
+        their dtype, default: float32, or int32 for ``"integer"``.
     batch
-        Inputs at a time.
+        Number of inputs in a batch.
     progress
-        Called after every batch with the number of inputs shown so far, and of all.
+        Called after every batch with the number of inputs done and the total.
 
     Raises
     ------
     ArgumentError
-        If there are fewer than 4 inputs, the network was built for another encoding or model, or the map does not
+        If there are fewer than 4 inputs, the network was built for another encoding or model, the map does not
         return one row for each input, or the output is not one score for each class.
     """
     check_instance(Dataset, dataset=dataset)
@@ -148,10 +148,10 @@ def probes(
 
 @dataclass(frozen=True)
 class _Latent:
-    """The choices of one level at all of its nodes; what is read is a choice, told the group.
+    """The choices of one level at all of its nodes; a probe reads the choice, given the group.
 
-    The group of a rule is the feature that chose it, since the rules of two features have nothing in common but
-    their numbers; for everything else there is one group.
+    The group of a rule is the feature that chose it, since the rules of two features share nothing but their
+    numbers; all other choices are of one group.
     """
 
     choice: Integer[np.ndarray, "sample node"]
@@ -170,8 +170,8 @@ class _Latent:
         right = np.empty(code[half:].shape)
         for node, scores in enumerate(np.split(values, ends, axis=1)):
             first = code[half:, node] - self.choice[half:, node]
-            told = _columns(scores, known[node], first[:, None] + np.arange(self.choices))
-            right[:, node] = told.argmax(axis=1) == self.choice[half:, node]
+            of_group = _columns(scores, known[node], first[:, None] + np.arange(self.choices))
+            right[:, node] = of_group.argmax(axis=1) == self.choice[half:, node]
         each = right.mean(axis=1)
         return float(each.mean()), float(np.sqrt(each.var(ddof=1) / len(each)))
 
@@ -229,15 +229,15 @@ def _activations(
     encoding: Encoding,
     dtype: Any,
     batch: int,
-    progress: Progress | None,
+    progress: Callable[[int, int], None] | None,
 ) -> dict[str, np.ndarray]:
-    """Return the activations of the first samples, of every layer as [sample, unit] in the type it has."""
+    """Return the activations of every layer for the first samples, [sample, unit], with their dtype."""
     kept: dict[str, np.ndarray] = {}
     for first in range(0, count, batch):
         rows = slice(first, min(first + batch, count))
         part = dataset[rows]
         x = encode(dataset.params, part.features, part.positions, encoding, dtype)
-        for name, values in see(layers, x, dataset.params).items():
+        for name, values in record_activations(layers, x, dataset.params).items():
             if first == 0:
                 kept[name] = np.empty((count, values.shape[1]), values.dtype)
             kept[name][rows] = values

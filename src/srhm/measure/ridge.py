@@ -31,7 +31,7 @@ class Fit:
 
 
 class Ridge:
-    """Ridge regressions that share their inputs: min over W, b of sum_i |y_i - b - W x_i|^2 + penalty |W|^2.
+    """Ridge regressions with common inputs: min over W, b of sum_i |y_i - b - W x_i|^2 + penalty |W|^2.
 
     With U and w the eigenvectors and eigenvalues of the kernel, and g_e = penalty / (w_e + penalty), the
     residuals are r = U g U^T (y - mean y), and the fit that leaves out input i misses it by
@@ -50,7 +50,7 @@ class Ridge:
 
     def __init__(self, kernel: Float[np.ndarray, "input input"]) -> None:
         if len(kernel) < 2:
-            raise ArgumentError("kernel", kernel.shape, "is of too few inputs", "Give at least 2 inputs")
+            raise ArgumentError("kernel", kernel.shape, "has too few inputs", "Give at least 2 inputs")
         values, self._vectors = np.linalg.eigh(kernel)
         # One eigenvalue at least is zero, that of the constant vector; as a small number it would not cancel 1/n.
         rounding = len(kernel) * np.finfo(np.float64).eps * values[-1]
@@ -61,7 +61,7 @@ class Ridge:
         self._weights = self._vectors**2 @ self._left - 1 / len(kernel)  # [input, penalty]
 
     def fit(self, targets: Float[np.ndarray, "input target"]) -> Fit:
-        """Fit some targets with one penalty: of those tried, the one that leaves the smallest PRESS in all."""
+        """Fit all targets with one penalty: of those tried, the one with the smallest total PRESS."""
         offset = targets.mean(axis=0)
         spectrum = self._vectors.T @ (targets - offset)
         press = []

@@ -1,6 +1,6 @@
-"""What a network has become insensitive to: S_kl to synonyms, D_kl to diffeomorphisms, and its test error.
+"""The sensitivities of a network, S_kl to synonyms and D_kl to diffeomorphisms, and its test error.
 
-Everything here takes any network: one of ours, a PyTorch module, a scikit-learn estimator, a function of arrays;
+All of this works for any network: one of ours, a PyTorch module, a scikit-learn estimator, a function of arrays;
 see :func:`srhm.measure.layers.layers_of`.
 """
 
@@ -23,13 +23,18 @@ from ..nets.distances import tree_distances
 from ..nets.network import check_scores
 from ..nets.patch_layer import sees_patches
 from ..nets.subtrees import deduplicate
-from .layers import Layers, Table, judge, layers_of, predictor_of, see, tabulate
+from .layers import (
+    Layers,
+    LayerTable,
+    layers_of,
+    predicted_classes,
+    predictor_of,
+    record_activations,
+    tabulate,
+)
 
 if TYPE_CHECKING:
     import pandas
-
-Progress = Callable[[int, int], None]
-"""Called after every batch with the number of inputs shown so far, and of all that will be shown."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +70,13 @@ class Sensitivities:
                     named[f"{letter}_{k + 1}{level + 1}{suffix}"] = float(value)
         return named
 
-    def table(self) -> Table:
+    def table(self) -> LayerTable:
         """Return the values by the name of the layer: ``table()["conv1"]["S_2"]``, and its ``"S_2_error"``."""
         D = None if self.D is None or self.D_error is None else (self.D, self.D_error)
         return tabulate(self.layers, S=(self.S, self.S_error), D=D)
 
     def to_pandas(self) -> "pandas.DataFrame":
-        """Return a data frame with a row for each value: ``layer``, ``level``, ``kind`` S or D, ``value``, ``error``.
+        """Return a data frame with one row per value: ``layer``, ``level``, ``kind`` (S or D), ``value``, ``error``.
 
         Raises
         ------
@@ -101,38 +106,38 @@ def sensitivities(
     encoding: Encoding | None = None,
     dtype: Any = None,
     batch: int = 250,
-    progress: Progress | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Sensitivities:
     """Measure S_kl and D_kl of every layer k and level l (docs, measurements.md).
 
-    The denominator averages over all pairs of distinct inputs, 2 N/(N - 1) times the total variance.
+    The denominator is the average over all pairs of distinct inputs, 2 N/(N - 1) times the total variance.
 
     Parameters
     ----------
     network
-        Any that :func:`srhm.measure.layers_of` takes. A CNN or an LCN of ours is computed at its informative nodes
-        only, equal ones once; a PyTorch module in evaluation mode. A function should evaluate batch normalisation
-        and dropout in evaluation mode too.
+        Any that :func:`srhm.measure.layers_of` takes. Our CNN and LCN are computed only at informative nodes, equal
+        ones once; a PyTorch module is run in evaluation mode. A function should use batch normalisation and dropout
+        in evaluation mode too.
     dataset
-        Where the inputs come from, usually the test set.
+        The source of the inputs, usually the test set.
     inputs
-        Number of inputs N, the first ones of the set; the whole set if it is smaller.
+        Number of inputs N: the first N samples of the set, or all if it is smaller.
     seed
         Seed of the transformations.
     cumulative
         Re-draw all levels 1 to l, as the published code does.
     encoding, dtype
-        How inputs are written. Default: as a network of :func:`srhm.nets.build` was built for, else ``"whitened"``; in
-        float32, or int32 for integers.
+        The encoding of the inputs, default: that of a network of :func:`srhm.nets.build`, else ``"whitened"``; and
+        their dtype, default: float32, or int32 for ``"integer"``.
     batch
-        Inputs at a time.
+        Number of inputs in a batch.
     progress
-        Called after every batch.
+        Called after every batch with the number of inputs done and the total.
 
     Raises
     ------
     ArgumentError
-        If there are fewer than 3 inputs, the network was built for another encoding or model, or the map does not
+        If there are fewer than 3 inputs, the network was built for another encoding or model, the map does not
         return one row for each input, or the output is not one score for each class.
     """
     check_instance(Dataset, dataset=dataset)
@@ -157,9 +162,9 @@ def sensitivities(
         check_scores("network", scores, inputs, params)
         squares = _of_trees(network, dataset, encoding, original, forms)
     else:
-        eye = _Eye(layers_of(network), dataset, encoding, dtype, batch, progress)
-        eye.total = inputs * (2 + sum(map(len, forms.values())))
-        squares = _of_batches(eye, original, forms)
+        recorder = _Recorder(layers_of(network), dataset, encoding, dtype, batch, progress)
+        recorder.total = inputs * (2 + sum(map(len, forms.values())))
+        squares = _of_batches(recorder, original, forms)
     measured: dict[str, Any] = {"D": None, "D_error": None}
     for letter in forms:
         pairs = [
@@ -177,17 +182,17 @@ Squares = dict[str, tuple[np.ndarray, dict[str, list[np.ndarray]]]]
 each level that of each input from its transformed form."""
 
 
-def _of_batches(sees: "_Eye", original: Derivation, forms: Forms) -> Squares:
+def _of_batches(recorder: "_Recorder", original: Derivation, forms: Forms) -> Squares:
     """Measure squared distances of any map, batch by batch."""
-    mean = sees.mean(original)
+    mean = recorder.mean(original)
     spread: dict[str, list[np.ndarray]] = {name: [] for name in mean}
     change = {name: {letter: [[] for _ in changed] for letter, changed in forms.items()} for name in mean}
-    for rows, seen in sees.batches(original):
+    for rows, seen in recorder.batches(original):
         for name, values in seen.items():
             spread[name].append(_squares(values - mean[name]))
         for letter, changed in forms.items():
             for number, derivation in enumerate(changed):
-                for name, values in sees.look(derivation, rows).items():
+                for name, values in recorder.record(derivation, rows).items():
                     change[name][letter][number].append(_squares(values - seen[name]))
     return {
         name: (
@@ -238,22 +243,22 @@ def _ratio(change: Float[np.ndarray, " sample"], spread: Float[np.ndarray, " sam
 
 
 @dataclass
-class _Eye:
-    """Shows batches of inputs to the layers; returns what they see as [sample, entry], in float64."""
+class _Recorder:
+    """Records the activations of the layers for batches of inputs, [sample, entry], in float64."""
 
     layers: Layers
     dataset: Dataset
     encoding: Encoding
     dtype: Any
     batch: int
-    progress: Progress | None = None
+    progress: Callable[[int, int], None] | None = None
     total: int = 0
-    """Inputs that will be shown in all."""
+    """Number of inputs in all."""
     count: int = 0
-    """Inputs shown so far."""
+    """Number of inputs done."""
     _trees: dict[int, Any] = field(default_factory=dict)
 
-    def look(self, derivation: Derivation, rows: slice) -> dict[str, Float[np.ndarray, "sample entry"]]:
+    def record(self, derivation: Derivation, rows: slice) -> dict[str, Float[np.ndarray, "sample entry"]]:
         if id(derivation) not in self._trees:  # expanded once, not once a batch
             self._trees[id(derivation)] = (derivation, expand(self.dataset.stream.grammar, derivation))
         tree = self._trees[id(derivation)][1]
@@ -262,7 +267,7 @@ class _Eye:
         )
         seen = {
             name: values.astype(np.float64)
-            for name, values in see(self.layers, x, self.dataset.params).items()
+            for name, values in record_activations(self.layers, x, self.dataset.params).items()
         }
         self.count += len(x)
         if self.progress is not None:
@@ -275,7 +280,7 @@ class _Eye:
         count = len(derivation.label)
         for first in range(0, count, self.batch):
             rows = slice(first, min(first + self.batch, count))
-            yield rows, self.look(derivation, rows)
+            yield rows, self.record(derivation, rows)
 
     def mean(self, derivation: Derivation) -> dict[str, Float[np.ndarray, " entry"]]:
         sums: dict[str, Any] = {}
@@ -293,26 +298,26 @@ def test_error(
     dtype: Any = None,
     batch: int = 1000,
 ) -> float:
-    """Return the fraction of a set that a predictor puts in the wrong class; nan if it diverged.
+    """Return the fraction of a set that a predictor misclassifies; nan if it diverged.
 
     Parameters
     ----------
     predict
-        A map from dense inputs [sample, position, channel] to outputs [sample, class_], of which the largest
-        counts, or to class numbers [sample], from 0 to n_c - 1; or any network that
+        A map from dense inputs [sample, position, channel] to scores [sample, class_], of which the largest is the
+        prediction, or to class numbers [sample], from 0 to n_c - 1; or any network that
         :func:`srhm.measure.layers.predictor_of` takes. It diverged if an output is nan.
     dataset
         The test set.
     encoding, dtype
-        How inputs are written. Default: as a network of :func:`srhm.nets.build` was built for, else ``"whitened"``; in
-        float32, or int32 for integers.
+        The encoding of the inputs, default: that of a network of :func:`srhm.nets.build`, else ``"whitened"``; and
+        their dtype, default: float32, or int32 for ``"integer"``.
     batch
-        Inputs at a time.
+        Number of inputs in a batch.
 
     Raises
     ------
     ArgumentError
-        If the network was built for another encoding or model, or the predictor returns neither n_c outputs nor a
+        If the network was built for another encoding or model, or the predictor returns neither n_c scores nor a
         class number for each input.
     """
     check_instance(Dataset, dataset=dataset)
@@ -320,7 +325,7 @@ def test_error(
     encoding = encoding_for(predict, encoding, dataset.params)
     for part in dataset.batches(check_integer("batch", batch, least=1)):
         x = encode(dataset.params, part.features, part.positions, encoding, dtype)
-        classes = judge(answers(x), len(part), dataset.params)
+        classes = predicted_classes(answers(x), len(part), dataset.params)
         if classes is None:
             return math.nan
         wrong += int((classes != part.labels).sum())

@@ -137,7 +137,7 @@ class Dataset:
 
     @property
     def params(self) -> Params:
-        """The numbers of the model."""
+        """The parameters of the model."""
         return self.stream.params
 
     @property

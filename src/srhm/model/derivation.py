@@ -198,7 +198,7 @@ def exchange_synonyms(
     Parameters
     ----------
     params
-        The numbers of the model.
+        The parameters of the model.
     derivation
         A batch of derivations. Row i is re-drawn from (seed, level, i): a batch is not the same as its parts.
     level

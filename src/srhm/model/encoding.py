@@ -71,7 +71,7 @@ def encode(
     Parameters
     ----------
     params
-        The numbers of the model.
+        The parameters of the model.
     features, positions
         The leaves of each datum, [sample, s^L].
     encoding
@@ -128,7 +128,7 @@ def encode_symbols(
     Parameters
     ----------
     params
-        The numbers of the model.
+        The parameters of the model.
     symbols
         Features; anything below 0, a blank or a masked position, is written as a blank.
     encoding

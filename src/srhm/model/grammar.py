@@ -29,14 +29,14 @@ class Grammar:
     Parameters
     ----------
     params
-        The numbers of the model.
+        The parameters of the model.
     seed
         Any integer from 0 to 2^64 - 1; the same seed gives the same rules on every machine.
 
     Attributes
     ----------
     params : Params
-        The numbers of the model.
+        The parameters of the model.
     seed : int or None
         The seed of the rules, or None for rules that were given.
     rules : tuple of arrays
@@ -76,7 +76,7 @@ class Grammar:
         Parameters
         ----------
         params
-            The numbers of the model.
+            The parameters of the model.
         rules
             A list or tuple with an entry for each level, level 1 (the input) first and the classes' rules last:
             integers of shape [parent, m, s]. Where n_c = v the shapes do not tell which end is which. The code in
@@ -157,7 +157,7 @@ class Grammar:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the model's numbers and rules, hexadecimal: the identity of the grammar."""
+        """SHA-256 of the model's parameters and rules, hexadecimal: the identity of the grammar."""
         sha = hashlib.sha256(json.dumps(asdict(self.params), sort_keys=True).encode())
         for level_rules in self.rules:
             sha.update(level_rules.astype("<i8").tobytes())

@@ -1,4 +1,4 @@
-"""The numbers of a model as commands and files of runs take them, each with a default."""
+"""The parameters of a model as commands and files of runs take them, each with a default."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from .params import Params, Sparsity
 
 @dataclass(frozen=True)
 class Model:
-    """The numbers of the model."""
+    """The parameters of the model."""
 
     v: int = 6
     """Features of each level."""

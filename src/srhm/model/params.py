@@ -1,4 +1,4 @@
-"""The numbers of one Sparse Random Hierarchy Model, and everything that follows from them."""
+"""The parameters of one Sparse Random Hierarchy Model, and everything that follows from them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -101,7 +101,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Params:
-    """The numbers of one model (paper, section 2); what is left open is as in the paper.
+    """The parameters of one model (paper, section 2); what is left open is as in the paper.
 
     Level 1 is the input and level L lies just below the class. A class owns `m` ordered s-tuples of
     level-L features; a level-(l+1) feature owns `m` s-tuples of level-l features.

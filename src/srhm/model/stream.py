@@ -105,7 +105,7 @@ class Stream:
 
     @property
     def params(self) -> Params:
-        """The numbers of the model."""
+        """The parameters of the model."""
         return self.grammar.params
 
     @property

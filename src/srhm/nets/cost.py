@@ -52,7 +52,7 @@ class Cost(ABC):
     """The cost of one network on a model."""
 
     params: Params
-    """The numbers of the model."""
+    """The parameters of the model."""
     width: int
     """Channels h of a hidden layer."""
     entering: int

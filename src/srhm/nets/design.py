@@ -32,7 +32,7 @@ def encoding_for(net: Any, encoding: Encoding | None, params: Params) -> Encodin
     encoding
         An encoding, or None for its own.
     params
-        The numbers of the model whose data it gets.
+        The parameters of the model whose data it gets.
 
     Raises
     ------

@@ -165,17 +165,17 @@ def check_scores(argument: str, output: Any, count: int, params: Params, fix: st
     count
         Number of inputs.
     params
-        The numbers of the model.
+        The parameters of the model.
     fix
         What else can be done.
     """
     shape, wanted = getattr(output, "shape", None), (count, params.n_c)
     if shape is None:
         problem = f"returns a {type(output).__name__}, not an array"
-        raise ArgumentError(argument, output, problem, f"Return one score a class, {wanted}{fix}")
+        raise ArgumentError(argument, output, problem, f"Return one score per class, {wanted}{fix}")
     if shape != wanted:
         problem = f"is the shape of the output for {count} inputs of n_c = {params.n_c} classes"
-        raise ArgumentError(argument, shape, problem, f"Return one score a class, {wanted}{fix}")
+        raise ArgumentError(argument, shape, problem, f"Return one score per class, {wanted}{fix}")
     if not (jnp.issubdtype(output.dtype, jnp.floating) or output.dtype.kind in "biu"):
         raise ArgumentError(
             argument, str(output.dtype), "is the type of the output", f"Return real numbers{fix}"

@@ -81,7 +81,7 @@ class NetSpec:
         Parameters
         ----------
         params
-            The numbers of the model.
+            The parameters of the model.
         seed
             Any integer from 0 to 2^64 - 1.
         dtype
@@ -187,7 +187,7 @@ def build(
     net
         The name of a family, or a :class:`NetSpec`, which has width, encoding and options in it.
     params
-        The numbers of the model: they fix depth, patches and classes; for a standard architecture the length of its
+        The parameters of the model: they fix depth, patches and classes; for a standard architecture the length of its
         inputs and the classes.
     width
         Channels h of a hidden layer. Default: the published width. A standard architecture has its usual numbers of

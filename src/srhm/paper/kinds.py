@@ -110,7 +110,7 @@ class Illustration(Kind):
     drawing: Literal["generative_model", "network_schemes"]
     """Which."""
     params: Params
-    """The numbers of the model."""
+    """The parameters of the model."""
 
 
 class Map(Kind):

@@ -21,7 +21,7 @@ from ..nets import Design
 from ..nets.weights import save_weights
 from ..randomness import STREAM_VERSION
 from ..study import Run, RunSpec
-from ..training import Progress, Result, TrainingJob, train_ensemble
+from ..training import ProgressCallback, Result, TrainingJob, train_ensemble
 from ..training.checkpoint import Checkpoint
 from ..training.run import SingleRun
 from .room import check_room
@@ -33,7 +33,7 @@ def execute(
     checkpoint: Path | None = None,
     weights: str | Path | None = None,
     budget: float | None = None,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> Run:
     """Draw the data and the network, train, measure.
 

@@ -48,7 +48,7 @@ class Measurement:
     """
 
     params: Params
-    """The numbers of the model."""
+    """The parameters of the model."""
     quantities: tuple[str, ...] = ("error",)
     """``error``, ``S_21`` and the like; :meth:`srhm.measure.sensitivity.Sensitivities.metrics` names them."""
     P_test: int | None = None
@@ -167,7 +167,7 @@ def pstar(
         name: then it must be a function of a module, or of the script that is running (which then needs
         ``if __name__ == "__main__":`` about what it does), or its name ``"module:function"``.
     params
-        The numbers of the model.
+        The parameters of the model.
     start
         First P to try.
     seeds

@@ -92,8 +92,8 @@ class Runs(Database):
     def runs(self, **columns: Any) -> Iterator[Run]:
         """Yield the finished runs whose columns have the given values, such as ``net="cnn", v=6``, by P.
 
-        Columns to choose by are the hash, the network and the numbers of the model, ``P``, the seeds, the status and a
-        few more. None stands for what is missing.
+        Possible columns are the hash, the network and the parameters of the model, ``P``, the seeds, the status and a
+        few more. None means a missing value.
 
         Raises
         ------

@@ -123,7 +123,7 @@ def setup_of(params: Params, given: Mapping[str, Any], *, published: bool = Fals
     Parameters
     ----------
     params
-        The numbers of the model.
+        The parameters of the model.
     given
         Values by the names of :func:`option_table`; None is as if it were left out.
     published

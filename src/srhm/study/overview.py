@@ -16,7 +16,7 @@ def summary(params: Params) -> dict[str, Any]:
     Parameters
     ----------
     params
-        The numbers of the model.
+        The parameters of the model.
 
     Returns
     -------

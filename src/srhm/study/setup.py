@@ -132,7 +132,7 @@ class Setup:
     """
 
     params: Params
-    """The numbers of the model."""
+    """The parameters of the model."""
     net: NetSpec
     """The network."""
     optimizer: Optimizer = field(default_factory=Optimizer)
@@ -345,7 +345,7 @@ class RunSpec:
 
     @property
     def params(self) -> Params:
-        """The numbers of the model."""
+        """The parameters of the model."""
         return self.setup.params
 
     @property

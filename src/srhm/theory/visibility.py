@@ -44,7 +44,7 @@ def dilution(
     Parameters
     ----------
     params
-        The numbers of the model.
+        The parameters of the model.
     what
         Single features, or tuples.
     level

@@ -82,7 +82,7 @@ class TorchDataset(torch.utils.data.Dataset):
 
     @property
     def params(self) -> Params:
-        """The numbers of the model."""
+        """The parameters of the model."""
         return self.source.params
 
     @property

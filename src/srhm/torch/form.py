@@ -77,7 +77,7 @@ class Form:
         Parameters
         ----------
         params
-            The numbers of the model.
+            The parameters of the model.
         features, positions
             The informative leaves, [sample, s^L].
         labels

@@ -28,14 +28,16 @@ class Checkpoint:
         self.path = user_path(self.path)
 
     @classmethod
-    def of(cls, given: "Checkpoint | Path | str | None") -> "Checkpoint | None":
-        """Return a checkpoint from a path; one that is given, or None, as it is."""
-        if given is not None and not isinstance(given, (str, Path, Checkpoint)):
-            raise ArgumentError("checkpoint", given, "is not a file", "Give its path, a Checkpoint or None")
-        return cls(Path(given)) if isinstance(given, (str, Path)) else given
+    def of(cls, checkpoint: "Checkpoint | Path | str | None") -> "Checkpoint | None":
+        """Return the checkpoint at a path; a Checkpoint, or None, is returned unchanged."""
+        if checkpoint is not None and not isinstance(checkpoint, (str, Path, Checkpoint)):
+            raise ArgumentError(
+                "checkpoint", checkpoint, "is not a file", "Give its path, a Checkpoint or None"
+            )
+        return cls(Path(checkpoint)) if isinstance(checkpoint, (str, Path)) else checkpoint
 
     def due(self) -> bool:
-        """Return whether the time for the next save has come."""
+        """Return whether it is time for the next save."""
         return time.monotonic() - self._saved >= self.every
 
     def save(self, identity: dict[str, Any], host: dict[str, Any], arrays: list[np.ndarray]) -> None:

@@ -1,7 +1,7 @@
 """Several runs of one shape in one compiled program, each stopping on its own.
 
-On a GPU a small network leaves most of the device idle; many at a time fill it. On a CPU one run after the
-other, or one a core, is faster: use :func:`srhm.training.train` there (docs, speed.md).
+On a GPU a single small network leaves most of the device idle; many at a time fill it. On a CPU one run after the
+other, or one per core, is faster: use :func:`srhm.training.train` there (docs, speed.md).
 """
 
 import time
@@ -35,8 +35,8 @@ def advance_members(
     """Advance every member as :func:`srhm.training.advance` does; all arrays have a leading axis [member]."""
 
     def one(state: State, data: ClassData, *arrays: Any) -> State:
-        none = EpochOrder.none_yet(data, static["batch_per_class"])
-        return advance_in_order(state, none, data, *arrays, **static)[0]
+        empty = EpochOrder.empty(data, static["batch_per_class"])
+        return advance_in_order(state, empty, data, *arrays, **static)[0]
 
     return eqx.filter_vmap(one)(states, data, settings, steps, until_epochs)
 
@@ -48,30 +48,30 @@ def train_ensemble(
     checkpoints: Sequence[Checkpoint | Path | None] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> list[Result]:
-    """Train several networks side by side; each result is that of :func:`srhm.training.train` alone.
+    """Train several networks together; each result is that of :func:`srhm.training.train` alone.
 
-    Members may differ in seeds, data, number of training points and rates. A member that has stopped stands
-    still. When no more than half are left, and those that stand still have cost as much time as compiling did,
-    the program is compiled anew for half as many: so the whole never takes twice what the best moment had cost.
-    Results agree with single runs up to the order of floating-point sums.
+    Members may differ in seeds, data, number of training points and rates. A member that has stopped keeps an idle
+    slot of the program. When at most half of the members are left, and idle slots have cost as much time as a
+    compilation, the program is recompiled for half as many: the total is then less than twice that of recompiling at
+    the best moment. Results agree with single runs up to the order of floating-point sums.
 
     Parameters
     ----------
     jobs
-        The runs. Their models, the shapes of their networks, encodings, batch sizes, tasks and transformations of
-        optax, if they have one, are the same.
+        The runs. They must agree in model, shape of the network, encoding, batch size, task and optax
+        transformation, if any.
     budget
-        Seconds after which all are stopped.
+        Seconds after which all are stopped. Default: no limit.
     checkpoints
-        For each job, the file of its state, as for :func:`srhm.training.train`: an interrupted member resumes
-        from there, together with others or alone.
+        For each job the file of its state, as for :func:`srhm.training.train`; an interrupted member resumes from
+        it, in an ensemble or alone. Default: no checkpoints.
     progress
         Called about twice a second with the number of members that are still running.
 
     Raises
     ------
     ArgumentError
-        If there is no job, or the jobs are of different shapes.
+        If there are no jobs, or they are of different shapes.
     """
     check_instances(TrainingJob, jobs=jobs)
     check_integer("jobs", len(jobs), least=1)
@@ -82,7 +82,7 @@ def train_ensemble(
                 "has another model, network, encoding, batch, task or optax transformation than the first"
             )
             raise ArgumentError("jobs", job.train_set.params, problem, "Train it in an ensemble of its own")
-    began, steps, seats = time.perf_counter(), 32, _Seats(len(jobs))
+    began, steps, program = time.perf_counter(), 32, _ProgramSize(len(jobs))
     files = [None] * len(jobs) if checkpoints is None else checkpoints
     runs = [SingleRun(job, Checkpoint.of(file)) for job, file in zip(jobs, files, strict=True)]
     slots = max(run.data.features.shape[1] for run in runs)
@@ -93,12 +93,12 @@ def train_ensemble(
                 if budget is not None and time.perf_counter() - began > budget:
                     break
                 check_interrupt()
-                size = seats.for_members(len(members))
+                size = program.for_members(len(members))
                 before = time.perf_counter()
                 _advance_together([runs[n] for n in members], [data[n] for n in members], size, steps)
                 spent = time.perf_counter() - before
-                steps = steps if seats.fresh else paced(steps, spent)
-                seats.took(spent, len(members))
+                steps = steps if program.fresh else paced(steps, spent)
+                program.took(spent, len(members))
                 for number in members:
                     runs[number].save_when_due()
                 if progress is not None:
@@ -110,36 +110,35 @@ def train_ensemble(
     return [run.end() for run in runs]
 
 
-class _Seats:
-    """How many members the program is compiled for.
+class _ProgramSize:
+    """The number of members, or slots, that the program is compiled for.
 
-    It is compiled for fewer once the empty seats have cost as much as compiling did, as one who rents skis buys
-    them once the rent has reached the price.
+    Recompile smaller once idle slots cost more than a compile.
     """
 
-    def __init__(self, number: int) -> None:
-        self.number = number
+    def __init__(self, slots: int) -> None:
+        self.slots = slots
         self.fresh = True
         """Whether the program has not run yet."""
-        self._compiling = self._empty = 0.0
+        self._compiling = self._idle = 0.0
 
     def for_members(self, members: int) -> int:
-        """Return the number of seats for so many members."""
-        if not self.fresh and self._empty >= self._compiling:
-            while members <= self.number // 2:
-                self.number, self.fresh = -(-self.number // 2), True
-        return self.number
+        """Return the number of slots for this many members."""
+        if not self.fresh and self._idle >= self._compiling:
+            while members <= self.slots // 2:
+                self.slots, self.fresh = -(-self.slots // 2), True
+        return self.slots
 
     def took(self, seconds: float, members: int) -> None:
-        """Record a call with so many members; the first call of a program is mostly compilation."""
+        """Record a call with this many members; the first call of a program is mostly compilation."""
         if self.fresh:
-            self._compiling, self._empty, self.fresh = seconds, 0.0, False
+            self._compiling, self._idle, self.fresh = seconds, 0.0, False
         else:
-            self._empty += seconds * (1 - members / self.number)
+            self._idle += seconds * (1 - members / self.slots)
 
 
 def _advance_together(runs: list[SingleRun], data: list[ClassData], size: int, steps: int) -> None:
-    """Advance unfinished runs in a program for `size` members; those that are lacking stand still."""
+    """Advance unfinished runs in a program with `size` slots; the slots left over are idle."""
     before, job = time.perf_counter(), runs[0].job
     limits = [run.limits(steps) for run in runs] + [(0, 0)] * (size - len(runs))
     filled = [*range(len(runs)), *[0] * (size - len(runs))]
@@ -171,7 +170,7 @@ def _padded(data: ClassData, slots: int) -> ClassData:
 
 
 def _shape(job: TrainingJob) -> Any:
-    """What has to be equal for runs to share a program."""
+    """What must be equal for runs to share a program."""
     arrays, static = eqx.partition(job.net, eqx.is_array)
     forms = [(leaf.shape, str(leaf.dtype)) for leaf in jax.tree.leaves(arrays)]
     return (

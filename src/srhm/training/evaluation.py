@@ -24,15 +24,15 @@ _BATCH, _TABLE = 1024, 10_000  # points computed at a time
 def wrong_answers(
     net: Any, features: Any, positions: Any, labels: Any, *, params: Params, encoding: Encoding, task: Task
 ) -> tuple[Any, Any]:
-    """Sum the errors over batches [batch, sample, leaf], and say whether an output is not a number.
+    """Return the sum of the errors over batches [batch, sample, leaf], and whether an output is not a number.
 
-    Padded samples carry the label -1. What the task draws in batch i has the key (0, i).
+    Padding has the label -1. The random numbers of the task in batch i have the key (0, i).
     """
 
     def one(batch: Any) -> tuple[Any, Any]:
         leaves = Leaves(params, encoding, batch[0], batch[1])
         inputs, targets = task.examples(leaves, batch[2], Key(jnp.uint32(0), batch[3]))
-        return _judged(task, outputs(net, inputs), targets, batch[2], params)
+        return _errors(task, outputs(net, inputs), targets, batch[2], params)
 
     numbers = jnp.arange(len(features), dtype=jnp.uint32)
     wrong, broken = jax.lax.map(one, (features, positions, labels, numbers))
@@ -43,12 +43,12 @@ def wrong_answers(
 def wrong_trees(
     net: Network, table: SubtreeTable, labels: Any, *, params: Params, encoding: Encoding, task: Task
 ) -> tuple[Any, Any]:
-    """Sum as :func:`wrong_answers` does, computing every distinct sub-tree once."""
+    """Return the same as :func:`wrong_answers`, computing every distinct sub-tree once."""
     output = jnp.take(net.on_table(params, encoding, table)[1], table.roots, axis=0)
-    return _judged(task, output, labels, labels, params)
+    return _errors(task, output, labels, labels, params)
 
 
-def _judged(task: Task, output: Any, targets: Any, labels: Any, params: Params) -> tuple[Any, Any]:
+def _errors(task: Task, output: Any, targets: Any, labels: Any, params: Params) -> tuple[Any, Any]:
     task.check(output, targets, params)
     real = labels >= 0
     broken = jnp.isnan(output).reshape(len(output), -1).any(axis=1)
@@ -57,20 +57,20 @@ def _judged(task: Task, output: Any, targets: Any, labels: Any, params: Params) 
 
 
 class TestSet:
-    """A test set on the device: as a table of sub-trees for networks of patches, in batches for all others.
+    """A test set on the device: a table of sub-trees for networks on patches, batches for all others.
 
     Parameters
     ----------
     dataset
         The test points.
     encoding
-        How inputs are written.
+        The encoding of the inputs.
     shared
-        Whether the networks see patches, so that equal sub-trees can be computed once, if the task allows it.
+        Whether the networks compute on patches, so that equal sub-trees can be computed once, if the task allows it.
     batch
-        Points computed at a time.
+        Number of points computed at a time. Default: 10,000 for a table of sub-trees, else 1024.
     task
-        What is to be told. Default: the class.
+        What the network predicts. Default: the class.
     """
 
     __test__ = False  # not a test of pytest's
@@ -97,12 +97,12 @@ class TestSet:
             self._parts.append((table, jnp.asarray(part.labels, jnp.int32)))
 
     def error(self, net: Any) -> float:
-        """Return the mean error, such as the fraction on the wrong class; nan if an output is not a number.
+        """Return the mean error, such as the fraction of misclassified points; nan if an output is not a number.
 
         Raises
         ------
         ArgumentError
-            If the outputs do not fit the task: not one score for each class.
+            If the outputs do not fit the task, such as one score for each class.
         """
         wrong = 0
         for part in self._parts:
@@ -115,7 +115,7 @@ class TestSet:
 
 
 def _batches(dataset: Dataset, batch: int) -> tuple[Any, Any, Any]:
-    """Lay a set out in whole batches; the padding repeats the last datum and carries the label -1."""
+    """Divide a set into whole batches; the padding repeats the last sample and has the label -1."""
     batch = min(batch, len(dataset))
     missing = -len(dataset) % batch
     features, positions = (

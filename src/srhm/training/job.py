@@ -1,4 +1,4 @@
-"""One training job: what is trained on what, and how, filled in and checked before it starts."""
+"""One training job: network, data and settings, with defaults filled in and checked before it starts."""
 
 import hashlib
 import re
@@ -21,12 +21,12 @@ from .protocol import Optimizer, Stopping
 from .task import Classification, Task
 
 Record = bool | Callable[[Any], Mapping[str, Any]]
-"""Whether a run is recorded; a function of the network says by name what is recorded besides loss and error."""
+"""Whether a run is recorded; a function of the network returns by name what is recorded besides loss and error."""
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingJob:
-    """What is trained on what, and how: the arguments of :func:`train` that decide its result.
+    """Network, data and settings: the arguments of :func:`train` that determine its result.
 
     Raises
     ------
@@ -41,21 +41,21 @@ class TrainingJob:
     test_set: Dataset
     """The test set, of the same grammar."""
     optimizer: Optimizer | optax.GradientTransformation = field(default_factory=Optimizer)
-    """Rate, momentum and batches; the rate is filled in. Or a transformation of optax."""
+    """Rate, momentum and batches of SGD; or an optax transformation. Default: the rate of the family."""
     stopping: Stopping = field(default_factory=Stopping)
-    """When training ends; loss and epochs are filled in."""
+    """When training ends. Default: loss and epochs of the family."""
     order_seed: int = 0
     """Seed of the order of the training points."""
     encoding: Any = None
-    """How inputs are written; filled in."""
+    """The encoding of the inputs. Default: that of the network."""
     record: Record = False
     """Keep the loss and the test error at log-spaced steps, and what a function of the network returns."""
     design: Design | None = None
-    """What the network was built for, where it does not say so itself."""
+    """What the network was built for. Default: what the network itself says."""
     task: Task = field(default_factory=Classification)
-    """What the network is to tell."""
+    """What the network predicts."""
     batch_per_class: int | None = None
-    """Points of each class in a batch; filled in. Given only next to a transformation of optax."""
+    """Points of each class in a batch, for an optax transformation. Default: 4, or that of the optimizer."""
 
     def __post_init__(self) -> None:
         check_trainable(self.net)
@@ -92,7 +92,7 @@ class TrainingJob:
             check_integer("batch_per_class", size, least=1)
         if isinstance(optimizer, Optimizer):
             if size is not None:
-                problem = "is given next to an Optimizer, which has its own"
+                problem = "is given together with an Optimizer, which has its own"
                 raise ArgumentError("batch_per_class", size, problem, "Put it into the Optimizer")
             return replace(optimizer, rate=chosen_rate(self.net, optimizer.rate, design))
         if not isinstance(optimizer, optax.GradientTransformation):
@@ -171,26 +171,26 @@ def chosen_rate(net: Any, rate: float | None, design: Design | None) -> float:
 
 
 def _origin(dataset: Dataset) -> list[Any]:
-    """What names the samples of a set, given the grammar."""
+    """What identifies the samples of a set, given the grammar."""
     stream = dataset.stream
     rule = STORED_RULES[stream.rule]
     return [int(stream.seed), rule, stream.reverse, stream.role, int(dataset.start), len(dataset)]
 
 
 def _trained(net: Any) -> Any:
-    """Return a network with the arrays that descent moves alone."""
+    """Return a network with its trained arrays only."""
     return eqx.filter(net, trained_arrays(net))
 
 
 def _one_update(transformation: optax.GradientTransformation, weights: Any) -> Any:
-    with jax.numpy_dtype_promotion("standard"):  # which optax counts on
+    with jax.numpy_dtype_promotion("standard"):  # as optax expects
         return transformation.update(weights, transformation.init(weights), weights)
 
 
 def _described(transformation: optax.GradientTransformation, net: Any) -> str:
     """SHA-256 of what a transformation of optax does: its program has all its numbers in it."""
     program = jax.make_jaxpr(lambda weights: _one_update(transformation, weights))(_trained(net))
-    text = re.sub(r"0x[0-9a-f]+", "", str(program))  # where a function stands in memory
+    text = re.sub(r"0x[0-9a-f]+", "", str(program))  # the address of a function in memory
     sha = hashlib.sha256(text.encode())
     for constant in program.consts:
         sha.update(np.ascontiguousarray(constant).tobytes())

@@ -1,7 +1,7 @@
 """The compiled part of a run: a function that advances a small state by a few batches or epochs.
 
-The state is the network, the momentum, and where in which epoch the run stands. A batch is gathered from the
-compact training set inside the compiled step, and never written out densely.
+The state is the network, the momentum, and the position in the current epoch. A batch is gathered from the compact
+training set inside the compiled step; there is never a dense copy of the set.
 """
 
 from typing import Any, NamedTuple
@@ -59,7 +59,7 @@ def start(
     rate: float | None,
     order_seed: int,
 ) -> tuple[State, Settings]:
-    """Return the state of a run before its first step, and its settings; SGD has this rate."""
+    """Return the state of a run before its first step, and its settings; `rate` is that of SGD."""
     weights = eqx.filter(net, trained_arrays(net))
     dtype = jax.tree.leaves(weights)[0].dtype
     zero, nothing = jnp.zeros((), jnp.int32), jnp.zeros((), dtype)
@@ -89,8 +89,8 @@ def batch_gradient(
 ) -> tuple[Float[Array, ""], Any, Any]:
     """Return the mean loss of a batch in training mode, its gradient, and the updated network.
 
-    A :class:`~srhm.nets.StatefulNetwork` draws with the key, and its running statistics, which have gradient zero,
-    are updated by the valid points. Any other network is returned as it is. Default of the task: classification.
+    A :class:`~srhm.nets.StatefulNetwork` draws random numbers with the key, and its running statistics, whose gradient
+    is zero, are updated by the valid points. Any other network is returned unchanged. Default task: classification.
     """
     task = Classification() if task is None else task
     inputs, targets = task.examples(leaves, labels, key)
@@ -110,9 +110,9 @@ def batch_gradient(
 
 
 def descend(optimizer: optax.GradientTransformation, gradient: Any, state: Any, net: Any) -> tuple[Any, Any]:
-    """Return the update of the arrays that descent moves, and the next state of the optimizer."""
+    """Return the update of the trained arrays, and the next state of the optimizer."""
     moved = trained_arrays(net)
-    with jax.numpy_dtype_promotion("standard"):  # which optax counts on
+    with jax.numpy_dtype_promotion("standard"):  # as optax expects
         return optimizer.update(eqx.filter(gradient, moved), state, eqx.filter(net, moved))
 
 
@@ -135,7 +135,7 @@ def advance_in_order(
     Returns
     -------
     tuple
-        The state, and the order of its epoch for the next call. To be compiled by the caller.
+        The state, and the order of its epoch for the next call. The caller compiles this function.
     """
     batches = -(-data.counts.max() // batch_per_class)
     labels = jnp.repeat(jnp.arange(len(data.counts), dtype=jnp.int32), batch_per_class)
@@ -173,7 +173,7 @@ def advance_in_order(
         order = order.at(settings.order, state.epoch, data, batches)
         last = jnp.minimum(batches, state.batch + left)
         left = left - (last - state.batch)
-        # A diverged run ends at once, so that its last step does not depend on how the calls are cut.
+        # A diverged run ends at once, so that its last step does not depend on how many steps a call makes.
         going = lambda s: (s.batch < last) & jnp.isfinite(s.loss_sum)  # noqa: E731
         state = jax.lax.while_loop(going, lambda s: one_batch(s, order), state)
         return jax.lax.cond(state.batch == batches, close_epoch, lambda s: s, state), order, left
@@ -184,11 +184,11 @@ def advance_in_order(
         state = eqx.combine(carry[0], static)
         return (carry[2] > 0) & (state.epoch < until_epoch) & ~stopped(state, settings)
 
-    def go_on(carry: Any) -> Any:
+    def next_epoch(carry: Any) -> Any:
         state, order, left = one_epoch(eqx.combine(carry[0], static), *carry[1:])
         return eqx.filter(state, eqx.is_array), order, left
 
-    arrays, order, _ = jax.lax.while_loop(unfinished, go_on, (arrays, kept, steps))
+    arrays, order, _ = jax.lax.while_loop(unfinished, next_epoch, (arrays, kept, steps))
     return eqx.combine(arrays, static), order
 
 
@@ -208,13 +208,13 @@ def advance(
     task: Task | None = None,
 ) -> State:
     """Train for at most `steps` batches, until `until_epoch` epochs are finished or the stop rule holds."""
-    none = EpochOrder.none_yet(data, batch_per_class)
+    empty = EpochOrder.empty(data, batch_per_class)
     static = {"params": params, "encoding": encoding, "batch_per_class": batch_per_class, "task": task}
-    return advance_compiled(state, none, data, settings, steps, until_epoch, **static)[0]
+    return advance_compiled(state, empty, data, settings, steps, until_epoch, **static)[0]
 
 
 def stopped(state: State, settings: Settings) -> Bool[Array, ""]:
-    """Return whether the run is over: converged at an epoch where the rule is applied, or diverged."""
+    """Return whether the run is over: it converged at an epoch where the stop rule applies, or diverged."""
     applies = (state.batch == 0) & (state.epoch > 0) & (state.epoch % settings.stop_every == 0)
     converged = applies & (state.epoch_loss < settings.stop_loss)
     return converged | diverged(state)

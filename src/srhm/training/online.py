@@ -45,13 +45,13 @@ def advance_online(
 ) -> tuple[Any, Any, Any, Any]:
     """Train on the batches `first` to `first + steps - 1` of a stream, or until the loss is not finite.
 
-    Batch i holds the samples i * batch to (i + 1) * batch - 1 of the stream; what a network draws in it has the
-    i-th key of the stream's seed in the role ``"order"``.
+    Batch i holds the samples i * batch to (i + 1) * batch - 1 of the stream; random numbers of the network in it have
+    the i-th key of the stream's seed in the role ``"order"``.
 
     Returns
     -------
     tuple
-        The network, the momentum, the batches done, and the sum of their losses.
+        The network, the momentum, the number of batches done, and the sum of their losses.
     """
     sgd = optax.sgd(rate, momentum)  # pyright: ignore[reportArgumentType]
     valid, order = jnp.ones(batch, bool), role_key(stream.seed, "order")
@@ -88,21 +88,21 @@ def train_online(
     encoding: Encoding | None = None,
     budget: float | None = None,
 ) -> Result:
-    """Train a network on a stream of samples, each seen once: the limit of infinitely many training points.
+    """Train a network on a stream of samples, each used once: the limit of infinitely many training points.
 
-    SGD with momentum at a constant rate. The samples are drawn on the
-    device inside the compiled step, in the order of the stream, and never stored.
+    SGD with momentum at a constant rate. The samples are drawn on the device inside the compiled step, in the order
+    of the stream, and never stored.
 
     Parameters
     ----------
     net
         A network, as for :func:`srhm.training.train`.
     stream
-        The training points. Where it permutes all data, `points` and the test set must leave each other room.
+        The training points. If it is a permutation of all data, the training and test points must not overlap.
     test_set
         A test set of the same grammar.
     points
-        Training points; rounded down to whole batches, at most 2^32.
+        Number of training points, at most 2^32; rounded down to whole batches.
     task, rate, encoding
         As for :func:`srhm.training.train`.
     batch_per_class
@@ -110,13 +110,13 @@ def train_online(
     momentum
         Momentum of SGD.
     budget
-        Seconds after which training is stopped.
+        Seconds after which training is stopped. Default: no limit.
 
     Returns
     -------
     Result
-        Status ``"epochs"`` when all points were seen (one epoch). The record holds, at log-spaced steps, the
-        test error and the mean training loss since the last record: the loss of points not seen before.
+        Its status is ``"epochs"`` when all points were used (one epoch). The record holds, at log-spaced steps, the
+        test error and the mean training loss since the last record, that is, the loss on new points.
 
     Raises
     ------
@@ -190,6 +190,6 @@ def _check_points(stream: Stream, test_set: Dataset, points: int) -> None:
             "points", points, f"exceeds the {stream.length} samples of the stream", "Use fewer points"
         )
     if stream.rule == "permutation" and test_set.stream.reverse != stream.reverse:
-        room = stream.length - test_set.start - len(test_set)
-        if points > room:
-            raise ArgumentError("points", points, "reaches into the test set", f"Use points <= {room}")
+        limit = stream.length - test_set.start - len(test_set)
+        if points > limit:
+            raise ArgumentError("points", points, "reaches into the test set", f"Use points <= {limit}")

@@ -1,7 +1,7 @@
-"""The training set on the device, laid out by class, and the order in which an epoch goes through it.
+"""The training set on the device, arranged by class, and the order in which an epoch goes through it.
 
-The order of every epoch is a pure function of (order seed, epoch), so a run that is cut and continued, or
-advanced in calls of another length, comes to the same bits.
+The order of every epoch is a pure function of (order seed, epoch), so a run that was interrupted and resumed, or
+advanced in calls of another length, gives the same bits.
 """
 
 from typing import Any, NamedTuple
@@ -28,7 +28,7 @@ class ClassData(NamedTuple):
 
 
 def class_data(dataset: Dataset, multiple: int) -> ClassData:
-    """Lay a training set out by class, padded to one of a few sizes so that many P share a compilation.
+    """Arrange a training set by class, padded to one of a few sizes so that many P share a compiled program.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def class_data(dataset: Dataset, multiple: int) -> ClassData:
     slot = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
     laid = []
     for values in (dataset.features, dataset.positions):
-        of_class = values[order][np.cumsum(counts) - counts][:, None]  # padding repeats a datum of the class
+        of_class = values[order][np.cumsum(counts) - counts][:, None]  # padding repeats a sample of the class
         padded = np.repeat(of_class, slots, axis=1)
         padded[labels[order], slot] = values[order]
         laid.append(jnp.asarray(padded))
@@ -89,10 +89,10 @@ def epoch_order(order: Order, epoch: Int[Array, ""], counts: Int[Array, " class_
 
 
 def stable_order(words: UInt32[Array, "*row entry"]) -> Int[Array, "*row entry"]:
-    """Return what `argsort` does, equal words in the order in which they stand.
+    """Return what a stable `argsort` does: equal words stay in their order.
 
-    It sorts by the lower half of the words, then by the upper: a half and the place of the entry fit into one word, and
-    words by themselves are sorted six times as fast as words that take a number with them.
+    It sorts by the lower half of the words, then by the upper: a half and the index of the entry fit into one word, and
+    plain words are sorted six times as fast as words together with their indices.
     """
     entries = words.shape[-1]
     if entries > 2**16:
@@ -104,9 +104,9 @@ def stable_order(words: UInt32[Array, "*row entry"]) -> Int[Array, "*row entry"]
     return jnp.take_along_axis(low, both.astype(jnp.int32), axis=-1).astype(jnp.int32)
 
 
-def batch_order(order: Order, epoch: Int[Array, ""], batches: Int[Array, ""], most: int) -> Any:
-    """Return the order of an epoch's batches, [batch]: as they come, or shuffled where batches are fixed."""
-    number = jnp.arange(most, dtype=jnp.uint32)
+def batch_order(order: Order, epoch: Int[Array, ""], batches: Int[Array, ""], max_batches: int) -> Any:
+    """Return the order of an epoch's batches, [batch]: as they are, or shuffled if batches are fixed."""
+    number = jnp.arange(max_batches, dtype=jnp.uint32)
     words = order.words(epoch, 1, number, jnp.zeros_like(number))
     words = jnp.where(number.astype(jnp.int32) < batches, words, jnp.uint32(0xFFFFFFFF))
     words = jnp.where(order.fixed_batches, words, number)
@@ -124,16 +124,16 @@ class EpochOrder(NamedTuple):
     """The order of the batches, [batch]."""
 
     @classmethod
-    def none_yet(cls, data: ClassData, batch_per_class: int) -> "EpochOrder":
-        """Return the order of no epoch, of the right shape."""
+    def empty(cls, data: ClassData, batch_per_class: int) -> "EpochOrder":
+        """Return an order that belongs to no epoch, of the right shape."""
         n_c, slots = data.features.shape[:2]
-        most = -(-slots // batch_per_class)
-        return cls(jnp.int32(-1), jnp.zeros((n_c, slots), jnp.int32), jnp.zeros(most, jnp.int32))
+        batches = -(-slots // batch_per_class)
+        return cls(jnp.int32(-1), jnp.zeros((n_c, slots), jnp.int32), jnp.zeros(batches, jnp.int32))
 
     def at(
         self, order: Order, epoch: Int[Array, ""], data: ClassData, batches: Int[Array, ""]
     ) -> "EpochOrder":
-        """Return the order of an epoch: this one, if it is."""
+        """Return the order of an epoch: this one, if it belongs to the epoch."""
 
         def anew() -> EpochOrder:
             samples = epoch_order(order, epoch, data.counts, self.samples.shape[1])

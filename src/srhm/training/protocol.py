@@ -1,6 +1,6 @@
 """How a network is trained and when training ends (docs, networks.md and measurements.md).
 
-Every deviation of the published code from our defaults is a field of its own.
+Every difference between the published code and our defaults has a field of its own.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ Select = Literal["last", "best"]
 
 @dataclass(frozen=True)
 class Optimizer:
-    """Stochastic gradient descent, as the paper's networks were trained.
+    """Stochastic gradient descent, as in the paper.
 
     Raises
     ------
@@ -23,14 +23,15 @@ class Optimizer:
     """
 
     rate: float | None = None
-    """Learning rate per width: that of SGD is rate * h. Default: that of the network's family, from the published
-    table."""
+    """Learning rate per width: the learning rate of SGD is rate * h. Default: that of the network's family, from the
+    published table."""
     momentum: float = 0.9
-    """Momentum of SGD (not Nesterov's)."""
+    """Momentum of SGD, 0 <= momentum < 1 (not Nesterov momentum)."""
     batch_per_class: int = 4
     """Points of each class in a batch: batch_per_class * n_c in all, fewer in the last batch of an epoch."""
     batches: Batches = "reshuffled"
-    """"reshuffled": each class is permuted anew every epoch. "fixed": formed once, in random order (published)."""
+    """"reshuffled": each class is permuted anew every epoch. "fixed": batches are formed once, and their order is
+    shuffled (published)."""
 
     def __post_init__(self) -> None:
         if self.rate is not None:
@@ -55,15 +56,15 @@ class Stopping:
     """
 
     loss: float | None = None
-    """Training ends when the mean loss of an epoch is below this. Default: that of the network's family."""
+    """Training ends when the mean loss of an epoch is below this value. Default: that of the network's family."""
     every: int = 1
-    """The rule is applied at epochs that are multiples of this (published: 10)."""
+    """The rule is applied at epochs that are multiples of this number (published: 10)."""
     max_epochs: int | None = None
-    """Training ends here at the latest. Default: that of the network's family."""
+    """Maximum number of epochs. Default: that of the network's family."""
     eval_every: int = 10
     """Epochs between evaluations of the test error, of which the best is recorded."""
     select: Select = "last"
-    """Test error and sensitivities of the last network, or of the best of the evaluations (published)."""
+    """Which network is reported: the last one, or that with the smallest test error of the evaluations (published)."""
 
     def __post_init__(self) -> None:
         if self.loss is not None:

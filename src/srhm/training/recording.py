@@ -1,4 +1,4 @@
-"""At which steps a run is recorded."""
+"""The steps at which a run is recorded."""
 
 
 def next_record(step: int) -> int:

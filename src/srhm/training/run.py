@@ -1,4 +1,4 @@
-"""One training run: repeated calls of one compiled function, with looks, records and checkpoints in between."""
+"""One training run: repeated calls of one compiled function, with evaluations, records and checkpoints in between."""
 
 import math
 import time
@@ -28,8 +28,8 @@ from .recording import is_recorded, next_record
 from .task import Classification, Task
 
 Status = Literal["converged", "epochs", "diverged", "stopped"]
-"""How a run ended: its loss fell below the threshold, it reached the last epoch, its loss or its outputs were
-no longer finite numbers, or it was stopped by its budget and can be continued."""
+"""How a run ended: its loss fell below the threshold; it reached the last epoch; its loss or its outputs were
+no longer finite; or its budget was spent, and it can be resumed."""
 
 _CALL_SECONDS = 0.5
 _MOST_STEPS = 2**24  # batches in a call
@@ -40,33 +40,33 @@ class Result:
     """A finished, or stopped, training run."""
 
     net: Any
-    """The network that is reported: the final one, or the best over the looks."""
+    """The reported network: the last one, or the best of the evaluations."""
     status: Status
     """How the run ended."""
     epochs: int
-    """Finished epochs."""
+    """Number of finished epochs."""
     steps: int
-    """Finished batches, over all epochs."""
+    """Number of finished batches, over all epochs."""
     train_loss: float
     """Mean training loss of the last finished epoch."""
     test_error: float
-    """Fraction of test points on the wrong class, of the reported network; nan if the run diverged."""
+    """Test error of the reported network, the fraction of misclassified points; nan if the run diverged."""
     best_test_error: float
-    """Smallest test error over the looks and the end."""
+    """Smallest test error over all evaluations, that at the end included."""
     best_epoch: int
     """Epoch of the smallest test error."""
     record: list[dict[str, Any]] = field(default_factory=list)
-    """If asked for: step, epoch, mean loss of the epoch so far and test error at log-spaced steps, and what else was
-    to be recorded."""
+    """With `record`: step, epoch, mean loss of the epoch so far and test error at log-spaced steps, and whatever else
+    was to be recorded; else empty."""
     seconds: float = 0.0
-    """Wall time of the run in all its sittings, compilation included."""
+    """Wall time of the run, compilation included, summed over interruptions."""
     compile_seconds: float = 0.0
-    """Wall time of the first training call of every sitting, mostly compilation."""
+    """Wall time of the first training call, mostly compilation; summed over interruptions."""
 
 
-Progress = Callable[[dict[str, int | float]], None]
+ProgressCallback = Callable[[dict[str, int | float]], None]
 """Called about twice a second with epoch, step, train_loss of the last finished epoch (nan in the first) and
-best_test_error (inf before the first look)."""
+best_test_error (inf before the first evaluation)."""
 
 
 def train(
@@ -83,7 +83,7 @@ def train(
     record: Record = False,
     budget: float | None = None,
     checkpoint: Checkpoint | Path | None = None,
-    progress: Progress | None = None,
+    progress: ProgressCallback | None = None,
 ) -> Result:
     """Train a network until the stop rule holds (docs, networks.md).
 
@@ -94,47 +94,47 @@ def train(
     net
         A map from dense inputs [sample, position, channel] to outputs [sample, class_]: an Equinox module.
     train_set, test_set
-        From one model. The training set's classes differ by at most one point.
+        The training and the test set, of the same grammar. The numbers of training points per class differ by at
+        most one.
     task
-        What the network is to tell. Default: the class, :class:`Classification() <Classification>`, with the mean
+        What the network predicts. Default: the class, :class:`Classification() <Classification>`, with the mean
         cross-entropy.
     optimizer
-        An :class:`Optimizer`: rate, momentum and batches of SGD. The rate of one of our networks is divided by its
-        width, which the network knows; that of any other is the learning rate itself. Or any transformation of optax,
-        such as ``optax.adam(1e-3)``, used as it is: no width enters its rate; frozen layers and running statistics do
-        not pass through it. Default: :class:`Optimizer() <Optimizer>` with the rate of the family of a network of
-        :func:`srhm.nets.build`; any other has no default rate.
+        An :class:`Optimizer`: rate, momentum and batches of SGD. For one of our networks the rate is per width: it is
+        multiplied by the width of the network; for any other it is the learning rate itself. Or any optax
+        transformation, such as ``optax.adam(1e-3)``, used as it is: its rate is not scaled with the width; frozen
+        layers and running statistics are left out of it. Default: :class:`Optimizer() <Optimizer>` with the rate of the
+        family of a network of :func:`srhm.nets.build`; any other network has no default rate.
     batch_per_class
-        Points of each class in a batch, next to a transformation of optax. Default: 4. An :class:`Optimizer` has its
-        own.
+        Points of each class in a batch, for an optax transformation. Default: 4. An :class:`Optimizer` has its own.
     stopping
         When training ends. Default: :class:`Stopping() <Stopping>`, with the loss and the number of epochs of the
-        family of a network of :func:`srhm.nets.build`, or else 1e-3 and 10,000.
+        family of a network of :func:`srhm.nets.build`; for any other network 1e-3 and 10,000.
     order_seed
         Seed of the order of the training points.
     encoding
-        How inputs are written. Default: as the network was built for, or else ``"whitened"``.
+        The encoding of the inputs. Default: that of the network, else ``"whitened"``.
     record
         Keep the loss and the test error at the log-spaced steps round(2^(k/2)) and at the end, in
-        :attr:`Result.record`. A function of the network returns by name what else is kept there, numbers or text, such
-        as ``lambda net: sensitivities(net, test_set).metrics()``. It changes nothing of the training.
+        :attr:`Result.record`. A function of the network returns more to be kept there, numbers or text by name, such
+        as ``lambda net: sensitivities(net, test_set).metrics()``. Recording does not change the training.
     budget
-        Seconds after which the run is stopped, to be continued from its checkpoint.
+        Seconds after which the run is stopped; it can be resumed from its checkpoint. Default: no limit.
     checkpoint
-        File of the run's state, written every minute and when the run is stopped or interrupted, by Ctrl-C or by
-        SIGTERM, which ends the process with status 143 (of other threads than the main one, neither). A run that
-        finds one with its own settings resumes from it. The end of a run that was worth a file is kept in it
-        too, so that the same call returns at once; whoever keeps the result deletes the file.
+        File of the state of the run. It is written every minute and when the run is stopped or interrupted, by Ctrl-C
+        or by SIGTERM, which ends the process with status 143 (only in the main thread). A run with the same settings
+        resumes from it. If a run has written its checkpoint, it also writes its final state, so that the same call
+        returns at once; delete the file when the result is stored.
     progress
         Called about twice a second.
 
     Raises
     ------
     ArgumentError
-        If an argument is of another type; the sets are of different grammars; the network has not one output for each
-        class; the rate is missing where there is no default; the optimizer needs more than gradients and weights;
-        `batch_per_class` stands next to an :class:`Optimizer`; `encoding` is not that of the network; or the
-        checkpoint is another run's.
+        If an argument has the wrong type; the sets are of different grammars; the network does not have one output per
+        class; the rate is missing and has no default; the optimizer needs more than gradients and weights;
+        `batch_per_class` is given together with an :class:`Optimizer`; `encoding` is not that of the network; or the
+        checkpoint belongs to another run.
 
     Examples
     --------
@@ -167,7 +167,7 @@ def train(
 
 
 class SingleRun:
-    """The host side of a run: says how far to advance, looks, records, keeps checkpoints."""
+    """The host side of a run: how far to advance, evaluations, records and checkpoints."""
 
     def __init__(self, job: TrainingJob, checkpoint: Checkpoint | None = None) -> None:
         backend_name()  # refuses where there is none
@@ -181,12 +181,12 @@ class SingleRun:
         assert job.batch_per_class is not None  # filled in
         self.batch_per_class = job.batch_per_class
         self.data = class_data(job.train_set, self.batch_per_class)
-        self.order = EpochOrder.none_yet(self.data, self.batch_per_class)
+        self.order = EpochOrder.empty(self.data, self.batch_per_class)
         self.test = TestSet(job.test_set, job.encoding, shared=sees_patches(job.net), task=job.task)
         self.batches = -(-int(self.data.counts.max()) // self.batch_per_class)
         self.best: tuple[float, int] = (float("inf"), 0)
         self.best_net = job.net
-        self.looked: dict[int, float] = {}
+        self.evaluated: dict[int, float] = {}
         self.record: list[dict[str, Any]] = []
         self.seconds_before = self.compile_seconds = 0.0
         self.compiled = False
@@ -262,41 +262,41 @@ class SingleRun:
         return steps if first or limit < steps else paced(steps, spent)
 
     def limits(self, steps: int) -> tuple[int, int]:
-        """Return how many batches to advance, to the next record at most, and until which epoch, the next look."""
-        look_every = self.stopping.eval_every
-        until = min(self.max_epochs, (self.epoch // look_every + 1) * look_every)
+        """Return the number of batches to advance, at most to the next record, and the epoch of the next evaluation."""
+        eval_every = self.stopping.eval_every
+        until = min(self.max_epochs, (self.epoch // eval_every + 1) * eval_every)
         return min(steps, self._next_stop() - self.step), until
 
     def take(self, state: State, spent: float) -> None:
-        """Take the advanced state, which took so many seconds, and look."""
+        """Take the advanced state, which took this many seconds, and evaluate it if it is time."""
         self.state = state
         if not self.compiled:
             self.compiled = True
             self.compile_seconds += spent
-        self._look()
+        self._evaluate()
 
     def _next_stop(self) -> int:
-        """The next recorded step, or one that is far away."""
+        """The next recorded step, or a step far away if nothing is recorded."""
         if not self.job.record:
             return self.step + 2**30
         return next_record(self.step)
 
-    def _look(self) -> None:
-        """Look at the test error where the protocol or the record asks for it.
+    def _evaluate(self) -> None:
+        """Compute the test error where the stopping rule or the record asks for it.
 
-        To look twice changes nothing, so that a run interrupted just before or amid a look makes up for it.
+        A second evaluation changes nothing, so a run that was interrupted just before or during one repeats it.
         """
         state_epoch, at_end = self.epoch, int(self.state.batch) == 0
-        look = at_end and state_epoch > 0 and state_epoch % self.stopping.eval_every == 0
+        evaluate = at_end and state_epoch > 0 and state_epoch % self.stopping.eval_every == 0
         write = self.job.record and self.step > 0 and (is_recorded(self.step) or self.over)
         write = write and (not self.record or self.record[-1]["step"] < self.step)
-        if not (look or write) or self.status() == "diverged":
+        if not (evaluate or write) or self.status() == "diverged":
             return
         error = self.test.error(self.state.net)
-        self.looked = {self.step: error}
+        self.evaluated = {self.step: error}
         if math.isnan(error):
             return
-        if look and error < self.best[0]:
+        if evaluate and error < self.best[0]:
             if self.stopping.select == "best":
                 self.best_net = self.state.net
             self.best = (error, state_epoch)
@@ -308,7 +308,7 @@ class SingleRun:
             self.record.append(point | dict(more))
 
     def _points_seen(self) -> int:
-        """Training points seen in the current epoch; with fixed batches the small one comes at any time."""
+        """Training points used in the current epoch; among fixed batches the small one can come at any time."""
         size, counts = self.batch_per_class, np.asarray(self.data.counts)
         order = batch_order(
             self.settings.order, self.state.epoch, jnp.asarray(self.batches, jnp.int32), self.batches
@@ -317,13 +317,13 @@ class SingleRun:
         return max(1, int((counts - first[:, None]).clip(0, size).sum()))
 
     def status(self) -> Status:
-        """Return how the run stands, or has ended."""
+        """Return how the run ended, or would end now."""
         if bool(diverged(self.state)):
             return "diverged"
         return "converged" if bool(stopped(self.state, self.settings)) else "epochs"
 
     def progress(self) -> dict[str, int | float]:
-        """Return what :data:`Progress` is told."""
+        """Return what is passed to a :data:`ProgressCallback`."""
         return {
             "epoch": self.epoch,
             "step": self.step,
@@ -335,7 +335,7 @@ class SingleRun:
         """Return the result of a run that ends here."""
         net, error, best = self.state.net, math.nan, math.nan
         if status != "diverged":
-            error = self.looked[self.step] if self.step in self.looked else self.test.error(net)
+            error = self.evaluated[self.step] if self.step in self.evaluated else self.test.error(net)
         if math.isnan(error):  # the last step can break a network whose loss was still finite
             status = status if status == "stopped" else "diverged"
         else:
@@ -389,12 +389,12 @@ class SingleRun:
         self.record = host["record"]
         self.seconds_before, self.compile_seconds = host["seconds"], host["compile_seconds"]
         self.kept_step = self.step
-        self._look()
+        self._evaluate()
 
 
 def paced(steps: int, spent: float) -> int:
     """Return how many batches take about half a second, if `steps` took `spent` seconds.
 
-    A call that ends early at a look seems fast, so the number has an upper bound.
+    A call that ends early at an evaluation seems fast, so the number has an upper bound.
     """
     return max(1, min(2 * steps, round(steps * _CALL_SECONDS / max(spent, 1e-9)), _MOST_STEPS))

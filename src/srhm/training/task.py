@@ -1,4 +1,4 @@
-"""What a network is trained to tell: its inputs, its targets, the loss and the error. One class a task."""
+"""What a network is trained to predict: inputs, targets, loss and error. One class per task."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -17,35 +17,35 @@ from ..randomness import Key
 
 
 class Task(ABC):
-    """A task: a frozen dataclass whose fields are its options. The training loop and the test error ask it alone.
+    """A task: a frozen dataclass whose fields are its options. Training loop and test error use nothing else.
 
-    Its methods are compiled. A new task is one class, and one line in :data:`TASKS`.
+    Its methods are compiled. A new task is one class and one entry in :data:`TASKS`.
     """
 
     name: ClassVar[str]
     """Its name in JSON data, in files of runs and on the command line."""
     of_samples: ClassVar[bool] = False
-    """Whether its examples are the samples as they are, and their classes: so that those sub-trees of a test set that
-    are equal can be computed once."""
+    """Whether its examples are the unchanged samples and their classes, so that equal sub-trees of a test set can be
+    computed once."""
 
     @abstractmethod
     def examples(self, leaves: Leaves, labels: Int[Array, " sample"], key: Key) -> tuple[Any, Any]:
-        """Return what the network is shown of a batch, and what it should tell.
+        """Return the inputs and the targets of a batch.
 
         Parameters
         ----------
         leaves
-            The samples, by their informative leaves.
+            The samples, given by their informative leaves.
         labels
-            Their classes; -1 where a sample only fills up the batch.
+            Their classes; -1 for padding.
         key
-            Key of what the task draws at random, such as a mask: one of its own in every step. A network that draws
-            gets the same key, so a task takes another part of it (:func:`srhm.randomness.fold`).
+            Key for random numbers of the task, such as a mask; every step has its own. A network that draws random
+            numbers gets the same key, so a task must fold it first (:func:`srhm.randomness.fold`).
 
         Returns
         -------
         tuple
-            The inputs: leaves, of which our networks compute the informative nodes alone, or dense inputs
+            The inputs: leaves, from which our networks compute only informative nodes, or dense inputs
             [sample, position, channel]; and the targets, [sample, ...].
         """
 
@@ -55,33 +55,33 @@ class Task(ABC):
 
     @abstractmethod
     def losses(self, output: Any, targets: Any) -> Float[Array, " sample"]:
-        """Return the loss of each sample, which training makes small in the mean."""
+        """Return the loss of each sample; training minimises its mean."""
 
     @abstractmethod
     def errors(self, output: Any, targets: Any) -> Bool[Array, " sample"] | Float[Array, " sample"]:
-        """Return whether each sample is told wrong, or which fraction of its targets."""
+        """Return for each sample whether the prediction is wrong, or the fraction of its targets that are wrong."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON data: its name, and the options that differ from their defaults."""
-        usual = type(self)()
+        default = type(self)()
         options = {one.name: getattr(self, one.name) for one in fields(self)}  # pyright: ignore[reportArgumentType]
-        changed = {name: value for name, value in options.items() if value != getattr(usual, name)}
+        changed = {name: value for name, value in options.items() if value != getattr(default, name)}
         return {"name": self.name} | changed
 
 
 @dataclass(frozen=True)
 class Classification(Task):
-    """Tell the class of a sample: mean cross-entropy of the scores, and the fraction on the wrong class."""
+    """Predict the class of a sample: mean cross-entropy of the scores, and the fraction of misclassified samples."""
 
     name: ClassVar[str] = "classification"
     of_samples: ClassVar[bool] = True
 
     def examples(self, leaves: Leaves, labels: Int[Array, " sample"], key: Key) -> tuple[Any, Any]:
-        """Return the samples as they are, and their classes."""
+        """Return the samples, unchanged, and their classes."""
         return leaves, labels
 
     def check(self, output: Any, targets: Any, params: Params) -> None:
-        """Refuse anything but one score a class."""
+        """Refuse anything but one score per class."""
         check_scores("net", output, len(targets), params)
 
     def losses(self, output: Any, targets: Any) -> Float[Array, " sample"]:
@@ -90,7 +90,7 @@ class Classification(Task):
         return optax.softmax_cross_entropy(output, one_hot)
 
     def errors(self, output: Any, targets: Any) -> Bool[Array, " sample"]:
-        """Return where the largest score is not that of the class."""
+        """Return whether the largest score is not that of the class."""
         return output.argmax(axis=-1).astype(targets.dtype) != targets
 
 
@@ -99,12 +99,12 @@ TASKS: dict[str, type[Task]] = {Classification.name: Classification}
 
 
 def task_from(content: "Task | str | Mapping[str, Any]") -> Task:
-    """Return a task as it is, or that of a name, or of :meth:`Task.to_dict`.
+    """Return a task, given itself, its name or the result of :meth:`Task.to_dict`.
 
     Raises
     ------
     ArgumentError
-        If there is no such task, or it has no such option.
+        If the task or one of its options is unknown.
     """
     if isinstance(content, Task):
         return content
