@@ -32,7 +32,7 @@ class State:
     """
 
     model: Model = field(default_factory=Model)
-    """The numbers of the model, as the form has them: n_c and m may be left to follow from v and s."""
+    """The parameters of the model, as the form has them: n_c and m may be left to follow from v and s."""
     seed: int = 0
     """Seed of the rules and of the data, as for `srhm sample`."""
     sample: int = 0
@@ -49,7 +49,7 @@ class State:
 
     @property
     def params(self) -> Params:
-        """The checked numbers of the model."""
+        """The checked parameters of the model."""
         return self.model.params()
 
     def query(self) -> str:

@@ -46,7 +46,7 @@ class GradientMoments:
     variance within classes. Exact if all were seen, else unbiased, nan with one datum a class."""
     count: int
     """How many data were seen."""
-    repeats: bool
+    replacement: bool
     """Whether these were drawn independently, so that some may be the same."""
     P_max: int
     """How many data there are."""

@@ -101,9 +101,9 @@ class LayerwisePredictor:
     """A fitted :class:`LayerwiseLearner`."""
 
     params: Params
-    """The numbers of the model."""
+    """The parameters of the model."""
     learner: LayerwiseLearner
-    """What was fitted."""
+    """The learner that was fitted."""
     stages: tuple[Stage, ...]
     """What was learned, from level 1 up."""
 

@@ -10,16 +10,16 @@ from ..model.derivation import placement_of
 from ..model.params import Params
 
 
-class Seen(NamedTuple):
-    """Symbols to be grouped, in all samples."""
+class Observations(NamedTuple):
+    """The symbols to be grouped, in all samples."""
 
     key: Integer[np.ndarray, "sample item"]
-    """Number of the place and symbol, place * symbols + symbol, [sample, item]; -1 where a part of it is unknown."""
+    """Position and symbol in one number, position * symbols + symbol, [sample, item]; -1 if a part of it is unknown."""
     symbols: int
     """Number of possible symbols."""
     context: Callable[[np.ndarray, np.ndarray], np.ndarray]
-    """From labels [sample] and the groups of the items [sample, item] to numbers [sample, item] that tell the class
-    together with the groups of the item's siblings."""
+    """Maps labels [sample] and the groups of the items [sample, item] to numbers [sample, item], one for each
+    combination of the class and the groups of the item's siblings."""
     top: bool
     """Whether the groups are the classes, not the v features of a level."""
 

@@ -13,7 +13,7 @@ from .observations import Observations
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """The groups of the symbols seen in training."""
+    """The groups of the symbols that occurred in training."""
 
     keys: Integer[np.ndarray, " symbol"]
     """Numbers of the places and symbols, increasing, [symbol]."""

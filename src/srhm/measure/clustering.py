@@ -21,13 +21,13 @@ LEAST_CONTEXTS = 2
 
 @dataclass(frozen=True)
 class Clusters:
-    """Agreement of clusters of activations with the classes of synonyms (docs, measurements.md)."""
+    """Agreement of clusters of activations with the groups of synonyms (docs, measurements.md)."""
 
     layers: tuple[str, ...]
     """Names of the layers, k = 1, 2, ...; the last is the output."""
     ari: Float[np.ndarray, "layer level"]
-    """Adjusted Rand index, mean over contexts, [layer, level]: 1 where the clusters are the synonyms of each parent, 0
-    on average for clusters that know nothing of the parents."""
+    """Adjusted Rand index, mean over contexts, [layer, level]: 1 if the clusters are the synonyms of each parent,
+    0 on average if they are independent of the parents."""
     error: Float[np.ndarray, "layer level"]
     """Its standard error over contexts."""
     contexts: int

@@ -33,11 +33,11 @@ class Reading:
     """How well linear probes read one kind of choice."""
 
     accuracy: Float[np.ndarray, "layer level"]
-    """Fraction read right on the held-out half, mean over the nodes of a level, [layer, level]."""
+    """Accuracy on the held-out half, mean over the nodes of a level, [layer, level]."""
     error: Float[np.ndarray, "layer level"]
-    """Its standard error over the held-out inputs, for the probe as it was fitted."""
+    """Its standard error over the held-out inputs, for the fitted probe, [layer, level]."""
     chance: Float[np.ndarray, " level"]
-    """Fraction that the best guess without the input has right, from the grammar, [level]."""
+    """Accuracy of the best guess without the input, from the grammar, [level]."""
 
     @property
     def corrected(self) -> Float[np.ndarray, "layer level"]:
@@ -52,13 +52,13 @@ class Probes:
     layers: tuple[str, ...]
     """Names of the layers, k = 1, 2, ...; the last is the output."""
     feature: Reading
-    """The informative features of level l = 1 to L, and as level L+1 the class."""
+    """The informative features of level l = 1 to L and, as level L+1, the class."""
     rule: Reading | None
-    """Which of its m synonyms a level-(l+1) feature chose, told the feature, l = 1 to L; None where m = 1."""
+    """Which of its m synonyms a level-(l+1) feature chose, given the feature, l = 1 to L; None if m = 1."""
     placement: Reading | None
-    """Which placement it chose; None where s0 = 0."""
+    """Which placement it chose; None if s0 = 0."""
     inputs: int
-    """Number of inputs: the first half fits the probes, the second judges them."""
+    """Number of inputs: the probes are fitted to the first half and tested on the second."""
 
     def metrics(self) -> dict[str, float]:
         """Return the accuracies by name: ``"probe_21"`` is a feature of level l = 1 read from layer k = 2.

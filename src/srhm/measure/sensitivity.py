@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 class Sensitivities:
     """Relative sensitivities of every layer to transformations of every level (paper, Eq. 6, 7, 13, 14).
 
-    S_kl = <|f_k(x) - f_k(p_l x)|^2> / <|f_k(x) - f_k(z)|^2>, with x and z independent data and p_l the
-    exchange of level-l synonyms; D_kl the same with the level-l shift tau_l.
+    S_kl = <|f_k(x) - f_k(p_l x)|^2> / <|f_k(x) - f_k(z)|^2>, with independent samples x and z and the exchange
+    p_l of level-l synonyms; D_kl is the same with the diffeomorphism tau_l of level l.
     """
 
     layers: tuple[str, ...]
@@ -58,7 +58,7 @@ class Sensitivities:
     inputs: int
     """Number of inputs."""
     cumulative: bool
-    """Whether level l stands for all levels 1 to l."""
+    """Whether level l means all levels 1 to l."""
 
     def metrics(self) -> dict[str, float]:
         """Return the values by name: ``"S_21"`` is layer k = 2, level l = 1, ``"S_21_error"`` its error."""

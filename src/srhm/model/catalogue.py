@@ -45,10 +45,10 @@ class Instance:
     """
 
     name: str
-    """What :func:`load` takes: ``srhm-`` and the numbers of the model, L, v, s (unless 2), s0 and the sparsity; n_c = v
+    """What :func:`load` takes: ``srhm-`` and the parameters of the model, L, v, s (unless 2), s0 and the sparsity; n_c = v
     and m = v^(s-1), as in the paper."""
     params: Params
-    """The numbers of the model."""
+    """The parameters of the model."""
     seed: int
     """The seed of the rules and of the order of all data."""
     stream_version: int

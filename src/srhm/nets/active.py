@@ -22,7 +22,7 @@ class Leaves(NamedTuple):
     """The informative inputs of a batch."""
 
     params: Params
-    """The numbers of the model."""
+    """The parameters of the model."""
     encoding: Encoding
     """How inputs are written."""
     features: Integer[Any, "sample leaf"]

@@ -13,7 +13,7 @@ class Design(NamedTuple):
     spec: Any
     """The :class:`~srhm.nets.NetSpec`, its width filled in."""
     params: Params
-    """The numbers of the model."""
+    """The parameters of the model."""
 
 
 def design_of(net: Any) -> Design | None:

@@ -25,18 +25,18 @@ from .task import Classification, Task
 
 
 class State(NamedTuple):
-    """What a run needs to go on."""
+    """What a run needs to continue."""
 
     net: Any
     """The network."""
     optimizer: Any
-    """The momentum, or whatever else optax holds."""
+    """The momentum, or another state of optax."""
     epoch: Int[Array, ""]
-    """Finished epochs."""
+    """Number of finished epochs."""
     batch: Int[Array, ""]
     """Finished batches of the current epoch."""
     loss_sum: Float[Array, ""]
-    """Sum of the training loss over the points seen in the current epoch."""
+    """Sum of the training loss over the points of the current epoch so far."""
     epoch_loss: Float[Array, ""]
     """Mean training loss of the last finished epoch."""
 

@@ -17,7 +17,7 @@ from ..randomness import Key, threefry2x32
 
 
 class ClassData(NamedTuple):
-    """A training set on the device, laid out by class and padded: sample k of class c stands at [c, k]."""
+    """A training set on the device, arranged by class and padded: sample k of class c is at [c, k]."""
 
     features: Integer[Array, "class_ slot leaf"]
     """The features of the leaves, [class_, slot, leaf]."""
@@ -55,12 +55,12 @@ def class_data(dataset: Dataset, multiple: int) -> ClassData:
 
 
 class Order(NamedTuple):
-    """What decides the order of a run."""
+    """What determines the order of a run."""
 
     key: UInt32[Array, " two"]
     """The key of the order seed, [2]."""
     fixed_batches: Bool[Array, ""]
-    """Whether batches are formed once and shuffled, or formed anew every epoch."""
+    """Whether batches are formed once and their order is shuffled, or they are formed anew every epoch."""
 
     def words(self, epoch: Int[Array, ""], part: int, *counters: Any) -> Any:
         """Return random words for one part of an epoch's order."""
@@ -117,7 +117,7 @@ class EpochOrder(NamedTuple):
     """The order of one epoch, kept between calls since a large set takes a while to sort."""
 
     epoch: Int[Array, ""]
-    """The epoch that it belongs to; -1 for none yet."""
+    """The epoch to which it belongs; -1 if none was computed."""
     samples: Int[Array, "class_ slot"]
     """The order of every class's samples, [class_, slot]."""
     batches: Int[Array, " batch"]
