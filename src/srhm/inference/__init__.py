@@ -1,5 +1,5 @@
-"""Exact inference by belief propagation (inside-outside): from an input, clean or damaged, to the posterior of the
-choices that made it (docs, inference.md).
+"""Exact inference by belief propagation (inside-outside): from an input, clean or noisy, to the posterior of the
+choices that produced it (docs, inference.md).
 """
 
 from .bayes import BayesError, bayes_error, channel_error

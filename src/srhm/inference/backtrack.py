@@ -20,7 +20,7 @@ def backtrack(
     picks: Callable[[int], Pick],
     sample: Integer[Any, " derivation"],
 ) -> Derivation:
-    """Pick the class, then the rule and the placement of every node. Here derivations have their number last.
+    """Pick the class, then the rule and the placement of every node, with the derivations as the last axis.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def backtrack(
     picks
         How to pick at each level l, and at L + 1 for the class.
     sample
-        Which sample each derivation is of.
+        The sample of each derivation.
     """
     xp, spread = upward.classes.__array_namespace__(), spread_of(params)
     symbols = picks(params.L + 1)(upward.classes[:, sample][:, None], 0)

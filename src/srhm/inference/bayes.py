@@ -1,4 +1,4 @@
-"""The Bayes error: that of the Bayes-optimal classifier, which knows the grammar and the channel.
+"""The Bayes error, that is, the error of the Bayes-optimal classifier, which knows the grammar and the channel.
 
 And the error of any other classifier on the same inputs.
 """
@@ -25,23 +25,23 @@ _AT_ONCE = 4096
 
 @dataclass(frozen=True)
 class BayesError:
-    """The Bayes error of inputs that come through a channel, made by :func:`bayes_error`.
+    """The Bayes error of inputs sent through a channel, returned by :func:`bayes_error`.
 
-    No classifier has a smaller test error on such inputs: a learning curve ends at this line or above it.
+    No classifier has a smaller test error on such inputs: learning curves end at or above this value.
     """
 
     value: float
-    """Mean over the inputs drawn of 1 - max over classes of p(class | received)."""
+    """Mean over inputs of 1 - max over classes of p(class | received)."""
     standard_error: float
     """Standard error of ``value``."""
     interval: tuple[float, float]
-    """Low and high end, in [0, 1 - 1/n_c]."""
+    """Lower and upper end, in [0, 1 - 1/n_c]."""
     interval_kind: str
     """What the interval is, such as ``"90% t-interval over 10000 inputs"``."""
     samples: int
-    """Number of inputs drawn."""
+    """Number of inputs."""
     channel: Channel
-    """The channel they came through."""
+    """The channel."""
 
 
 def bayes_error(
@@ -49,29 +49,28 @@ def bayes_error(
 ) -> BayesError:
     """Measure the Bayes error of a channel (docs, inference.md).
 
-    Inputs are drawn from the model and sent through the channel. Of each the exact posterior gives the
-    probability that the best guess is wrong, and its mean is the Bayes error: that is less noisy than counting
-    wrong guesses (Rao and Blackwell). Without noise and masks the class is a function of the input, so the error
-    is 0.
+    Inputs are drawn from the model and sent through the channel. For each of them the exact posterior gives the
+    probability that the best guess is wrong; the mean of these is the Bayes error, with less noise than a count of
+    wrong guesses (Rao-Blackwell). Without noise and masks the class is a function of the input, so the error is 0.
 
     Parameters
     ----------
     grammar
         The production rules.
     channel
-        What happens to the inputs.
+        The channel that the inputs are sent through.
     samples
         Number of inputs, at least 2.
     seed
-        Any integer from 0 to 2^64 - 1. The inputs are those of a test set of this seed, drawn independently,
-        and the same for every channel: so curves over the noise are smooth.
+        Any integer from 0 to 2^64 - 1. The inputs are those of a test set of this seed, drawn with replacement, and
+        the same for every channel, so that curves over the noise are smooth.
     backend
-        ``"numpy"``, or ``"jax"`` for a compiled program, on its default device.
+        ``"numpy"``, or ``"jax"`` for a compiled program on JAX's default device.
 
     Raises
     ------
     ArgumentError
-        If a number is out of range, or there is no such backend.
+        If a number is out of range, or the backend is unknown.
 
     Examples
     --------
@@ -117,16 +116,16 @@ def channel_error(
     samples: int = 10_000,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """Measure the test error of any classifier on inputs that come through a channel.
+    """Measure the test error of any classifier on inputs sent through a channel.
 
     The inputs are those of :func:`bayes_error` with the same samples and seed, so the two can be compared.
 
     Parameters
     ----------
     classify
-        From what is received, features with -1 on blanks and :data:`MASKED` on masked positions [sample, position],
-        to a class for each sample, or to a score for each class [sample, class_], of which the largest counts.
-        :func:`srhm.model.encoding.encode_symbols` writes such inputs for a network.
+        Maps what is received, [sample, position] with features, -1 for blanks and :data:`MASKED` for masked positions,
+        to classes [sample] or to scores [sample, class_], of which the largest is the prediction.
+        :func:`srhm.model.encoding.encode_symbols` encodes such inputs for a network.
     grammar, channel, samples, seed
         As for :func:`bayes_error`.
 
@@ -157,7 +156,7 @@ def channel_error(
 def _received(
     grammar: Grammar, channel: Channel, samples: int, seed: int
 ) -> Iterator[tuple[Integer[np.ndarray, "sample position"], Integer[np.ndarray, " sample"]]]:
-    """Yield what is received of the inputs, and their classes, in pieces of one size; the last may be too long."""
+    """Yield what is received of the inputs, and their classes, in parts of equal size; the last may be too long."""
     params, stream = grammar.params, Stream(grammar, seed, "replacement", role="test")
     size = ceil(samples / ceil(samples / _AT_ONCE))
     for start in range(0, samples, size):
@@ -175,7 +174,7 @@ def _mean(values: Float[np.ndarray, " sample"]) -> tuple[float, float]:
 def _interval(
     value: float, standard_error: float, samples: int, chance: float, channel: Channel
 ) -> tuple[float, float]:
-    """The 90% t-interval, its upper end not below what so many inputs without any doubt would still allow."""
+    """The 90% t-interval; its upper end is at least what this many inputs without any uncertainty would allow."""
     from scipy.special import stdtrit  # not whenever srhm is imported
 
     if channel.lossless:

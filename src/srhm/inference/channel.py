@@ -1,4 +1,4 @@
-"""A channel between an input and who receives it: some positions noisy, some masked; and the evidence that is left."""
+"""A channel between an input and its receiver, with noisy and masked positions; and the evidence that is received."""
 
 from dataclasses import dataclass
 from math import log
@@ -12,7 +12,7 @@ from ..model.params import Params
 from ..randomness import Key, add_wide, below, fold, role_key, threefry2x32
 
 Symbols = Literal["features", "symbols"]
-"""What noise draws from: the v features, or the v + 1 symbols, which are the features and the blank."""
+"""What the noise is drawn from: the v features, or the v + 1 symbols, that is, features and blank."""
 
 MASKED = -2
 """The symbol of a masked position. Features are 0 to v - 1, and a blank is -1."""
@@ -25,18 +25,17 @@ class Channel:
     Parameters
     ----------
     noise
-        Probability epsilon that a position is replaced by a uniform draw, which may be the old symbol: from 0,
-        the default, to 1.
+        Probability epsilon that a position is replaced by a uniform draw, which may be the old symbol; 0 to 1.
     masked
-        Probability that a position is then masked: from 0, the default, to 1.
+        Probability that a position is then masked; 0 to 1.
     over
-        What noise draws from: ``"features"``, the v features, or ``"symbols"``, the features and the blank.
-        Default: the features where the model has no blanks (s0 = 0), the features and the blank where it has.
+        What the noise is drawn from: ``"features"``, the v features, or ``"symbols"``, the features and the blank.
+        Default: the features if the model has no blanks (s0 = 0), else the features and the blank.
 
     Raises
     ------
     ArgumentError
-        If a number is not a probability, or there is no such `over`.
+        If a number is not a probability, or `over` is unknown.
 
     Examples
     --------
@@ -78,27 +77,27 @@ class Channel:
 
     @property
     def lossless(self) -> bool:
-        """Whether every input arrives as it is."""
+        """Whether every input arrives unchanged."""
         return self.noise == self.masked == 0.0
 
     def transmit(
         self, params: Params, inputs: Integer[Any, "sample position"], seed: int = 0, start: int = 0
     ) -> Integer[Any, "sample position"]:
-        """Return what is received of inputs.
+        """Return what is received of some inputs.
 
-        Two channels of one seed replace and mask the same positions first: those of the smaller probability
-        are among those of the larger.
+        Channels with the same seed are nested: the positions that the smaller probability replaces or masks are among
+        those of the larger.
 
         Parameters
         ----------
         params
             The parameters of the model.
         inputs
-            Features with -1 on blanks (the ``"integer"`` encoding).
+            Features, -1 for a blank (the ``"integer"`` encoding).
         seed
             Any integer from 0 to 2^64 - 1.
         start
-            Number of the first sample: what becomes of it depends on the seed and this number alone.
+            Number of the first sample. What happens to a sample depends only on the seed and its number.
 
         Raises
         ------
@@ -110,7 +109,7 @@ class Channel:
         start = check_integer("start", start, least=0, most=2**63)
         sample = add_wide(start, xp.arange(symbols.shape[0], dtype=np.uint32)[:, None])
         position = xp.arange(symbols.shape[1], dtype=np.uint32)[None, :]
-        # A word decides of a position, and another one is the new symbol.
+        # One word decides whether a position is replaced, another one is the new symbol.
         keys = [Key(*threefry2x32(fold(key, role), position, np.uint32(0))) for role in range(2)]
         replaced, symbol = threefry2x32(keys[0], *sample)
         hidden, _ = threefry2x32(keys[1], *sample)
@@ -122,11 +121,11 @@ class Channel:
     def evidence(
         self, params: Params, received: Integer[Any, "sample position"], dtype: Any = np.float32
     ) -> Float[Any, "sample position symbol"]:
-        """Return log p(received | symbol) for every symbol at every position, symbol v being the blank.
+        """Return log p(received | symbol) for every symbol at every position; symbol v is the blank.
 
-        A masked position says nothing: 0 for all. Else p = epsilon / q for each of the q symbols that noise draws
-        from (v features, or v + 1 with the blank) and 0 for a blank where it does not; the symbol received has
-        1 - epsilon more (without noise: log p = 0 and -inf).
+        A masked position gives no information: 0 for all symbols. Otherwise p = epsilon / q for each of the q symbols
+        that the noise is drawn from (v features, or v + 1 with the blank), plus 1 - epsilon for the received symbol,
+        and 0 for all others. Without noise log p is 0 and -inf.
 
         Parameters
         ----------
@@ -148,7 +147,7 @@ class Channel:
         other = self.noise / count
         table = np.full((v + 2, v + 1), _log(other), dtype)
         np.fill_diagonal(table, _log(1 - self.noise + other))
-        if count == v:  # a blank is received of blanks alone
+        if count == v:  # only a blank is received as a blank
             table[v], table[v, v] = -np.inf, _log(1 - self.noise)
         table[v + 1] = 0.0
         rows = xp.where(symbols < 0, np.int32(v - 1) - symbols, symbols)
@@ -166,7 +165,7 @@ def _happens(words: UInt32[Any, "..."], probability: float) -> Bool[Any, "..."]:
 
 
 def _checked(params: Params, symbols: Any, name: str, least: int) -> Integer[Any, "sample position"]:
-    """Return symbols in 32 bits; they are not looked at inside a compiled function."""
+    """Return symbols in 32 bits; inside a compiled function their values are not checked."""
     symbols = symbols if hasattr(symbols, "__array_namespace__") else np.asarray(symbols)
     if symbols.ndim != 2 or symbols.shape[1] != params.d or np.dtype(symbols.dtype).kind not in "iu":
         raise ArgumentError(

@@ -1,4 +1,4 @@
-"""Any number of samples, a fixed number at a time: little memory, and the same bits however they are batched."""
+"""Any number of samples, in chunks of fixed size: little memory, and the same bits however they are batched."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -17,22 +17,22 @@ Kernel = Callable[..., Any]
 of its samples [sample], and further arguments. It returns arrays with the samples last, in nested tuples."""
 
 _CACHE, _DEVICE = 2**18, 2**24
-"""Numbers in the largest array of a chunk: they fit the cache of a core, or fill a GPU."""
+"""Numbers in the largest array of a chunk: they fit into the cache of a core, or fill a GPU."""
 
 _LEAST = 16
-"""Samples in the smallest chunk. Alone, a sample would have its sums taken in another order."""
+"""Samples in the smallest chunk. The sums of a single sample would be taken in another order."""
 
 
 def in_chunks(kernel: Kernel, grammar: Grammar, evidence: Any, *arguments: Any) -> Any:
-    """Apply a kernel to the evidence of all samples; the results have the samples first.
+    """Apply a kernel to the evidence of all samples; in the results the samples are the first axis.
 
-    NumPy arrays are computed at once. JAX arrays are computed by one compiled program, which can be part of
-    another one and has derivatives.
+    NumPy arrays are computed directly. JAX arrays are computed by one compiled program, which can be part of another
+    one and can be differentiated.
 
     Raises
     ------
     ArgumentError
-        If the evidence has another shape or type, or (NumPy arrays only) is somewhere nan or +inf.
+        If the evidence has the wrong shape or dtype, or (NumPy arrays only) contains nan or +inf.
     """
     params, tables = grammar.params, tables_of(grammar)
     if _namespace(params, evidence) is not np:

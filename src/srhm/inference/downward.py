@@ -1,9 +1,8 @@
 """The outside pass of belief propagation: the posterior of every latent, and its entropy.
 
-Given what was received, the derivation below a node depends on nothing but its symbol. So the posterior is passed
-down by products of conditional probabilities, all of them known from the inside pass: no difference of large numbers,
-and nothing that can be 0/0. The entropies of the choices, each weighted by the probability that it is made, add
-up to the entropy of the derivation.
+Given what was received, the derivation below a node depends only on its symbol. So the posterior is passed down by
+products of conditional probabilities, all known from the inside pass, without differences of large numbers or 0/0.
+The entropies of the choices, each weighted by the probability that it is made, add up to the entropy of the derivation.
 """
 
 from math import log
@@ -44,7 +43,7 @@ def classes(upward: Upward) -> tuple[Float[Any, " sample"], Float[Any, "class_ s
 
 
 def descend(params: Params, tables: tuple[Any, ...], upward: Upward) -> Posterior:
-    """Compute the posterior of all latents from the inside pass. Here it has its samples last."""
+    """Compute the posterior of all latents from the inside pass, with the samples as the last axis."""
     xp, spread = upward.classes.__array_namespace__(), spread_of(params)
     log_likelihood, label = classes(upward)
     label_entropy = information(label, upward.classes, log_sum(upward.classes, 0)[None]).sum(axis=0)

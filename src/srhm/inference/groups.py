@@ -1,4 +1,4 @@
-"""Sums over groups of rows, by gathering: the same order of addition in every batch, on every device."""
+"""Sums over groups of rows, by gathering: the order of addition is the same in every batch, on every device."""
 
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ class Groups(NamedTuple):
     """Which members are not padding; None if there is no padding."""
 
 
-def group(keys: Integer[np.ndarray, " row"], count: int) -> Groups:
+def group_rows(keys: Integer[np.ndarray, " row"], count: int) -> Groups:
     """Sort rows into `count` groups by their keys 0 .. count - 1."""
     sizes = np.bincount(keys, minlength=count)
     length = sizes.max()

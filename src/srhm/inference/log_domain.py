@@ -14,21 +14,21 @@ class Semiring(NamedTuple):
     """How the terms of alternatives are combined."""
 
     total: Callable[[Any, int], Any]
-    """Of an array and an axis: all terms along the axis combined."""
+    """Combines all terms along an axis of an array."""
     plus: Callable[[Any, Any], Any]
-    """Of two arrays: both combined."""
+    """Combines two arrays."""
 
 
 _FLOOR = -1e30  # below every log-probability
 
 
 def finite(values: Any) -> Any:
-    """Put a large negative number in place of -inf."""
+    """Replace -inf by a large negative number."""
     return values.__array_namespace__().maximum(values, _FLOOR)
 
 
 def constant(values: Any) -> Any:
-    """Return the values as constants, of which no derivative is taken."""
+    """Return the values as constants, without derivatives."""
     if values.__array_namespace__() is np:
         return values
     from jax import lax
@@ -37,7 +37,7 @@ def constant(values: Any) -> Any:
 
 
 def log_sum(terms: Any, axis: int) -> Any:
-    """Return log of the sum of exp(terms) along an axis, -inf where all terms are."""
+    """Return the log of the sum of exp(terms) along an axis, -inf where all terms are."""
     xp = terms.__array_namespace__()
     top = constant(finite(xp.max(terms, axis=axis)))
     total = xp.sum(xp.exp(terms - xp.expand_dims(top, axis)), axis=axis)
@@ -53,29 +53,29 @@ def log_plus(first: Any, second: Any) -> Any:
 
 
 SUM = Semiring(log_sum, log_plus)
-"""Probabilities are added: that of any of the alternatives."""
+"""Adds probabilities: the probability of any of the alternatives."""
 
 MAX = Semiring(
     lambda terms, axis: terms.__array_namespace__().max(terms, axis=axis),
     lambda first, second: first.__array_namespace__().maximum(first, second),
 )
-"""The larger probability is taken: that of the best alternative."""
+"""Takes the largest probability: that of the best alternative."""
 
 
 def normalised_exp(terms: Any, total: Any) -> Any:
-    """Return exp(terms - total), the fraction of the total that each term is; 0 of a total of -inf."""
+    """Return exp(terms - total), each term as a fraction of the total; 0 if the total is -inf."""
     return terms.__array_namespace__().exp(terms - finite(total))
 
 
 def information(mass: Any, terms: Any, total: Any) -> Any:
-    """Return mass (total - terms): the information of a choice of these terms, in nats; 0 without mass."""
+    """Return mass (total - terms), the information of a choice among these terms in nats; 0 where the mass is 0."""
     return mass * (finite(total) - finite(terms))
 
 
 def others(values: Any, axis: int) -> Any:
     """Return for each place along an axis the sum of the values at all other places.
 
-    Differences from the whole sum would lose digits, and -inf minus -inf says nothing.
+    Differences from the whole sum would lose digits, and -inf - (-inf) is nan.
     """
     xp = values.__array_namespace__()
     return _before(xp, values, axis) + xp.flip(_before(xp, xp.flip(values, axis=axis), axis), axis=axis)

@@ -18,13 +18,13 @@ def parse(grammar: Grammar, inputs: Integer[Any, "sample position"]) -> Derivati
     grammar
         The production rules.
     inputs
-        Features 0..v-1 with -1 on blanks (the ``"integer"`` encoding), [sample, position].
+        Features 0 to v - 1, -1 for a blank (the ``"integer"`` encoding), [sample, position].
 
     Raises
     ------
     ArgumentError
-        If the shape does not fit, or an input is not one that the grammar produces; the message names the
-        lowest level where one fails, and the first sample that does.
+        If the shape is wrong, or the grammar does not produce an input; the message names the lowest level at which
+        one fails, and the first sample that fails there.
     """
     check_instance(Grammar, grammar=grammar)
     params = grammar.params

@@ -14,18 +14,18 @@ from .upward import ascend
 
 
 class Entropies(NamedTuple):
-    """The entropy that is left in each sample, in nats."""
+    """The remaining entropy of each sample, in nats."""
 
     label: Float[Any, " sample"]
     """Entropy of p(class | received)."""
     derivation: Float[Any, " sample"]
-    """Entropy of p(derivation | received), the class being a part of it."""
+    """        Entropy of p(derivation | received); the class is part of the derivation."""
 
 
 def log_likelihood(grammar: Grammar, evidence: Float[Any, "sample position symbol"]) -> Float[Any, " sample"]:
-    """Return ln p(received) of each sample, -inf where the grammar cannot have produced it.
+    """Return ln p(received) of each sample, -inf if the grammar cannot have produced it.
 
-    Its derivative by the evidence is the posterior of the symbol at every position.
+    Its derivative with respect to the evidence is the posterior of the symbol at every position.
 
     Parameters
     ----------
@@ -33,14 +33,14 @@ def log_likelihood(grammar: Grammar, evidence: Float[Any, "sample position symbo
         The production rules.
     evidence
         ln p(received | symbol) for each of the v + 1 symbols at each position, the blank last, in float32 or
-        float64: that of a :class:`~srhm.inference.Channel`, or any other. Results have the same type. NumPy
-        arrays are computed at once; JAX arrays by a compiled program, inside others if need be, and with
-        derivatives. A row of the result depends on the same row of the evidence alone, to the bit.
+        float64: from a :class:`~srhm.inference.Channel` or elsewhere. Results have the same dtype. NumPy arrays are
+        computed directly; JAX arrays by a compiled program, which can be part of another one and can be
+        differentiated. A row of the result depends only on the same row of the evidence, to the bit.
 
     Raises
     ------
     ArgumentError
-        If the evidence has another shape or type, or (NumPy arrays only) is somewhere nan or +inf.
+        If the evidence has the wrong shape or dtype, or (NumPy arrays only) contains nan or +inf.
 
     Examples
     --------
@@ -48,8 +48,8 @@ def log_likelihood(grammar: Grammar, evidence: Float[Any, "sample position symbo
     >>> from srhm import Params
     >>> from srhm.inference import MASKED, Channel
     >>> grammar = Grammar(Params(n_c=2, v=2, m=1, s=2, s0=1, L=1))
-    >>> seen = Channel().evidence(grammar.params, np.full((1, 4), MASKED))
-    >>> log_likelihood(grammar, seen)  # nothing was seen
+    >>> evidence = Channel().evidence(grammar.params, np.full((1, 4), MASKED))
+    >>> log_likelihood(grammar, evidence)  # everything is masked
     array([0.], dtype=float32)
     """
     check_instance(Grammar, grammar=grammar)
@@ -72,7 +72,7 @@ def class_posterior(
     ------
     ArgumentError
         As for :func:`log_likelihood`; and (NumPy arrays only) if a sample has probability zero. With JAX arrays
-        such a sample has zeros in place of probabilities.
+        all probabilities of such a sample are zero.
     """
     check_instance(Grammar, grammar=grammar)
     found, label = in_chunks(_classes, grammar, evidence)
@@ -100,8 +100,8 @@ def posterior(grammar: Grammar, evidence: Float[Any, "sample position symbol"]) 
     >>> from srhm.inference import Channel
     >>> params = Params(n_c=2, v=2, m=1, s=2, s0=1, L=1)
     >>> grammar = Grammar.from_rules(params, [[[[0, 1]], [[1, 1]]]])  # class 0 -> (0, 1), class 1 -> (1, 1)
-    >>> seen = Channel().evidence(params, np.array([[-2, -1, -1, 1]]))  # the first feature is masked
-    >>> found = posterior(grammar, seen)
+    >>> evidence = Channel().evidence(params, np.array([[-2, -1, -1, 1]]))  # the first feature is masked
+    >>> found = posterior(grammar, evidence)
     >>> found.label, found.symbols[0][0, 0]
     (array([[0.5, 0.5]], dtype=float32), array([0.5, 0.5, 0. ], dtype=float32))
     """
@@ -112,7 +112,7 @@ def posterior(grammar: Grammar, evidence: Float[Any, "sample position symbol"]) 
 
 
 def entropies(grammar: Grammar, evidence: Float[Any, "sample position symbol"]) -> Entropies:
-    """Return the entropies that :func:`posterior` has too, without its large arrays.
+    """Return the entropies of :func:`posterior`, without its large arrays.
 
     Parameters
     ----------

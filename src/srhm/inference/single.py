@@ -1,4 +1,4 @@
-"""Single derivations of an input: the most probable one, and draws from the posterior."""
+"""Single derivations of an input: the most probable one, and samples from the posterior."""
 
 from math import log
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ from .log_domain import MAX, SUM, finite
 from .upward import ascend
 
 _DRAWS, _NUMBERS = 64, 2**22
-"""Draws of a sample at once, at most, and numbers in the largest array of 16 samples with all their draws."""
+"""Maximum number of draws per sample at a time, and of numbers in the largest array of 16 samples with all draws."""
 
 
 class MostProbable(NamedTuple):
@@ -32,7 +32,7 @@ class MostProbable(NamedTuple):
 
 
 def most_probable(grammar: Grammar, evidence: Float[Any, "sample position symbol"]) -> MostProbable:
-    """Return the derivation with the largest posterior probability, one of them where several are equal.
+    """Return the derivation with the largest posterior probability; one of them if several are equal.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def sample_posterior(
     Returns
     -------
     Derivation
-        Of `draws` times as many samples: those of sample 0, then those of sample 1, and so on.
+        A batch of `draws` derivations per sample: first those of sample 0, then those of sample 1, and so on.
 
     Raises
     ------

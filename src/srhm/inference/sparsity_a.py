@@ -1,4 +1,4 @@
-"""Sparsity A inside one patch: each child has s0 + 1 places to itself, so the children are summed one by one."""
+"""Sparsity A inside one patch: each child has s0 + 1 places of its own, so the children are summed one by one."""
 
 from math import log
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ from .picks import Pick
 
 
 class RuleTable(NamedTuple):
-    """The rules of a level: the tuple of each, and the rules with each feature as a given child."""
+    """The rules of a level: the tuple of each, and for each child the rules grouped by its feature."""
 
     tuples: Integer[Any, "rule s"]
     by_child: tuple[Groups, ...]
@@ -23,7 +23,7 @@ class Inside(NamedTuple):
     """The inside messages of a patch, for each child and its feature."""
 
     placed: Float[Any, "node child place feature sample"]
-    """log p(child at this place, and what was received below its sub-patch | feature of the child)."""
+    """        log p(child at this place, received below its sub-patch | feature of the child)."""
     combined: Float[Any, "node child feature sample"]
     """The same, summed over its places (or their maximum)."""
 
@@ -36,7 +36,7 @@ def table(level: Level, tuples: Integer[np.ndarray, "rule s"]) -> RuleTable:
 def ascend(
     level: Level, table: RuleTable, patches: Float[Any, "node place symbol sample"], semiring: Semiring
 ) -> tuple[Inside, Float[Any, "node rule sample"]]:
-    """Combine the places of every child, then the children of every rule."""
+    """Combine the places of each child, then the children of each rule."""
     xp = patches.__array_namespace__()
     node, _, symbol, sample = patches.shape
     patches = patches.reshape(node, level.s, level.s0 + 1, symbol, sample)
@@ -56,7 +56,7 @@ def descend(
     rules: Float[Any, "node rule sample"],
     blank: Float[Any, "node sample"],
 ) -> tuple[Float[Any, "node place symbol sample"], Float[Any, " sample"]]:
-    """Pass every rule's posterior on to the features of its children, and theirs to the places."""
+    """Pass the posterior of each rule on to the features of its children, and theirs to the places."""
     xp = rules.__array_namespace__()
     features = xp.stack([sum_groups(rules, one) for one in table.by_child], axis=1)
     combined = inside.combined[:, :, None]

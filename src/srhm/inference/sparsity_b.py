@@ -1,7 +1,7 @@
-"""Sparsity B inside one patch: the children take any places in their order, so a walk over the places sums them.
+"""Sparsity B inside one patch: the children take any places, in order, so a walk over the places sums them.
 
 The walk has a step for each place and is at (k, j) after k children and j blanks: the last of them, a child or a
-blank, has place k + j - 1, counted from 0. Rules that begin alike share the walk up to there.
+blank, is at place k + j - 1, counted from 0. Rules that begin with the same features share that part of the walk.
 """
 
 from math import log
@@ -12,13 +12,13 @@ from jaxtyping import Float, Integer
 
 from ..model.params import Level
 from ..randomness import scan
-from .groups import Groups, group, sum_groups
+from .groups import Groups, group_rows, sum_groups
 from .log_domain import Semiring, information, normalised_exp
 from .picks import Pick
 
 
 class Beginning(NamedTuple):
-    """The first k features of the rules, each kind once.
+    """The first k features of the rules, each distinct beginning once.
 
     Attributes
     ----------
@@ -27,7 +27,7 @@ class Beginning(NamedTuple):
     shorter
         The first k - 1, by number.
     by_feature, by_shorter
-        Those that agree in the one or in the other.
+        The beginnings grouped by `feature`, and by `shorter`.
     """
 
     feature: Integer[Any, " beginning"]
@@ -49,10 +49,10 @@ class Inside(NamedTuple):
     Attributes
     ----------
     blank
-        log p(what was received below a place | it is blank), [place, node, sample].
+        log p(received below a place | it is blank), [place, node, sample].
     by_child, reached
-        For k = 1 .. s, and for k = 0 .. s: log p(what was received below the places passed | beginning),
-        [j, node, beginning, sample]; of the walks to (k, j) that end with the child, and of all.
+        For k = 1 .. s, and for k = 0 .. s: log p(received below the places passed | beginning),
+        [j, node, beginning, sample], for the walks to (k, j) that end with the child, and for all.
     """
 
     blank: Float[Any, "place node sample"]
@@ -63,8 +63,8 @@ class Inside(NamedTuple):
 def table(level: Level, tuples: Integer[np.ndarray, "rule s"]) -> RuleTable:
     """Return the lookup table of a level's tuples.
 
-    All v^k beginnings are listed while they are fewer than the rules, then one for each rule, so that the sizes
-    do not depend on the grammar.
+    While there are fewer beginnings (v^k) than rules, all are listed, then one for each rule: so the sizes do not
+    depend on the grammar.
     """
     rules, beginnings = len(tuples), []
     number = np.zeros(rules, np.int32)  # which beginning each rule has
@@ -144,7 +144,7 @@ def descend(
 
 
 def _walk(xp: Any, step: Any, first: Any, *rows: Any) -> Any:
-    """The values at j = 0, 1, ..., one step of the walk after another."""
+    """The values at j = 0, 1, ..., step by step."""
     if not len(rows[0]):
         return first[None]
     return xp.concatenate([first[None], scan(xp, step, first, *rows)[1][0]])

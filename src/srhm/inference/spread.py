@@ -1,7 +1,7 @@
 """The steps of the recursions for each kind of sparsity: how the s children of a node spread over its patch.
 
-Arrays have the samples last, one operation doing one thing for all of them. A patch is an array
-[node, place, symbol, sample] of log p(what was received below the place | its symbol); symbol v is a blank.
+Samples are the last axis, so that one operation serves all of them. A patch is an array
+[node, place, symbol, sample] of log p(received below the place | its symbol); symbol v is the blank.
 """
 
 from collections.abc import Callable
@@ -42,7 +42,7 @@ _SPREADS = {
 
 
 def spread_of(params: Params) -> Spread:
-    """Return the steps for a model's kind of sparsity."""
+    """Return the steps for the sparsity of a model."""
     return _SPREADS[params.sparsity]
 
 

@@ -1,6 +1,6 @@
 """The inside pass of belief propagation: log p(received below a node | its symbol), for every node of the full tree.
 
-With lambda(x) = log p(received below the node | its symbol is x), a node whose children are known has::
+With lambda(x) = log p(received below the node | its symbol is x), the messages of a node follow from its children's::
 
     lambda(blank) = sum over its p places of lambda_place(blank)
     lambda(y) = log (1/m) sum over the rules of y, (1/placements) sum over placements, of
@@ -45,7 +45,7 @@ def ascend(
     evidence: Float[Any, "position symbol sample"],
     semiring: Semiring,
 ) -> Upward:
-    """Compute all messages; the largest of each node is kept separately, so that little precision is lost to it."""
+    """Compute all messages; the largest of each node is kept apart, which saves precision."""
     xp, spread = evidence.__array_namespace__(), spread_of(params)
     messages, apart = _largest_apart(evidence)
     levels = []

@@ -45,8 +45,8 @@ class Instance:
     """
 
     name: str
-    """What :func:`load` takes: ``srhm-`` and the parameters of the model, L, v, s (unless 2), s0 and the sparsity; n_c = v
-    and m = v^(s-1), as in the paper."""
+    """The name for :func:`load`: ``srhm-`` and the parameters of the model, L, v, s (if not 2), s0 and the sparsity;
+    n_c = v and m = v^(s-1), as in the paper."""
     params: Params
     """The parameters of the model."""
     seed: int

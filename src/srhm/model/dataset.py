@@ -187,11 +187,11 @@ class Split:
     test: Dataset
     """The test set."""
     rule: SplitRule
-    """``"permutation"``: P + P_test distinct data, none common to both sets. ``"independent"``: separate draws, which
-    may repeat."""
+    """``"permutation"``: P + P_test distinct data, none common to both sets. ``"replacement"``: draws with
+    replacement."""
     repeat_bound: float
     """Upper bound on the probability that any of the P + P_test samples equals another: 0 for a permutation, (P +
-    P_test)^2 / (2 P_max) for independent draws (1 if that is larger)."""
+    P_test)^2 / (2 P_max) for draws with replacement (1 if that is larger)."""
 
 
 def split(grammar: Grammar, P: int, P_test: int, seed: int = 0, *, replacement: bool = False) -> Split:
