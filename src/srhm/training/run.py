@@ -212,7 +212,7 @@ class SingleRun:
         """Whether the run has come to its end."""
         return self.epoch >= self.max_epochs or bool(stopped(self.state, self.settings))
 
-    def go(self, budget: float | None, progress: Progress | None) -> Result:
+    def go(self, budget: float | None, progress: ProgressCallback | None) -> Result:
         """Run to the end, or until the budget is spent."""
         steps = 32
         with interrupts_noted(self.checkpoint is not None):
