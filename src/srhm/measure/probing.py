@@ -17,7 +17,7 @@ from ..model.derivation import expand
 from ..model.encoding import Encoding, encode
 from ..model.grammar import Grammar
 from ..nets.design import encoding_for
-from .layers import Layers, Table, layers_of, see, tabulate
+from .layers import Layers, LayerTable, layers_of, record_activations, tabulate
 from .ridge import Ridge
 
 INPUTS = 2000

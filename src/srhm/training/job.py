@@ -13,6 +13,7 @@ import optax
 
 from ..errors import ArgumentError, check_instance, check_integer, check_number
 from ..model.dataset import Dataset
+from ..model.stream import STORED_RULES
 from ..nets import Design
 from ..nets.design import design_of, encoding_for
 from ..nets.network import check_trainable, trained_arrays, width_of
