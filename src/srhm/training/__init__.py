@@ -4,14 +4,14 @@ from .ensemble import train_ensemble
 from .job import Record, TrainingJob
 from .online import train_online
 from .protocol import Optimizer, Stopping
-from .run import Progress, Result, train
+from .run import ProgressCallback, Result, train
 from .task import TASKS, Classification, Task
 
 __all__ = [
     "TASKS",
     "Classification",
     "Optimizer",
-    "Progress",
+    "ProgressCallback",
     "Record",
     "Result",
     "Stopping",
