@@ -16,12 +16,12 @@ from srhm import (
     Grammar,
     Params,
     Stream,
+    diffeomorphism,
     encode,
     enumerate_all,
     exchange_synonyms,
     expand,
     rank,
-    shift,
     split,
     unrank,
 )
@@ -91,7 +91,7 @@ def test_every_sample_once(params):
 @pytest.mark.parametrize("params", MIXED, ids=name_of)
 def test_the_same_samples_from_both_backends(params):
     grammar = Grammar(params, 2)
-    for rule in ("permutation", "independent"):
+    for rule in ("permutation", "replacement"):
         stream = Stream(grammar, 7, rule)
         count = min(100, params.P_max)
         first, second = stream.take(0, count), stream.take(0, count, jnp)
@@ -106,7 +106,7 @@ def test_the_same_samples_from_both_backends(params):
 
 @pytest.mark.parametrize("params", MIXED, ids=name_of)
 def test_choices_are_uniform_at_every_level(params):
-    derivation = Stream(Grammar(params, 2), 3, "independent").take(0, 6000)
+    derivation = Stream(Grammar(params, 2), 3, "replacement").take(0, 6000)
     for level in params.levels:
         check_uniform(derivation.rules[level.level - 1], level.m) if level.m > 1 else None
         check_uniform(
@@ -117,11 +117,11 @@ def test_choices_are_uniform_at_every_level(params):
 @pytest.mark.parametrize("params", MIXED, ids=name_of)
 def test_transformations_keep_the_class(params):
     grammar = Grammar(params, 4)
-    derivation = Stream(grammar, 3, "independent").take(0, 200)
+    derivation = Stream(grammar, 3, "replacement").take(0, 200)
     for level in range(1, params.L + 1):
         for transformation, part, count in (
             (exchange_synonyms, "rules", params.level(level).m),
-            (shift, "placements", params.level(level).placements),
+            (diffeomorphism, "placements", params.level(level).placements),
         ):
             changed = transformation(params, derivation, level, seed=6)
             tree = expand(grammar, changed)

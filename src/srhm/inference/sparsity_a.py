@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 from ..model.params import Level
-from .groups import Groups, group, sum_groups
+from .groups import Groups, group_rows, sum_groups
 from .log_domain import Semiring, information, normalised_exp, others
 from .picks import Pick
 
@@ -30,7 +30,7 @@ class Inside(NamedTuple):
 
 def table(level: Level, tuples: Integer[np.ndarray, "rule s"]) -> RuleTable:
     """Return the lookup table of a level's tuples."""
-    return RuleTable(tuples, tuple(group(tuples[:, child], level.v) for child in range(level.s)))
+    return RuleTable(tuples, tuple(group_rows(tuples[:, child], level.v) for child in range(level.s)))
 
 
 def ascend(

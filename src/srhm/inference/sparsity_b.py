@@ -78,7 +78,7 @@ def table(level: Level, tuples: Integer[np.ndarray, "rule s"]) -> RuleTable:
         else:
             feature, shorter = tuples[:, k - 1], number
             number = np.arange(rules, dtype=np.int32)
-        by_feature, by_shorter = group(feature, level.v), group(shorter, count_shorter)
+        by_feature, by_shorter = group_rows(feature, level.v), group_rows(shorter, count_shorter)
         beginnings.append(Beginning(feature, shorter, by_feature, by_shorter))
     return RuleTable(tuples, tuple(beginnings))
 

@@ -22,17 +22,17 @@ class Spread(NamedTuple):
     """The steps of the recursions inside one patch."""
 
     table: Callable[[Level, Integer[np.ndarray, "rule s"]], Any]
-    """Of the numbers of a level and its tuples, [rule, s]: the lookup table of the other steps."""
+    """From the parameters of a level and its tuples, [rule, s]: the lookup table for the other steps."""
     ascend: Callable[[Level, Any, Float[Any, "node place symbol sample"], Semiring], tuple[Any, Any]]
-    """Of the numbers, the table, the patches and a semiring: the messages inside the patches, and log p(what was
-    received below | rule), [node, rule, sample], summed over all placements."""
+    """From the level, the table, the patches and a semiring: the inside messages of the patches, and
+    log p(received below | rule), [node, rule, sample], summed over all placements."""
     descend: Callable[[Level, Any, Any, Any, Any], tuple[Any, Any]]
-    """Of the numbers, the table, the messages inside, the posterior of every rule [node, rule, sample] and of a blank
-    node [node, sample]: the posterior of the symbol at every place, [node, place, symbol, sample], and the expected
-    information in the placements, [sample]."""
+    """From the level, the table, the inside messages, the posterior of every rule [node, rule, sample] and of a
+    blank node [node, sample]: the posterior of the symbol at every place, [node, place, symbol, sample], and the
+    expected information in the placements, [sample]."""
     sample_placements: Callable[[Level, Any, Any, Any, Any, Pick, Any], Any]
-    """Of the numbers, the table, the messages inside, nodes and their rules, both [node, derivation], a pick, and the
-    sample of each derivation: the places of the children, [node, derivation, s]."""
+    """From the level, the table, the inside messages, nodes and their rules, both [node, derivation], a pick, and
+    the sample of each derivation: the places of the children, [node, derivation, s]."""
 
 
 _SPREADS = {

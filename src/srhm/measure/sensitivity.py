@@ -149,7 +149,7 @@ def sensitivities(
             "dataset", len(dataset), "inputs are too few", "Use a test set of at least 3 points"
         )
     params, original = dataset.params, dataset.derivation(0, inputs)
-    transformations = {"S": exchange_synonyms} | ({"D": shift} if params.has_blanks else {})
+    transformations = {"S": exchange_synonyms} | ({"D": diffeomorphism} if params.has_blanks else {})
     forms = {
         letter: [
             transformed(params, original, level, seed, cumulative=cumulative)
