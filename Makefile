@@ -40,8 +40,8 @@ demo: $(VENV)/has-lab ## the demonstration: srhm demo
 test: $(VENV)/has-tested $(VENV)/browser ## run the tests on two cores; ARGS="-k grammar" goes to pytest
 	$(TESTER) -m pytest -n 2 --dist worksteal $(ARGS)
 
-test-long: $(VENV)/has-tested $(VENV)/browser ## run the long tests of many runs and many kills, and write docs/reliability_table.md
-	$(BIN)/python -m pytest tests/long $(ARGS)
+test-long: $(VENV)/has-tested $(VENV)/browser ## run the long tests (many processes, minutes, much memory), and write docs/reliability_table.md
+	$(BIN)/python -m pytest -m long $(ARGS)
 
 lint: $(VENV)/has-lab $(VENV)/has-explore $(VENV)/has-torch $(VENV)/has-lint ## check style, formatting and types
 	$(BIN)/python -m ruff check .

@@ -5,6 +5,7 @@ random streams. The false-alarm rate that such a test states is the probability 
 failed it when its streams were chosen.
 """
 
+import gc
 import importlib.util
 import os
 import shutil
@@ -30,6 +31,8 @@ import jax
 import jaxtyping
 import pytest
 
+import typechecking  # noqa: F401, which changes what the hook decorates
+
 # Before the first import of srhm: every annotation of the modules that annotate arrays is checked whenever its function
 # is called. Others are left to the static checker: a call in the laboratory costs less than its check.
 SOURCE = Path(importlib.util.find_spec("srhm").submodule_search_locations[0])
@@ -45,6 +48,26 @@ hypothesis.settings.register_profile(
     "reproducible", derandomize=True, deadline=None, max_examples=50, database=None
 )
 hypothesis.settings.load_profile("reproducible")
+
+
+LEFT = [0.0]
+"""Memory of this process, in MB, when its compiled programs were last forgotten."""
+
+
+def pytest_runtest_logfinish():
+    """Forget compiled programs that have come to 400 MB: each takes some, and the tests compile thousands."""
+    if not LEFT[0]:
+        LEFT[0] = in_use()
+    elif in_use() > LEFT[0] + 400:
+        jax.clear_caches()
+        gc.collect()
+        LEFT[0] = in_use()
+
+
+def in_use() -> float:
+    """Return the memory of this process, in MB."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def pytest_unconfigure():

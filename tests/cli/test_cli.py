@@ -6,13 +6,10 @@ import json
 import os
 import re
 import signal
-import sqlite3
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import fields, is_dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -22,8 +19,8 @@ import numpy as np
 import pytest
 
 import srhm
+from commands import SMALL, ended, run, started, wait_for_a_child, wait_for_rows, wait_for_workers
 from fake_runs import SPEC, fake_run
-from srhm.cli import main
 from srhm.cli.commands import COMMANDS
 from srhm.cli.endings import INTERRUPTED
 from srhm.nets import predict
@@ -33,32 +30,6 @@ from srhm.study import Run
 from srhm.training.checkpoint import Checkpoint
 
 HEAVY = {"jax", "equinox", "optax", "scipy", "sqlalchemy", "matplotlib", "torch", "ray", "rich"}
-
-SMALL = [
-    "--v",
-    "3",
-    "--s0",
-    "1",
-    "--width",
-    "16",
-    "--P-test",
-    "300",
-    "--stop-loss",
-    "0.02",
-    "--max-epochs",
-    "400",
-]
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    """Call the command line in this process: exit status, standard output, standard error."""
-    status = 0
-    try:
-        main(list(arguments))
-    except SystemExit as end:
-        status = 0 if end.code is None else int(end.code)
-    captured = capsys.readouterr()
-    return status, captured.out, captured.err
 
 
 @pytest.fixture(autouse=True)
@@ -580,122 +551,48 @@ def test_a_stopped_run_goes_on_to_the_same_result(capsys: pytest.CaptureFixture[
     assert not (tmp_path / "parts-checkpoints").exists()
 
 
-@pytest.fixture(scope="module")
-def environment(compiled_apart: dict[str, str]) -> dict[str, str]:
-    return os.environ | compiled_apart
-
-
-def pstar_command(store: str) -> list[str]:
-    return [
-        sys.executable,
-        "-X",
-        "faulthandler",
-        "-m",
-        "srhm.cli",
-        "pstar",
-        *SMALL,
-        "--seeds",
-        "2",
-        "--workers",
-        "2",
-        "--json",
-        "--store",
-        store,
-    ]
-
-
-def rows(store: Path) -> int:
-    if not store.exists():
-        return 0
-    try:
-        with closing(sqlite3.connect(store)) as connection:
-            return connection.execute("select count(*) from runs").fetchone()[0]
-    except sqlite3.OperationalError:  # the table is not there yet
-        return 0
-
-
+@pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=pytest.mark.long)])
 def test_a_killed_pstar_resumes_and_comes_to_the_same_answer(
-    tmp_path: Path, environment: dict[str, str]
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, compiled_apart: dict[str, str], workers: str
 ) -> None:
-    def finished_command(store: str) -> dict[str, Any]:
-        done = subprocess.run(pstar_command(store), check=True, capture_output=True, env=environment)
-        return json.loads(done.stdout)
-
-    undisturbed = finished_command("a.sqlite")
+    search = ["pstar", *SMALL, "--seeds", "2", "--json"]
+    alone = [*search, "--workers", "1", "--store"]
+    undisturbed = json.loads(run(capsys, *alone, "a.sqlite")[1])
     assert undisturbed["status"] == "bracketed"
-    killed = tmp_path / "b.sqlite"
-    process = subprocess.Popen(
-        pstar_command(killed.name),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        env=environment,
-    )
     wanted = undisturbed["runs"] // 2
-    deadline = time.monotonic() + 120
-    while rows(killed) < wanted and time.monotonic() < deadline and process.poll() is None:
-        time.sleep(0.02)
-    process.kill()
-    process.wait()
-    finished = rows(killed)
+    killed = started(*search, "--workers", workers, "--store", "b.sqlite", **compiled_apart)
+    wait_for_rows(killed, tmp_path / "b.sqlite", wanted)
+    killed.kill()
+    killed.communicate()
+    finished = len(Store("b.sqlite"))
     assert wanted <= finished < undisturbed["runs"]
-    wait_for_workers(process.pid)
-    resumed = finished_command(killed.name)
+    wait_for_workers(killed.pid)
+    resumed = json.loads(run(capsys, *alone, "b.sqlite")[1])
     assert resumed["computed"] == undisturbed["runs"] - finished  # nothing lost, nothing done twice
     for name in ("P_star", "interval", "runs", "points", "quantities"):
         assert resumed[name] == undisturbed[name]
-    again = finished_command(killed.name)
+    again = json.loads(run(capsys, *alone, "b.sqlite")[1])
     assert again["computed"] == 0 and again["P_star"] == undisturbed["P_star"]
 
 
-def wait_for_workers(group: int) -> None:
-    """The workers of a killed driver end by themselves."""
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        try:
-            os.killpg(group, 0)
-        except ProcessLookupError:
-            return
-        time.sleep(0.1)
-    raise AssertionError("workers outlive their killed driver")
-
-
-def ended(process: subprocess.Popen) -> tuple[str, str]:
-    """Return what a process has written; one that hangs has its threads told in the error."""
-    try:
-        return process.communicate(timeout=120)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGABRT)
-        raise AssertionError(process.communicate()) from None
-
-
-def test_ctrl_c_leaves_nothing_broken(tmp_path: Path, environment: dict[str, str]) -> None:
-    """The first time while the workers start, then while they work."""
-    store = tmp_path / "c.sqlite"
-    for attempt in range(2):
-        wanted = rows(store) + 1 if attempt else 0
-        process = subprocess.Popen(
-            pstar_command(store.name),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-            env=environment,
-        )
-        deadline = time.monotonic() + 120
-        while rows(store) < wanted and time.monotonic() < deadline and process.poll() is None:
-            time.sleep(0.02)
-        if attempt == 0:
-            wait_for_a_child(process.pid)
-        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the whole group
-        out, err = ended(process)
-        assert process.returncode == 130, err
-        assert out == "" and "the same command resumes" in err and "Traceback" not in err
-        wait_for_workers(process.pid)
-        assert rows(store) >= wanted
-    done = subprocess.run(pstar_command(store.name), check=True, capture_output=True, env=environment)
-    assert json.loads(done.stdout)["P_star"]
-    assert [path.name for path in tmp_path.iterdir()] == [store.name]
+@pytest.mark.parametrize("workers_are", [pytest.param("starting", marks=pytest.mark.long), "computing"])
+def test_ctrl_c_leaves_nothing_broken(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, compiled_apart: dict[str, str], workers_are: str
+) -> None:
+    search = ["pstar", *SMALL, "--seeds", "2", "--json", "--store", "c.sqlite"]
+    process = started(*search, "--workers", "2", **compiled_apart)
+    if workers_are == "starting":
+        wait_for_a_child(process.pid)
+    else:
+        wait_for_rows(process, tmp_path / "c.sqlite", 1)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the whole group
+    out, err = ended(process)
+    assert process.returncode == 130, err
+    assert out == "" and "the same command resumes" in err and "Traceback" not in err
+    wait_for_workers(process.pid)
+    assert workers_are == "starting" or len(Store("c.sqlite")) >= 1
+    assert json.loads(run(capsys, *search, "--workers", "1")[1])["P_star"]
+    assert [path.name for path in tmp_path.iterdir()] == ["c.sqlite"]
 
 
 COMPILES = """
@@ -728,19 +625,6 @@ def test_an_interrupted_command_ends_while_jax_compiles() -> None:
         capture_output=True, text=True, env=environment,
     )  # fmt: skip
     assert (ended.returncode, ended.stdout, ended.stderr) == (130, "interrupted amid it\n", "")
-
-
-def wait_for_a_child(driver: int) -> None:
-    """Wait until a process has children that run Python as workers do."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        commands = subprocess.run(
-            ["ps", "-ww", "-o", "args=", "--ppid", str(driver)], capture_output=True, text=True
-        ).stdout
-        if "spawn_main" in commands:
-            return
-        time.sleep(0.02)
-    raise AssertionError("no worker was started")
 
 
 @pytest.mark.parametrize("first", ["measure", "store"])

@@ -3,15 +3,16 @@
 import json
 import os
 import secrets
+import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from commands import ended, rows, run, started
 from srhm.cli import main
 from srhm.store import Store
 
@@ -51,37 +52,36 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    status = 0
-    try:
-        main(list(arguments))
-    except SystemExit as ended:
-        status = int(ended.code or 0)
-    captured = capsys.readouterr()
-    return status, captured.out, captured.err
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of all runs of the file, computed one by one in this process."""
+    folder = tmp_path_factory.mktemp("alone")
+    (folder / "GRID.toml").write_text(GRID)
+    main(["grid", str(folder / "GRID.toml"), "--store", str(folder / "one.sqlite"), "--workers", "1"])
+    return folder / "one.sqlite"
 
 
-def rows(store: str) -> dict[str, Any]:
-    return {run.spec.hash: (run.status, run.metrics) for run in Store(store).runs()}
+@pytest.fixture
+def copied(alone: Path, here: Path) -> str:
+    """A copy of that store."""
+    shutil.copy(alone, here / "runs.sqlite")
+    return "runs.sqlite"
 
 
-def test_the_same_rows_on_every_executor_and_by_shards(
-    capsys: pytest.CaptureFixture[str], here: Path
-) -> None:
-    status, out, _ = run(capsys, "grid", "GRID.toml", "--store", "one.sqlite", "--workers", "1", "--json")
-    content = json.loads(out)
-    alone = rows("one.sqlite")
-    assert status == 0 and content["failed"] == 0 and content["total"] == content["done"] == 9
-    assert content["computed"] == len(alone) > 8 + 5
-    assert len(content["pstar"]) == 1 and content["pstar"][0]["params"]["v"] == 3
-    for on in ("local", "ray"):
-        command = [sys.executable, "-m", "srhm.cli", "grid", "GRID.toml", "--workers", "2", "--on", on]
-        command += ["--store", f"{on}.sqlite"]
-        # In a process of its own: Ray keeps the token that it read first for the life of a process.
-        environment = os.environ | {"RAY_AUTH_TOKEN": secrets.token_hex(32)}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
-        assert done.returncode == 0 and "0 failed" in done.stdout and "9 of 9 done" in done.stderr
-        assert rows(f"{on}.sqlite") == alone
+@pytest.mark.long  # in a worker: runner/test_lab.py
+@pytest.mark.parametrize("on", ["local", "ray"])
+def test_the_same_rows_on_every_executor(alone: Path, on: str) -> None:
+    # In a process of its own: Ray keeps the token that it read first for the life of a process.
+    process = started(
+        *("grid", "GRID.toml", "--workers", "2", "--on", on, "--store", "runs.sqlite"),
+        RAY_AUTH_TOKEN=secrets.token_hex(32),
+    )
+    out, err = ended(process)
+    assert process.returncode == 0 and "0 failed" in out and "9 of 9 done" in err, err
+    assert rows("runs.sqlite") == rows(alone)
+
+
+def test_the_same_rows_by_shards(capsys: pytest.CaptureFixture[str], here: Path, alone: Path) -> None:
     for number in (1, 2, 3):
         status, out, _ = run(
             capsys, "grid", "GRID.toml", "--shard", f"{number}/3", "--workers", "1", "--json"
@@ -89,14 +89,20 @@ def test_the_same_rows_on_every_executor_and_by_shards(
         assert status == 0 and json.loads(out)["total"] == 3
     shards = sorted(str(path) for path in (here / "srhm-runs").iterdir())
     assert [Path(path).name for path in shards] == [f"GRID-shard-{n}-of-3.sqlite" for n in (1, 2, 3)]
+    expected = rows(alone)
     status, out, _ = run(capsys, "merge", "all.sqlite", *shards)
-    assert status == 0 and out.startswith(f"{len(alone)} runs added, ")
-    assert rows("all.sqlite") == alone
+    assert status == 0 and out.startswith(f"{len(expected)} runs added, ") and len(expected) > 8 + 5
+    assert rows("all.sqlite") == expected
     status, out, _ = run(capsys, "merge", "all.sqlite", *shards, "--json")
     assert json.loads(out)["added"] == 0
-    status, out, _ = run(capsys, "grid", "GRID.toml", "--store", "all.sqlite", "--json")
-    assert json.loads(out)["computed"] == 0
-    assert json.loads(out)["pstar"][0]["P_star"] == content["pstar"][0]["P_star"]
+    merged, whole = (
+        json.loads(run(capsys, "grid", "GRID.toml", "--store", str(store), "--json")[1])
+        for store in ("all.sqlite", alone)
+    )
+    assert merged["computed"] == whole["computed"] == whole["failed"] == 0
+    assert whole["total"] == whole["done"] == 9
+    assert len(whole["pstar"]) == 1 and whole["pstar"][0]["params"]["v"] == 3
+    assert merged["pstar"][0]["P_star"] == whole["pstar"][0]["P_star"]
 
 
 def test_a_plan_computes_nothing(capsys: pytest.CaptureFixture[str], here: Path) -> None:
@@ -138,10 +144,10 @@ def test_failures_are_told_and_tried_again_when_asked(
     assert json.loads(run(capsys, "status", "runs.sqlite", "--json")[1])["failed"] == 0
 
 
+@pytest.mark.usefixtures("copied")
 def test_tables_are_exported(capsys: pytest.CaptureFixture[str]) -> None:
     import pandas
 
-    run(capsys, "grid", "GRID.toml", "--store", "runs.sqlite", "--workers", "1")
     status, out, _ = run(capsys, "export", "runs.parquet", "--store", "runs.sqlite")
     table = pandas.read_parquet("runs.parquet")
     assert status == 0 and f"wrote {len(table)} runs" in out
@@ -154,34 +160,29 @@ def test_tables_are_exported(capsys: pytest.CaptureFixture[str]) -> None:
     assert rows("again.sqlite") == rows("runs.sqlite")
 
 
-def test_weights_are_kept_when_asked_for(capsys: pytest.CaptureFixture[str], here: Path) -> None:
+def test_weights_are_kept_when_asked_for(capsys: pytest.CaptureFixture[str], here: Path, copied: str) -> None:
     from srhm.nets.weights import load_weights
 
-    command = ["grid", "GRID.toml", "--store", "runs.sqlite", "--workers", "1", "--json"]
-    computed = json.loads(run(capsys, *command)[1])["computed"]
+    command = ["grid", "GRID.toml", "--store", copied, "--workers", "1", "--json"]
+    computed = len(Store(copied))
+    assert json.loads(run(capsys, *command)[1])["computed"] == 0
     assert not (here / "runs-weights").exists()
     assert json.loads(run(capsys, *command, "--keep-weights")[1])["computed"] == computed
     assert json.loads(run(capsys, *command, "--keep-weights")[1])["computed"] == 0
-    store = Store("runs.sqlite")
+    store = Store(copied)
     one = next(store.runs(net="lcn"))
     assert one.weights is not None
     net = load_weights(store.weights_folder, one.weights, one.spec.net.build(one.spec.params, 0))
     assert net.readout.shape == (8, 3)
 
 
-LONG = "[[runs]]\nv = 4\nwidth = 64\nP = [300, 400, 500, 600]\nP_test = 500\nstop_loss = 1e-12\nmax_epochs = 1000000\n"
+LONG = "[[runs]]\nv = 3\nwidth = 8\nP = [60, 70, 80, 90]\nP_test = 100\nstop_loss = 1e-12\nmax_epochs = 1000000\n"
 
 
-def started(*arguments: str, **environment: str) -> subprocess.Popen:
-    command = ["-X", "faulthandler", "-m", "srhm.cli", "grid", "LONG.toml", "--store", "long.sqlite"]
-    return subprocess.Popen(
-        [sys.executable, *command, *arguments],
-        env=os.environ | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+def started_long(workers: str, **environment: str) -> subprocess.Popen[str]:
+    """Start a command that has hours to compute."""
+    Path("LONG.toml").write_text(LONG)
+    return started("grid", "LONG.toml", "--store", "long.sqlite", "--workers", workers, **environment)
 
 
 def wait_until_running(capsys: pytest.CaptureFixture[str], count: int) -> dict[str, Any]:
@@ -196,12 +197,11 @@ def wait_until_running(capsys: pytest.CaptureFixture[str], count: int) -> dict[s
     raise AssertionError(f"never {count} running: {content}")
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("workers", [pytest.param("1", marks=pytest.mark.long), "2"])
 def test_cancelled_from_another_terminal(
     capsys: pytest.CaptureFixture[str], here: Path, workers: str
 ) -> None:
-    (here / "LONG.toml").write_text(LONG)
-    process = started("--workers", workers, JAX_COMPILATION_CACHE_DIR=str(here / "compiled"))
+    process = started_long(workers, JAX_COMPILATION_CACHE_DIR=str(here / "compiled"))
     content = wait_until_running(capsys, int(workers))
     assert [one["state"] for one in content["drivers"]] == ["running"]
     assert content["drivers"][0]["pid"] == process.pid
@@ -220,15 +220,17 @@ def test_cancelled_from_another_terminal(
     assert content["running"] == 0 and content["drivers"] == []
 
 
-def test_a_killed_driver_leaves_its_runs_to_the_next(capsys: pytest.CaptureFixture[str], here: Path) -> None:
-    (here / "LONG.toml").write_text(LONG)
-    first = started("--workers", "2")
+@pytest.mark.long
+def test_a_killed_driver_leaves_its_runs_to_the_next(
+    capsys: pytest.CaptureFixture[str], compiled_apart: dict[str, str]
+) -> None:
+    first = started_long("2", **compiled_apart)
     wait_until_running(capsys, 2)
     os.killpg(first.pid, signal.SIGKILL)
     first.communicate()
     content = json.loads(run(capsys, "status", "long.sqlite", "--json")[1])
     assert content["running"] == 0 and content["drivers"][0]["state"] == "killed"
-    second = started("--workers", "2")
+    second = started_long("2", **compiled_apart)
     wait_until_running(capsys, 2)  # at once: the dead own nothing
     os.killpg(second.pid, signal.SIGKILL)
     second.communicate()

@@ -6,21 +6,11 @@ from typing import Any
 
 import pytest
 
+from commands import run
 from paper_oracle import runs_of, work
-from srhm.cli import main
 from srhm.paper.figures import FIGURES
 from srhm.paper.settings import model, setup
 from srhm.store import Store
-
-
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    status = 0
-    try:
-        main(list(arguments))
-    except SystemExit as ended:
-        status = int(ended.code or 0)
-    captured = capsys.readouterr()
-    return status, captured.out, captured.err
 
 
 @pytest.fixture(autouse=True)

@@ -7,9 +7,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from folders import ROOT
 from report import Report
 from srhm.store import Store
+
+pytestmark = pytest.mark.long
 
 GRID = ROOT / "examples" / "demo.toml"
 

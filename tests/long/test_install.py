@@ -10,6 +10,8 @@ import pytest
 
 from folders import ROOT
 
+pytestmark = pytest.mark.long
+
 PAGE = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
 MISSING = "{} is not installed. Install the extra {}, in a clone of srhm: pip install -e '.[{}]'"
 HELP, ASKED = "usage: srhm", "srhm: error: " + MISSING

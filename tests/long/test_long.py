@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
 from chaos import chaos, check
 from report import Report
 from scale import measure
 from torn_writes import survive
+
+pytestmark = pytest.mark.long
 
 RUNS, WORKER_KILLS, DRIVER_KILLS = 500, 30, 5
 

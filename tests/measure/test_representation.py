@@ -210,7 +210,10 @@ def test_values_and_jackknife_against_all_pairs(net, cumulative):
 
     def seen(derivation):
         tree = expand(grammar, derivation)
-        return layers(encode(PARAMS, tree.features[0], tree.positions[0]))
+        found = layers(encode(PARAMS, tree.features[0], tree.positions[0]))
+        return {
+            layer: np.asarray(values) for layer, values in found.items()
+        }  # rows are quick to take from these
 
     before = seen(original)
     assert found.layers == ("layer_1", "layer_2", "output") and found.inputs == N

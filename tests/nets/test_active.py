@@ -19,6 +19,7 @@ from srhm.training.loop import advance, start
 from srhm.training.order import class_data
 from strategies import small_params
 
+LONG = pytest.mark.long
 FAMILIES = ("cnn", "lcn", "fcn")
 MODELS = {
     "blanks": Params(n_c=3, v=3, m=2, s=2, s0=1, L=2),
@@ -61,7 +62,7 @@ def net_type(net):
 
 def differences(first, second):
     pairs = zip(jax.tree.leaves(first), jax.tree.leaves(second), strict=True)
-    return max(float(jnp.abs(one - other).max()) for one, other in pairs)
+    return max(float(np.abs(np.asarray(one) - np.asarray(other)).max()) for one, other in pairs)
 
 
 def check_double(name, params, encoding, width=5, **options):
@@ -77,30 +78,40 @@ def test_outputs_and_gradients_are_those_of_the_dense_network(name, model):
     check_double(name, MODELS[model], "whitened")
 
 
-@pytest.mark.parametrize(("name", "model"), [*((name, "deep") for name in FAMILIES), ("cnn", "no blanks")])
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [
+        ("cnn", "deep"),
+        *(pytest.param(*one, marks=LONG) for one in (("lcn", "deep"), ("fcn", "deep"), ("cnn", "no blanks"))),
+    ],
+)
 def test_wide_networks(name, model):
     """Their products are computed in another order."""
     check_double(name, MODELS[model], "whitened", width=130)
 
 
-@pytest.mark.parametrize("encoding", ["onehot", "onehot_blank"])
+@pytest.mark.parametrize("encoding", [pytest.param("onehot", marks=LONG), "onehot_blank"])
 @pytest.mark.parametrize("name", FAMILIES)
 def test_other_encodings(name, encoding):
     check_double(name, MODELS["blanks"], encoding)
 
 
 @pytest.mark.parametrize("bias", ["shared", "none"])
-@pytest.mark.parametrize("model", ["blanks", "deep"])
+@pytest.mark.parametrize("model", [pytest.param("blanks", marks=LONG), "deep"])
 def test_blanks_that_are_alike_everywhere(model, bias):
     """Where the bias is shared, the response to blanks is one constant a layer."""
     check_double("cnn", MODELS[model], "whitened", bias=bias)
 
 
-@settings(max_examples=5)
-@given(small_params(), st.sampled_from(("cnn", "lcn")))
-def test_any_model(params, name):
-    if params.d <= 2000:
-        check_double(name, params, "whitened")
+@pytest.mark.parametrize("examples", [2, pytest.param(8, marks=LONG)])
+def test_any_model(examples):
+    @settings(max_examples=examples)
+    @given(small_params(), st.sampled_from(("cnn", "lcn")))
+    def check(params, name):
+        if params.d <= 2000:
+            check_double(name, params, "whitened")
+
+    check()
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -116,7 +127,15 @@ def test_batches_at_few_places(name):
         assert differences(value_and_gradient(net, leaves), value_and_gradient(Dense(net), leaves)) < 1e-11
 
 
-@pytest.mark.parametrize(("name", "model"), [*((name, "deep") for name in FAMILIES), ("cnn", "sparsity B")])
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [
+        ("cnn", "deep"),
+        ("lcn", "deep"),
+        pytest.param("fcn", "deep", marks=LONG),
+        pytest.param("cnn", "sparsity B", marks=LONG),
+    ],
+)
 def test_fifty_steps_in_single_precision(name, model):
     params = MODELS[model]
     sets = split(Grammar(params), P=100, P_test=10)
@@ -244,17 +263,20 @@ def test_products_have_the_gradient_of_the_plain_product(shape):
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
 
 
-SHARED = [("cnn", (1,)), ("cnn", (2,)), ("cnn", (1, 2)), ("lcn", (1,)), ("lcn", (1, 2)), ("lcn", (1, 2, 3))]
+FEW_SHARED = [("cnn", (1,), "whitened"), ("cnn", (1, 2), "onehot_blank"), ("lcn", (1, 2, 3), "whitened")]
+MORE_SHARED = [
+    ("cnn", (2,), "whitened"), ("cnn", (1, 2), "whitened"), ("lcn", (1,), "whitened"), ("lcn", (1, 2), "whitened"),
+    ("lcn", (1, 2, 3), "onehot_blank"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("name", "layers", "encoding"),
-    [(*one, "whitened") for one in SHARED] + [(*one, "onehot_blank") for one in (SHARED[2], SHARED[5])],
+    ("name", "layers", "encoding"), [*FEW_SHARED, *(pytest.param(*one, marks=LONG) for one in MORE_SHARED)]
 )
 def test_layers_shared_over_blanks(name, layers, encoding):
     check_double(name, MODELS["deep"], encoding, shared_layers=layers)
 
 
-@pytest.mark.parametrize("bias", ["shared", "none"])
+@pytest.mark.parametrize("bias", ["shared", pytest.param("none", marks=LONG)])
 def test_shared_layers_with_blanks_that_are_alike(bias):
     check_double("cnn", MODELS["deep"], "whitened", bias=bias, shared_layers=(1, 3))
