@@ -15,7 +15,7 @@ import srhm
 from folders import ROOT
 from setups import run_spec
 from srhm.model import catalogue
-from srhm.model.catalogue import DIGESTED, TRAINING_SEEDS, name_of
+from srhm.model.catalogue import DIGESTED, TRAINING_SEEDS, instance_name
 from srhm.nets import predict
 from srhm.study.setup import default_test_points
 
@@ -94,7 +94,7 @@ def test_instances_of_other_streams_are_refused(monkeypatch):
 @pytest.mark.parametrize("name", NAMES)
 def test_names_say_the_model(name):
     task = srhm.load(name)
-    assert task.name == name == name_of(task.params)
+    assert task.name == name == instance_name(task.params)
     L, v, s, s0, sparsity = re.fullmatch(r"srhm-L(\d+)-v(\d+)-(?:s([1-9]\d*)-)?s0(\d+)-([AB])", name).groups()
     s = int(s or 2)
     v = int(v)
@@ -104,9 +104,9 @@ def test_names_say_the_model(name):
 def test_names_are_of_the_paper_s_models_alone(refuses):
     params = srhm.Params(n_c=4, v=6, m=6, s=2, s0=1, L=2)
     with refuses("n_c", 4, "Use n_c = 6"):
-        name_of(params)
+        instance_name(params)
     with refuses("m", 5, "Use m = 6"):
-        name_of(replace(params, n_c=6, m=5))
+        instance_name(replace(params, n_c=6, m=5))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -521,7 +521,7 @@ def test_frozen_layers_stay_and_the_others_move_as_ever(name, frozen):
         ("cnn", (4,), "not layers from 1 to 3, the readout"),
         ("cnn", (2, 1), "in order"),
         ("cnn", (0,), "not numbers of layers from 1"),
-        ("lcn", (1, 2, 3), "are all there are"),
+        ("lcn", (1, 2, 3), "are all layers"),
     ],
 )
 def test_layers_that_cannot_be_frozen_are_refused(name, layers, said):

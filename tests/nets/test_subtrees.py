@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from filled_nets import filled
 from srhm import Dataset, Grammar, Params, Stream, encode
 from srhm.nets import build
-from srhm.nets.patch_layer import sees_patches
+from srhm.nets.patch_layer import works_on_patches
 from srhm.nets.subtrees import _size, deduplicate
 from srhm.training.evaluation import TestSet
 from strategies import small_params
@@ -116,6 +116,8 @@ def test_the_test_error_is_the_same(name):
 
 
 def test_who_sees_patches():
-    assert sees_patches(build("cnn", MODELS["blanks"], 2)) and sees_patches(build("lcn", MODELS["blanks"], 2))
-    assert not sees_patches(build("fcn", MODELS["blanks"], 2))
-    assert not sees_patches(lambda x: x)
+    assert works_on_patches(build("cnn", MODELS["blanks"], 2)) and works_on_patches(
+        build("lcn", MODELS["blanks"], 2)
+    )
+    assert not works_on_patches(build("fcn", MODELS["blanks"], 2))
+    assert not works_on_patches(lambda x: x)

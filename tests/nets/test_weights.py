@@ -69,7 +69,7 @@ def test_changed_weights_are_refused(tmp_path: Path, digest: str) -> None:
     content[-1] ^= 1
     path.write_bytes(content)
     net = build("cnn", PARAMS, width=8)
-    with pytest.raises(srhm.ArgumentError, match="which was changed"):
+    with pytest.raises(srhm.ArgumentError, match="which has changed"):
         load_weights(tmp_path, digest, net)
     path.unlink()
     with pytest.raises(srhm.ArgumentError, match="has no file"):
@@ -86,7 +86,7 @@ def test_another_file_of_that_name_is_refused(tmp_path: Path) -> None:
     content = b"\x10\0\0\0\0\0\0\0no safe tensors"
     digest = hashlib.sha256(content).hexdigest()
     (tmp_path / f"{digest}.safetensors").write_bytes(content)
-    with pytest.raises(srhm.ArgumentError, match="is not a file of safetensors"):
+    with pytest.raises(srhm.ArgumentError, match="is not a safetensors file"):
         load_weights(tmp_path, digest, build("cnn", PARAMS, width=8))
 
 

@@ -13,7 +13,7 @@ import pytest
 from setups import run_spec, setup
 from srhm import Params
 from srhm.nets import FAMILIES, build
-from srhm.nets.cost import products
+from srhm.nets.cost import matrix_products
 from srhm.nets.standard import ROWS
 from srhm.nets.weights import load_weights
 from srhm.runner.execution import execute
@@ -140,9 +140,9 @@ def test_operations_of_a_step_by_hand() -> None:
 
 def test_products_of_a_program() -> None:
     a, b = jax.ShapeDtypeStruct((2, 3, 4), "float32"), jax.ShapeDtypeStruct((2, 4, 5), "float32")
-    (one,) = products(jax.jit(lambda a, b: jnp.einsum("sij,sjk->sik", a, b) + 1), a, b)
+    (one,) = matrix_products(jax.jit(lambda a, b: jnp.einsum("sij,sjk->sik", a, b) + 1), a, b)
     assert one == (2 * 2 * 3 * 4 * 5, 24, 30)
-    assert products(jnp.sin, a) == []
+    assert matrix_products(jnp.sin, a) == []
 
 
 def test_a_run_from_its_specification_to_its_sensitivities(tmp_path: Path) -> None:

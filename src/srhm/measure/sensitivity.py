@@ -21,7 +21,7 @@ from ..nets import Network
 from ..nets.design import encoding_for
 from ..nets.distances import tree_distances
 from ..nets.network import check_scores
-from ..nets.patch_layer import sees_patches
+from ..nets.patch_layer import works_on_patches
 from ..nets.subtrees import deduplicate
 from .layers import (
     Layers,
@@ -157,7 +157,7 @@ def sensitivities(
         ]
         for letter, transformed in transformations.items()
     }
-    if isinstance(network, Network) and sees_patches(network):
+    if isinstance(network, Network) and works_on_patches(network):
         scores = jax.ShapeDtypeStruct((inputs, network.readout.shape[1]), network.readout.dtype)
         check_scores("network", scores, inputs, params)
         squares = _of_trees(network, dataset, encoding, original, forms)

@@ -1,7 +1,7 @@
-"""Active-tree execution: a layer computed at its informative nodes alone, and still exact (docs, speed.md).
+"""Active-tree execution: a layer is computed only at its informative nodes, and still exactly (docs, speed.md).
 
-A blank patch responds the same in every datum. So a layer's response to a datum is its response to a wholly
-blank input, changed by the informative children q of each node:
+The response to a blank patch is the same in every sample. So the response of a layer to a sample is its response to an
+all-blank input plus the changes by the informative children q of each node:
 
     z(x) = z(blank) + sum over q of W_q (a_q - a_blank,q)
 
@@ -24,23 +24,23 @@ class Leaves(NamedTuple):
     params: Params
     """The parameters of the model."""
     encoding: Encoding
-    """How inputs are written."""
+    """The encoding of the inputs."""
     features: Integer[Any, "sample leaf"]
     """The features, [sample, leaf]."""
     positions: Integer[Any, "sample leaf"]
-    """Where they are in the input, [sample, leaf]."""
+    """Their positions in the input, [sample, leaf]."""
 
 
 class Active(NamedTuple):
-    """The activations of one layer where they matter."""
+    """The activations of one layer at its informative nodes."""
 
     values: Float[Array, "sample node channel"]
     """Activations of the informative nodes, [sample, node, channel]."""
     places: Int[Array, "sample node"]
     """Their positions in the layer, [sample, node]."""
     blank: Float[Array, "position channel"] | None
-    """Activations of a wholly blank input, [position, channel], one row if all positions are alike; None where there
-    are no blanks (s0 = 0)."""
+    """Activations for an all-blank input, [position, channel], one row if all positions are equal; None if there are no
+    blanks (s0 = 0)."""
 
 
 def leaf_changes(
@@ -51,11 +51,11 @@ def leaf_changes(
     Parameters
     ----------
     blocks
-        The first layer's weights; group q of positions uses block q modulo their number.
+        The weights of the first layer; group q of positions uses block q modulo the number of blocks.
     leaves
         The inputs.
     group
-        Positions of a group, which are summed.
+        Number of positions that are summed.
     """
     code, v = codes(leaves.params, leaves.encoding), leaves.params.level(1).v
     block, channel, unit = blocks.shape

@@ -1,9 +1,9 @@
 """Products of many rows, each with the matrix of its own place: the kernel of active-tree execution.
 
-Only informative children are multiplied, each with the block of the weights that belongs to its place in the
-patch (CNN) or in the layer (LCN). Rows are laid out by block and padded to equal numbers, so that one batched
-matrix product does it, forward and backward. The capacity of a block is chosen to cost least on average; a batch with
-more rows in a block takes the same product at a larger capacity, up to the worst case, so the result is always exact.
+Only informative children are multiplied, each by the block of the weights that belongs to its place in the
+patch (CNN) or in the layer (LCN). Rows are arranged by block and padded to equal numbers, so that one batched
+matrix product is enough, forward and backward. The capacity of a block minimises the average cost; a batch with more
+rows in a block uses the same product at a larger capacity, up to the worst case, so the result is always exact.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ Capacities = tuple[int, ...]
 
 @cache
 def choose_capacities(rows: int, blocks: int, max_rows: int, extra: int = 0) -> Capacities:
-    """Return at most three capacities: the worst case, and two smaller ones that cost least on average.
+    """Return at most three capacities: the worst case, and two smaller ones that minimise the average cost.
 
     A block receives Binomial(`max_rows`, rows / (blocks * max_rows)) rows, and all blocks have at most R with
     probability F(R)^blocks. All have the same capacity.
@@ -35,16 +35,16 @@ def choose_capacities(rows: int, blocks: int, max_rows: int, extra: int = 0) -> 
     Parameters
     ----------
     rows
-        Rows of a batch.
+        Number of rows of a batch.
     blocks
-        Blocks that they fall into, equally often.
+        Number of blocks, which are equally likely for a row.
     max_rows
-        Rows that can fall into one block at most.
+        Maximum number of rows in one block.
     extra
-        Rows that every block gets in addition.
+        Additional rows of every block.
     """
     if backend_name() != "cpu" or rows == blocks * max_rows:
-        # Another device would wait for the host at every decision, and multiplies zeros for little.
+        # Another device would wait for the host at every decision, while multiplying zeros costs it little.
         return (max_rows,)
     sizes = np.arange(1, max_rows + 1)
     sizes = sizes[((sizes + extra) % 4 == 0) | (sizes == max_rows)]  # the largest of those that cost the same
@@ -56,7 +56,7 @@ def choose_capacities(rows: int, blocks: int, max_rows: int, extra: int = 0) -> 
 
 
 def _cost(rows: Any) -> Any:
-    """Return what a block costs a CPU with so many rows, in rows, as measured: weights are read even for one."""
+    """Return the cost of a block with this many rows on a CPU, in rows, as measured: weights are read even for one."""
     fours = -(-rows // 4)
     return 3 + 4 * fours + fours % 2
 
@@ -82,7 +82,7 @@ def blockwise(
     block: Int[Array, " row"],
     blank_rows: Float[Array, "place channel"],
 ) -> tuple[Float[Array, "row unit"], Float[Array, "place unit"]]:
-    """Multiply each row with the matrix of its block, and one more row for each place of the layer.
+    """Multiply each row by the matrix of its block, and one more row for each place of the layer.
 
     Parameters
     ----------
@@ -93,8 +93,8 @@ def blockwise(
     rows, block
         The rows, at most ``capacities[-1]`` in a block, and their blocks.
     blank_rows
-        A row of blanks for every place, in order; place q has block q modulo the number of blocks. They share the pass
-        over the weights. May be empty.
+        One row of blanks for each place, in order; place q has block q modulo the number of blocks. They are multiplied
+        in the same pass over the weights. May be empty.
 
     Returns
     -------
@@ -147,7 +147,7 @@ class _Slots(eqx.Module):
         return cls(block, rank, row, capacities)
 
     def smallest(self, work: Callable[[int], Any]) -> Any:
-        """Do the work at the smallest capacity that is enough."""
+        """Do the work at the smallest sufficient capacity."""
         if len(self.capacities) == 1:
             return work(*self.capacities)
         too_small = (self.rank.max() >= jnp.asarray(self.capacities[:-1], jnp.int32)).sum(dtype=jnp.int32)

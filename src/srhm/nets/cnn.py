@@ -14,7 +14,7 @@ from ..theory import shared_filters_law
 from .cost import PatchCost
 from .draws import Normals
 from .family import Family, Rate, layer_thresholds, tabulated_rate
-from .network import BIAS_SCALE, Network, patches
+from .network import BIAS_SCALE, Network, join_patches
 from .options import PatchOptions
 from .patch_layer import PatchLayer
 
@@ -23,7 +23,7 @@ Bias = Literal["position", "shared", "none"]
 
 
 class PatchConvolution(PatchLayer):
-    """Convolution with kernel = stride = p, as a product of every patch with one matrix.
+    """Convolution with kernel = stride = p, as a product of each patch with one matrix.
 
     Pre-activation: (1/sqrt(C_in)) sum over (patch place, channel) of w x, plus 0.1 b.
     """
@@ -39,7 +39,7 @@ class PatchConvolution(PatchLayer):
 
     def __call__(self, x: Float[Array, "sample position channel"]) -> Float[Array, "sample patch unit"]:
         """Return the pre-activations."""
-        z = patches(x, self.patch, self.group) @ self.weight / x.shape[-1] ** 0.5
+        z = join_patches(x, self.patch, self.group) @ self.weight / x.shape[-1] ** 0.5
         return z if self.bias is None else z + BIAS_SCALE * self.bias[None]
 
     def to_torch(self) -> Any:
@@ -49,8 +49,8 @@ class PatchConvolution(PatchLayer):
         bias = None if self.bias is None else np.asarray(self.bias)
         return PatchLayer(np.asarray(self.weight), bias, BIAS_SCALE, self.patch, self.group)
 
-    def most_in_block(self, samples: int, parents: int) -> int:
-        """Every patch has one child at a place at most."""
+    def max_in_block(self, samples: int, parents: int) -> int:
+        """A patch has at most one child at a place."""
         return samples * parents
 
 
@@ -113,7 +113,7 @@ _RATES: dict[tuple[bool, int], dict[int, float]] = {
     (False, 2): {3: 0.01, 4: 0.003, 6: 0.0003},
     (False, 3): {3: 0.01, 4: 0.003, 6: 0.0003},
 }
-"""(s = 2, L) -> {largest s0 that it holds for: rate per width}; docs, networks.md."""
+"""(s = 2, L) -> {largest s0 for which it holds: rate per width}; docs, networks.md."""
 
 
 def _thresholds(params: Params) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""What a network costs: its weights, the arithmetic of a training step, and memory, from shapes alone.
+"""The cost of a network: its weights, the arithmetic of a training step, and memory, from shapes only.
 
 Estimates for planning: nothing is drawn or computed. The numbers of weights are exact.
 """
@@ -17,7 +17,7 @@ import jax
 from ..model.params import Params
 
 _TEST_BATCH, _TABLE = 1024, 10_000
-"""Test points computed at a time, by dense networks and by networks of patches."""
+"""Test points computed at a time, by dense networks and by networks on patches."""
 
 
 class Product(NamedTuple):
@@ -31,8 +31,8 @@ class Product(NamedTuple):
     """Numbers of its result."""
 
 
-def products(function: Callable[..., Any], *arguments: Any) -> list[Product]:
-    """Return the products of a function of arrays, in order; shapes may stand in for the arrays."""
+def matrix_products(function: Callable[..., Any], *arguments: Any) -> list[Product]:
+    """Return the matrix products of a function of arrays, in order; shapes can take the place of arrays."""
     return list(_products_of(eqx.filter_make_jaxpr(function)(*arguments)[0].jaxpr))
 
 
@@ -65,7 +65,7 @@ class Cost(ABC):
     @property
     @abstractmethod
     def parameters(self) -> int:
-        """The number of weights and biases, exactly; statistics are not counted."""
+        """The exact number of weights and biases, without running statistics."""
 
     @abstractmethod
     def step_flops(self, samples: int) -> int:
@@ -73,16 +73,16 @@ class Cost(ABC):
 
     @abstractmethod
     def activations(self, samples: int, points: int) -> int:
-        """Return the numbers that the largest program holds: a step of so many samples, or a test set of points."""
+        """Return the numbers that the largest program holds: a step of `samples`, or a test set of `points`."""
 
     @property
     def arrays(self) -> int:
-        """The number of arrays that make its compilation large; 0 where it is not."""
+        """The number of arrays, if they make its compilation large; else 0."""
         return 0
 
     @property
     def update(self) -> int:
-        """Floating-point operations that a step of momentum takes."""
+        """Floating-point operations of a step of momentum."""
         return 6 * self.parameters
 
 
@@ -91,12 +91,12 @@ class PatchCost(Cost):
 
     @abstractmethod
     def layer_parameters(self, layer: int, positions: int, entering: int) -> int:
-        """Return the weights and biases of a layer with so many positions."""
+        """Return the number of weights and biases of a layer."""
 
     @property
     @abstractmethod
     def blank_rows(self) -> int:
-        """Rows of weights of the first layer that see a blank."""
+        """Number of rows of weights of the first layer that are applied to blanks."""
 
     @property
     def parameters(self) -> int:
@@ -147,7 +147,7 @@ class TracedCost(Cost):
     @cached_property
     def _products(self) -> list[Product]:
         x = jax.ShapeDtypeStruct((1, self.params.d, self.entering), "float32")
-        return products(lambda net, x: net(x), self._form, x)
+        return matrix_products(lambda net, x: net(x), self._form, x)
 
     @property
     def arrays(self) -> int:
@@ -166,7 +166,7 @@ class TracedCost(Cost):
         return 3 * sum(flops) - flops[0] + self.update
 
     def activations(self, samples: int, points: int) -> int:
-        """Return the numbers held: what entered a product, and what came of it, normalised and rectified."""
+        """Return the numbers held: the inputs of a product and its result, also normalised and rectified."""
         kept = samples * sum(product.left + 4 * product.out for product in self._products)
         evaluated = min(_TEST_BATCH, points) * max(
             product.left + 3 * product.out for product in self._products

@@ -1,4 +1,4 @@
-"""What a network was built for: what training and measurements take from it instead of asking again."""
+"""What a network was built for; training and measurements read it from the network."""
 
 from typing import Any, NamedTuple
 
@@ -8,7 +8,7 @@ from ..model.params import Params
 
 
 class Design(NamedTuple):
-    """What :func:`srhm.nets.build` was asked for."""
+    """What :func:`srhm.nets.build` built a network for."""
 
     spec: Any
     """The :class:`~srhm.nets.NetSpec`, its width filled in."""
@@ -17,27 +17,27 @@ class Design(NamedTuple):
 
 
 def design_of(net: Any) -> Design | None:
-    """Return what a network of :func:`srhm.nets.build` was built for; None for any other."""
+    """Return what a network of :func:`srhm.nets.build` was built for; None for any other network."""
     design = getattr(net, "design", None)
     return design if isinstance(design, Design) else None
 
 
 def encoding_for(net: Any, encoding: Encoding | None, params: Params) -> Encoding:
-    """Return the encoding in which a network gets its inputs: the one given, or else its own, or else ``"whitened"``.
+    """Return the encoding for the inputs of a network: `encoding`, or its own if that is None, or ``"whitened"``.
 
     Parameters
     ----------
     net
-        Any network; only one of :func:`srhm.nets.build` is known to fit or not.
+        Any network; only networks of :func:`srhm.nets.build` can be checked.
     encoding
-        An encoding, or None for its own.
+        An encoding, or None.
     params
-        The parameters of the model whose data it gets.
+        The parameters of the model of the data.
 
     Raises
     ------
     ArgumentError
-        If there is no such encoding, or the network was built for another one, or for another v, s, s0 or L.
+        If the encoding is unknown, or the network was built for another encoding or another v, s, s0 or L.
     """
     design = design_of(net)
     if design is not None:
@@ -53,7 +53,7 @@ def encoding_for(net: Any, encoding: Encoding | None, params: Params) -> Encodin
 
 
 def _check_model(design: Design, params: Params) -> None:
-    """Raise an error where the data have other inputs, or sub-trees of another form: n_c is told by the outputs."""
+    """Raise an error if the data have other inputs or other sub-trees; the outputs show whether n_c is right."""
     for name in ("v", "s", "s0", "L"):
         built, found = getattr(design.params, name), getattr(params, name)
         if built != found:

@@ -1,6 +1,6 @@
 """Squared distances between the activations of whole samples, from those of their distinct sub-trees.
 
-Two samples differ in a layer only where one of them is informative: a blank responds the same in both. So a
+Two samples differ in a layer only where one of them is informative: the response to blanks is the same in both. So a
 distance is a sum over informative nodes, of which equal ones are computed once.
 """
 

@@ -1,4 +1,4 @@
-"""Random arrays for the weights of a network at the start, each with a key of its own."""
+"""Random arrays for the initial weights of a network, each with a key of its own."""
 
 import math
 from collections.abc import Callable
@@ -14,16 +14,16 @@ from jaxtyping import Array, Float
 from ..randomness import Key, threefry2x32
 
 Init = Literal["normal", "hom"]
-"""Hidden weights at the start: standard normal, or all 1 (the "homogeneous" net of the paper's appendix)."""
+"""Initial hidden weights: standard normal, or all 1 (the "homogeneous" net of the paper's appendix)."""
 
 _PIECE = 2**16
 
 
 class _Draws:
-    """Arrays of one law from one key, each call with a key of its own.
+    """Arrays of one distribution from one key, each call with a key of its own.
 
     The numbers are those of `jax.random`, drawn in pieces of one size: JAX would compile its generator anew for
-    every shape, which takes longer than the drawing.
+    every shape, which takes longer than drawing the numbers.
     """
 
     law: Callable[[Key, Any, Any], Array]
@@ -91,5 +91,5 @@ class Uniforms(_Draws):
         return self._next(shape, bound)
 
     def fan_in(self, entering: int, *shape: int) -> Array:
-        """Draw as PyTorch does for a unit that `entering` numbers enter: U(+-entering^(-1/2))."""
+        """Draw as PyTorch does for a unit with `entering` inputs: U(+-entering^(-1/2))."""
         return self(entering**-0.5, *shape)

@@ -1,4 +1,4 @@
-"""Families of networks: a row for each says all that the rest of the library knows of it."""
+"""Families of networks: one row for each holds all that the rest of the library needs to know."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -24,64 +24,64 @@ class NoOptions:
 
 @dataclass(frozen=True)
 class Family:
-    """One family of networks: how it is drawn, its defaults, and how it is shown.
+    """One family of networks: how it is drawn, its defaults, and how it is displayed.
 
-    A new family is a module with a function that draws it, and a row that :func:`register` is given. Python, the
-    command line, files of runs and figures then serve it.
+    A new family is a module with a function that draws it and a row passed to :func:`register`. Python, the command
+    line, files of runs and figures then support it.
     """
 
     name: str
     """Its name in Python and on the command line, such as ``"cnn"``."""
     draw: Callable[..., Any]
     """``draw(params, width, key, channels, options, dtype)`` returns a network: an Equinox module from dense inputs
-    [sample, position, channel] to outputs [sample, class_]. `channels` is the number of those that enter. If it has a
+    [sample, position, channel] to outputs [sample, class_]. `channels` is the number of input channels. If it has a
     method ``activations`` that returns its layers by name, ``"output"`` last, its hidden layers are measured too."""
     rate: Callable[[Params], Rate]
     """Default learning rate per width on a model."""
     width: Callable[[Params], int] = lambda params: 512
     """Default width on a model: the channels h of a hidden layer."""
     options: type = NoOptions
-    """A frozen dataclass of the options that it has besides width and encoding, each with a default and a docstring."""
+    """A frozen dataclass of its options besides width and encoding, each with a default and a docstring."""
     stop_loss: Callable[[Any], float] = lambda options: 1e-3
     """Default training loss at which training ends, given the options."""
     max_epochs: int = 10_000
     """Default number of epochs after which training ends."""
     check: Callable[[Params, int, Any], None] = lambda params, width, options: None
-    """``check(params, width, options)`` raises an ArgumentError if there is no such network on the model."""
+    """``check(params, width, options)`` raises an ArgumentError if the network cannot be built for the model."""
     predict: Callable[[Params], Prediction] | None = None
-    """The predicted P*; None if there is no prediction."""
+    """The prediction of P*, or None."""
     saving: Callable[[Params, Any], float] = lambda params, options: 1
-    """The factor by which options divide the P* that is expected without them."""
+    """The factor by which the options divide the expected P*."""
     thresholds: Callable[[Params], Mapping[str, float]] = lambda params: {"error": 0.10}
-    """Where P* of each quantity is read off, such as ``{"error": 0.1, "S_21": 0.3}``."""
+    """The threshold that defines P* for each quantity, such as ``{"error": 0.1, "S_21": 0.3}``."""
     like: str | None = None
-    """A family whose published P* tells where that of this one, which was not published, may lie."""
+    """A family whose published P* is an estimate for this one, if its own was not published."""
     learning_time: float | None = None
-    """The constant of the number of steps of a run (docs, scale.md); None: a run takes about 30 epochs."""
+    """The constant in the number of steps of a run (docs, scale.md); None: a run takes about 30 epochs."""
     cost: type[Cost] = TracedCost
-    """Counts weights, operations and memory; by default from the program of the drawn network."""
+    """Counts weights, operations and memory; default: from the program of the network."""
     last_layer: int | None = None
-    """The number of the recorded layer whose sensitivity stands for that of the output; default: L + 1, the logits."""
+    """The number of the recorded layer that counts as the output in sensitivities; default: L + 1, the logits."""
     label: str = ""
     """Its name in legends and tables; default: `name` in capitals."""
     title: str = ""
-    """Its name over panels; default: the label."""
+    """Its title in panels; default: the label."""
     colour: str = "#000000"
     """Its colour in figures."""
     marker: str = "h"
-    """Its marker in figures, by Matplotlib's names."""
+    """Its marker in figures, a Matplotlib marker."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "label", self.label or self.name.upper())
         object.__setattr__(self, "title", self.title or self.label)
 
     def make_options(self, **chosen: Any) -> Any:
-        """Return the options of the family with some of them chosen.
+        """Return the options of the family with some of them set.
 
         Raises
         ------
         ArgumentError
-            If it has no such option, or the value is refused.
+            If an option is unknown, or its value is refused.
         """
         known = option_names(self)
         for name, value in chosen.items():
@@ -106,12 +106,12 @@ FAMILIES: dict[str, Family] = {}
 
 
 def register(family: Family) -> Family:
-    """Add a family, under a name that is free.
+    """Add a family.
 
     Raises
     ------
     ArgumentError
-        If the name is that of another family.
+        If another family has its name.
     """
     if FAMILIES.setdefault(family.name, family) is not family:
         raise ArgumentError("name", family.name, "is the name of another family", "Choose another name")
@@ -119,7 +119,7 @@ def register(family: Family) -> Family:
 
 
 def family_of(name: str) -> Family:
-    """Return the family of a name.
+    """Return the family with a name.
 
     Raises
     ------
@@ -131,12 +131,12 @@ def family_of(name: str) -> Family:
 
 
 def tabulated_rate(table: Mapping[int, float], s0: int, *, extended: bool = False) -> Rate:
-    """Return the rate of a table {largest s0 that it holds for: rate}: beyond the last s0, that of the last."""
+    """Return the rate from a table {largest s0 for which it holds: rate}; beyond the largest s0, the last rate."""
     limits = [limit for limit in sorted(table) if limit >= s0] or [max(table)]
     return Rate(table[limits[0]], extended)
 
 
 def layer_thresholds(params: Params, layer: int, *, S: float, D: float) -> dict[str, float]:
-    """Return the thresholds of the error, 10%, and of S and D of level 1 at a layer; D has none where s0 = 0."""
+    """Return the thresholds of the error, 10%, and of S and D of level 1 at a layer; without D if s0 = 0."""
     layer = min(layer, params.L + 1)
     return {"error": 0.10, f"S_{layer}1": S} | ({f"D_{layer}1": D} if params.has_blanks else {})

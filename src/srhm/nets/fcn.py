@@ -1,4 +1,4 @@
-"""The fully connected network with as many units in each layer as the LCN has."""
+"""The fully connected network, with as many units in each layer as the LCN."""
 
 from typing import Any
 
@@ -49,7 +49,7 @@ class FullConnection(eqx.Module):
         return Active(jax.nn.relu(z)[:, None], jnp.zeros((len(z), 1), jnp.int32), None)
 
     def on_active(self, below: Active, s: int) -> Active:
-        """Return the activations of a later layer, where every unit sees all units below."""
+        """Return the activations of a later layer, whose units are connected to all units below."""
         z = product(below.values[:, 0], self.weight) / self.divisor + BIAS_SCALE * self.bias[None]
         return Active(jax.nn.relu(z)[:, None], below.places, None)
 

@@ -1,4 +1,4 @@
-"""The locally connected network: the CNN's patches, with weights of their own at every position."""
+"""The locally connected network: the patches of the CNN, with separate weights at every position."""
 
 from math import prod
 from typing import Any
@@ -15,7 +15,7 @@ from ..theory import local_law
 from .cost import PatchCost
 from .draws import Normals
 from .family import Family, Rate, layer_thresholds, tabulated_rate
-from .network import BIAS_SCALE, Network, patches
+from .network import BIAS_SCALE, Network, join_patches
 from .options import PatchOptions
 from .patch_layer import PatchLayer
 
@@ -25,7 +25,7 @@ class LocalConnection(PatchLayer):
 
     weight: Float[Array, "filter entry channel"]
     """[filter, p * C_in, h], entries ordered by place in the patch, then channel; [filter, s * C_in, h] if shared over
-    s0+1. A filter for every patch, unless patches share them."""
+    s0+1. One filter per patch, fewer if patches share them."""
     bias: Float[Array, "patch channel"] | None
     """[patch, h]."""
     patch: int = eqx.field(static=True)
@@ -33,7 +33,7 @@ class LocalConnection(PatchLayer):
     group: int = eqx.field(static=True, default=1)
     """Places of the patch that share one weight."""
     sharing: tuple[int, ...] | None = eqx.field(static=True, default=None)
-    """The filter of each patch, where patches share them; else None."""
+    """The filter of each patch if patches share them, else None."""
 
     @property
     def filters(self) -> Float[Array, "patch entry channel"]:
@@ -42,7 +42,10 @@ class LocalConnection(PatchLayer):
 
     def __call__(self, x: Float[Array, "sample position channel"]) -> Float[Array, "sample patch unit"]:
         """Return the pre-activations."""
-        z = jnp.einsum("npe,peh->nph", patches(x, self.patch, self.group), self.filters) / x.shape[-1] ** 0.5
+        z = (
+            jnp.einsum("npe,peh->nph", join_patches(x, self.patch, self.group), self.filters)
+            / x.shape[-1] ** 0.5
+        )
         return z if self.bias is None else z + BIAS_SCALE * self.bias[None]
 
     def to_torch(self) -> Any:
@@ -52,8 +55,8 @@ class LocalConnection(PatchLayer):
         bias = None if self.bias is None else np.asarray(self.bias)
         return PatchLayer(np.asarray(self.weight), bias, BIAS_SCALE, self.patch, self.group, self.sharing)
 
-    def most_in_block(self, samples: int, parents: int) -> int:
-        """A sample has one node at a place at most."""
+    def max_in_block(self, samples: int, parents: int) -> int:
+        """A sample has at most one node at a position."""
         return samples
 
 
@@ -73,23 +76,23 @@ def lcn(params: Params, width: int, key: Key, channels: int, options: PatchOptio
 
 
 def shared_filters(positions: int, above: tuple[Level, ...]) -> tuple[int, ...] | None:
-    """Return the filter of each patch of a layer whose next layers above are shared too, None if each has its own.
+    """Return the filter of each patch of a layer if the layers above are shared too; None if each has its own.
 
-    Written to the bases p of the levels above, the digits of a patch's number are its place in its parent, that of its
-    parent, and so on. Over the s0+1 places of a sub-patch at each of these levels, filters are the same.
+    In the bases p of the levels above, the digits of a patch's number are its place in its parent, the place of its
+    parent, and so on. All s0+1 places of a sub-patch have the same filter at each of these levels.
     """
     if not any(level.s0 for level in above):
         return None
     number = np.arange(positions)
-    found, step = np.zeros(positions, np.int64), 1
+    filters, step = np.zeros(positions, np.int64), 1
     for level in above:
-        found += step * (number % level.patch // (level.s0 + 1))
+        filters += step * (number % level.patch // (level.s0 + 1))
         number, step = number // level.patch, step * level.s
-    return tuple((found + step * number).tolist())
+    return tuple((filters + step * number).tolist())
 
 
 class LCNCost(PatchCost):
-    """A matrix for each patch, or fewer where they are shared."""
+    """One matrix per patch, or fewer if they are shared."""
 
     def layer_parameters(self, layer: int, positions: int, entering: int) -> int:
         """Return the weights and biases of a layer."""

@@ -1,4 +1,4 @@
-"""What CNN, LCN and FCN share: hidden layers with ReLU, a mean over positions, a linear readout."""
+"""The common part of CNN, LCN and FCN: hidden layers with ReLU, a mean over positions, a linear readout."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ class Network(eqx.Module):
     frozen: tuple[int, ...] = eqx.field(static=True, default=())
     """Layers that are not trained, from 1; L + 1 is the readout. Their weights and biases have gradient zero."""
     design: Design | None = eqx.field(static=True, default=None)
-    """What it was built for, if :func:`srhm.nets.build` made it."""
+    """What it was built for, if by :func:`srhm.nets.build`."""
 
     @property
     def width(self) -> int:
@@ -61,7 +61,7 @@ class Network(eqx.Module):
         return self.activations(x)["output"]
 
     def on_leaves(self, leaves: Leaves) -> Float[Array, "sample class_"]:
-        """Return the outputs of a batch, computed at the informative nodes only; equal to the dense ones."""
+        """Return the outputs of a batch, computed only at the informative nodes; they equal the dense ones."""
         first, *later = self._trained()[0]
         active = first.on_leaves(leaves)
         for layer, level in zip(later, leaves.params.levels[1:], strict=True):
@@ -79,12 +79,12 @@ class Network(eqx.Module):
         return actives, self._read(actives[-1])
 
     def to_torch(self, *, layout: str = "channels_first") -> Any:
-        """Return a PyTorch module with the same weights: :func:`srhm.torch.to_torch`, which says all.
+        """Return a PyTorch module with the same weights; see :func:`srhm.torch.to_torch`.
 
         Raises
         ------
         ArgumentError
-            If there is no such layout.
+            If the layout is unknown.
         MissingExtraError
             If PyTorch is not installed.
         """
@@ -109,7 +109,7 @@ class Network(eqx.Module):
 
 
 def width_of(net: Any) -> int:
-    """Return the width h by which the rate of a network is multiplied: 1 for one that is not ours."""
+    """Return the width h by which the rate of a network is multiplied; 1 for networks that are not ours."""
     if isinstance(net, Network):
         return net.width
     design = design_of(net)
@@ -124,8 +124,8 @@ def outputs(net: Any, inputs: Any) -> Any:
     net
         The network.
     inputs
-        Dense inputs, or the informative leaves of a batch: one of our networks is then computed at its informative
-        nodes, and any other map is shown the dense inputs, in the type of its weights.
+        Dense inputs, or the informative leaves of a batch. From leaves, our networks are computed at their informative
+        nodes; any other map gets dense inputs, with the dtype of its weights.
     """
     if isinstance(net, Network) and isinstance(inputs, Leaves):
         return net.on_leaves(inputs)
@@ -133,9 +133,9 @@ def outputs(net: Any, inputs: Any) -> Any:
 
 
 def trained_arrays(net: Any) -> Any:
-    """Return which arrays of a network gradient descent moves: a tree of booleans like the network.
+    """Return which arrays of a network gradient descent trains, as a tree of booleans with its structure.
 
-    Those of floating type, but not those of frozen layers, nor the running statistics of a network that keeps some.
+    All arrays of floating dtype, except those of frozen layers and running statistics.
     """
     mask = jax.tree.map(eqx.is_inexact_array, net)
     if isinstance(net, Network) and net.frozen:
@@ -147,9 +147,9 @@ def trained_arrays(net: Any) -> Any:
 
 
 def check_trainable(net: Any) -> None:
-    """Raise an :class:`~srhm.ArgumentError` if it is no map with weights that training can move."""
+    """Raise an :class:`~srhm.ArgumentError` if this is not a map with weights that can be trained."""
     if not callable(net) or not jax.tree.leaves(eqx.filter(net, eqx.is_inexact_array)):
-        problem = "is not a network whose weights JAX knows"
+        problem = "is not a network with JAX arrays as weights"
         raise ArgumentError("net", net, problem, "Give one of srhm.nets.build, or an Equinox module")
 
 
@@ -159,15 +159,15 @@ def check_scores(argument: str, output: Any, count: int, params: Params, fix: st
     Parameters
     ----------
     argument
-        What the caller calls the network.
+        The name of the network in the error.
     output
-        What it returned, an array of NumPy or JAX, or what JAX has for one while it compiles.
+        The output: a NumPy or JAX array, or a traced array while JAX compiles.
     count
         Number of inputs.
     params
         The parameters of the model.
     fix
-        What else can be done.
+        An alternative, appended to the fix.
     """
     shape, wanted = getattr(output, "shape", None), (count, params.n_c)
     if shape is None:
@@ -183,19 +183,19 @@ def check_scores(argument: str, output: Any, count: int, params: Params, fix: st
 
 
 def dense(net: Any, inputs: Any) -> Float[Array, "sample position channel"]:
-    """Return a batch as dense inputs, in the type of a network's weights: as it is, or from its leaves."""
+    """Return a batch as dense inputs with the dtype of the network's weights; dense inputs are returned unchanged."""
     if not isinstance(inputs, Leaves):
         return inputs
     dtype = jax.tree.leaves(eqx.filter(net, eqx.is_inexact_array))[0].dtype
     return encode(inputs.params, inputs.features, inputs.positions, inputs.encoding, dtype)
 
 
-def patches(
+def join_patches(
     x: Float[Array, "sample position channel"], length: int, group: int = 1
 ) -> Float[Array, "sample patch entry"]:
     """Join the positions of each patch: entry = place in the patch * channels + channel.
 
-    With a group of several places, these are summed first, and count as one place.
+    With `group` > 1, groups of this many places are summed first and count as one place.
     """
     sample, position, channel = x.shape
     if group > 1:

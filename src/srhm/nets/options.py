@@ -10,7 +10,7 @@ from .draws import Init
 
 @dataclass(frozen=True)
 class LayerOptions:
-    """Options of the networks made for the model: how hidden layers start, and which ones are trained.
+    """Options of the networks made for the model: the initialisation of hidden layers, and which layers are trained.
 
     Raises
     ------
@@ -19,7 +19,7 @@ class LayerOptions:
     """
 
     init: Init = "normal"
-    """Hidden weights at the start: N(0,1), or all 1 (hom)."""
+    """Initial hidden weights: N(0,1), or all 1 (hom)."""
     frozen_layers: tuple[int, ...] = ()
     """Layers that are not trained, by number, L + 1 for the readout: 2, or 12 for the first two."""
 
@@ -34,7 +34,7 @@ class LayerOptions:
             problem = f"are not layers from 1 to {last}, the readout, in order"
             raise ArgumentError("frozen_layers", layers, problem, "Use (1,), (2,), (1, 2), ...")
         if len(layers) == last:
-            raise ArgumentError("frozen_layers", layers, "are all there are", "Leave one to be trained")
+            raise ArgumentError("frozen_layers", layers, "are all layers", "Leave one to be trained")
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class PatchOptions(LayerOptions):
 
     shared_layers: tuple[int, ...] = ()
     """Layers whose weights are shared over the s0+1 places of a sub-patch, by number: 1, or 12 for the first two.
-    With s0 = 0 it changes nothing."""
+    Without effect if s0 = 0."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -54,7 +54,7 @@ class PatchOptions(LayerOptions):
         return prod(params.level(layer).s0 + 1 for layer in self.shared_layers)
 
     def check(self, params: Params) -> None:
-        """Refuse layers that a network on the model lacks, and sharing where there are no sub-patches."""
+        """Refuse layers that a network on the model lacks, and sharing without sub-patches."""
         super().check(params)
         layers = self.shared_layers
         if layers and layers[-1] > params.L:

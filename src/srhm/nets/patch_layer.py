@@ -1,4 +1,4 @@
-"""What the layers of CNN and LCN share: units that see one patch each, computed at the informative nodes."""
+"""The common part of the layers of CNN and LCN: units on one patch each, computed at the informative nodes."""
 
 from abc import abstractmethod
 from typing import Any
@@ -14,7 +14,7 @@ from .network import BIAS_SCALE, Network
 
 
 class PatchLayer(eqx.Module):
-    """A layer whose units see one patch each; see :mod:`srhm.nets.active` for the formula."""
+    """A layer whose units are connected to one patch each; see :mod:`srhm.nets.active` for the formula."""
 
     weight: eqx.AbstractVar[Float[Array, "*patch entry channel"]]
     """[..., p * C_in, h], entries ordered by place in the patch, then channel."""
@@ -33,13 +33,13 @@ class PatchLayer(eqx.Module):
 
     @property
     def blocks(self) -> Float[Array, "block channel unit"]:
-        """The matrix of each group of places: of those of a patch, or of all where nothing is shared."""
+        """The matrix of each group of places: those of a patch, or of all positions if nothing is shared."""
         entry, unit = self.weight.shape[-2:]
         return self.filters.reshape(-1, entry * self.group // self.patch, unit)
 
     @abstractmethod
-    def most_in_block(self, samples: int, parents: int) -> int:
-        """Return how many informative children share a block at most, with `parents` patches in a sample."""
+    def max_in_block(self, samples: int, parents: int) -> int:
+        """Return the maximum number of informative children that share a block, with `parents` patches in a sample."""
 
     def on_leaves(self, leaves: Leaves) -> Active:
         """Return the activations of the first hidden layer, from the inputs."""
@@ -48,9 +48,9 @@ class PatchLayer(eqx.Module):
         return layer if leaves.params.has_blanks else layer._replace(blank=None)
 
     def on_active(self, below: Active, s: int) -> Active:
-        """Return the activations of a later layer, from those of the layer below it; s children a node."""
+        """Return the activations of a later layer, from those of the layer below it; a node has s children."""
         samples, nodes, _ = below.values.shape
-        blocks, most, blank = len(self.blocks), self.most_in_block(samples, nodes // s), self._blanks(below)
+        blocks, most, blank = len(self.blocks), self.max_in_block(samples, nodes // s), self._blanks(below)
         changes, blank = self._respond(
             below, blank, choose_capacities(samples * nodes, blocks, most, len(blank) // blocks)
         )
@@ -73,7 +73,7 @@ class PatchLayer(eqx.Module):
         return self._join(jnp.take(changes, children, axis=0), blank, places, children.shape[1])
 
     def _blanks(self, below: Active) -> Float[Array, "place channel"]:
-        """Return the activations of blanks, a row for each group of places that has weights; none if there are none."""
+        """Return the activations of blanks, a row for each group of places that has weights; empty without blanks."""
         blocks, group, channel = self.blocks, self.group, below.values.shape[-1]
         if below.blank is None:
             return jnp.zeros((0, channel), blocks.dtype)
@@ -83,7 +83,7 @@ class PatchLayer(eqx.Module):
     def _respond(
         self, below: Active, blank: Float[Array, "place channel"], capacities: Capacities
     ) -> tuple[Any, Any]:
-        """Multiply each node's activations, less those of a blank, with its block, and all those of blanks."""
+        """Multiply the activations of each node, minus those of a blank, by its block, and those of all blanks."""
         blocks, (samples, nodes, channel) = self.blocks, below.values.shape
         changes = below.values
         if below.blank is not None:
@@ -113,6 +113,6 @@ class PatchLayer(eqx.Module):
         return Active(jax.nn.relu(z), parents, None if blank is None else jax.nn.relu(shift))
 
 
-def sees_patches(net: Any) -> bool:
-    """Return whether a network responds to a sub-tree in the same way in every datum: a CNN or an LCN."""
+def works_on_patches(net: Any) -> bool:
+    """Return whether the response of a network to a sub-tree is the same in every sample: a CNN or an LCN."""
     return isinstance(net, Network) and all(isinstance(layer, PatchLayer) for layer in net.layers)

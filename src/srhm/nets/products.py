@@ -1,4 +1,4 @@
-"""Products of few rows with large matrices of weights, and their gradients, in the order that costs a CPU least."""
+"""Products of few rows with large weight matrices, and their gradients, in the order that is fastest on a CPU."""
 
 from typing import Any
 
@@ -9,9 +9,9 @@ from jaxtyping import Array, Float
 from ..backend import backend_name
 
 _LARGE = 128 * 128
-"""Entries from which on it matters in which order a matrix is read."""
+"""Number of entries above which the order of reading a matrix matters."""
 _NARROW = 32
-"""Units up to which a matrix is read by columns: a CPU goes along rows, and theirs are short."""
+"""Number of units up to which a matrix is read by columns: a CPU reads along rows, and these are short."""
 
 
 @jax.custom_vjp
@@ -30,7 +30,7 @@ def matmul_vjp(
     """Return the gradients of the rows and of the weights from the cotangent of their product.
 
     cotangent @ weight^T would write a transposed copy of the weights. On a CPU the few rows are transposed instead, and
-    the weights multiplied as they lie.
+    the weights are multiplied as they are in memory.
     """
     if _narrow(weight):
         return cotangent @ columns(weight), _transposed(
@@ -38,7 +38,7 @@ def matmul_vjp(
         )
     if backend_name() != "cpu" or weight.shape[-2] * weight.shape[-1] < _LARGE:
         return cotangent @ _transposed(weight), _transposed(rows) @ cotangent
-    # Eight columns are multiplied at once, and four take as long.
+    # Eight columns are multiplied at a time, and four take as long.
     d_rows = (weight @ columns(cotangent, multiple=8))[..., : rows.shape[-2]]
     # The gradient comes second: else XLA keeps a copy of the weights, which might be updated before they are read.
     cotangent = cotangent + 0 * d_rows[(0,) * d_rows.ndim]
@@ -58,9 +58,9 @@ product.defvjp(_forward, _backward)
 
 
 def columns(rows: Float[Array, "*block row unit"], multiple: int = 1) -> Float[Array, "*block unit column"]:
-    """Transpose matrices in memory on a CPU, where XLA would leave that to the product that takes them.
+    """Transpose matrices in memory on a CPU, where XLA would leave that to the product that uses them.
 
-    Their columns are filled up with zeros to a multiple.
+    Their columns are padded with zeros to a multiple.
     """
     turned = _transposed(rows)
     if fill := -rows.shape[-2] % multiple:

@@ -1,4 +1,4 @@
-"""What network: its family, width, encoding and options, before it is drawn."""
+"""The specification of a network, before it is drawn: its family, width, encoding and options."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -25,7 +25,7 @@ class NetSpec:
     Raises
     ------
     ArgumentError
-        If there is no such family, or it has no such option.
+        If the family or one of the options is unknown.
 
     Examples
     --------
@@ -36,13 +36,13 @@ class NetSpec:
     """
 
     family: str
-    """Its name, such as ``"cnn"``; :data:`srhm.nets.FAMILIES` has all."""
+    """Name of the family, such as ``"cnn"``; :data:`srhm.nets.FAMILIES` has all of them."""
     width: int | None = None
     """Channels h of a hidden layer. Default: that of the family on the model."""
     encoding: Encoding = "whitened"
-    """How inputs are written, which fixes the channels that enter."""
+    """The encoding of the inputs, which determines the number of input channels."""
     options: Any = field(default_factory=dict)
-    """The options of the family: its dataclass, or those chosen by name."""
+    """The options of the family: its dataclass, or a mapping of those that are set."""
 
     def __post_init__(self) -> None:
         row = self.row
@@ -63,12 +63,12 @@ class NetSpec:
         return family_of(self.family)
 
     def on(self, params: Params) -> "NetSpec":
-        """Return the same with its width on a model, checked.
+        """Return the same with the width filled in for a model, after a check.
 
         Raises
         ------
         ArgumentError
-            If there is no such network on the model.
+            If the network cannot be built for the model.
         """
         check_instance(Params, params=params)
         width = self.row.width(_of_defaults(params)) if self.width is None else self.width
@@ -85,19 +85,19 @@ class NetSpec:
         seed
             Any integer from 0 to 2^64 - 1.
         dtype
-            Type of the weights: ``"float32"``, or ``"float64"`` where JAX is set to 64 bits.
+            Dtype of the weights: ``"float32"``, or ``"float64"`` if ``jax_enable_x64`` is set.
 
         Raises
         ------
         ArgumentError
-            If there is no such network on the model, or an argument is out of range.
+            If the network cannot be built for the model, or an argument is out of range.
         """
         double: bool = jax.config.jax_enable_x64  # pyright: ignore[reportAttributeAccessIssue]
         types = ("float32", "float64")[: 1 + double]
         name = getattr(dtype, "__name__", str(dtype))
         if name not in types:
             fix = "Use 'float32', or 'float64' with jax_enable_x64"
-            raise ArgumentError("dtype", dtype, "is not a type of weights", fix)
+            raise ArgumentError("dtype", dtype, "is not a dtype of weights", fix)
         spec, entering = self.on(params), channels(params, self.encoding)
         backend_name()  # refuses where there is none
         drawn = self.row.draw(params, spec.width, role_key(seed, "network"), entering, self.options, dtype)
@@ -110,38 +110,38 @@ class NetSpec:
         return rate if params.uniform else rate._replace(extended=True)
 
     def thresholds(self, params: Params) -> dict[str, float]:
-        """Return where P* of each quantity is read off, such as ``{"error": 0.1, "S_21": 0.3}``."""
+        """Return the threshold that defines P* for each quantity, such as ``{"error": 0.1, "S_21": 0.3}``."""
         return dict(self.row.thresholds(_of_defaults(params)))
 
     @property
     def stop_loss(self) -> float:
-        """The training loss at which training ends by default."""
+        """Default training loss at which training ends."""
         return self.row.stop_loss(self.options)
 
     @property
     def max_epochs(self) -> int:
-        """The epochs after which training ends by default."""
+        """Default maximum number of epochs."""
         return self.row.max_epochs
 
     def predict(self, params: Params) -> Prediction | None:
-        """Return the predicted P* on a model; None if there is no prediction, as where levels differ."""
+        """Return the predicted P* on a model; None without a prediction, for example if levels differ."""
         return self.row.predict(params) if self.row.predict is not None and params.uniform else None
 
     def cost(self, params: Params) -> Cost:
-        """Return what it costs on a model."""
+        """Return its cost on a model."""
         return _cost_of(self.on(params), params)
 
     @property
     def chosen(self) -> dict[str, Any]:
         """The options that differ from their defaults, by name."""
-        usual = self.row.options()
-        names = [one.name for one in fields(usual)]
+        default = self.row.options()
+        names = [one.name for one in fields(default)]
         return {
-            name: value for name in names if (value := getattr(self.options, name)) != getattr(usual, name)
+            name: value for name in names if (value := getattr(self.options, name)) != getattr(default, name)
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON data; an option stands there only if it differs from its default."""
+        """Return it as JSON data, with only those options that differ from their defaults."""
         encoding = {} if self.encoding == "whitened" else {"encoding": self.encoding}
         options = {
             name: list(value) if isinstance(value, tuple) else value for name, value in self.chosen.items()
@@ -159,7 +159,7 @@ class NetSpec:
 
 
 def _of_defaults(params: Params) -> Params:
-    """Return the model whose defaults a model has: where levels differ, v and s of the input and the largest s0."""
+    """Return the model that determines the defaults: if levels differ, v and s of the input and the largest s0."""
     if params.uniform:
         return params
     lowest = params.level(1)
@@ -179,32 +179,32 @@ def build(
 ) -> Any:  # fmt: skip
     """Draw a network for the inputs of a model.
 
-    Every weight of the CNN, the LCN and the FCN is N(0, 1); the standard architectures start as in PyTorch, every
-    weight and bias uniform in +-(fan-in)^(-1/2).
+    All weights of the CNN, the LCN and the FCN are drawn from N(0, 1). The standard architectures are initialised as
+    in PyTorch: all weights and biases uniform in +-(fan-in)^(-1/2).
 
     Parameters
     ----------
     net
-        The name of a family, or a :class:`NetSpec`, which has width, encoding and options in it.
+        The name of a family, or a :class:`NetSpec`, which contains width, encoding and options.
     params
-        The parameters of the model: they fix depth, patches and classes; for a standard architecture the length of its
-        inputs and the classes.
+        The parameters of the model. They determine depth, patches and classes; for a standard architecture the length
+        of the inputs and the classes.
     width
-        Channels h of a hidden layer. Default: the published width. A standard architecture has its usual numbers of
-        channels at width 64, and times width/64 at others, a multiple of 8 for ``"efficientnetb0"``.
+        Channels h of a hidden layer. Default: the published width. A standard architecture has its standard numbers of
+        channels at width 64, else these times width/64, multiples of 8 for ``"efficientnetb0"``.
     seed
         Any integer from 0 to 2^64 - 1.
     encoding
-        The encoding of the inputs, which fixes the channels that enter.
+        The encoding of the inputs, which determines the number of input channels.
     dtype
-        Type of the weights: ``"float32"``, or ``"float64"`` where JAX is set to 64 bits.
+        Dtype of the weights: ``"float32"``, or ``"float64"`` if ``jax_enable_x64`` is set.
     **options
         The options of the family, such as ``bias="shared"`` for the CNN (docs, networks.md).
 
     Raises
     ------
     ArgumentError
-        If an argument is not one of these, or there is no such network on the model.
+        If an argument is not one of these, or the network cannot be built for the model.
 
     Examples
     --------
@@ -219,22 +219,22 @@ def build(
 def netspec(
     net: "str | NetSpec", *, width: int | None = None, encoding: Encoding = "whitened", **options: Any
 ) -> NetSpec:
-    """Return a specification from the name of a family and its options, or one as it is.
+    """Return a specification from the name of a family and its options; a NetSpec is returned unchanged.
 
     Raises
     ------
     ArgumentError
-        If there is no such family or option, or a specification is given further ones.
+        If the family or an option is unknown, or options are given together with a NetSpec.
     """
     if isinstance(net, NetSpec):
-        given = dict(options)
+        others = dict(options)
         if width is not None:
-            given["width"] = width
+            others["width"] = width
         if encoding != "whitened":
-            given["encoding"] = encoding
-        for name, value in given.items():
+            others["encoding"] = encoding
+        for name, value in others.items():
             raise ArgumentError(
-                name, value, "is given next to a NetSpec, which has its own", "Put it into the NetSpec"
+                name, value, "is given together with a NetSpec, which has its own", "Put it into the NetSpec"
             )
         return net
     check_choice("net", net, FAMILIES, "is not a network")
@@ -247,7 +247,7 @@ def predict(net: "str | NetSpec", params: Params) -> Prediction:
     Raises
     ------
     ArgumentError
-        If there is no such network, or no prediction for it.
+        If the network is unknown, or has no prediction.
 
     Examples
     --------

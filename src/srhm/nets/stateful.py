@@ -11,18 +11,18 @@ from ..randomness import Key
 
 
 class StatefulNetwork(eqx.Module):
-    """A network that behaves differently in training: it draws at random, and updates its running statistics.
+    """A network that behaves differently in training: it draws random numbers, and updates its running statistics.
 
-    Called as a map from inputs to outputs it is in evaluation mode, and changes nothing. The training loop calls
-    :meth:`training`, and keeps the statistics in its state. The outputs of training do not depend on the
-    statistics, so that their gradient is exactly zero and gradient descent leaves them as they are.
+    A call of the network is in evaluation mode and changes nothing. The training loop calls :meth:`training`, and keeps
+    the statistics in its state. The outputs in training do not depend on the statistics, so their gradient is exactly
+    zero and gradient descent does not change them.
     """
 
     @abstractmethod
     def activations(
         self, x: Float[Array | np.ndarray, "sample position channel"]
     ) -> dict[str, Float[Array, "sample ..."]]:
-        """Return the activations in evaluation mode, from the input to the last, ``"output"``."""
+        """Return the activations in evaluation mode, from the input to the output; the last is ``"output"``."""
 
     @abstractmethod
     def training(
@@ -35,9 +35,9 @@ class StatefulNetwork(eqx.Module):
         x
             Dense inputs.
         valid
-            Which of them are points of the batch; the others fill it up and enter no statistics.
+            Which of them are points of the batch; the others are padding and do not enter the statistics.
         key
-            Key of what is drawn at random, such as dropout.
+            Key of random numbers, such as those of dropout.
         """
 
     @abstractmethod

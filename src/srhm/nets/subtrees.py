@@ -1,7 +1,7 @@
-"""Hash-consed sub-trees: each distinct sub-tree of many samples is kept, and computed, once.
+"""Hash-consed sub-trees: each distinct sub-tree of many samples is stored, and computed, once.
 
-A CNN or an LCN responds to a sub-tree in the same way in whatever sample it occurs, as long as it is at the
-same position. Ten thousand test points at v = 6, L = 2, s0 = 1 have 20,000 lowest patches, of which 576 differ.
+The response of a CNN or an LCN to a sub-tree at a position is the same in all samples. Ten thousand test points at
+v = 6, L = 2, s0 = 1 have 20,000 lowest patches, of which 576 are distinct.
 """
 
 from typing import NamedTuple
@@ -34,7 +34,7 @@ def deduplicate(
     features: Integer[np.ndarray, "sample leaf"],
     positions: Integer[np.ndarray, "sample leaf"],
 ) -> SubtreeTable:
-    """Return the distinct sub-trees of samples that are given by their leaves.
+    """Return the distinct sub-trees of samples, given by their leaves.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def deduplicate(
     """
     check_leaves(params, features, positions)
     samples = len(features)
-    # A sub-tree is numbered among its like; a leaf by its position and feature, so that place is part of it.
+    # Equal sub-trees have one number; a leaf's is made of its position and feature, so the position is part of it.
     number = positions.astype(np.int64) * params.level(1).v + features
     place = positions.astype(np.int64)
     lowest, children, multiplicities = None, [], []
@@ -76,7 +76,7 @@ def _distinct(parts: Integer[np.ndarray, "tree child"]) -> tuple[np.ndarray, np.
 
 
 def _padded(rows: Integer[np.ndarray, " row"]) -> Integer[np.ndarray, " padded"]:
-    """Repeat rows, spread evenly, up to one of a few sizes, so that many sets share a compilation."""
+    """Repeat rows, evenly, up to one of a few sizes, so that many sets share a compiled program."""
     return np.concatenate([rows, rows[np.arange(_size(len(rows)) - len(rows)) % len(rows)]])
 
 

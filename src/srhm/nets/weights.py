@@ -1,4 +1,4 @@
-"""Networks in files of safetensors: by themselves, or the weights of a run, named by the SHA-256 of their content."""
+"""Networks in safetensors files: single ones, or the weights of a run, named by the SHA-256 of their content."""
 
 import hashlib
 import json
@@ -23,17 +23,17 @@ _FORMAT = 1
 
 
 def save(net: Any, path: str | Path) -> None:
-    """Write a network into a file, with what it was built for: its weights, its specification and its model.
+    """Write a network to a file: its weights, its specification and its model.
 
-    The same network gives the same file. It needs no store; :func:`load` reads it back.
+    The same network gives the same file. No store is needed; :func:`load` reads the file.
 
     Parameters
     ----------
     net
         A network of :func:`srhm.nets.build`, trained or not.
     path
-        The file, such as ``"cnn.safetensors"``, which appears when it is whole; one that exists is replaced. Missing
-        folders are made.
+        The file, such as ``"cnn.safetensors"``. It is written atomically; an existing one is replaced. Missing folders
+        are created.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def save(net: Any, path: str | Path) -> None:
     """
     design = design_of(net)
     if design is None:
-        problem = "does not say what it was built for, so that a file could not be read back"
+        problem = "does not know what it was built for, so its file could not be read"
         fix = "Save a network of srhm.nets.build; any other with eqx.tree_serialise_leaves"
         raise ArgumentError("net", type(net).__name__, problem, fix)
     write = import_extra("safetensors.numpy", "lab").save
@@ -81,13 +81,13 @@ def load(path: str | Path) -> Any:
     Returns
     -------
     Any
-        The network as :func:`srhm.nets.build` draws it, with the weights of the file, in their type.
+        A network of :func:`srhm.nets.build` with the weights of the file, in their dtype.
 
     Raises
     ------
     ArgumentError
-        If there is no such file, it is not one of :func:`save`, its family is not registered, or its weights are of
-        64 bits where JAX is not set to 64 bits.
+        If the file does not exist or was not written by :func:`save`, its family is not registered, or its weights have
+        64 bits and ``jax_enable_x64`` is not set.
     MissingExtraError
         If safetensors is not installed.
     """
@@ -111,9 +111,9 @@ def load(path: str | Path) -> Any:
 
 
 def save_weights(folder: str | Path, net: Any) -> str:
-    """Write all arrays of a network into a file, and return the SHA-256 that names it.
+    """Write all arrays of a network to a file, and return the SHA-256 that names it.
 
-    The same weights are always the same file; each array is named by its place in the network, such as
+    The same weights always give the same file; each array is named by its path in the network, such as
     ``.layers[0].weight``.
 
     Parameters
@@ -153,7 +153,7 @@ def load_weights(folder: str | Path, digest: str, template: Any) -> Any:
     Raises
     ------
     ArgumentError
-        If there is no such file, its content has another SHA-256, or it does not fit the template.
+        If the file does not exist, its content has another SHA-256, or it does not fit the template.
     """
     library, arrays_of = import_extra("safetensors", "lab"), import_extra("safetensors.numpy", "lab").load
     content = read_weights(folder, digest)
@@ -161,14 +161,14 @@ def load_weights(folder: str | Path, digest: str, template: Any) -> Any:
         found = arrays_of(content)
     except (library.SafetensorError, ValueError, KeyError) as error:
         raise ArgumentError(
-            "digest", digest, "is not a file of safetensors", "Save the weights anew"
+            "digest", digest, "is not a safetensors file", "Save the weights again"
         ) from error
     fix = "Give a network of the specification that was trained"
     return _filled(template, found, "template", type(template).__name__, fix)
 
 
 def _filled(template: Any, found: dict[str, np.ndarray], argument: str, value: str, fix: str) -> Any:
-    """Return a network with the arrays found, or raise an error about an argument."""
+    """Return the template with these arrays, or raise an error about an argument."""
     wanted = _arrays(template)
     if found.keys() != wanted.keys():
         odd = ", ".join(sorted(found.keys() ^ wanted.keys()))
@@ -196,12 +196,12 @@ def weights_file(folder: str | Path, digest: str) -> Path:
 
 
 def read_weights(folder: str | Path, digest: str) -> bytes:
-    """Return the content of a file of weights, which has the SHA-256 of its name.
+    """Return the content of a file of weights, after a check of its SHA-256.
 
     Raises
     ------
     ArgumentError
-        If there is no such file, or its content has another SHA-256.
+        If the file does not exist, or its content has another SHA-256.
     """
     path = weights_file(folder, digest)
     try:
@@ -212,13 +212,13 @@ def read_weights(folder: str | Path, digest: str) -> bytes:
         ) from error
     if hashlib.sha256(content).hexdigest() != digest:
         raise ArgumentError(
-            "digest", digest, f"is not the SHA-256 of {path}, which was changed", "Restore it from a copy"
+            "digest", digest, f"is not the SHA-256 of {path}, which has changed", "Restore it from a copy"
         )
     return content
 
 
 def _arrays(net: Any) -> dict[str, Any]:
-    """Return the arrays of a network, or their shapes, by their places, in the order of the tree."""
+    """Return the arrays of a network, or their shapes, by their paths, in the order of the tree."""
     leaves = jax.tree_util.tree_leaves_with_path(eqx.filter(net, _is_array))
     return {jax.tree_util.keystr(path): array for path, array in leaves}
 

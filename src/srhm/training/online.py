@@ -19,7 +19,7 @@ from ..model.stream import Stream
 from ..nets import Leaves
 from ..nets.design import design_of, encoding_for
 from ..nets.network import check_trainable, trained_arrays, width_of
-from ..nets.patch_layer import sees_patches
+from ..nets.patch_layer import works_on_patches
 from ..randomness import Key, role_key, threefry2x32
 from .evaluation import TestSet
 from .job import chosen_rate
@@ -135,7 +135,7 @@ def train_online(
     began, last = time.perf_counter(), points // batch
     task = Classification() if task is None else task
     check_instance(Task, task=task)
-    test = TestSet(test_set, encoding, shared=sees_patches(net), task=task)
+    test = TestSet(test_set, encoding, shared=works_on_patches(net), task=task)
     dtype = jax.tree.leaves(eqx.filter(net, eqx.is_inexact_array))[0].dtype
     optimizer = optax.sgd(0.0, momentum).init(eqx.filter(net, trained_arrays(net)))
     numbers = jnp.asarray(rate * width_of(net), dtype), jnp.asarray(momentum, dtype)

@@ -17,7 +17,7 @@ from ..backend import backend_name
 from ..interrupts import check_interrupt, interrupts_noted
 from ..model.dataset import Dataset
 from ..model.encoding import Encoding
-from ..nets.patch_layer import sees_patches
+from ..nets.patch_layer import works_on_patches
 from .checkpoint import Checkpoint
 from .evaluation import TestSet
 from .job import Record, TrainingJob, digest_of
@@ -182,7 +182,7 @@ class SingleRun:
         self.batch_per_class = job.batch_per_class
         self.data = class_data(job.train_set, self.batch_per_class)
         self.order = EpochOrder.empty(self.data, self.batch_per_class)
-        self.test = TestSet(job.test_set, job.encoding, shared=sees_patches(job.net), task=job.task)
+        self.test = TestSet(job.test_set, job.encoding, shared=works_on_patches(job.net), task=job.task)
         self.batches = -(-int(self.data.counts.max()) // self.batch_per_class)
         self.best: tuple[float, int] = (float("inf"), 0)
         self.best_net = job.net

@@ -26,7 +26,7 @@ _STAGES = (
     (4, 6, 192, 5, 2),
     (1, 6, 320, 3, 1),
 )
-"""Of each stage: its blocks, their expansion, channels at the usual width, kernel, and the stride of the first."""
+"""For each stage: number of blocks, expansion, channels at the standard width, kernel, stride of the first block."""
 _SQUEEZE = 4
 """The squeezed channels are those that enter the block over this, rounded down."""
 _DROPOUT, _DROP_CONNECT = 0.2, 0.2
@@ -95,8 +95,8 @@ def efficientnet(
     stem = Unit.draw(uniform, channels, entering, 3)
     last = _DROP_CONNECT if options.variant == "standard" else 0.0
     total = sum(count for count, *_ in _STAGES)
-    for count, expansion, usual, kernel, stride in _STAGES:
-        leaving = usual * width // BASE_WIDTH
+    for count, expansion, base, kernel, stride in _STAGES:
+        leaving = base * width // BASE_WIDTH
         for number in range(count):
             step = stride if number == 0 else 1
             rate = last * len(blocks) / total
@@ -119,7 +119,7 @@ def _block(
 def _check(params: Params, width: int, options: VariantOptions) -> None:
     """Refuse a width at which a number of channels would not be whole."""
     if width % _STEP:
-        problem = "gives efficientnetb0 no whole numbers of channels"
+        problem = "does not give efficientnetb0 whole numbers of channels"
         raise ArgumentError("width", width, problem, f"Use a multiple of {_STEP}")
 
 

@@ -1,4 +1,4 @@
-"""What the standard architectures share: one forward pass for both modes, and the nodes to measure at."""
+"""The common part of the standard architectures: one forward pass for both modes, and the nodes that are measured."""
 
 from abc import abstractmethod
 from collections.abc import Callable
@@ -21,13 +21,13 @@ from .modes import Evaluation, Training
 from .normalisation import norms
 
 Variant = Literal["standard", "published"]
-"""A network as it is usually defined, or as the published code ran it (docs, networks.md)."""
+"""The standard definition of a network, or that of the published code (docs, networks.md)."""
 
 BASE_WIDTH = 64
-"""The width of a standard architecture with its usual numbers of channels."""
+"""The width at which a standard architecture has its standard numbers of channels."""
 
 DEPTHS = (0.2, 0.5, 0.8)
-"""Relative depths of the layers that the paper looks at: f is node int(f * count), counted from 0."""
+"""Relative depths f of the layers measured in the paper: node int(f * count), counted from 0."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class VariantOptions:
     """The options of a ResNet or an EfficientNet."""
 
     variant: Variant = "standard"
-    """The network as it is usually defined, or as the published code ran it: a ResNet with a pool of 4 that drops the
-    last place, EfficientNetB0 without drop-connect."""
+    """The standard definition, or that of the published code: a ResNet with a pool of 4 that drops the last positions,
+    EfficientNetB0 without drop-connect."""
 
     def __post_init__(self) -> None:
         check_choice("variant", self.variant, ("standard", "published"), "is not a variant")
@@ -55,16 +55,16 @@ class StandardNetwork(StatefulNetwork):
     """What it was built for, if :func:`srhm.nets.build` made it."""
 
     def to_torch(self, *, layout: str = "channels_first") -> NoReturn:
-        """Refuse: a standard architecture has no such form."""
+        """Refuse: standard architectures have no PyTorch form here."""
         fix = "Use a cnn, an lcn or an fcn, or measure a PyTorch module of your own (docs, any_network.md)"
-        raise ArgumentError("net", type(self).__name__, "has no form in PyTorch", fix)
+        raise ArgumentError("net", type(self).__name__, "has no PyTorch form", fix)
 
     @abstractmethod
     def forward(self, x: Positions, mode: Evaluation) -> Float[Array, "sample class_"]:
         """Return the outputs of one pass, in evaluation or training mode."""
 
     def nodes(self, x: Float[Array | np.ndarray, "sample position channel"]) -> list[Array]:
-        """Return the activations at all nodes in evaluation mode, from the input on."""
+        """Return the activations at all nodes in evaluation mode, from the input up."""
         mode = Evaluation()
         self.forward(jnp.asarray(x), mode)
         return mode.nodes
@@ -96,5 +96,5 @@ class StandardNetwork(StatefulNetwork):
 
 
 def relu_node(x: Any, mode: Evaluation) -> Any:
-    """Return max(0, x), which is a node."""
+    """Return max(0, x) as a node."""
     return mode.node(jax.nn.relu(x))

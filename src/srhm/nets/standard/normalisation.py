@@ -13,7 +13,7 @@ from .convolution import Positions
 MOMENTUM = 0.1
 """Weight of a batch in the running statistics."""
 EPSILON = 1e-5
-"""What is added to a variance."""
+"""Added to the variance."""
 
 
 class BatchNorm(eqx.Module):

@@ -23,7 +23,7 @@ _POOL = 4
 
 
 class Block(eqx.Module):
-    """Basic block: two convolutions of 3, added to the input, or to its image where shapes differ."""
+    """Basic block: two convolutions of 3, added to the input, or to its projection if shapes differ."""
 
     first: Unit
     second: Unit
@@ -78,10 +78,10 @@ def _block(uniform: Uniforms, entering: int, leaving: int, stride: int) -> Block
 
 
 def _check(params: Params, width: int, options: VariantOptions) -> None:
-    """Refuse inputs that leave fewer positions than the published pool needs."""
+    """Refuse inputs that are too short for the published pool."""
     least = 8 * (_POOL - 1) + 1
     if options.variant == "published" and params.d < least:
-        problem = f"has inputs of length d = {params.d}, of which too little is left for a ResNet's average pool of 4"
+        problem = f"has inputs of length d = {params.d}, too short for the average pool of 4 of a ResNet"
         fix = f"Use d = (s(s0+1))^L >= {least}, or variant='standard'"
         raise ArgumentError("params", params, problem, fix)
 

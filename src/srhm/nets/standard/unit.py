@@ -1,4 +1,4 @@
-"""A convolution and its batch normalisation, the unit that all standard architectures are built of."""
+"""A convolution and its batch normalisation, the building block of all standard architectures."""
 
 from typing import Any
 

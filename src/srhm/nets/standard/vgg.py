@@ -41,9 +41,9 @@ class VGG(StandardNetwork):
 
 
 def max_pool(x: Positions) -> Images:
-    """Return the larger of every two positions; of an odd number the last is left out.
+    """Return the larger of every two positions; if their number is odd, the last is left out.
 
-    Of equal ones the gradient goes to the first, as in PyTorch.
+    If they are equal the gradient goes to the first, as in PyTorch.
     """
     pairs = x.shape[1] // 2
     first, second = x[:, 0 : 2 * pairs : 2], x[:, 1 : 2 * pairs : 2]
@@ -66,7 +66,7 @@ def _draw(name: str) -> Callable[..., VGG]:
 
 
 def _check(params: Params, width: int, options: NoOptions) -> None:
-    """Refuse inputs that five max-pools of 2 leave nothing of."""
+    """Refuse inputs that are too short for five max-pools of 2."""
     least = 2 ** len(_CHANNELS)
     if params.d < least:
         problem = f"has inputs of length d = {params.d}, too short for the five max-pools of a VGG"
