@@ -38,6 +38,8 @@ exclude_patterns = ["_build", "reproduction", "open-question/*.md", "theory/*.md
 html_theme = "furo"
 html_title = "srhm"
 html_copy_source = False
+html_static_path = ["static"]
+html_css_files = ["figures.css"]
 
 myst_enable_extensions = ["amsmath", "attrs_block", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
