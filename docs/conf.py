@@ -17,6 +17,7 @@ import srhm
 
 sys.path.insert(0, str(Path(__file__).parent))
 from check_api import homes, owner, public_names
+from scale_numbers import numbers
 
 from srhm.cli import main
 from srhm.cli.commands import COMMANDS
@@ -203,6 +204,13 @@ def resolve_export(app, env, node, contnode):
     return None
 
 
+def write_numbers(app, docname, source):
+    """Put the numbers of the benchmarks into the page about scale."""
+    if docname == "scale":
+        found = numbers()
+        source[0] = re.sub(r"<<(\w+)>>", lambda name: found[name[1]], source[0])
+
+
 HELP_COLUMNS = 96
 
 
@@ -238,4 +246,5 @@ def setup(app):
     app.connect("autodoc-process-signature", show_constants)
     app.connect("source-read", write_help)
     app.connect("source-read", write_names)
+    app.connect("source-read", write_numbers)
     app.connect("missing-reference", resolve_export)
