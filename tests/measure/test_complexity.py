@@ -346,6 +346,37 @@ def curves(draw):
     return start, smallest, largest, measure
 
 
+@settings(max_examples=50, deadline=None, derandomize=True)
+@given(curves())
+def test_what_may_be_asked_ahead_changes_nothing_and_could_be_asked(curve):
+    start, smallest, largest, measure = curve
+    searches = [
+        Search(start, thresholds={"a": 0.4, "b": 0.3}, smallest=smallest, largest=largest) for _ in range(2)
+    ]
+    quiet = drive(searches[0], measure)
+    asks = []
+    while (P := searches[1].ask()) is not None:
+        ahead = searches[1].ask_ahead()
+        told = {Q for Q, _ in searches[1].points}
+        assert len(set(ahead)) == len(ahead) and not told & {P, *ahead} and P not in ahead
+        assert all(smallest <= Q <= largest for Q in ahead)
+        asks.append(P)
+        searches[1].tell(P, measure(P))
+    assert asks == quiet and searches[1].ask_ahead() == []
+
+
+def test_most_runs_are_known_ahead():
+    """Of a smooth curve: the steps to a bracket, and the run that closes it."""
+    asked = known = 0
+    for start in np.geomspace(1000, 9000, 20):
+        search, ahead = Search(start, smallest=10), []
+        while (P := search.ask()) is not None:
+            asked, known = asked + 1, known + (P in ahead)
+            ahead = search.ask_ahead()
+            search.tell(P, {"error": sigmoid(P, 3000, 1.5)})
+    assert known / (asked - 20) > 0.5
+
+
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(curves(), st.lists(st.integers(1, 120_000), max_size=6), st.randoms(use_true_random=False))
 def test_asks_follow_from_the_results_told(curve, extra, random):

@@ -82,6 +82,7 @@ def grid_content(progress: Progress, studies: Sequence[Study], place: str) -> di
         "total": progress.total,
         "done": progress.done,
         "computed": progress.computed,
+        "unused": progress.unused,
         "failed": progress.failed,
         "seconds": round(progress.seconds, 3),
         "failures": list(progress.reasons),
@@ -100,9 +101,10 @@ def grid_text(content: dict[str, Any]) -> str:
         value = found["status"] if P_star is None else f"{P_star:,.0f}"
         predicted = "" if found["predicted"] is None else f", predicted {found['predicted']:,.0f}"
         lines.append(f"P* {model}: {value} [{ends}]{predicted}")
+    extra = f" and {content['unused']:,} that no search needed" if content["unused"] else ""
     lines.append(
         f"{content['done']:,} of {content['total']:,} done, {content['computed']:,} runs computed now in "
-        f"{duration(content['seconds'])}, {content['failed']:,} failed; store {content['store']}"
+        f"{duration(content['seconds'])}{extra}, {content['failed']:,} failed; store {content['store']}"
     )
     lines += [f"failed: {reason}" for reason in content["failures"]]
     if content["failed"]:

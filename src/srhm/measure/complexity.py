@@ -6,7 +6,9 @@ A run is expensive, so :class:`Search` chooses the next P from all runs made so 
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, SupportsFloat, SupportsIndex
@@ -24,6 +26,7 @@ _ERROR_10 = MappingProxyType({"error": 0.10})  # the threshold of the paper
 _BUDGET = 8  # runs for one threshold when the start is within a factor 10 of P*
 _STEP, _NEAR_STEP = 4, 2  # factor in P between runs while the crossing is not bracketed
 _REACH = 12  # least factor between the start and the third run: 10, and room for noise
+_OUTCOMES = (0.1, 0.3, 0.9, 0.97, 1.03, 1.1, 3.0, 6.0)  # how a run may come out, as factors of the thresholds
 _SPAN = 1000  # largest P / start when no largest P is given
 
 
@@ -204,6 +207,29 @@ class Search:
     def ask(self) -> int | None:
         """The next P to run, the same until its result is given; None when every quantity is finished."""
         return next((P for name in self.thresholds if (P := self._next(name)) is not None), None)
+
+    def ask_ahead(self) -> list[int]:
+        """The P that may be asked for next, once the P that is asked for now has been told: for idle workers.
+
+        Those that follow from a range of outcomes, not from one number, most outcomes first. What the search asks for
+        does not depend on them.
+
+        Examples
+        --------
+        >>> Search(1000, smallest=10).ask_ahead()
+        [250, 500, 2000, 4000]
+        """
+        P = self.ask()
+        if P is None:
+            return []
+        counts: Counter[int | None] = Counter()
+        for factor in _OUTCOMES:
+            search = copy(self)
+            search._told = self._told | {
+                P: {name: factor * threshold for name, threshold in self.thresholds.items()}
+            }
+            counts[search.ask()] += 1
+        return [after for after, count in counts.most_common() if after is not None and count > 1]
 
     def crossing(self, quantity: str = "error") -> Crossing:
         """The crossing of one quantity, as far as the results so far show it."""

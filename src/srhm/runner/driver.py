@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import get_args
 
 from ..errors import BackendError, SrhmError, check_integer, check_number
@@ -123,7 +124,7 @@ def drive(
 
 @dataclass(eq=False)
 class _Task:
-    """A run that some sources wait for."""
+    """A run that some sources wait for; none do where it was begun ahead."""
 
     spec: RunSpec
     sources: list[RunSource]
@@ -152,6 +153,10 @@ class _Driver:
     """Hashes of the runs in the store."""
     failures: dict[str, Failure] = field(default_factory=dict)
     """Hashes of the runs that have failed, and why."""
+    ahead: dict[str, Run] = field(default_factory=dict)
+    """Runs computed before a source asked for them; the store gets those that are asked for."""
+    begun_ahead: set[str] = field(default_factory=set)
+    """Hashes of all that were begun so, be they finished or not."""
 
     def __post_init__(self) -> None:
         self.asking.extend(self.sources)
@@ -184,13 +189,15 @@ class _Driver:
         check_interrupt()
         self._ask()
         self._start()
+        self._ask_ahead()
         self._show()
         if self.under_way:
             self._take(self.executor.wait(_TICK_SECONDS))
         elif self.store_failed_at:
             time.sleep(_TICK_SECONDS)
             self._save()
-        return bool(self.under_way or self.unsaved or self.unsaved_failures or self.waiting or self.asking)
+        needed = any(task.sources for task in (*self.waiting.values(), *self.under_way.values()))
+        return bool(needed or self.unsaved or self.unsaved_failures or self.asking)
 
     # --- what is asked for ---
 
@@ -222,6 +229,11 @@ class _Driver:
                 self.reasons.append(self.failures[key].reason)
                 self.failed += 1
                 self.done += 1
+            elif key in self.ahead:
+                run = self.ahead.pop(key)
+                self.unsaved.append(run)
+                self._save()
+                self._tell_all(_Task(spec, [source]), run)
             elif (task := self._known(key)) is not None:
                 task.sources.append(source)
             else:
@@ -248,6 +260,28 @@ class _Driver:
         """A run that another source has asked for, and that is not finished."""
         under_way = (task for task in self.under_way.values() if task.spec.hash == key)
         return self.waiting.get(key) or next(under_way, None)
+
+    def _ask_ahead(self) -> None:
+        """Begin runs that sources may ask for later, where slots are idle: the first choice of each, then the second.
+
+        What a source asks for does not depend on them.
+        """
+        idle = self.executor.ahead_slots - len(self.under_way) - len(self.waiting)
+        if idle <= 0 or self.asking or self.policy.keep_weights:
+            return
+        pending = [source for task in self.under_way.values() for source in task.sources]
+        by_choice = zip_longest(*(source.ask_ahead() for source in pending))
+        for spec in (spec for choices in by_choice for spec in choices if spec is not None):
+            if idle == 0:
+                break
+            key = spec.hash
+            known = key in self.finished or key in self.failures or self._known(key) is not None
+            if known or key in self.begun_ahead or spec.setup.measuring.records_weights:
+                continue
+            self.begun_ahead.add(key)
+            self.waiting[key] = _Task(spec, [])
+            idle -= 1
+        self._start()
 
     # --- what is begun ---
 
@@ -288,6 +322,9 @@ class _Driver:
 
     def _leave(self) -> None:
         """Give the store back."""
+        for task in self.under_way.values():
+            if not task.sources:  # it was begun ahead, and nobody asked for it
+                self.store.checkpoint(task.spec).unlink(missing_ok=True)
         self.opened.close()
         self.store.tidy()
         if self.ownership is not None:
@@ -302,16 +339,17 @@ class _Driver:
         for outcome in outcomes:
             task = self.under_way.pop(outcome.number)
             found = outcome.failure if outcome.result is None else _read(outcome.result)
-            if isinstance(found, Run):
+            if not task.sources:
+                if isinstance(found, Run):
+                    self.ahead[task.spec.hash] = found
+            elif isinstance(found, Run):
                 runs.append((task, found))
                 self.unsaved.append(found)
             elif found is not None:
                 self._failed(task, found)
         self._save()
         for task, run in runs:
-            self.computed += 1
-            self.finished.add(task.spec.hash)
-            self._tell_all(task, run, computed=True)
+            self._tell_all(task, run)
         if self.no_backend is not None:
             raise BackendError(self.no_backend)
         if outcomes:
@@ -361,9 +399,12 @@ class _Driver:
         for source in task.sources:
             source.give_up(task.spec, failure)
 
-    def _tell_all(self, task: _Task, run: Run, *, computed: bool) -> None:
+    def _tell_all(self, task: _Task, run: Run) -> None:
+        """Tell the sources a run that was computed now."""
+        self.computed += 1
+        self.finished.add(task.spec.hash)
         for source in reversed(task.sources):
-            source.tell(run, computed=computed)
+            source.tell(run, computed=True)
             self.asking.appendleft(source)  # a search goes on before another begins
 
     # --- meanwhile ---
@@ -384,6 +425,7 @@ class _Driver:
             done=self.done,
             computed=self.computed,
             running=len(self.under_way),
+            unused=len(self.ahead),
             failed=self.failed,
             seconds=time.monotonic() - self.began,
             reasons=tuple(self.reasons),

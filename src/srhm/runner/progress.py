@@ -21,6 +21,8 @@ class Progress:
     """Since the start."""
     reasons: tuple[str, ...] = ()
     """Why runs have failed, the last few."""
+    unused: int = 0
+    """Runs computed ahead of a search that has not asked for them; they are not kept."""
 
     @property
     def rate(self) -> float:

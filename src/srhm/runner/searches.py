@@ -25,6 +25,10 @@ class Replicate(RunSource):
         P = self._study.ask(self._number)
         return None if P is None else self._study.at(P, self._number)
 
+    def ask_ahead(self) -> list[RunSpec]:
+        """Return the runs that the search may need after the next one."""
+        return [self._study.at(P, self._number) for P in self._study.ask_ahead(self._number)]
+
     def tell(self, run: Run, *, computed: bool) -> None:
         """Take a finished run."""
         self._study.tell(self._number, run)

@@ -13,6 +13,10 @@ class RunSource(ABC):
     def ask(self) -> RunSpec | None:
         """Return the run that is needed next, or None if no more is."""
 
+    def ask_ahead(self) -> list[RunSpec]:
+        """Return runs that may be asked for later, likeliest first, to be computed where slots are idle."""
+        return []
+
     @abstractmethod
     def tell(self, run: Run, *, computed: bool) -> None:
         """Take the run asked for, computed now or found in the store."""

@@ -92,6 +92,15 @@ class Study:
         done = {run.spec.P for run in self.runs[replicate]}
         return next((P for P in self.grid() if P not in done), None)
 
+    def ask_ahead(self, replicate: int) -> list[int]:
+        """Return the P that a replicate may need after the one that it needs next, likeliest first."""
+        if replicate in self.failures:
+            return []
+        if self.rule == "bisection":
+            return self.searches[replicate].ask_ahead()
+        done = {run.spec.P for run in self.runs[replicate]}
+        return [P for P in self.grid() if P not in done][1:]
+
     def tell(self, replicate: int, run: Run) -> None:
         """Take a finished run."""
         self.runs[replicate].append(run)

@@ -65,6 +65,11 @@ class Executor(ABC):
 
     slots: int
 
+    @property
+    def ahead_slots(self) -> int:
+        """Jobs under way at a time up to which one may be begun that nobody waits for yet."""
+        return self.slots
+
     @abstractmethod
     def start(self, job: Job) -> None:
         """Begin a job. Whoever calls has at most `slots` jobs under way."""

@@ -40,7 +40,7 @@ class LockedCache:
     """
 
     def __init__(self, cache: Any, folder: str | Path) -> None:
-        self._cache = cache
+        self._cache, self._folder = cache, Path(folder)
         self._file = os.open(Path(folder, "srhm-locks"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._held = threading.local()
         monitoring.register_event_duration_secs_listener(self._release_compiled)
@@ -62,6 +62,15 @@ class LockedCache:
             if program is not None:
                 self._release()
         return program
+
+    def put(self, key: str, program: bytes) -> None:
+        """Keep a program; one that an interrupt left half written would be read for ever."""
+        try:
+            self._cache.put(key, program)
+        except BaseException:
+            for file in self._folder.glob(f"{key}*"):
+                file.unlink(missing_ok=True)
+            raise
 
     def _lock(self, key: str, kind: int) -> None:
         """Lock the byte of the file that stands for a program; the system unlocks it when a process ends."""

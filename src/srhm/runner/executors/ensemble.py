@@ -39,6 +39,11 @@ class Ensemble(Executor):
         """Those under way, by the number of their job."""
         self._numbers = count()
 
+    @property
+    def ahead_slots(self) -> int:
+        """None, since the others of a group would wait for such a run."""
+        return 0
+
     def start(self, job: Job) -> None:
         """Keep the run until its companions have come."""
         self._waiting.append((RunJob.from_dict(json.loads(job.content)).spec.shape, job))

@@ -83,6 +83,11 @@ class OnRay(Executor):
         self._looked = self._polled = time.monotonic()
         self._count_slots()
 
+    @property
+    def ahead_slots(self) -> int:
+        """Half, unless chosen: the other half wait for a core."""
+        return self.slots if self._chosen is not None else self.slots // 2
+
     def start(self, job: Job) -> None:
         """Begin a job; it may wait in the cluster for room.
 
