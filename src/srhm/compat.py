@@ -1,8 +1,8 @@
-"""The Random Hierarchy Model by the names of the code in circulation (docs, migration.md).
+"""The Random Hierarchy Model with the argument names of the code in circulation (docs, migration.md).
 
-Three generations of that code go around. Two have a class `RandomHierarchyModel`: that of Cagnetta, Petrini,
-Tomasini, Favero and Wyart (2023), whose synonyms are `m`, and a later one, whose synonyms are `num_synonyms`. The third
-has a class `RHM` (2025), whose features and classes are `v` and `n`.
+There are three generations of that code. Two have a class `RandomHierarchyModel`: that of Cagnetta, Petrini, Tomasini,
+Favero and Wyart (2023), with the synonyms `m`, and a later one, with the synonyms `num_synonyms`. The third has a
+class `RHM` (2025), with the features `v` and the classes `n`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +21,7 @@ from .model.stream import PERMUTATION_LIMIT, Stream
 __all__ = ["RhmSet", "RhmSets", "grammar_of_layers", "rhm"]
 
 LARGEST_WHOLE = 10**7
-"""The largest P_max of which all data are made where no number is asked for."""
+"""The largest P_max for which all data are made by default."""
 
 _FORM = {"input_format": "onehot", "whitening": 0, "transform": None}
 _SHARED = _FORM | {"num_features": 8, "num_classes": 2, "num_layers": 2}
@@ -53,7 +53,7 @@ _THIRD = _FORM | {
     "seed_samples": 1,
     "num_data": None,
 }
-"""None stands for what has to be given."""
+"""None marks a required argument."""
 
 _GENERATIONS: tuple[dict[str, Any], ...] = (_FIRST, _SECOND, _THIRD)
 _EQUIVALENT = (
@@ -76,18 +76,18 @@ _REFUSED = {
     "seed_init": "Use seed for the rules and seed_traintest_split for the samples",
     "seed_trainset": "Use seed_traintest_split",
     "seed_reset_layer": "Use srhm.exchange_synonyms, which re-draws the synonyms of one level",
-    "memory_constraint": "Leave it out: only the samples asked for are made",
+    "memory_constraint": "Leave it out: only the requested samples are made",
     "bonus": "Use srhm.exchange_synonyms for data with other synonyms, srhm.inference.Channel for noisy ones",
-    "probability": "Leave it out: every rule is as likely as another here",
-    "probs": "Leave it out: every rule is as likely as another here",
-    "prior": "Leave it out: every class is as likely as another here",
-    "unique": "Leave it out: data do not repeat unless replacement=True",
+    "probability": "Leave it out: all rules are equally likely here",
+    "probs": "Leave it out: all rules are equally likely here",
+    "prior": "Leave it out: all classes are equally likely here",
+    "unique": "Leave it out: samples are distinct, except with replacement=True",
     "upload_rules_from_path": "Use srhm.compat.grammar_of_layers and srhm.split",
     "background_noise": "Use srhm.inference.Channel, or the argument transform",
     "s0": "Use srhm.Params, srhm.Grammar and srhm.split for the Sparse Random Hierarchy Model",
     "sparsity_type": "Use srhm.Params, srhm.Grammar and srhm.split for the Sparse Random Hierarchy Model",
-    "apply_diffeo": "Use srhm.diffeomorphism, which re-draws positions",
-    "seed_p": "Use srhm.diffeomorphism and its seed, which re-draws positions",
+    "apply_diffeo": "Use srhm.diffeomorphism, which re-draws placements",
+    "seed_p": "Use srhm.diffeomorphism and its seed, which re-draws placements",
 }
 _OFF = (
     "bonus",
@@ -99,31 +99,31 @@ _OFF = (
     "s0",
     "apply_diffeo",
 )
-"""Refused names that ask for nothing where they are False or 0."""
+"""Refused names that have no effect if they are False or 0."""
 _FORMATS = ("onehot", "long", "decimal")
 
 
 @dataclass(frozen=True, eq=False)
 class RhmSet:
-    """One set as the code in circulation holds it: dense tensors, and pairs (input, label) by index."""
+    """One set in the form of the code in circulation: dense tensors, and pairs (input, label) by index."""
 
     features: Any
     """Tensor [sample, channel, position], float32; [sample, position], int64, for the format ``"long"``."""
     labels: Any
     """Tensor [sample], int64."""
     data: Dataset
-    """The same samples held compactly, with their hidden variables."""
+    """The same samples in compact form, with their hidden variables."""
     transform: Callable[[Any, Any], Any] | None = None
     """A function of (input, label), or None."""
 
     @property
     def x(self) -> Any:
-        """The features, by their name in the code of 2023."""
+        """The features, under their name in the code of 2023."""
         return self.features
 
     @property
     def targets(self) -> Any:
-        """The labels, by their name in the code of 2023."""
+        """The labels, under their name in the code of 2023."""
         return self.labels
 
     def __len__(self) -> int:
@@ -139,18 +139,18 @@ class RhmSets:
     """The two sets of a Random Hierarchy Model."""
 
     grammar: Grammar
-    """The production rules; ``grammar.rules[-1]`` are those of the classes, ``rules[0]`` of the code in circulation."""
+    """The production rules; ``grammar.rules[-1]`` belong to the classes, ``rules[0]`` in the code in circulation."""
     train: RhmSet
     """The training set."""
     test: RhmSet | None
-    """The test set; None where none is asked for."""
+    """The test set; None if it has no points."""
 
 
 def rhm(**arguments: Any) -> RhmSets:
-    """Draw a Random Hierarchy Model (s0 = 0) and its sets, by the argument names of the code in circulation.
+    """Draw a Random Hierarchy Model (s0 = 0) and its sets, with the argument names of the code in circulation.
 
-    Names and defaults are those of one of the three generations of that code, never of two at once. Rules and
-    samples have the same laws as there but for the balance of the classes; the same seed gives others.
+    Names and defaults are those of one of the three generations of that code; they cannot be mixed. Rules and samples
+    have the same distributions as there, except that classes are balanced; the same seed gives other ones.
 
     Parameters
     ----------
@@ -159,7 +159,7 @@ def rhm(**arguments: Any) -> RhmSets:
         - `m` or `num_synonyms`, 2: m. `s` or `tuple_size`, 2: s.
         - `seed` or `seed_rules`, 0: seed of the rules. `seed_traintest_split`, 0, or `seed_sample`, 1: of the
           samples.
-        - 2023: `max_dataset_size`, P + P_test, all data unless given; `testsize`, P_test, -1 for a fifth of
+        - 2023: `max_dataset_size`, P + P_test, default: all data; `testsize`, P_test, -1 for a fifth of
           them, at most 20,000; `unique_datapoints`, 1, or 0 for draws with replacement.
         - later: `train_size`, P, -1 for all data but the test set; `test_size`, 0; `replacement`, False, or True
           for draws with replacement.
@@ -170,8 +170,8 @@ def rhm(**arguments: Any) -> RhmSets:
           -(v - 1)^(-1/2) on the others (``"whitened"`` of :data:`srhm.Encoding`); with the others
           (1 - 1/v)^(1/2) and -(v (v - 1))^(-1/2).
         - `transform`, a function of (input, label).
-        - What has no counterpart here, such as `bonus`, `prior` or `probs`, as None (or False), which asks for
-          nothing.
+        - Arguments without a counterpart here, such as `bonus`, `prior` or `probs`, only as None (or False), without
+          effect.
 
     Returns
     -------
@@ -181,7 +181,7 @@ def rhm(**arguments: Any) -> RhmSets:
     Raises
     ------
     ArgumentError
-        If a name belongs to no generation, names of two are mixed, or a value is not supported: the
+        If a name belongs to no generation, names of two generations are mixed, or a value is not supported; the
         message says what to use instead.
     MissingExtraError
         If PyTorch is not installed.
@@ -219,20 +219,20 @@ def rhm(**arguments: Any) -> RhmSets:
 
 
 def grammar_of_layers(params: Params, layers: Any) -> Grammar:
-    """Build a grammar from rules as the code in circulation holds them: layer 0 is that of the classes.
+    """Build a grammar from rules in the form of the code in circulation: layer 0 is that of the classes.
 
     Parameters
     ----------
     params
         The parameters of the model.
     layers
-        Integers [parent, m, s] for each layer, in a mapping with the keys 0 to L - 1 (``.rules`` of a model, or what
-        its `sample_rules` returns) or in a list, the classes' first; arrays, or tensors in main memory.
+        Integers [parent, m, s] for each layer, in a mapping with the keys 0 to L - 1 (``.rules`` of a model, or the
+        result of its `sample_rules`) or in a list, that of the classes first; arrays, or tensors in main memory.
 
     Raises
     ------
     ArgumentError
-        If the layers are others than 0 to L - 1, or as for :meth:`srhm.Grammar.from_rules`.
+        If the layers are not 0 to L - 1, or as for :meth:`srhm.Grammar.from_rules`.
 
     Examples
     --------
@@ -248,7 +248,7 @@ def grammar_of_layers(params: Params, layers: Any) -> Grammar:
         layers = [layers[number] for number in range(params.L)]
     if not isinstance(layers, Sequence) or isinstance(layers, str | bytes):
         fix = "Give a mapping with the keys 0 to L - 1, or a list, the classes' layer first"
-        raise ArgumentError("layers", type(layers).__name__, "are no layers", fix)
+        raise ArgumentError("layers", type(layers).__name__, "is not a mapping or list of layers", fix)
     return Grammar.from_rules(params, layers[::-1])
 
 
@@ -275,14 +275,14 @@ def _generation(arguments: dict[str, Any]) -> dict[str, Any]:
         raise ArgumentError(
             "whitening",
             arguments["whitening"],
-            "has two meanings in the two codes",
+            "has different meanings in the two codes",
             "Give the number of synonyms too, as m (2023) or as num_synonyms (later)",
         )
     return whole[0]
 
 
 def _mixed(arguments: dict[str, Any]) -> ArgumentError:
-    """The error of names that are not all of one generation: it names one that the nearest does not have."""
+    """The error for names of different generations: it names one that the nearest generation lacks."""
     closest = max(
         range(len(_GENERATIONS)), key=lambda number: len(set(arguments) & set(_GENERATIONS[number]))
     )

@@ -499,7 +499,7 @@ def test_shards_have_a_usual_size():
             {"parts": {"Train/1": Part(STREAM, 9)}},
             "parts",
             "'Train/1'",
-            "Use small letters, digits and _, such as 'train'",
+            "Use lowercase letters, digits and _, such as 'train'",
         ),
         ({"parts": {"train": 5}}, "parts['train']", "5", "Give srhm.exports.Part(stream, count)"),
         (

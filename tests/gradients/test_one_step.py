@@ -271,7 +271,7 @@ def test_blanks_move_no_contrast_of_channels():
 
 def test_arguments_are_checked(refuses):
     grammar, net = Grammar(WIDE), network("cnn", WIDE)
-    with refuses("data", 7, "Take as many a class"):
+    with refuses("data", 7, "Take equally many of each class"):
         population_moments(grammar, net, 7)
     with refuses("encoding", "'integer'", "Use a dense one for a network"):
         population_moments(grammar, lambda x: x, 9, encoding="integer")

@@ -362,7 +362,7 @@ def test_data_of_another_model_are_refused(refuses):
 def test_bad_arguments_are_named(refuses):
     with refuses("sweeps", 0, "Use sweeps >= 1"):
         LayerwiseLearner(sweeps=0)
-    with refuses("shifts_first", True, "Use one of the two"):
+    with refuses("shifts_first", True, "Use shifts_first or knows_positions, not both"):
         LayerwiseLearner(shifts_first=True, knows_positions=True)
     sets = independent(replace(MODEL, sparsity="B"), 0, 12)
     with refuses("shifts_first", True, "Use shifts_first=False, or sparsity A"):

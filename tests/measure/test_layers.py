@@ -130,9 +130,9 @@ def test_an_encoding_that_a_module_does_not_take(measure):
     with pytest.raises(ArgumentError) as caught:
         measure(tokens, TEST)
     message = str(caught.value)
-    assert message.startswith("module = 'Twice' does not take inputs (") and "torch.float32" in message
+    assert message.startswith("module = 'Twice' does not accept inputs (") and "torch.float32" in message
     assert "encoding='integer'" in message and isinstance(caught.value.__cause__, RuntimeError)
-    with pytest.raises(ArgumentError, match="Use an encoding with channels"):
+    with pytest.raises(ArgumentError, match="use an encoding with channels"):
         measure(dense, TEST, encoding="integer")
     assert tokens.training and dense.training  # they are left as they were
 
@@ -359,12 +359,12 @@ def test_what_is_no_network(refuses):
         ModuleLayers(net, ["conv"])
     with refuses("layout", "'NCL'", "Use one of positions_first, channels_first"):
         ModuleLayers(net, [], layout="NCL")
-    with refuses("names", "'unused'", "Leave it out, or name a part that is called"):
+    with refuses("names", "'unused'", "Leave it out, or name a submodule that is called"):
         ModuleLayers(net, ["unused"], layout="positions_first")(TEST.encode()[:5])
 
     class Named(nn.Module):
         def forward(self, x):
             return {"logits": x}
 
-    with refuses("names", "'output'", "Name parts that return a tensor, or a tuple of them"):
+    with refuses("names", "'output'", "Name submodules that return a tensor, or a tuple of tensors"):
         ModuleLayers(Named())(TEST.encode()[:5])

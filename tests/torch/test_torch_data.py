@@ -511,10 +511,10 @@ def test_ranks_are_those_of_torch_distributed(monkeypatch, refuses):
 def test_bad_arguments(refuses):
     kept = Dataset.draw(Stream(GRAMMAR, 0), 10)
     stream = independent()
-    rows = "Give row numbers, and DataLoader(..., batch_size=None) where its sampler gives batches"
+    rows = "Give row numbers, and use DataLoader(..., batch_size=None) if its sampler returns batches"
     for make, argument, value, fix in (
         (lambda: TorchDataset([1]), "source", "[1]", "Give a srhm.Dataset or a srhm.Stream"),
-        (lambda: TorchDataset(stream), "count", "None", "Give a number"),
+        (lambda: TorchDataset(stream), "count", "None", "Give a number of samples"),
         (lambda: TorchDataset(stream, 0), "count", "0", "Use count >= 1"),
         (lambda: TorchDataset(kept, 11), "count", "11", "Use count <= 10"),
         (lambda: TorchDataset(kept, 3, start=8), "count", "3", "Use count <= 2"),

@@ -1,7 +1,7 @@
 """Samples as files for other programs: Parquet, NumPy, and a folder for Hugging Face `datasets`.
 
-An export is written in shards, a chunk of samples at a time: its memory does not depend on how many there are. Shards
-appear whole, and one that was finished is never written again, so that an export that was cut goes on where it was.
+An export is written in shards, a chunk of samples at a time: its memory does not depend on their number. Shards are
+written atomically, and a finished one is never written again, so an export that was interrupted resumes where it was.
 """
 
 from .plan import Part

@@ -44,7 +44,7 @@ def finish(folder: Path, plan: Plan) -> Iterator[str]:
 
 
 def card(plan: Plan) -> str:
-    """Return the dataset card: a header that `datasets` reads, and what there is to know."""
+    """Return the dataset card: a header that `datasets` reads, and a description."""
     params = plan.grammar.params
     title = f"Sparse Random Hierarchy Model, L = {params.L}, v = {params.v}, s = {params.s}, s0 = {params.s0}"
     title += f", sparsity {params.sparsity}"
@@ -89,7 +89,7 @@ def _feature(plan: Plan, column: Column) -> Iterator[str]:
 
 
 def _sequence(dtype: str, shape: tuple[int, ...]) -> Iterator[str]:
-    """A sequence with a length, of numbers or of sequences; `datasets` tells types by the first key, so it leads."""
+    """A sequence with a length, of numbers or of sequences; `datasets` reads the type from the first key."""
     if len(shape) == 1:
         yield f"sequence: {dtype}"
     else:
@@ -104,7 +104,7 @@ def _model(plan: Plan) -> Iterator[str]:
     yield ""
     yield from ("| | |", "| --- | --- |")
     yield f"| classes n_c, features v, synonyms m | {params.n_c}, {params.v}, {params.m} |"
-    yield f"| informative children s, blanks s0 around each | {params.s}, {params.s0} |"
+    yield f"| informative children s, blanks s0 next to each | {params.s}, {params.s0} |"
     yield f"| levels L, sparsity | {params.L}, {params.sparsity} |"
     yield f"| input positions d, informative ones s^L | {params.d}, {params.num_leaves} |"
     yield f"| distinct data P_max | {in_short(params.P_max, ',')} |"
@@ -121,7 +121,7 @@ def _model(plan: Plan) -> Iterator[str]:
 
 
 def _choices(plan: Plan) -> str:
-    """What the numbers of rules and placements stand for."""
+    """What the numbers of rules and placements mean."""
     params = plan.grammar.params
     shown = min(params.placements, _SHOWN)
     places = child_offsets(params, np.arange(shown)).tolist()
@@ -144,7 +144,7 @@ _CHOICES = """\
 ## Rules and placements
 
 Entry k, from 0, of `rules_l` and `placements_l` is the choice of feature k of level l + 1, or for the highest level of
-the class. With it come the {s} features of level l from entry {s} k on.
+the class. It produces the {s} features of level l from entry {s} k on.
 
 - Rule i of feature a is the tuple `rules[l - 1][a][i]` in `grammar.json`.
 - A placement names the places of the {s} features in their patch, of {p} places. {order}: {placements}.

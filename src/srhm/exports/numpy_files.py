@@ -12,7 +12,7 @@ from .plan import Plan, Shard
 
 
 def check() -> None:
-    """Raise an error if something needed is not installed: nothing is."""
+    """Raise an error if a needed package is not installed: none is needed."""
 
 
 def names(plan: Plan, shard: Shard) -> Iterator[str]:
@@ -39,5 +39,5 @@ def write(folder: Path, plan: Plan, shard: Shard, chunks: Iterable[dict[str, np.
 
 
 def finish(folder: Path, plan: Plan) -> Iterator[str]:
-    """Write what stands beside the shards, and yield its files: nothing."""
+    """Write the files next to the shards, and yield them: none."""
     yield from ()

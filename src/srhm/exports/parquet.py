@@ -1,4 +1,4 @@
-"""An export as Parquet files, one a shard."""
+"""An export as Parquet files, one per shard."""
 
 from collections.abc import Iterable, Iterator
 from importlib import import_module
@@ -38,7 +38,7 @@ def write(folder: Path, plan: Plan, shard: Shard, chunks: Iterable[dict[str, np.
 
 
 def finish(folder: Path, plan: Plan) -> Iterator[str]:
-    """Write what stands beside the shards, and yield its files: nothing."""
+    """Write the files next to the shards, and yield them: none."""
     yield from ()
 
 

@@ -1,4 +1,4 @@
-"""What an export will hold and how it is cut into shards, before any file is touched."""
+"""The contents of an export and its division into shards, before any file is touched."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -14,9 +14,9 @@ from ..randomness import STREAM_VERSION
 from .table import Column, columns
 
 Format = Literal["parquet", "numpy", "hugging_face"]
-"""What an export is written as:
+"""The file format of an export:
 
-- ``"parquet"``: Parquet files, one a shard.
+- ``"parquet"``: Parquet files, one per shard.
 - ``"numpy"``: `.npy` files, one for each column of a shard, which `numpy.load` maps into memory.
 - ``"hugging_face"``: Parquet files in a folder `data` with a dataset card, as Hugging Face `datasets` loads it.
 """
@@ -24,22 +24,22 @@ Format = Literal["parquet", "numpy", "hugging_face"]
 FORMATS: tuple[str, ...] = ("parquet", "numpy", "hugging_face")
 
 SHARD_BYTES = 2**28
-"""Bytes of a shard before compression, unless its size is given."""
+"""Default size of a shard before compression, in bytes."""
 
 CHUNK_BYTES = 2**24
-"""Bytes of the samples made at a time."""
+"""Size of the samples made at a time, in bytes."""
 
 _MOST_SHARDS = 10**5 - 1  # five digits in a name
 
 
 @dataclass(frozen=True)
 class Part:
-    """One part of an export, such as its training set: samples of a stream, none of them drawn yet.
+    """One part of an export, such as its training set: samples of a stream, which are drawn when they are written.
 
     Parameters
     ----------
     stream
-        Where the samples come from.
+        The source of the samples.
     count, start
         The samples `start` to `start + count - 1`.
 
@@ -63,22 +63,22 @@ class Part:
 
 @dataclass(frozen=True)
 class Shard:
-    """Some consecutive samples of a part, which appear together."""
+    """Consecutive samples of a part, written together."""
 
     part: str
     """Name of the part."""
     number: int
-    """Which shard of the part, from 0."""
+    """Number of the shard in its part, from 0."""
     of: int
-    """How many shards the part has."""
+    """Number of shards of the part."""
     start: int
-    """The first of its samples in the stream of the part."""
+    """Number of its first sample in the stream of the part."""
     count: int
-    """How many samples it has."""
+    """Number of samples."""
 
     @property
     def stem(self) -> str:
-        """What its files are called, up to their endings."""
+        """The names of its files without their extensions."""
         return f"{self.part}-{self.number:05d}-of-{self.of:05d}"
 
 
@@ -93,29 +93,29 @@ class Plan:
     """
 
     format: Format
-    """What it is written as."""
+    """The file format."""
     parts: Mapping[str, Part]
     """Its parts, by name."""
     encoding: Encoding | None = None
-    """That of the dense inputs, or None for none."""
+    """The encoding of the dense inputs; None: no dense inputs."""
     shard_size: int | None = None
-    """Samples of a shard."""
+    """Number of samples of a shard. Default: about 256 MiB before compression."""
 
     def __post_init__(self) -> None:
         check_choice("format", self.format, FORMATS, "is not a format of exports")
         _check_parts(self.parts)
         if self.encoding is not None:
             check_encoding(self.encoding)
-        usual = max(1, min(2**31, SHARD_BYTES // self.row_bytes))
-        given = usual if self.shard_size is None else self.shard_size
-        size = check_integer("shard_size", given, least=1)
+        default = max(1, min(2**31, SHARD_BYTES // self.row_bytes))
+        size = default if self.shard_size is None else self.shard_size
+        size = check_integer("shard_size", size, least=1)
         object.__setattr__(self, "shard_size", size)
         largest = max(part.count for part in self.parts.values())
         if largest > size * _MOST_SHARDS:
             raise ArgumentError(
                 "shard_size",
                 size,
-                f"cuts {largest} samples into more than {_MOST_SHARDS} shards",
+                f"divides {largest} samples into more than {_MOST_SHARDS} shards",
                 f"Use shard_size >= {-(-largest // _MOST_SHARDS)}",
             )
 
@@ -136,7 +136,7 @@ class Plan:
 
     @property
     def chunk(self) -> int:
-        """Samples that are made at a time."""
+        """Number of samples that are made at a time."""
         return max(1, min(2**15, CHUNK_BYTES // self.row_bytes))
 
     def shards(self) -> Iterator[Shard]:
@@ -150,7 +150,7 @@ class Plan:
                 yield Shard(name, number, of, part.start + first, min(size, part.count - first))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the plan as JSON data: all that determines what the files hold."""
+        """Return the plan as JSON data: everything that determines the contents of the files."""
         return {
             "format": self.format,
             "stream_version": STREAM_VERSION,
@@ -175,8 +175,10 @@ def _check_parts(parts: Any) -> None:
         raise ArgumentError("parts", parts, "is not a dictionary of parts", fix)
     for name, part in parts.items():
         if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", name):
-            problem = "is not a name of a part"
-            raise ArgumentError("parts", name, problem, "Use small letters, digits and _, such as 'train'")
+            problem = "is not a valid name of a part"
+            raise ArgumentError(
+                "parts", name, problem, "Use lowercase letters, digits and _, such as 'train'"
+            )
         if not isinstance(part, Part):
             raise ArgumentError(
                 f"parts[{name!r}]", part, "is not a Part", "Give srhm.exports.Part(stream, count)"

@@ -18,7 +18,7 @@ from .plan import Format, Part, Plan, Shard
 from .table import values
 
 MANIFEST = "manifest.json"
-"""The file that says what an export holds; the last to be completed."""
+"""The file that describes an export; the last to be completed."""
 
 RULES = "grammar.json"
 """The file of the production rules, as :meth:`srhm.Grammar.load` reads it."""
@@ -41,30 +41,30 @@ def export(
     shard_size: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
-    """Write samples to a folder, with all hidden variables; go on with an export that was cut.
+    """Write samples with all hidden variables to a folder, or resume an export that was interrupted.
 
-    Shards appear one by one, whole; those that are there are kept. Beside them stand the production rules and the
-    manifest: the model, the digest of the rules, seed and range of every part, the version of the streams, all
-    columns, and at the end size and SHA-256 of every file. While it has none the export is unfinished; once it has,
-    another call writes anew what has changed since. One process at a time may write to a folder.
+    Shards are written atomically, one by one; existing ones are kept. The folder also contains the production rules
+    and the manifest: the model, the digest of the rules, seed and range of every part, the version of the streams, all
+    columns, and at the end size and SHA-256 of every file. Without these the export is unfinished; with them, another
+    call rewrites files that have changed since. Only one process at a time may write to a folder.
 
     Parameters
     ----------
     folder
-        A new or empty folder, or that of the same export.
+        A new or empty folder, or the folder of the same export.
     parts
-        What to write: by name, such as ``"train"`` and ``"test"``, samples of streams of one grammar.
+        Samples of streams of one grammar, by name, such as ``"train"`` and ``"test"``.
     format
-        ``"parquet"``: Parquet files, one a shard. ``"numpy"``: `.npy` files, one for each column of a shard, which
+        ``"parquet"``: Parquet files, one per shard. ``"numpy"``: `.npy` files, one for each column of a shard, which
         `numpy.load` maps into memory. ``"hugging_face"``: Parquet files in a folder `data` with a dataset card, as
         Hugging Face `datasets` loads it. All but ``"numpy"`` need pyarrow.
     encoding
-        Write dense inputs too, so encoded; see :data:`srhm.Encoding`. Beware of their size: d numbers for each
-        channel of a sample.
+        Also write dense inputs in this encoding; see :data:`srhm.Encoding`. They are large: d numbers for each
+        channel of a sample. Default: no dense inputs.
     shard_size
-        Samples of a shard; about 256 MiB before compression unless given.
+        Number of samples of a shard. Default: about 256 MiB before compression.
     progress
-        Called after every shard with the samples that are written and those there will be.
+        Called after every shard with the number of samples written and the total.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def export(
     Raises
     ------
     ArgumentError
-        Before any file is touched, if an argument cannot be used, or the folder holds something else.
+        If an argument cannot be used, or the folder contains something else; raised before any file is touched.
     MissingExtraError
         If pyarrow is needed and not installed.
 
@@ -132,7 +132,7 @@ def _chunks(plan: Plan, shard: Shard) -> Iterator[dict[str, np.ndarray]]:
 
 
 def _check_place(folder: Path, plan: Plan) -> None:
-    """See whether the folder is free, or holds the same export."""
+    """Check that the folder is empty, or contains the same export."""
     named = str(folder)
     try:
         if folder.exists():
@@ -174,7 +174,7 @@ def _in_present_words(plan: Any) -> Any:
 
 
 def _manifest(folder: Path) -> dict[str, Any] | None:
-    """What the manifest says; an empty dictionary if nobody can tell, None if there is none."""
+    """The contents of the manifest; an empty dictionary if it cannot be read, None if it does not exist."""
     try:
         content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -191,7 +191,7 @@ def _save_manifest(folder: Path, plan: Plan, files: dict[str, Any] | None) -> di
 
 
 def _is_finished(path: Path, recorded: dict[str, Any] | None) -> bool:
-    """Whether a file is there, and still what the manifest of a finished export says."""
+    """Whether a file exists and agrees with the manifest of a finished export."""
     return path.is_file() and recorded in (None, _fingerprint(path))
 
 
@@ -201,12 +201,12 @@ def _fingerprint(path: Path) -> dict[str, Any]:
 
 
 def _is_part(found: str, name: str) -> bool:
-    """Whether a file is what a killed process left of another, as :func:`srhm.files.atomic_file` names it."""
+    """Whether a file is the remains of another, left by a killed process; see :func:`srhm.files.atomic_file`."""
     return re.fullmatch(rf"\.{re.escape(name)}\.[0-9a-f]{{16}}", found) is not None
 
 
 def _clear(folder: Path, names: list[str]) -> None:
-    """Delete what a killed process left of the files that come now."""
+    """Delete the remains that a killed process left of these files."""
     for place in (folder / name for name in names):
         if place.parent.is_dir():
             for rest in place.parent.iterdir():

@@ -1,4 +1,4 @@
-"""The columns of an export: a sample with everything behind it."""
+"""The columns of an export: samples with all their hidden variables."""
 
 from dataclasses import dataclass
 from math import prod
@@ -20,7 +20,7 @@ class Column:
     name: str
     """Its name."""
     dtype: str
-    """The type of its numbers, as NumPy names it."""
+    """The NumPy dtype of its numbers."""
     shape: tuple[int, ...]
     """The shape of one sample's value, () for a single number."""
     meaning: str
@@ -28,24 +28,24 @@ class Column:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of one sample's value."""
+        """Size of the value of one sample, in bytes."""
         return prod(self.shape) * np.dtype(self.dtype).itemsize
 
 
 def columns(params: Params, encoding: Encoding | None = None) -> tuple[Column, ...]:
-    """Return the columns that an export of a model has.
+    """Return the columns of an export of a model.
 
     Parameters
     ----------
     params
         The parameters of the model.
     encoding
-        That of the dense inputs; there are none unless given.
+        The encoding of the dense inputs. Default: no dense inputs.
 
     Raises
     ------
     ArgumentError
-        If there is no such encoding.
+        If the encoding is unknown.
 
     Examples
     --------
@@ -103,7 +103,7 @@ def values(stream: Stream, start: int, count: int, encoding: Encoding | None = N
     Raises
     ------
     ArgumentError
-        If a sample lies outside the stream, or there is no such encoding.
+        If a sample lies outside the stream, or the encoding is unknown.
     """
     params = stream.params
     derivation = stream.take(start, count)

@@ -1,4 +1,4 @@
-"""One step of gradient descent: what it does to a network's weights, on all data and on P of them."""
+"""One step of gradient descent: its effect on the weights of a network, on all data and on P points."""
 
 from .moments import GradientMoments, first_weight, gradient_moments, population_moments, weights
 from .open_gates import open_gradient

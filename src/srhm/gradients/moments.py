@@ -1,7 +1,7 @@
-"""The gradient of a network on all data, and how far that of P points strays from it.
+"""The gradient of a network on all data, and how far that of P points deviates from it.
 
-The gradient of P points is the mean of P gradients of one datum each, and so is that of all P_max data: both follow
-from the mean and the variance of the gradient of one datum. Training sets hold every class equally often, so that only
+The gradient of P points is the mean of the gradients of P single samples, and likewise for all P_max data: both follow
+from the mean and the variance of the gradient of one sample. Training sets contain all classes equally often, so only
 the variance within classes counts. A step of descent is minus the rate, lr times h, times the gradient.
 """
 
@@ -29,38 +29,38 @@ Square = Callable[[Any], Any]
 """A quadratic form of the gradient (each number squared, or products of two of them), without constants."""
 
 _NUMBERS = 2**22
-"""Numbers that the gradients of a batch may hold: few enough for the cache of a core."""
+"""Maximum number of entries in the gradients of a batch: few enough for the cache of a core."""
 
 
 @dataclass(frozen=True)
 class GradientMoments:
-    """Mean and variance of the gradient of one datum, from all data or some of them."""
+    """Mean and variance of the gradient of one sample, from all data or some of them."""
 
     mean: Any
-    """The gradient of the mean cross-entropy of the data seen; the chosen weights, in their shapes."""
+    """The gradient of the mean cross-entropy of the samples used, for the chosen weights, in their shapes."""
     square: Any
-    """The quadratic form of the gradient of *all* data, by default each number squared. Exact if all data were seen;
-    else the form of `mean` less its expected excess, which makes it unbiased, and negative at times."""
+    """The quadratic form of the gradient of *all* data, by default each number squared. Exact if all data were used;
+    else the form of `mean` minus its expected excess, which is unbiased and can be negative."""
     variance: Any
-    """The form of the deviation of one datum's gradient from the mean of its class, in the mean over all data: the
-    variance within classes. Exact if all were seen, else unbiased, nan with one datum a class."""
+    """The form of the deviation of a sample's gradient from the mean of its class, averaged over all data: the
+    variance within classes. Exact if all data were used, else unbiased; nan with one sample per class."""
     count: int
-    """How many data were seen."""
+    """Number of samples used."""
     replacement: bool
-    """Whether these were drawn independently, so that some may be the same."""
+    """Whether they were drawn with replacement."""
     P_max: int
-    """How many data there are."""
+    """Number of distinct data."""
     n_c: int
     """Number of classes."""
 
     @property
     def exact(self) -> bool:
-        """Whether all data were seen."""
+        """Whether all data were used."""
         return self.count == self.P_max and not self.replacement
 
     @property
     def standard_error(self) -> Any:
-        """Standard error of `mean` about the gradient of all data, 0 if all were seen; for the form of squares."""
+        """Standard error of `mean` about the gradient of all data, 0 if all were used; for the form of squares."""
         return self.spread(self.count, replacement=self.replacement)
 
     def noise(self, P: int, *, replacement: bool = True) -> Any:
@@ -69,14 +69,14 @@ class GradientMoments:
         Parameters
         ----------
         P
-            Points of a training set, as many of each class.
+            Points of a training set, equally many of each class.
         replacement
-            Whether they are drawn independently: then it is variance / P. Of distinct points it is less by the
-            factor (P_max - P) / (P_max - n_c), and nothing is left at P = P_max.
+            Whether they are drawn with replacement: then it is variance / P. For distinct points it is smaller by the
+            factor (P_max - P) / (P_max - n_c), and zero at P = P_max.
         """
-        share = 1.0 if replacement else max(0, self.P_max - P) / max(1, self.P_max - self.n_c)
-        share /= check_integer("P", P, least=1)
-        return jax.tree.map(lambda one: one * share, self.variance)
+        factor = 1.0 if replacement else max(0, self.P_max - P) / max(1, self.P_max - self.n_c)
+        factor /= check_integer("P", P, least=1)
+        return jax.tree.map(lambda variance: variance * factor, self.variance)
 
     def spread(self, P: int, *, replacement: bool = True) -> Any:
         """Return the standard deviation of each weight's gradient over training sets of P points.
@@ -100,26 +100,26 @@ class GradientMoments:
 
     @property
     def visible_P(self) -> Any:
-        """Independent points at which signal equals noise, variance / square, for each weight; inf without signal."""
+        """Points, drawn with replacement, at which signal equals noise: variance / square; inf without signal."""
         with np.errstate(divide="ignore", invalid="ignore"):
             return jax.tree.map(np.divide, self.variance, self.square)
 
     @property
     def pooled_visible_P(self) -> float:
-        """The same of all weights together: the sum of variances over the sum of squares."""
+        """The same for all weights together: the sum of variances over the sum of squares."""
         noise, signal = (float(sum(map(np.sum, jax.tree.leaves(x)))) for x in (self.variance, self.square))
         return noise / signal
 
 
 def channel_contrast(channels: int) -> Square:
-    """Return the form that squares first-layer gradients less their mean over the channels of a place.
+    """Return the form that squares first-layer gradients minus their mean over the channels of a place.
 
-    A blank is the same on all channels (of every encoding but ``"onehot_blank"``), so that it moves the mean alone.
+    A blank is the same on all channels (except for ``"onehot_blank"``), so it changes only the mean.
 
     Parameters
     ----------
     channels
-        Channels that enter, v.
+        Number of input channels, v.
     """
 
     def square(gradient: Any) -> Any:
@@ -130,7 +130,7 @@ def channel_contrast(channels: int) -> Square:
 
 
 def first_weight(net: Network) -> Any:
-    """Return the weights of the first layer, in the shape of its kind: the usual choice of what to look at."""
+    """Return the weights of the first layer, in its shape: the default choice of weights."""
     check_instance(Network, net=net)
     return net.layers[0].weight
 
@@ -157,7 +157,7 @@ def population_moments(
     net
         A CNN, LCN or FCN, at initialisation or at any other weights.
     samples
-        Distinct data to look at, a multiple of n_c; all P_max unless given, which is exact.
+        Number of distinct samples to use, a multiple of n_c. Default: all P_max, which is exact.
     seed
         Seed of the sample.
     options
@@ -166,7 +166,7 @@ def population_moments(
     Raises
     ------
     ArgumentError
-        If there are not as many data, or the number of samples is no multiple of n_c.
+        If there are fewer data, or the number of samples is not a multiple of n_c.
 
     Examples
     --------
@@ -180,7 +180,7 @@ def population_moments(
     P_max = grammar.params.P_max
     if samples is None and P_max > 2**31 - 1:
         raise ArgumentError(
-            "samples", None, f"asks for all {in_short(P_max)} data", "Give a number of samples"
+            "samples", None, f"means all {in_short(P_max)} data, too many", "Give a number of samples"
         )
     count = P_max if samples is None else check_integer("samples", samples, least=1)
     rule = "permutation" if P_max <= PERMUTATION_LIMIT else "replacement"
@@ -196,29 +196,29 @@ def gradient_moments(
     uniform: bool = False,
     encoding: Encoding | None = None,
 ) -> GradientMoments:
-    """Return the moments of the gradient over some data; `mean` is the full-batch gradient of a training set.
+    """Return the moments of the gradient over a data set; `mean` is the full-batch gradient of a training set.
 
     Parameters
     ----------
     net
         A CNN, LCN or FCN, or any differentiable map of dense inputs to outputs.
     data
-        The data, as many of each class.
+        The data, equally many of each class.
     where
-        The weights to look at, one array or a tuple of them, by default those of the first layer; :func:`weights`
-        gives those of all layers.
+        A function that returns the weights of interest from the network, an array or a tuple of arrays. Default:
+        those of the first layer; :func:`weights` returns those of all layers.
     square
-        A quadratic form of their gradient; each number squared unless given.
+        A quadratic form of their gradient. Default: each number squared.
     uniform
-        Take the softmax as 1/n_c, its limit for small outputs, as in wide networks at initialisation.
+        Replace the softmax by 1/n_c, its limit for small outputs, as in wide networks at initialisation.
     encoding
-        How inputs are written. Default: as the network was built for, or else ``"whitened"``.
+        The encoding of the inputs. Default: that of the network, else ``"whitened"``.
 
     Raises
     ------
     ArgumentError
-        If the number of data is no multiple of n_c, so that they cannot be balanced, or the network was built for
-        another encoding.
+        If the number of samples is not a multiple of n_c, so that they cannot be balanced, or the network was built
+        for another encoding.
     """
     check_instance(Dataset, data=data)
     backend_name()  # refuses where there is none
@@ -226,7 +226,9 @@ def gradient_moments(
     encoding = encoding_for(net, encoding, params)
     channels(params, encoding)  # refuses an encoding without
     if count % params.n_c:
-        raise ArgumentError("data", count, f"is no multiple of n_c = {params.n_c}", "Take as many a class")
+        raise ArgumentError(
+            "data", count, f"is not a multiple of n_c = {params.n_c}", "Take equally many of each class"
+        )
     square = _each_squared if square is None else square
     chosen = where(net)
     sizes = sum(one.size for one in jax.tree.leaves(chosen))
@@ -236,7 +238,7 @@ def gradient_moments(
         spare = size - len(batch)
         features = np.pad(batch.features, [(0, spare), (0, 0)])
         positions = np.pad(batch.positions, [(0, spare), (0, 0)])
-        # A class beyond the last one counts nowhere.
+        # A class beyond the last one is not counted.
         labels = np.pad(batch.labels.astype(np.int32), (0, spare), constant_values=params.n_c)
         sums = _batch_sums(net, features, positions, labels, (params, encoding, where, square, uniform))
         sums = jax.tree.map(lambda one: np.asarray(one, np.float64), sums)
@@ -250,13 +252,13 @@ def _each_squared(gradient: Any) -> Any:
 
 
 def _moments(data: Dataset, of_class: Any, squares: Any, square: Square) -> GradientMoments:
-    """From the sums of the gradients of each class [class_, ...] and the sum of their squares."""
+    """Moments from the sums of the gradients of each class [class_, ...] and the sum of their squares."""
     n_c, P_max, count = data.params.n_c, data.params.P_max, len(data)
     replacement = data.stream.rule == "replacement"
     of_class = jax.tree.map(lambda one: one * (n_c / count), of_class)
     mean = jax.tree.map(lambda one: one.mean(axis=0), of_class)
     between = [square(jax.tree.map(lambda one, a=a: one[a], of_class)) for a in range(n_c)]
-    # An unbiased variance of distinct data has the divisor of all data's, less the degrees of freedom.
+    # The unbiased variance of distinct data has the divisor of that of all data, minus the degrees of freedom.
     divisor = count - n_c if replacement else (count - n_c) * P_max / max(1, P_max - n_c)
     divisor = count if count == P_max and not replacement else divisor or np.nan
     variance = jax.tree.map(
@@ -283,7 +285,7 @@ def _batch_sums(
     known = jax.nn.one_hot(labels, params.n_c, dtype=dtype)
 
     def loss(part: Any, x: Float[Array, "position channel"], y: Float[Array, " class_"]) -> Float[Array, ""]:
-        """A function with the gradient of the cross-entropy, (softmax - y) df; with none where y is 0."""
+        """A function with the gradient of the cross-entropy, (softmax - y) df; zero where y is 0."""
         output = eqx.tree_at(where, net, part)(x[None])[0]
         guess = jnp.full_like(output, 1 / params.n_c) if uniform else jax.nn.softmax(output)
         return jax.lax.stop_gradient((guess - y) * y.sum()) @ output

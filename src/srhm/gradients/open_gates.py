@@ -1,9 +1,9 @@
-"""The expected gradient in closed form, where every ReLU is open: a network that is linear on the data.
+"""The expected gradient in closed form if every ReLU is open: a network that is linear on the data.
 
 With the softmax at 1/n_c, the gradient of all data is that of Σ_α <f_α(x) (1/n_c - y_α)>. The outputs of a linear
 network are f(x) = f(0) + F x, and the sum is the trace of F X with the n_c inputs X_α = <x (1/n_c - y_α)>
-= (<x> - <x | α>) / n_c: minus the covariance of what stands at each position with the class. So a linear network sees
-of the data only the statistics of single positions.
+= (<x> - <x | α>) / n_c: minus the covariance of the input at each position with the class. So the gradient of a linear
+network depends only on the statistics of single positions.
 """
 
 from collections.abc import Callable
@@ -33,8 +33,8 @@ def open_gradient(
     """Return the gradient of all data at small outputs, with every ReLU replaced by the identity.
 
     For the first-layer weight of an LCN, patch i, place q, channel μ, unit a, it is -(1/√v) Σ_α B_iaα Cov(α, x_iqμ),
-    B_iaα the response of output α to the unit; the CNN sums over patches. It is exact for a network whose ReLUs are
-    open in all data, as the paper's argument takes them (appendix), and for others a linear approximation.
+    with the response B_iaα of output α to the unit; the CNN sums over patches. It is exact for a network whose ReLUs
+    are open on all data, as the argument of the paper assumes (appendix), and a linear approximation for others.
     Biases have gradient zero.
 
     Parameters
@@ -60,11 +60,10 @@ def open_gradient(
     (16, 8)
     """
     check_instance(Grammar, grammar=grammar)
-    given = positions(grammar).given_class
-    seen = given @ codes(
+    inputs = positions(grammar).given_class @ codes(
         grammar.params, encoding_for(net, encoding, grammar.params)
     )  # [position, class_, channel]
-    contrast = (seen.mean(axis=1, keepdims=True) - seen).swapaxes(0, 1) / grammar.params.n_c
+    contrast = (inputs.mean(axis=1, keepdims=True) - inputs).swapaxes(0, 1) / grammar.params.n_c
     chosen = where(net)
     x = jnp.asarray(contrast, jax.tree.leaves(chosen)[0].dtype)
     return jax.grad(lambda part: jnp.trace(_linear(eqx.tree_at(where, net, part), x)))(chosen)

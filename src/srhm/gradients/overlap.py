@@ -1,8 +1,8 @@
-"""Whether one step moves the first layer's response to synonyms alike, and to a tuple at another place.
+"""How far one step changes the response of the first layer equally for synonyms, and for a tuple at another place.
 
 A step ΔW changes the response of the units to a patch x by r(x) = ΔWᵀ x, up to a factor. Summed over units,
-r(x) · r(x') = xᵀ (ΔW ΔWᵀ) x', so that the products of the step's weights, entry by entry, are all it takes. They are
-a quadratic form of the gradient: known for all data, and in the mean over training sets of P points.
+r(x) · r(x') = xᵀ (ΔW ΔWᵀ) x', so only the products of the step's weights, entry by entry, are needed. They are a
+quadratic form of the gradient: known for all data, and on average over training sets of P points.
 """
 
 from dataclasses import dataclass
@@ -25,22 +25,22 @@ from ..nets.patch_layer import PatchLayer
 class Overlap:
     """Mean products of two responses over the mean square response: 1 if they always agree, 0 if unrelated.
 
-    Responses are counted from their mean over all tuples in the same placement, so that what all tuples share is no
-    overlap. Biases move all tuples alike and play no part.
+    Responses are measured from their mean over all tuples in the same placement: what all tuples share does not count
+    as overlap. Biases change all responses equally and do not matter.
     """
 
     synonym: float
-    """Of two tuples of one parent, in the same placement."""
+    """For two tuples of one parent, in the same placement."""
     shift: float
-    """Of one tuple in two placements; nan where there is one placement only."""
+    """For one tuple in two placements; nan if there is only one placement."""
     both: float
-    """Of two tuples of one parent in two placements; nan likewise."""
+    """For two tuples of one parent in two placements; nan likewise."""
     other: float
-    """Of tuples of two parents, in the same placement."""
+    """For tuples of two parents, in the same placement."""
 
 
 def unit_products(gradient: Float[Any, "*patch entry unit"]) -> Float[Any, "*patch entry entry"]:
-    """Return the products of the gradients of two entries, summed over units: what an overlap is made of."""
+    """Return the products of the gradients of two entries, summed over units, from which overlaps are computed."""
     return gradient @ gradient.swapaxes(-1, -2)
 
 
@@ -50,7 +50,7 @@ def overlap(
     products: Float[Any, "*patch entry entry"],
     encoding: Encoding | None = None,
 ) -> Overlap:
-    """Return the overlaps of a step of the first layer; those of an LCN's patches are averaged.
+    """Return the overlaps of a step of the first layer; for an LCN the average over patches.
 
     Parameters
     ----------
@@ -59,11 +59,11 @@ def overlap(
     net
         The CNN or LCN.
     products
-        What :func:`unit_products` returns of a step or gradient; or of moments that were taken with
-        ``square=unit_products``: `square` for all data, ``expected_square(P)`` for P points, in the mean of
-        products and mean squares over training sets.
+        The result of :func:`unit_products` for a step or gradient; or, from moments with ``square=unit_products``,
+        `square` for all data or ``expected_square(P)`` for P points, which averages products and squares over training
+        sets.
     encoding
-        How inputs are written. Default: as the network was built for, or else ``"whitened"``.
+        The encoding of the inputs. Default: that of the network, else ``"whitened"``.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def overlap(
     if not isinstance(layer, PatchLayer):
         raise ArgumentError("net", type(layer).__name__, "has no patches", "Use a CNN or LCN")
     if m == 1:
-        raise ArgumentError("m", m, "leaves a tuple without synonyms", "Use m >= 2")
+        raise ArgumentError("m", m, "means that tuples have no synonyms", "Use m >= 2")
     x = _patches(grammar, layer.group, encoding_for(net, encoding, grammar.params))
     x = x - x.mean(axis=0)
     entries = np.asarray(products, np.float64)
@@ -96,7 +96,7 @@ def overlap(
 
 
 def _patches(grammar: Grammar, group: int, encoding: Encoding) -> Float[np.ndarray, "tuple placement entry"]:
-    """Return what a layer sees of every tuple of level-1 features, parent by parent, in every placement."""
+    """Return the inputs of a layer for every tuple of level-1 features, parent by parent, in every placement."""
     level = grammar.params.level(1)
     lowest = Params(level.parents, level.v, level.m, level.s, level.s0, 1, level.sparsity)
     tuples = grammar.rules[0].reshape(-1, level.s)

@@ -12,11 +12,11 @@ from .ranks import check_ranks, rank_and_world
 
 
 class BalancedBatchSampler(torch.utils.data.Sampler[list[int]]):
-    """Batches with as many points of each class: those of :func:`srhm.training.train`, point for point.
+    """Batches with equally many points of each class: exactly those of :func:`srhm.training.train`.
 
-    In every epoch each class is permuted and cut into groups of `batch_per_class`; batch b takes group b of each
-    class. The last batch holds what is left. The order is a pure function of (seed, epoch). Every iteration is an
-    epoch, the next one unless :meth:`set_epoch` says which.
+    In every epoch each class is permuted and divided into groups of `batch_per_class`; batch b contains group b of each
+    class. The last batch contains the rest. The order is a pure function of (seed, epoch). Every iteration is one
+    epoch; :meth:`set_epoch` sets which, default: the next one.
 
     Parameters
     ----------
@@ -27,11 +27,11 @@ class BalancedBatchSampler(torch.utils.data.Sampler[list[int]]):
     seed
         The order seed, any integer from 0 to 2^64 - 1.
     rank, world_size
-        Whole batches go to the ranks in turn. Default: those of `torch.distributed` when the sampler is made, if
-        it is initialised, else 0 and 1.
+        Rank of this process, and number of processes; whole batches go to the ranks in turn. Default: those of
+        `torch.distributed` when the sampler is created, if it is initialised, else 0 and 1.
     equal_ranks
         Leave out the batches at the end of an epoch that not every rank would get, for training that waits for
-        all ranks at each step. By default no point is left out, and a rank may have one batch more.
+        all ranks at each step. By default no point is left out, and a rank may get one more batch.
 
     Raises
     ------
@@ -72,12 +72,12 @@ class BalancedBatchSampler(torch.utils.data.Sampler[list[int]]):
         self._slot = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
         self._batches = -(-int(counts.max()) // self.batch_per_class)
         if equal_ranks and self._batches < self.world_size:
-            problem = f"exceeds the {self._batches} batches, so that equal_ranks leaves none"
+            problem = f"exceeds the {self._batches} batches, so equal_ranks leaves none"
             fix = f"Use at most {self._batches} ranks, or a smaller batch_per_class"
             raise ArgumentError("world_size", self.world_size, problem, fix)
 
     def set_epoch(self, epoch: int) -> None:
-        """Say which epoch the next iteration is.
+        """Set the epoch of the next iteration.
 
         Raises
         ------
@@ -96,7 +96,7 @@ class BalancedBatchSampler(torch.utils.data.Sampler[list[int]]):
         Raises
         ------
         ArgumentError
-            If the ranks are no longer those that this was made with.
+            If the ranks have changed since this was created.
         """
         if not self._ranks_given:
             check_ranks(self.rank, self.world_size)
@@ -106,7 +106,7 @@ class BalancedBatchSampler(torch.utils.data.Sampler[list[int]]):
             yield batches[number].tolist()
 
     def batches(self, epoch: int) -> list[np.ndarray]:
-        """Return all batches of an epoch, those of other ranks included, as sample numbers [sample]."""
+        """Return all batches of an epoch, also those of other ranks, as sample numbers [sample]."""
         key = Key(*threefry2x32(role_key(self.seed, "order"), np.uint32(epoch), np.uint32(0)))
         words = threefry2x32(key, self._class.astype(np.uint32), self._slot.astype(np.uint32))[0]
         shuffled = self._members[np.lexsort((self._slot, words, self._class))]
@@ -116,5 +116,5 @@ class BalancedBatchSampler(torch.utils.data.Sampler[list[int]]):
 
     @property
     def _shared(self) -> int:
-        """Number of batches that are dealt to the ranks."""
+        """Number of batches that are distributed over the ranks."""
         return self._batches - self._batches % self.world_size if self.equal_ranks else self._batches

@@ -1,4 +1,4 @@
-"""Endless data: every sample is seen once, whatever the number of workers and ranks."""
+"""Endless data: every sample is used once, whatever the number of workers and ranks."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,52 +16,53 @@ from .form import Form, Layout, split_samples
 from .ranks import check_ranks, rank_and_world
 
 ENDLESS = 2**32
-"""Items of an epoch that has no end."""
+"""Items of an endless epoch."""
 
 _DERIVED, _WRITTEN = 4096, 256
-"""Samples that are derived together, and single samples that are written densely together."""
+"""Samples that are derived together, and single samples that are encoded together."""
 
 _STATE = {"epoch", "item", "of"}
 
 _EPOCH, _FIRST, _VERSION, _WORKED, _ENDED = range(5)
-"""What a place holds: the epoch; the item that an iteration begins with; how often the place was set; the version at
-which workers last iterated, and that at which an iteration last came to its end."""
+"""The entries of a position: the epoch; the item with which an iteration begins; how often the position was set; the
+version at which workers last iterated; and that at which an iteration last reached its end."""
 
 
 @dataclass
-class _Seen:
-    """What was seen in this process of the iterations from one place."""
+class _Observed:
+    """What this process observed of the iterations from one position."""
 
     item: int | None = None
-    """The item after the last one that was given out, of all ranks together."""
+    """The item after the last one that was returned, counted over all ranks."""
     iterating: bool = False
-    """Whether an iteration began and has not come to its end."""
+    """Whether an iteration began and has not reached its end."""
     unclear: bool = False
-    """Whether another one began meanwhile, so that nobody knows which counts."""
+    """Whether another one began meanwhile, so that it is unknown which counts."""
 
 
 class EndlessDataset(torch.utils.data.IterableDataset):
-    """Fresh samples of an independent stream, in batches or one by one.
+    """New samples of an endless stream, in batches or one by one.
 
-    An *item* is a batch, or a single sample. Item g of epoch e holds the samples of the stream from
-    `(e * items_per_epoch + g) * batch_size` on. Ranks take turns, and so do the workers of a rank: they get every
-    item once, and a rank gets its own in the same order with any number of workers. Several workers need items that
-    are batches: of single samples, each worker would make batches of its own.
+    An *item* is a batch, or a single sample. Item g of epoch e contains the samples of the stream from
+    `(e * items_per_epoch + g) * batch_size` on. Ranks take turns, and so do the workers of a rank: every item is
+    returned once, and a rank gets its items in the same order with any number of workers. With several workers the
+    items must be batches: from single samples, each worker would form batches of its own.
 
     Parameters
     ----------
     stream
-        A stream of independent draws.
+        A stream of draws with replacement.
     batch_size
-        Samples of an item that is a batch, to be used with ``DataLoader(data, batch_size=None)``; default: items
-        are single samples. Where n_c divides it, every batch has as many samples of each class.
+        Number of samples of a batch, for ``DataLoader(data, batch_size=None)``. Default: items are single samples. If
+        it is a multiple of n_c, every batch has equally many samples of each class.
     encoding, layout, latents, device
         See :class:`~srhm.torch.Form`.
     items_per_epoch
-        Items of an epoch, over all ranks, a multiple of their number; default: 2^32, which is no end.
+        Number of items of an epoch, over all ranks, a multiple of the number of ranks. Default: 2^32, practically
+        endless.
     rank, world_size
-        Number of this process and of all processes; default: those of `torch.distributed` when the data set is
-        made, if it is initialised, else 0 and 1.
+        Rank of this process, and number of processes. Default: those of `torch.distributed` when the data set is
+        created, if it is initialised, else 0 and 1.
 
     Raises
     ------
@@ -114,7 +115,7 @@ class EndlessDataset(torch.utils.data.IterableDataset):
         self._go_to(0, 0)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Make a copy, which goes on from the place of the original, and from then on has its own."""
+        """Make a copy, which continues from the position of the original, and then has its own."""
         self.__dict__.update(state)
         self._share()
 
@@ -124,9 +125,9 @@ class EndlessDataset(torch.utils.data.IterableDataset):
         return copy
 
     def set_epoch(self, epoch: int) -> None:
-        """Go to the first item of an epoch; workers that persist go with it.
+        """Go to the first item of an epoch; this also reaches persistent workers.
 
-        Where a state of this epoch was loaded, the next iteration still goes on from there.
+        If a state of this epoch was loaded, the next iteration still resumes from it.
 
         Raises
         ------
@@ -139,21 +140,20 @@ class EndlessDataset(torch.utils.data.IterableDataset):
             self._go_to(epoch, 0)
 
     def state_dict(self, taken: int | None = None) -> dict[str, Any]:
-        """Return where to go on, as plain numbers.
+        """Return the position from which to resume, as plain numbers.
 
         Parameters
         ----------
         taken
-            How many items this rank has taken from the loader since its iteration began: batches, or samples where
-            the items are single samples. Needed where workers iterate, as this copy of the data set does not see
-            how far theirs were used.
+            Number of items that this rank has taken from the loader since its iteration began: batches, or samples if
+            items are single samples. Needed with workers, since this copy of the data set does not know how many of
+            their items were used. Default: the number known to this copy.
 
         Raises
         ------
         ArgumentError
-            If `taken` is not given and this copy does not know it: it has not been iterated, or workers have been
-            at work, or an iteration began before another one had ended; if an epoch has fewer items; or if this is
-            a worker.
+            If `taken` is missing and not known to this copy: it has not been iterated, or workers iterated, or an
+            iteration began before another one had ended; if an epoch has fewer items; or if this is a worker.
         """
         _check_main_process()
         epoch, first = self._place[: _FIRST + 1].tolist()
@@ -171,14 +171,14 @@ class EndlessDataset(torch.utils.data.IterableDataset):
         return {"epoch": epoch, "item": first, "of": self._identity}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where a state was taken; another number of ranks or workers may share the rest.
+        """Resume where a state was taken; the number of ranks or workers may differ.
 
-        Iterations begin there until one has come to its end; then :meth:`set_epoch` says which epoch is next.
+        Iterations begin there until one has reached its end; then :meth:`set_epoch` sets the next epoch.
 
         Raises
         ------
         ArgumentError
-            If this is no state, or it is of another stream, batch or epoch length, or the ranks cannot share the
+            If this is not a state, or it is of another stream, batch or epoch length, or the ranks cannot share the
             rest of its epoch evenly, or this is a worker.
         """
         _check_main_process()
@@ -199,7 +199,7 @@ class EndlessDataset(torch.utils.data.IterableDataset):
         self._go_to(epoch, item)
 
     def __len__(self) -> int:
-        """Items of an epoch of this rank, from its first to its last."""
+        """Number of items of this rank in a whole epoch."""
         if self.items_per_epoch is None:
             raise TypeError("an EndlessDataset has no length without items_per_epoch")
         return self.items_per_epoch // self.world_size
@@ -210,8 +210,8 @@ class EndlessDataset(torch.utils.data.IterableDataset):
         Raises
         ------
         ArgumentError
-            If several workers are to give single samples, a loaded state was followed to the end of its epoch
-            already, the ranks are no longer those that this was made with, or workers cannot reach the device.
+            If several workers would return single samples, a loaded state was already followed to the end of its epoch,
+            the ranks have changed since this was created, or workers cannot reach the device.
         """
         self.form.check_process()
         if not self._ranks_given:
@@ -220,16 +220,16 @@ class EndlessDataset(torch.utils.data.IterableDataset):
         worker, workers = (0, 1) if info is None else (info.id, info.num_workers)
         if workers > 1 and self.batch_size is None:
             problem = (
-                f"makes single samples, of which each of {workers} workers would make batches of its own"
+                f"means single samples, of which each of {workers} workers would form batches of its own"
             )
             fix = "Use EndlessDataset(..., batch_size=B) and DataLoader(data, batch_size=None), or num_workers=1"
             raise ArgumentError("batch_size", None, problem, fix)
         epoch, first, version, *_ = self._place.tolist()
         if worker == 0 and first and self._ended:
-            problem = f"was iterated to its end already, from item {first} on, where its state was loaded"
+            problem = f"was already iterated to its end, from item {first} on, where its state was loaded"
             fix = f"Call set_epoch({epoch + 1}) for the next epoch, or set_epoch({epoch}) for all of this one"
             raise ArgumentError("epoch", epoch, problem, fix)
-        seen = self._seen  # what is seen of this place only: another may be set meanwhile
+        seen = self._seen  # what is observed of this position only: another may be set meanwhile
         if info is not None:
             self._place[_WORKED] = version
         seen.unclear = seen.unclear or seen.iterating
@@ -250,7 +250,7 @@ class EndlessDataset(torch.utils.data.IterableDataset):
 
     @property
     def _identity(self) -> dict[str, Any]:
-        """What a state must agree on."""
+        """What must be the same for a state to be loaded."""
         stream = self.stream
         return {
             "grammar": stream.grammar.digest,
@@ -265,14 +265,14 @@ class EndlessDataset(torch.utils.data.IterableDataset):
         return bool(self._place[_ENDED] == self._place[_VERSION])
 
     def _share(self) -> None:
-        """Let workers see changes of the place; begin to watch this copy."""
+        """Share the position with workers; begin to observe this copy."""
         self._place.share_memory_()
-        self._seen = _Seen()
+        self._seen = _Observed()
 
     def _go_to(self, epoch: int, item: int) -> None:
         self._place[_EPOCH], self._place[_FIRST] = epoch, item
         self._place[_VERSION] += 1
-        self._seen = _Seen()
+        self._seen = _Observed()
 
     def _checked_epoch(self, epoch: int) -> int:
         most = self.stream.length // (self._items * (self.batch_size or 1)) - 1

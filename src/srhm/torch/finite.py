@@ -19,25 +19,24 @@ from .form import Form, Layout, split_samples
 class TorchDataset(torch.utils.data.Dataset):
     """Samples of a :class:`srhm.Dataset` or a :class:`srhm.Stream`, for a DataLoader with any number of workers.
 
-    Nothing is written densely before it is asked for: a data set is held in a few bytes a sample, the samples of
-    a stream are computed from their numbers. Either may be pickled, and is the same in every worker.
+    Samples are encoded only when they are used: a data set takes a few bytes per sample, and the samples of a stream
+    are computed from their numbers. Both can be pickled, and are the same in every worker.
 
     Parameters
     ----------
     source
         A data set, or a stream.
     count
-        Number of samples; for a data set, all from `start` on unless given.
+        Number of samples. Default for a data set: all from `start` on; required for a stream.
     encoding, layout, latents, device
-        See :class:`~srhm.torch.Form`. Tensors go to the CPU unless a device is given; a GPU is out of reach in
-        workers.
+        See :class:`~srhm.torch.Form`. Workers cannot use a GPU.
     start
-        The sample of the source that is sample 0 here.
+        The number, in the source, of sample 0.
 
     Raises
     ------
     ArgumentError
-        If the source is of another kind, it does not have these samples, or the form has no meaning.
+        If the source is neither, it does not contain these samples, or the form is invalid.
 
     Examples
     --------
@@ -68,7 +67,7 @@ class TorchDataset(torch.utils.data.Dataset):
         if isinstance(source, Stream):
             if count is None:
                 raise ArgumentError(
-                    "count", None, "leaves open how many samples of a stream", "Give a number"
+                    "count", None, "is missing: a stream has no end", "Give a number of samples"
                 )
             count = check_integer("count", count, least=1)
             self.start, self.count = source.checked_range(start, count)
@@ -77,7 +76,9 @@ class TorchDataset(torch.utils.data.Dataset):
             left = len(source) - self.start
             self.count = check_integer("count", left if count is None else count, least=1, most=left)
         else:
-            raise ArgumentError("source", source, "holds no samples", "Give a srhm.Dataset or a srhm.Stream")
+            raise ArgumentError(
+                "source", source, "is not a source of samples", "Give a srhm.Dataset or a srhm.Stream"
+            )
         self.source = source
 
     @property
@@ -87,7 +88,7 @@ class TorchDataset(torch.utils.data.Dataset):
 
     @property
     def labels(self) -> np.ndarray:
-        """The classes of all samples, int64 [sample], as a batch sampler takes them."""
+        """The classes of all samples, int64 [sample], as for a batch sampler."""
         rows = np.arange(self.count)
         if isinstance(self.source, Dataset):
             return self.source.labels[self.start + rows].astype(np.int64)
@@ -109,13 +110,13 @@ class TorchDataset(torch.utils.data.Dataset):
         Returns
         -------
         tuple
-            Input [channel, position], label []; for a batch both with a first axis *sample*, and both
-            as :attr:`form` says. With `latents` the hidden variables are third, see :meth:`Form.hidden`.
+            Input [channel, position] and label [], in the form of :attr:`form`; for a batch both have a first axis
+            *sample*. With `latents`, the third item is the hidden variables, see :meth:`Form.hidden`.
 
         Raises
         ------
         IndexError
-            If there is no such sample.
+            If a sample does not exist.
         """
         if isinstance(index, slice):
             return self._batch(np.arange(self.count)[index])
@@ -124,7 +125,7 @@ class TorchDataset(torch.utils.data.Dataset):
         return split_samples(self._batch(self._rows([as_integer(index)])))[0]
 
     def __getitems__(self, indices: Sequence[int]) -> list[tuple[Any, ...]]:
-        """Return several samples, computed together: what a DataLoader asks for that makes the batches itself."""
+        """Return several samples, computed together; a DataLoader that forms the batches itself calls this."""
         return split_samples(self._batch(self._rows(indices)))
 
     def _rows(self, indices: Any) -> np.ndarray:
@@ -135,7 +136,7 @@ class TorchDataset(torch.utils.data.Dataset):
         if rows.ndim == 1 and not rows.size:
             rows = rows.astype(np.int64)
         if rows.ndim != 1 or rows.dtype.kind not in "iu":
-            fix = "Give row numbers, and DataLoader(..., batch_size=None) where its sampler gives batches"
+            fix = "Give row numbers, and use DataLoader(..., batch_size=None) if its sampler returns batches"
             raise ArgumentError("index", indices, "is not an integer or a list of them", fix)
         rows = rows.astype(np.int64)
         outside = (rows < -self.count) | (rows >= self.count)

@@ -1,4 +1,4 @@
-"""The form in which samples are handed to PyTorch: encoding, layout, hidden variables, device."""
+"""The form of samples in PyTorch: encoding, layout, hidden variables, device."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,8 +31,7 @@ class Form:
     Raises
     ------
     ArgumentError
-        If the encoding, the layout or the device does not exist, or channels are to come first where there are
-        none.
+        If the encoding, the layout or the device does not exist, or a layout is given for an encoding without channels.
     """
 
     encoding: Encoding = "whitened"
@@ -41,9 +40,9 @@ class Form:
     """``"channels_first"``, [sample, channel, position], which `torch.nn.Conv1d` takes, or ``"positions_first"``,
     [sample, position, channel]. Default: channels first. The integer encoding has no channels, and no layout."""
     latents: bool = False
-    """Whether the hidden variables come with a sample."""
+    """Whether samples include the hidden variables."""
     device: Any = None
-    """Where the tensors go, such as ``"cuda"``. Default: the CPU."""
+    """The device of the tensors, such as ``"cuda"``. Default: the CPU."""
 
     def __post_init__(self) -> None:
         check_encoding(self.encoding)
@@ -52,7 +51,7 @@ class Form:
         if self.layout not in (None, *LAYOUTS):
             raise ArgumentError("layout", self.layout, "is not a layout", f"Use one of {', '.join(LAYOUTS)}")
         if self.layout == "channels_first" and self.encoding == "integer":
-            problem = "has no meaning for the encoding 'integer', which has no channels"
+            problem = "does not fit the encoding 'integer', which has no channels"
             raise ArgumentError("layout", self.layout, problem, "Leave layout out, or use another encoding")
         try:
             device = torch.device("cpu" if self.device is None else self.device)
@@ -86,7 +85,7 @@ class Form:
         Returns
         -------
         tuple
-            Inputs, float32 in the form's layout, or int32 [sample, position] for the integer encoding; labels,
+            Inputs, float32 in the layout of the form, or int32 [sample, position] for the integer encoding; labels,
             int64 [sample].
         """
         inputs = torch.from_numpy(encode(params, features, positions, self.encoding))
@@ -106,7 +105,7 @@ class Form:
         derivation
             The derivations of all batches.
         size
-            Samples of a batch; one batch of all of them unless given.
+            Number of samples of a batch. Default: all in one batch.
         """
         tree = expand(grammar, derivation)
         hidden = self.hidden(derivation, tree) if self.latents else {}

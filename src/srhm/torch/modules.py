@@ -12,31 +12,31 @@ from .form import DEFAULT_LAYOUT, LAYOUTS, Layout
 
 
 class ModuleLayers:
-    """A map from dense inputs to the layers of a module, as :func:`srhm.measure.sensitivity.sensitivities` takes it.
+    """A map from dense inputs to the layers of a module, for :func:`srhm.measure.sensitivity.sensitivities` and others.
 
-    Activations are taken by forward hooks, copied to main memory as they come, so that an operation in place
-    later on does not reach them. The module computes in evaluation mode, without gradients, on the device and in
-    the type of its parameters; afterwards every part of it is in the mode it was in, and no hook is left.
+    Forward hooks copy the activations to main memory at once, so that later in-place operations do not change them.
+    The module runs in evaluation mode, without gradients, on the device and with the dtype of its parameters;
+    afterwards every submodule is in its previous mode, and all hooks are removed.
 
     Parameters
     ----------
     module
         The module; its first argument is a batch of inputs.
     names
-        Its parts whose outputs are the layers, by their names in ``module.named_modules()``, such as ``"conv1"``
-        or ``"layers.0"``; unless given, all that have no parts of their own and are called. The output of the
-        module itself comes last, as ``"output"``; a part of that name is ``"output:1"``. Of a part that returns
-        several tensors the first counts; the second call of a part that is called twice is a layer too, ``"relu:2"``.
+        The submodules whose outputs are the layers, by their names in ``module.named_modules()``, such as ``"conv1"``
+        or ``"layers.0"``. Default: all that have no submodules and are called. The output of the module itself is the
+        last, ``"output"``; a submodule of that name is ``"output:1"``. If a submodule returns several tensors, the
+        first is the layer; the second call of a submodule is a layer of its own, ``"relu:2"``.
     layout
-        What the module takes: ``"channels_first"`` [sample, channel, position], the default as of data sets, or
-        ``"positions_first"``. Inputs that have no channels, those of the encoding ``"integer"``, are passed as int64
-        [sample, position].
+        The layout of the module's inputs: ``"channels_first"`` [sample, channel, position], as data sets have by
+        default, or ``"positions_first"``. Inputs without channels, those of the encoding ``"integer"``, are passed as
+        int64 [sample, position].
 
     Raises
     ------
     ArgumentError
-        If it is no module, has no part of a name, or there is no such layout; when it is called, if it does not
-        take the inputs.
+        If this is not a module, a name is not that of a submodule, or the layout is unknown; in a call, if the module
+        does not accept the inputs.
 
     Examples
     --------
@@ -50,7 +50,7 @@ class ModuleLayers:
         self, module: torch.nn.Module, names: Sequence[str] | None = None, layout: Layout = DEFAULT_LAYOUT
     ) -> None:
         if not isinstance(module, torch.nn.Module):
-            raise ArgumentError("module", module, "is no PyTorch module", "Give a torch.nn.Module")
+            raise ArgumentError("module", module, "is not a PyTorch module", "Give a torch.nn.Module")
         if layout not in LAYOUTS:
             raise ArgumentError("layout", layout, "is not a layout", f"Use one of {', '.join(LAYOUTS)}")
         self.module, self.layout = module, layout
@@ -62,7 +62,7 @@ class ModuleLayers:
         for name in names:
             if name not in known:
                 fix = name_fix(name, known) if known else "Use names=[]"
-                raise ArgumentError("names", name, "is no part of the module", fix)
+                raise ArgumentError("names", name, "is not a submodule", fix)
         self.parts = {name: known[name] for name in names}
 
     def __call__(self, x: Any) -> dict[str, np.ndarray]:
@@ -83,11 +83,13 @@ class ModuleLayers:
         for name in self.parts:
             if name not in calls and self._all_called:
                 problem = "was not called by the forward pass"
-                raise ArgumentError("names", name, problem, "Leave it out, or name a part that is called")
+                raise ArgumentError(
+                    "names", name, problem, "Leave it out, or name a submodule that is called"
+                )
         return kept | {"output": output}
 
     def output(self, x: Any) -> np.ndarray:
-        """Return the output of the module alone."""
+        """Return only the output of the module."""
         return self._compute(x)
 
     def _compute(self, x: Any) -> np.ndarray:
@@ -105,15 +107,15 @@ class ModuleLayers:
             if inputs.is_floating_point():
                 fix = "Use encoding='integer' for a module of tokens; see layout for the order of axes"
             else:
-                fix = "Use an encoding with channels, such as 'whitened', unless it is a module of tokens"
+                fix = "If it is not a module of tokens, use an encoding with channels, such as 'whitened'"
             first = next(iter(str(error).splitlines()), type(error).__name__)
-            problem = f"does not take inputs {tuple(inputs.shape)} of {inputs.dtype} ({first})"
+            problem = f"does not accept inputs {tuple(inputs.shape)} of {inputs.dtype} ({first})"
             raise ArgumentError("module", type(self.module).__name__, problem, fix) from error
         return _array("output", output)
 
 
 def _place(module: torch.nn.Module) -> tuple[torch.device, torch.dtype]:
-    """Return the device of a module, and the floating type in which it computes."""
+    """Return the device of a module, and its floating dtype."""
     arrays = [*module.parameters(), *module.buffers()]
     device = arrays[0].device if arrays else torch.device("cpu")
     return device, next((one.dtype for one in arrays if one.is_floating_point()), torch.get_default_dtype())
@@ -121,7 +123,7 @@ def _place(module: torch.nn.Module) -> tuple[torch.device, torch.dtype]:
 
 @contextmanager
 def _evaluation(module: torch.nn.Module) -> Iterator[None]:
-    """Put a module into evaluation mode, and every part of it back into its own afterwards."""
+    """Put a module into evaluation mode, and afterwards every submodule back into its previous mode."""
     modes = [(part, part.training) for part in module.modules()]
     module.eval()
     try:
@@ -149,6 +151,8 @@ def _array(name: str, output: Any) -> np.ndarray:
         output = output[0]
     if not isinstance(output, torch.Tensor):
         problem = f"returns a {type(output).__name__}"
-        raise ArgumentError("names", name, problem, "Name parts that return a tensor, or a tuple of them")
+        raise ArgumentError(
+            "names", name, problem, "Name submodules that return a tensor, or a tuple of tensors"
+        )
     dtype = torch.float32 if output.dtype == torch.bfloat16 else output.dtype  # which NumPy does not have
     return output.detach().to("cpu", dtype, copy=True).numpy()

@@ -17,18 +17,17 @@ from .form import DEFAULT_LAYOUT, LAYOUTS, Layout
 def to_torch(net: Any, *, layout: Layout = DEFAULT_LAYOUT) -> torch.nn.Module:
     """Return a network of :func:`srhm.nets.build` as a PyTorch module with the same weights.
 
-    Its parts ``layers.0``, ``layers.1``, ... are the hidden layers after their ReLU, so that every measurement finds
-    the same layers in it. Its parameters are those of the network, in the same parametrisation: SGD with the rate
-    that the network was trained with, times its width, continues the same training. Those of frozen layers need no
-    gradient.
+    Its submodules ``layers.0``, ``layers.1``, ... are the hidden layers after their ReLU, so all measurements find the
+    same layers. Its parameters are those of the network, in the same parametrisation: SGD with the rate with which the
+    network was trained, times its width, continues the same training. Parameters of frozen layers require no gradient.
 
     Parameters
     ----------
     net
-        A CNN, an LCN or an FCN; the standard architectures have no such form.
+        A CNN, an LCN or an FCN; standard architectures have no PyTorch form.
     layout
-        What the module takes: ``"channels_first"`` [sample, channel, position], the default as of data sets, or
-        ``"positions_first"`` [sample, position, channel].
+        The layout of the module's inputs: ``"channels_first"`` [sample, channel, position], as data sets have by
+        default, or ``"positions_first"`` [sample, position, channel].
 
     Returns
     -------
@@ -38,7 +37,7 @@ def to_torch(net: Any, *, layout: Layout = DEFAULT_LAYOUT) -> torch.nn.Module:
     Raises
     ------
     ArgumentError
-        If the network has no such form, or there is no such layout.
+        If the network has no PyTorch form, or the layout is unknown.
 
     Examples
     --------
@@ -50,7 +49,7 @@ def to_torch(net: Any, *, layout: Layout = DEFAULT_LAYOUT) -> torch.nn.Module:
     """
     if not callable(getattr(net, "to_torch", None)):
         fix = "Give one of srhm.nets.build, a cnn, an lcn or an fcn"
-        raise ArgumentError("net", type(net).__name__, "has no form in PyTorch", fix)
+        raise ArgumentError("net", type(net).__name__, "has no PyTorch form", fix)
     return net.to_torch(layout=layout)
 
 
@@ -64,9 +63,9 @@ class TorchNetwork(torch.nn.Module):
     readout
         beta, [h, class_].
     frozen
-        Layers that are not trained, from 1; the readout is one more than there are hidden layers.
+        Layers that are not trained, counted from 1; the readout is the last.
     layout
-        What it takes.
+        The layout of the inputs.
     """
 
     def __init__(
@@ -97,7 +96,7 @@ class TorchNetwork(torch.nn.Module):
 
 
 class TorchLayer(torch.nn.Module, ABC):
-    """What hidden layers share: weights, biases and the ReLU.
+    """The common part of hidden layers: weights, biases and the ReLU.
 
     Parameters
     ----------
@@ -116,12 +115,12 @@ class TorchLayer(torch.nn.Module, ABC):
         self.bias = None if bias is None else _parameter(bias)
 
     @abstractmethod
-    def products(self, x: torch.Tensor) -> torch.Tensor:
+    def multiply(self, x: torch.Tensor) -> torch.Tensor:
         """Return the pre-activations without their biases."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the activations [sample, position, channel]."""
-        z = self.products(x)
+        z = self.multiply(x)
         return torch.relu(z if self.bias is None else z + self.bias_scale * self.bias[None])
 
 
@@ -137,7 +136,7 @@ class PatchLayer(TorchLayer):
     group
         Places that are summed first and share one weight.
     sharing
-        The matrix of each patch, where some share one.
+        The matrix of each patch, if patches share them.
     """
 
     def __init__(
@@ -155,7 +154,7 @@ class PatchLayer(TorchLayer):
         number = None if sharing is None else torch.tensor(sharing, dtype=torch.int64)
         self.register_buffer("sharing", number, persistent=False)  # on the device of the weights
 
-    def products(self, x: torch.Tensor) -> torch.Tensor:
+    def multiply(self, x: torch.Tensor) -> torch.Tensor:
         """Return (1/sqrt(C_in)) times the sum over place in the patch and channel of w x."""
         sample, position, channel = x.shape
         if self.group > 1:
@@ -174,15 +173,15 @@ class FullLayer(TorchLayer):
     weight, bias, bias_scale
         As for :class:`TorchLayer`: [unit in, unit out] and [1, unit out].
     divisor
-        What the product is divided by.
+        The divisor of the product.
     """
 
     def __init__(self, weight: np.ndarray, bias: np.ndarray, bias_scale: float, divisor: float) -> None:
         super().__init__(weight, bias, bias_scale)
         self.divisor = divisor
 
-    def products(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the products with all that enters."""
+    def multiply(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the products with all inputs."""
         return x.reshape(len(x), 1, -1) @ self.weight / self.divisor
 
 

@@ -1,4 +1,4 @@
-"""Which part of the data a process of a distributed run takes."""
+"""The part of the data that a process of a distributed run takes."""
 
 import os
 
@@ -8,17 +8,17 @@ from ..errors import ArgumentError, check_integer
 
 
 def rank_and_world(rank: int | None, world_size: int | None) -> tuple[int, int]:
-    """Return the rank of this process and the number of processes, asking `torch.distributed` unless given.
+    """Return the rank of this process and the number of processes. Default: those of `torch.distributed`, else 0, 1.
 
     Raises
     ------
     ArgumentError
-        If only one of the two is given, they do not fit, or the environment says that there are several
-        processes and `torch.distributed` does not know which this is.
+        If only one of the two is given, they do not fit, or there are several processes according to the environment
+        but `torch.distributed` is not initialised.
     """
     if (rank is None) != (world_size is None):
         name, other = ("rank", "world_size") if rank is None else ("world_size", "rank")
-        raise ArgumentError(name, None, f"is missing beside {other}", "Give both, or neither")
+        raise ArgumentError(name, None, f"is missing, but {other} is given", "Give both, or neither")
     if world_size is not None:
         world_size = check_integer("world_size", world_size, least=1)
         return check_integer("rank", rank, least=0, most=world_size - 1), world_size
@@ -36,21 +36,19 @@ def rank_and_world(rank: int | None, world_size: int | None) -> tuple[int, int]:
 
 
 def check_ranks(rank: int, world_size: int) -> None:
-    """Check what :func:`rank_and_world` found against what `torch.distributed` says now.
+    """Compare the result of :func:`rank_and_world` with the present state of `torch.distributed`.
 
     Raises
     ------
     ArgumentError
-        If this process is another one: every process would silently take the same samples.
+        If they differ: every process would silently take the same samples.
     """
     if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
         return
     now = torch.distributed.get_rank(), torch.distributed.get_world_size()
     if now != (rank, world_size):
         problem = (
-            f"of {world_size} was right where this was made, but this process is rank {now[0]} of {now[1]}"
+            f"of {world_size} was right where this was created, but this process is rank {now[0]} of {now[1]}"
         )
-        fix = (
-            "Make it in each process after torch.distributed.init_process_group, or give rank and world_size"
-        )
+        fix = "Create it in each process after torch.distributed.init_process_group, or give rank and world_size"
         raise ArgumentError("rank", rank, problem, fix)
