@@ -62,7 +62,7 @@ class Instance:
     """Training points P at which results are to be compared."""
     digests: Mapping[str, str] = field(repr=False)
     """Published SHA-256, hexadecimal: ``"rules"``, ``"train"``, of the first 1,000 samples of the training
-    set, and ``"test"``; see :meth:`found_digests`."""
+    set, and ``"test"``; see :meth:`Instance.found_digests`."""
 
     @cached_property
     def grammar(self) -> Grammar:
