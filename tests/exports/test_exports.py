@@ -35,6 +35,7 @@ MODELS = {
     "A": PARAMS,
     "B": srhm.Params(n_c=4, v=5, m=3, s=2, s0=2, L=2, sparsity="B"),
     "deep": srhm.Params(n_c=2, v=3, m=3, s=2, s0=1, L=3),
+    "levels": srhm.Params(n_c=3, v=(4, 3), m=(2, 3), s=(2, 3), s0=(1, 0)),
     "three children": srhm.Params(n_c=3, v=3, m=9, s=3, s0=0, L=2),
     "wide": srhm.Params(
         n_c=300, v=300, m=2, s=2, s0=150, L=1

@@ -17,6 +17,7 @@ MODELS = [
     {"n_c": 4, "v": 4, "m": 4, "s": 2, "s0": 1, "L": 2},
     {"n_c": 10, "v": 10, "m": 10, "s": 2, "s0": 1, "L": 2, "sparsity": "B"},
     {"n_c": 2, "v": 12, "m": 5, "s": 3, "s0": 1, "L": 1},
+    {"n_c": 4, "v": (6, 4), "m": (3, 2), "s": (3, 2), "s0": (1, 0)},
 ]
 
 
@@ -36,7 +37,7 @@ def test_rules_are_those_of_the_grammar_and_the_used_ones_are_outlined(numbers):
         for parent, choice in shown:
             texts = [
                 numbers_shown[f"rule/{level}/{parent}/{choice}/number/{child}"].get_text()
-                for child in range(grammar.params.s)
+                for child in range(grammar.params.level(level).s)
             ]
             assert list(map(int, texts)) == grammar.rules[level - 1][parent, choice].tolist()
         parents = tree.features[level][2].tolist() if level < grammar.params.L else [int(tree.label[2])]
@@ -57,7 +58,9 @@ def test_the_datum_without_blanks_is_the_same_datum(numbers):
                 f"{block}/number/{level}/{place}": str(feature)
                 for place, feature in zip(places, features, strict=True)
             }
-        assert not artists(figure, "0/blank/") and artists(figure, f"1/blank/{level}/")
+        assert not artists(figure, "0/blank/")
+        blanks = any(above.s0 for above in grammar.params.levels[level - 1 :])
+        assert bool(artists(figure, f"1/blank/{level}/")) == blanks
 
 
 def test_changes_are_marked():
@@ -115,7 +118,9 @@ def test_units_that_share_weights_see_patches_alike(net):
     assert np.allclose(z[0, 0], z[1, 1]) == alike == (net == "CNN")
 
 
-@pytest.mark.parametrize("numbers", [MODELS[0], {"n_c": 10, "v": 10, "m": 10, "s": 2, "s0": 0, "L": 3}])
+@pytest.mark.parametrize(
+    "numbers", [MODELS[0], MODELS[3], {"n_c": 10, "v": 10, "m": 10, "s": 2, "s0": 0, "L": 3}]
+)
 def test_lines_have_one_colour_exactly_where_they_have_one_weight(numbers):
     figure, grammar, _, tree = drawn(network_schemes, **numbers)
     params = grammar.params

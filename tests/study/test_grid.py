@@ -124,7 +124,7 @@ def test_a_file_written_from_runs_names_these_runs(tmp_path: Path) -> None:
         ("[[pstar]]\nstart = '100'", "start = '100' is not a finite number"),
         ("[[runs]]\nP = []", r"P = \[\] is an empty list"),
         ("[[runs]]\nP = 50\nv = 1", "v = 1 is below 2"),
-        ("[[runs]]\nP = 50\nv = 'six'", "v = 'six' is not an integer"),
+        ("[[runs]]\nP = 50\nv = 'six'", "v = 'six' is not a number"),
         ("[[runs]]\nP = '50'", "P = '50' is not an integer"),
         ("[[runs]]\nP = 50\nnet = 'rnn'", "net = 'rnn' is not a network"),
         ("[[runs]]\nP = 50\nbias = 'maybe'", "bias = 'maybe'"),

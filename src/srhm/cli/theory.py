@@ -40,7 +40,9 @@ def _text(content: dict[str, Any]) -> str:
         f"d = {content['d']:,} inputs, of which a fraction {content['relevant_fraction']:.3g} is informative; "
         f"P_max = {in_short(content['P_max'], ',')} data",
         "",
-        f"{'net':<5}{'predicted P*':>13}  {'range':<22}{'scaling law':<28}source",
+        f"{'net':<5}{'predicted P*':>13}  {'range':<22}{'scaling law':<28}source"
+        if content["predictions"]
+        else "P* has no prediction: the paper's formulas are of models whose levels are equal",
     ]
     said: list[str] = []
     for one in content["predictions"]:
@@ -51,7 +53,7 @@ def _text(content: dict[str, Any]) -> str:
             f"{one['net']:<5}{one['P_star']:>13,.0f}  {span:<22}{one['formula']:<28}{one['source']}{beyond}"
         )
         said += [sentence for sentence in one["assumptions"] if sentence not in said]
-    lines += ["", "assuming:", *(f"- {sentence}" for sentence in said)]
+    lines += ["", "assuming:", *(f"- {sentence}" for sentence in said)] if said else []
     lines += ["", "correlation with the class visible from P of about"]
     lines += [f"{value:>12,.0f}   {what}" for what, value in content["visible_P"].items()]
     return "\n".join(lines)

@@ -21,6 +21,7 @@ from matplotlib.colors import to_hex
 
 from ..errors import ArgumentError, check_integer
 from ..figures.style import FEATURE_COLOURS, feature_colour, text_colour
+from ..model.params import PER_LEVEL
 from .content import content
 from .drawing import is_drawn, tree_svg
 from .state import FIELDS, Reading, State, read
@@ -108,7 +109,7 @@ def _field(name: str, found: Reading) -> dict[str, Any]:
         "least": _LEAST.get(name),
         "implied": implied,
         # A number field would not show what is no number.
-        "type": "number" if text.lstrip("+-").isdigit() or text == "" else "text",
+        "type": "number" if name not in PER_LEVEL and (text.lstrip("+-").isdigit() or text == "") else "text",
         "problem": found.problems.get(name, ""),
     }
 

@@ -99,37 +99,44 @@ def count(number: Number) -> str:
 
 def _numbers(params: Params) -> list[tuple[str, str, str]]:
     """Symbol, value and meaning of what follows from the parameters of the model."""
+    rules = [level.parents * level.m for level in params.levels]
     return [
         ("P_max", count(params.P_max), "different data"),
         ("d", count(params.d), "positions of an input"),
         ("s^L", count(params.num_leaves), "of them informative"),
         ("F", f"{params.relevant_fraction:.3g}", "the fraction that is informative"),
-        ("p", count(params.patch), "positions of a patch"),
+        ("p", _by_level(level.patch for level in params.levels), "positions of a patch"),
         (
             "n_c m",
-            count(params.n_c * params.m),
-            f"rules of the classes; v m = {params.v * params.m:,} of the features",
+            count(rules[-1]),
+            "rules of the classes"
+            + (f"; v m = {_by_level(rules[:-1])} of the features" if params.L > 1 else ""),
         ),
     ]
+
+
+def _by_level(numbers: Iterable[int]) -> str:
+    """One number, or those of the levels from level 1 on."""
+    distinct = list(numbers)
+    return ", ".join(count(number) for number in (distinct if len(set(distinct)) > 1 else distinct[:1]))
 
 
 def rule_table(found: Walk, level: int) -> RuleTable:
     """Return the rules that produce the features of a level, those that the datum used among them."""
     params, tree = found.grammar.params, found.after
     used = set(zip(_parents(tree, level), found.derivations[-1].rules[level - 1][0].tolist(), strict=True))
-    parents = _some(params.level(level).parents, (parent for parent, _ in used), MOST_PARENTS)
+    numbers = params.level(level)
+    parents = _some(numbers.parents, (parent for parent, _ in used), MOST_PARENTS)
     rows = []
     for parent in parents:
-        choices = _some(params.m, (choice for owner, choice in used if owner == parent), MOST_CHOICES)
+        choices = _some(numbers.m, (choice for owner, choice in used if owner == parent), MOST_CHOICES)
         tuples = found.grammar.rules[level - 1][parent]
         rows.append((parent, [Rule(tuples[choice].tolist(), (parent, choice) in used) for choice in choices]))
     above = "class" if level == params.L else f"feature of level {level + 1}"
-    caption = f"Each {above} becomes {params.s} features of level {level}" + (
+    caption = f"Each {above} becomes {numbers.s} features of level {level}" + (
         ", the input" if level == 1 else ""
     )
-    return RuleTable(
-        level, caption, rows, params.level(level).parents - len(parents), max(0, params.m - MOST_CHOICES)
-    )
+    return RuleTable(level, caption, rows, numbers.parents - len(parents), max(0, numbers.m - MOST_CHOICES))
 
 
 def _parents(tree: Tree, level: int) -> list[int]:
@@ -165,7 +172,7 @@ def _drawing(state: State, tree: Tree, title: str, *, marked: bool) -> Drawing:
         ]
         more = f", and {len(features) - len(shown)} more" if len(features) > len(shown) else ""
         name = f"level {level}" + (" (input)" if level == 1 else "")
-        positions = params.patch ** (params.L - level + 1)
+        positions = params.level(level).positions
         words.append((name, f"{', '.join(shown)}{more} (positions 0 to {positions - 1:,})"))
     dense = encode(params, tree.features[0], tree.positions[0], "integer", "int64")[0].tolist()
     line = " ".join("." if feature < 0 else str(feature) for feature in dense) if is_drawn(params) else ""
@@ -174,7 +181,7 @@ def _drawing(state: State, tree: Tree, title: str, *, marked: bool) -> Drawing:
         state.query(),
         marked,
         title,
-        f"Tree of a datum. {said}." + " All other positions are blank." * bool(params.s0),
+        f"Tree of a datum. {said}." + " All other positions are blank." * params.has_blanks,
         words,
         line,
     )

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from ..errors import ArgumentError, check_integer, name_fix
 from ..model.options import Model
-from ..model.params import Params
+from ..model.params import PER_LEVEL, Params
 from .walk import Step, check_steps, stream_of
 
 FIELDS = ("v", "n_c", "m", "s", "s0", "L", "sparsity", "seed", "sample")
@@ -142,7 +142,7 @@ def steps_of(text: str) -> tuple[Step, ...]:
 
 def check_size(params: Params) -> Params:
     """Refuse a model that would make the page slow."""
-    rules = sum(params.level(level).parents for level in range(1, params.L + 1)) * params.m * params.s
+    rules = sum(level.parents * level.m * level.s for level in params.levels)
     if rules > MOST_RULES:
         problem = f"makes rules of {rules:,} features, more than the {MOST_RULES:,} of a page"
         raise ArgumentError("m", params.m, problem, "Use a smaller m, v or L")
@@ -152,9 +152,11 @@ def check_size(params: Params) -> Params:
     return params
 
 
-def _number(name: str, text: str) -> int | None:
+def _number(name: str, text: str) -> int | str | None:
     if text == "" and name in _OPTIONAL:
         return None
+    if name in PER_LEVEL and re.fullmatch("[0-9]+( *, *[0-9]+)+", text) and len(text) <= _MOST_DIGITS:
+        return text  # one for each level
     if re.fullmatch("[+-]?[0-9]+", text) and len(text) <= _MOST_DIGITS:
         return int(text)
     return check_integer(name, text)

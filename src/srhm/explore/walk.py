@@ -90,8 +90,8 @@ def check_steps(params: Params, steps: Sequence[Step]) -> None:
 def hindrance(params: Params, kind: str) -> str:
     """Return why a kind of step changes nothing in a model, or nothing."""
     if kind == "exchange":
-        return "with m = 1 there are no synonyms" if params.m == 1 else ""
-    return "with s0 = 0 there are no blanks" if params.s0 == 0 else ""
+        return "with m = 1 there are no synonyms" if all(level.m == 1 for level in params.levels) else ""
+    return "with s0 = 0 there are no blanks" if not params.has_blanks else ""
 
 
 @lru_cache(maxsize=8)

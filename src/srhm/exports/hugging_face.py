@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import in_short
 from ..files import write_atomically
 from ..model.derivation import child_offsets
+from ..model.params import Level
 from . import parquet
 from .plan import Plan, Shard
 from .table import Column
@@ -123,18 +124,26 @@ def _model(plan: Plan) -> Iterator[str]:
 def _choices(plan: Plan) -> str:
     """What the numbers of rules and placements mean."""
     params = plan.grammar.params
-    shown = min(params.placements, _SHOWN)
-    places = child_offsets(params, np.arange(shown)).tolist()
+    if params.uniform:
+        return _CHOICES.format(s=params.s, of_level="", placements=_placements(params.level(1)))
+    lines = [f"  - At level {level.level}, {_placements(level)}" for level in params.levels]
+    return _CHOICES.format(s="s", of_level=" of its level", placements="\n".join(["by level:", *lines]))
+
+
+def _placements(level: Level) -> str:
+    """What the numbers of placements stand for at a level."""
+    shown = min(level.placements, _SHOWN)
+    places = child_offsets(level, np.arange(shown)).tolist()
     listed = ", ".join(f"{number}: {tuple(one)}" for number, one in enumerate(places))
-    if params.placements == 1:
+    if level.placements == 1:
         order = "There is one placement"
-    elif params.sparsity == "A":
-        base = f"base s0 + 1 = {params.s0 + 1}"
+    elif level.sparsity == "A":
+        base = f"base s0 + 1 = {level.s0 + 1}"
         order = f"In {base}, the digits of its number are the places of the s features in their sub-patches"
     else:
-        order = f"Its number is the rank of its {params.s} places among all choices of them, in lexicographic order"
-    more = " and so on" if shown < params.placements else ""
-    return _CHOICES.format(s=params.s, p=params.patch, order=order, placements=listed + more)
+        order = f"Its number is the rank of its {level.s} places among all choices of them, in lexicographic order"
+    more = " and so on" if shown < level.placements else ""
+    return f"of {level.patch} places. {order}: {listed}{more}."
 
 
 _SHOWN = 8
@@ -147,7 +156,7 @@ Entry k, from 0, of `rules_l` and `placements_l` is the choice of feature k of l
 the class. It produces the {s} features of level l from entry {s} k on.
 
 - Rule i of feature a is the tuple `rules[l - 1][a][i]` in `grammar.json`.
-- A placement names the places of the {s} features in their patch, of {p} places. {order}: {placements}.
+- A placement names the places of the {s} features in their patch{of_level}, {placements}
 - A feature has the position {p} q + its place, where q is the position of its parent, 0 for the class."""
 
 _INTRODUCTION = """\

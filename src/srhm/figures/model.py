@@ -88,7 +88,7 @@ def generative_model(
 
 def _check(params: Params) -> Params:
     check_length(params, MOST_INPUTS)
-    if params.s0 == 0 or params.m == 1:
+    if not params.has_blanks or all(level.m == 1 for level in params.levels):
         problem = f"has s0 = {params.s0} blanks and m = {params.m} synonyms"
         raise ArgumentError("grammar", params, problem, "Use a model with s0 > 0 and m > 1")
     return params
@@ -107,11 +107,11 @@ def _trees(
     packed = tuple(np.arange(features.shape[1])[None] for features in tree.features)
     exchanged = changed(grammar, derivation, row, level, seed, exchange_synonyms)
     shifted = changed(grammar, derivation, row, level, seed, diffeomorphism)
-    places = (
-        f"each feature at one of {params.s0 + 1} places"
-        if params.sparsity == "A"
-        else f"features at {params.s} of {params.patch} places"
-    )
+    places = "features float among blanks"
+    if params.uniform and params.sparsity == "A":
+        places = f"each feature at one of {params.s0 + 1} places"
+    elif params.uniform:
+        places = f"features at {params.s} of {params.patch} places"
     data = (
         (dense, tree._replace(positions=packed), "a datum without blanks, $s_0$ = 0"),
         (params, tree, f"the same, $s_0$ = {params.s0}: {places}"),
@@ -175,8 +175,8 @@ def _draw_parent(
     place: tuple[float, float, float],
 ) -> None:
     """Draw the rules of one class or feature, in a row of some width."""
-    params, (x, y, width) = grammar.params, place
-    if level == params.L:
+    numbers, (x, y, width) = grammar.params.level(level), place
+    if level == grammar.params.L:
         page.class_tile(x, y, _PARENT - 0.06, f"class {parent}", f"rule/{level}/{parent}")
     else:
         page.tile(x, y, _PARENT - 0.06, parent, f"rule/{level}/{parent}/feature")
@@ -186,16 +186,16 @@ def _draw_parent(
             "arrowstyle": "-|>", "mutation_scale": 6, "color": INK, "linewidth": 0.9, "shrinkA": 0, "shrinkB": 0,
         },
     )  # fmt: skip
-    step = params.s * _SYMBOL + _OR
+    step = numbers.s * _SYMBOL + _OR
     room = int((width - _PARENT - _ARROW) / step)
-    choices = _shown(params.m, (choice for owner, choice in used if owner == parent), room)
+    choices = _shown(numbers.m, (choice for owner, choice in used if owner == parent), room)
     for number, choice in enumerate(choices):
         left = x + _PARENT + _ARROW + number * step
         gid = f"rule/{level}/{parent}/{choice}"
         for child, feature in enumerate(grammar.rules[level - 1][parent, choice].tolist()):
             page.tile(left + child * _SYMBOL + 0.01, y, _SYMBOL - 0.02, feature, f"{gid}/feature/{child}")
         if (parent, choice) in used:
-            frame = rounded(left - 0.02, y - 0.02, params.s * _SYMBOL + 0.04, TILE + 0.04)
+            frame = rounded(left - 0.02, y - 0.02, numbers.s * _SYMBOL + 0.04, TILE + 0.04)
             frame.set(
                 facecolor="none",
                 edgecolor=MARK,
@@ -204,9 +204,9 @@ def _draw_parent(
                 gid=f"used/{level}/{parent}/{choice}",
             )
             page.axes.add_patch(frame)
-        between = "or" if number < len(choices) - 1 else "…" if len(choices) < params.m else ""
+        between = "or" if number < len(choices) - 1 else "…" if len(choices) < numbers.m else ""
         page.axes.text(
-            left + params.s * _SYMBOL + _OR / 2,
+            left + numbers.s * _SYMBOL + _OR / 2,
             y + TILE / 2,
             between,
             fontsize=7,

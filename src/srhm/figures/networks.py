@@ -67,8 +67,7 @@ def connections(net: NetKind, params: Params, layer: int) -> list[Connection]:
     [16, 4, 64]
     """
     check_instance(Params, params=params)
-    p = params.patch
-    below = params.d // p ** (layer - 1)
+    p, below = params.level(layer).patch, params.level(layer).positions
     if net == "FCN":
         return [Connection(unit, place, unit, place) for unit in range(below // p) for place in range(below)]
     shared = net == "CNN"
@@ -140,7 +139,7 @@ def _check(params: Params, nets: Sequence[NetKind]) -> Params:
     for net in nets:
         check_choice("nets", net, known, "is not a network that can be drawn")
     check_length(params, MOST_PLACES)
-    filters = sum(params.patch**level for level in range(params.L))
+    filters = sum(level.patches for level in params.levels)
     limits = (("classes", params.n_c, MOST_CLASSES), ("filters", filters, len(LINE_COLOURS)))
     for name, number, most in limits:
         if number > most:
@@ -161,7 +160,8 @@ class _Scheme:
 
     def point(self, layer: int, place: int, side: int = 0) -> tuple[float, float]:
         """Return where a unit is, or its upper (1) or lower (-1) end; layer 0 is the input."""
-        count = self.params.d // self.params.patch**layer if layer <= self.params.L else self.params.n_c
+        counts = [self.params.d, *(level.patches for level in self.params.levels), self.params.n_c]
+        count = counts[layer]
         step = self.width / count if layer <= self.params.L else min(0.26, self.width / count)
         x = self.left + self.width / 2 + step * (place + 0.5 - count / 2)
         half = _UNIT if 0 < layer <= self.params.L else TILE / 2

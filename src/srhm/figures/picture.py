@@ -44,11 +44,12 @@ class Picture:
         if level == params.L + 1:
             width = min(0.8, params.d * cell)
             return left + (params.d * cell - width) / 2, lower, width
-        width = cell * params.patch ** (level - 1)
+        numbers = params.level(level)
+        width = cell * (params.d // numbers.positions)
         trim = min(0.04 * cell + 0.012 * (level - 1), 0.1 * width)  # half of the gap between two tiles
         edge = 0.10 * cell  # and more of it between two patches
-        before = trim + edge * (position % params.patch == 0)
-        after = trim + edge * (position % params.patch == params.patch - 1)
+        before = trim + edge * (position % numbers.patch == 0)
+        after = trim + edge * (position % numbers.patch == numbers.patch - 1)
         return left + position * width + before, lower, width - before - after
 
     def draw(self, tree: Tree, words: str) -> None:
@@ -64,8 +65,9 @@ class Picture:
         for level in range(params.L, 0, -1):
             places, symbols = tree.positions[level - 1][0].tolist(), tree.features[level - 1][0].tolist()
             features = dict(zip(places, symbols, strict=True))
-            narrowest = min(self.box(level, position)[2] for position in range(params.patch))
-            for position in range(params.patch ** (params.L - level + 1)):
+            numbers = params.level(level)
+            narrowest = min(self.box(level, position)[2] for position in range(numbers.patch))
+            for position in range(numbers.positions):
                 x, y, width = self.box(level, position)
                 feature = features.get(position)
                 kind = "blank" if feature is None else "feature"
@@ -73,7 +75,7 @@ class Picture:
             self._row_name(y, f"level {level}" + (" (input)" if level == 1 else ""))
             parents = [0] if level == params.L else tree.positions[level][0].tolist()
             for child, position in enumerate(features):
-                self._branch(level, parents[child // params.s], position)
+                self._branch(level, parents[child // numbers.s], position)
 
     def _row_name(self, y: float, name: str) -> None:
         self.page.axes.text(

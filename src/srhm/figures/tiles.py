@@ -53,17 +53,17 @@ class Page:
     def key(self, params: Params) -> None:
         """Say at the bottom what a tile and a branching mean."""
         x, y, size = EDGE, 0.34, 0.17
-        if params.s0:
+        if params.has_blanks:
             self.tile(x, y, size, None, "key/blank", size)
             self.axes.text(x + 0.24, y + size / 2, "blank", fontsize=7, va="center")
             x += 0.78
         self.tile(x, y, size, 0, "key/feature", size)
         words = f"one of the $v$ = {params.v} features; every level has its own"
-        if params.v > len(FEATURE_COLOURS):
+        if max(level.v for level in params.levels) > len(FEATURE_COLOURS):
             words += "; colours repeat, numbers do not"
         self.axes.text(x + 0.24, y + size / 2, words, fontsize=7, va="center")
         words = f"Class and features branch into $s$ = {params.s} features, by one of their "
-        words += f"$m$ = {params.m} rules" + (", and into blanks." if params.s0 else ".")
+        words += f"$m$ = {params.m} rules" + (", and into blanks." if params.has_blanks else ".")
         self.axes.text(EDGE, 0.2, words, fontsize=7, va="center")
 
     def tile(

@@ -56,7 +56,7 @@ def derivation_trees(
         if len(trees) == 1:
             title = "A datum and the tree that produced it"
         elif len(classes) == 1:
-            places = ", other places" if params.s0 else ""
+            places = ", other places" if params.has_blanks else ""
             title = f"{_count(len(trees)).capitalize()} data of one class: other features{places}"
         else:
             title = f"{_count(len(trees)).capitalize()} data and the trees that produced them"

@@ -38,6 +38,10 @@ class PerLevel(tuple[int, ...]):
             "Use a model with one v, m, s and s0 for all levels",
         )
 
+    def __str__(self) -> str:
+        """Return it as commands and files of runs write it: ``2,0``."""
+        return ",".join(map(str, self))
+
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __pow__ = __rpow__ = _refuse
     __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __neg__ = _refuse
     __lt__ = __le__ = __gt__ = __ge__ = __index__ = __int__ = __float__ = _refuse

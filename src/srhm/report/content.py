@@ -113,7 +113,8 @@ def complexities(study: Study) -> dict[str, SampleComplexity | None]:
 
 def _order(study: Study) -> tuple:
     setup, params = study.setup, study.setup.params
-    model = params.L, params.s, params.sparsity, params.v, params.n_c, params.m, params.s0
+    by_level = [(level.s, level.v, level.m, level.s0) for level in params.levels]
+    model = params.L, params.sparsity, by_level, params.n_c
     return setup.net.family, *model, setup.width, change_words(study), study_id(study)
 
 

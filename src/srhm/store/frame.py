@@ -5,6 +5,8 @@ from dataclasses import asdict
 from typing import IO, TYPE_CHECKING, Any
 
 from ..errors import import_extra
+from ..model.options import Model
+from ..model.params import PER_LEVEL
 from ..study import RunSpec
 from ..study.options import all_options, option_table
 from ..study.setup import ROLES
@@ -66,10 +68,12 @@ def write_parquet(rows: Rows, file: IO[bytes]) -> None:
 def _types(rows: Iterable[Row]) -> dict[str, str]:
     """Return the columns of a table with these rows, and their types."""
     names: dict[str, set[str]] = {part: set() for part in _PARTS}
+    types = _columns()
     for row in rows:
         for part, found in names.items():
             found.update(getattr(row, part))
-    types = _columns()
+        params = row.spec["params"]
+        types |= {name: "string" for name in PER_LEVEL if not isinstance(params[name], int)}
     types |= {_metric(name, types): "float64" for name in sorted(names["metrics"])}
     types |= {f"seconds_{name}": "float64" for name in sorted(names["seconds"])}
     return types | {f"versions_{name}": "string" for name in sorted(names["versions"])}
@@ -92,7 +96,8 @@ def _batches(arrow: Any, rows: Iterable[Row], types: dict[str, str]) -> Iterator
 def _flat(row: Row, types: dict[str, str]) -> dict[str, Any]:
     """Return a row with a value for every column, of its type or None."""
     spec, fixed = RunSpec.from_dict(row.spec), _columns()
-    flat: dict[str, Any] = {**asdict(spec.params), "P": spec.P, **all_options(spec.setup)}
+    flat: dict[str, Any] = {**asdict(Model.of(spec.params)), "P": spec.P, **all_options(spec.setup)}
+    flat |= {name: str(flat[name]) for name in PER_LEVEL if types[name] == "string"}
     flat |= {name: row._mapping[name] for name in ("hash", "status", "device", "weights", "finished")}
     flat |= {f"seed_{role}": getattr(spec.seeds, role) for role in ROLES}
     flat |= {_metric(name, fixed): value for name, value in row.metrics.items()}

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sql
 
 from ..errors import ArgumentError, check_choice, check_instance, check_integer, check_number, name_fix
+from ..model.params import PER_LEVEL
 from ..nets import FAMILIES
 from ..nets.weights import is_digest
 from ..study import Run, RunSpec
@@ -135,6 +136,8 @@ def _checked_value(name: str, value: Any) -> Any:
     if name.startswith("seed_"):
         number = int(given) if isinstance(given, str) and given.isdecimal() else given
         return str(check_integer(name, number, least=0, most=2**64 - 1))
+    if name in PER_LEVEL and isinstance(given, str | tuple):
+        return ",".join(map(str, given)) if isinstance(given, tuple) else given
     if isinstance(column.type, sql.Integer):
         return check_integer(name, given)
     if isinstance(column.type, sql.Float):

@@ -3,11 +3,13 @@
 import math
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sql
 
+from ..model.options import Model
 from ..study import Run, RunSpec
 from ..study.setup import ROLES
 
@@ -72,7 +74,7 @@ def row_of(run: Run) -> dict[str, Any]:
 def derived(spec: RunSpec, content: Mapping[str, Any]) -> dict[str, Any]:
     """Return the columns that follow from a specification."""
     row: dict[str, Any] = {"net": spec.net.family, "width": spec.setup.width, "P": spec.P, "spec": content}
-    row |= {name: getattr(spec.params, name) for name in ("n_c", "v", "m", "s", "s0", "L", "sparsity")}
+    row |= asdict(Model.of(spec.params))  # SQLite keeps the text of numbers by level in a column of integers
     return row | {f"seed_{role}": str(getattr(spec.seeds, role)) for role in ROLES}
 
 

@@ -1,5 +1,6 @@
 """What is run, in words."""
 
+from dataclasses import replace
 from typing import Any
 
 from ..model.options import Model
@@ -32,14 +33,13 @@ def command_options(setup: Setup) -> dict[str, Any]:
 
 
 def _model_options(setup: Setup) -> dict[str, Any]:
-    params, usual = setup.params, Model(v=setup.params.v, s=setup.params.s, s0=setup.params.s0)
-    default = usual.params()
-    chosen: dict[str, Any] = {"v": params.v, "s0": params.s0, "L": params.L}
-    chosen |= {"s": params.s} if params.s != Model.s else {}
-    chosen |= {"n_c": params.n_c} if params.n_c != default.n_c else {}
-    if params.m != Model(v=params.v, n_c=params.n_c, s=params.s).params().m:
-        chosen["m"] = params.m
-    return chosen | ({"sparsity": params.sparsity} if params.sparsity != "A" else {})
+    model, params = Model.of(setup.params), setup.params
+    chosen: dict[str, Any] = {"v": model.v, "s0": model.s0, "L": model.L}
+    chosen |= {"s": model.s} if model.s != Model.s else {}
+    chosen |= {"n_c": model.n_c} if params.n_c != params.level(params.L).v else {}
+    if params != replace(model, m=None).params():
+        chosen["m"] = model.m
+    return chosen | ({"sparsity": model.sparsity} if model.sparsity != "A" else {})
 
 
 def changes(setup: Setup) -> dict[str, Any]:

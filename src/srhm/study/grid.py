@@ -221,7 +221,7 @@ def as_grid(specs: Sequence[RunSpec], title: str) -> str:
 
 def _table(setup: Setup) -> dict[str, Any]:
     """The options that give a setup, those of the model among them."""
-    return asdict(setup.params) | options_of(setup)
+    return asdict(Model.of(setup.params)) | options_of(setup)
 
 
 def _toml(value: Any) -> str:

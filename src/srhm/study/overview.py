@@ -41,7 +41,7 @@ def summary(params: Params) -> dict[str, Any]:
         "predictions": [
             {"net": one.name, **_prediction(one.predict(params))}
             for one in FAMILIES.values()
-            if one.predict is not None
+            if one.predict is not None and params.uniform
         ],
         "visible_P": {
             f"{what}, {where}": earliest_visible_P(params, what, shared=shared)

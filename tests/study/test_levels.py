@@ -1,0 +1,80 @@
+"""Setups of models whose levels differ: files of runs, commands, stores and tables."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from fake_runs import fake_run
+from setups import run_spec, setup
+from srhm import ArgumentError, Params
+from srhm.explore.state import State, read
+from srhm.model.options import Model
+from srhm.nets import NetSpec, predict
+from srhm.store import Store
+from srhm.study import RunSpec, Study
+from srhm.study.describe import command_options, name
+from srhm.study.grid import as_grid, read_grid
+
+PARAMS = Params(n_c=3, v=(4, 3), m=(2, 3), s=2, s0=(1, 0))
+RUN = run_spec(PARAMS, "cnn", 50, width=8, P_test=20)
+
+
+def test_numbers_by_level_are_written_as_text() -> None:
+    model = Model.of(PARAMS)
+    assert model == Model(v="4,3", n_c=3, m="2,3", s=2, s0="1,0", L=2) and model.params() == PARAMS
+    assert Model(v="6", s0=" 3 , 0").params() == Params(v=6, s0=(3, 0))
+    for value in ("", "2;0", "2,", "two", "2,0.5"):
+        with pytest.raises(ArgumentError, match=r"Write it as 2, or as 2,0"):
+            Model(s0=value).params()
+
+
+def test_a_list_stands_for_several_settings(tmp_path: Path) -> None:
+    file = tmp_path / "grid.toml"
+    file.write_text('[[runs]]\nv = 4\ns0 = ["1,0", "0,1", 1]\nL = 2\nwidth = 8\nP = 50\n')
+    assert [spec.params.s0 for spec in read_grid(file).runs] == [(1, 0), (0, 1), 1]
+    file.write_text("[[runs]]\nv = 4\ns0 = [[1, 0], [0, 1]]\nL = 2\nP = 50\n")
+    with pytest.raises(ArgumentError, match=r'as a text, s0 = "2,0"'):
+        read_grid(file)
+    file.write_text(as_grid([RUN], "one"))
+    assert [spec.hash for spec in read_grid(file).runs] == [RUN.hash]
+
+
+def test_a_run_keeps_them(tmp_path: Path) -> None:
+    assert RunSpec.from_dict(json.loads(json.dumps(RUN.to_dict()))) == RUN
+    store, other = Store(tmp_path / "runs.sqlite"), run_spec(Params(v=4, s0=1, L=2), "cnn", 50, width=8)
+    store.put_many([fake_run(RUN), fake_run(other)])
+    assert store.get(RUN).spec == RUN
+    for s0 in ("1,0", (1, 0)):
+        assert [run.spec for run in store.runs(s0=s0)] == [RUN]
+    assert [run.spec for run in store.runs(s0=1)] == [other]
+    frame = store.to_pandas()
+    assert set(frame.s0) == {"1,0", "1"} and set(frame.n_c) == {3, 4}
+
+
+def test_they_are_named_and_asked_for_by_command() -> None:
+    assert name(RUN.setup) == "CNN v=4,3 m=2,3 n_c=3 L=2 s=2 s0=1,0"
+    options = command_options(RUN.setup)
+    assert {key: options[key] for key in ("v", "s0", "m")} == {"v": "4,3", "s0": "1,0", "m": "2,3"}
+    uniform = command_options(setup(Params(v=6, s0=(3, 0)), width=8))
+    assert "m" not in uniform and uniform["s0"] == "3,0"
+
+
+def test_there_is_no_prediction_but_there_are_defaults() -> None:
+    spec = NetSpec("cnn")
+    assert spec.predict(PARAMS) is None and spec.rate(PARAMS).extended
+    assert spec.rate(Params(v=6, s0=(2, 0))).value == spec.rate(Params(v=6, s0=2, L=2)).value
+    with pytest.raises(ArgumentError, match="has levels that differ"):
+        predict("cnn", PARAMS)
+    with pytest.raises(ArgumentError, match="Give the first P to try"):
+        Study(RUN.setup, 2).check()
+    assert Study(RUN.setup, 2, start=50).check().ask(0) == 50
+
+
+def test_the_page_of_a_model_takes_them() -> None:
+    state = State(Model(v="6", s0="3,0"))
+    assert read({"v": ["6"], "s0": ["3,0"]}).state == State(Model(v=6, s0="3,0"))
+    assert state.params == Params(v=6, s0=(3, 0)) and "s0=3%2C0" in state.query()
+    assert read({"s0": ["3,0,1"]}).problems["s0"].startswith("s0 = (3, 0, 1) has 3 numbers, and L = 2")
+    assert asdict(Model.of(state.params))["s0"] == "3,0"
