@@ -125,9 +125,12 @@ def _choices(plan: Plan) -> str:
     """What the numbers of rules and placements mean."""
     params = plan.grammar.params
     if params.uniform:
-        return _CHOICES.format(s=params.s, of_level="", placements=_placements(params.level(1)))
+        return _CHOICES.format(
+            s=params.s, p=params.patch, of_level="", placements=_placements(params.level(1))
+        )
     lines = [f"  - At level {level.level}, {_placements(level)}" for level in params.levels]
-    return _CHOICES.format(s="s", of_level=" of its level", placements="\n".join(["by level:", *lines]))
+    listed = "\n".join(["which has p:", *lines])
+    return _CHOICES.format(s="s", p="p", of_level="", placements=listed)
 
 
 def _placements(level: Level) -> str:

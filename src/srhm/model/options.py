@@ -1,7 +1,7 @@
 """The parameters of a model as commands and files of runs take them, each with a default."""
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ArgumentError
@@ -41,8 +41,8 @@ class Model:
     @classmethod
     def of(cls, params: Params) -> "Model":
         """Return the numbers of a model as commands write them."""
-        numbers: dict[str, Any] = asdict(params)
-        return cls(**numbers | {name: _written(getattr(params, name)) for name in PER_LEVEL})
+        by_level: dict[str, Any] = {name: _written(getattr(params, name)) for name in PER_LEVEL}
+        return cls(n_c=params.n_c, L=params.L, sparsity=params.sparsity, **by_level)
 
 
 def _written(value: int | PerLevel) -> int | str:
