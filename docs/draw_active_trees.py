@@ -16,7 +16,7 @@ from srhm.figures.style import BLANK, BLUE, DOUBLE_COLUMN, FAINT, INK, MUTED, VE
 
 MODEL = srhm.Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)
 ROW = 1
-"""The datum that is drawn: its branches stand at both ends of the top patch."""
+"""The sample that is drawn: its branches are at both ends of the top patch."""
 
 PANEL, GAP = 141.0, 29.0
 WIDTH, HEIGHT = 72 * DOUBLE_COLUMN, 276.0
@@ -28,7 +28,7 @@ CELL, NODE, ROOT = 6.4, 6.6, 7.6
 
 
 class Tree:
-    """Where the nodes of a datum stand, and the colour of each: one for a branch, dark for the top, or none."""
+    """Where the nodes of a sample are, and the colour of each: one for a branch, dark for the top, or none."""
 
     def __init__(self) -> None:
         data = srhm.Dataset.draw(srhm.Stream(srhm.Grammar(MODEL), 0), ROW + 1)
@@ -107,9 +107,9 @@ def draw() -> Figure:
     every = sum(tree.places[:-1])
     changed = sum(map(len, tree.colours[:-1]))
     panels = (
-        ("A datum", "a few informative inputs", f"{every} products for each datum"),
-        ("The blank sample", "the same for all data", f"{every} products, once"),
-        ("What the datum changes", "along its branches only", f"{changed} products for each datum"),
+        ("A sample", "a few informative inputs", f"{every} products for each sample"),
+        ("The blank sample", "the same for all samples", f"{every} products, once"),
+        ("What the sample changes", "along its branches only", f"{changed} products for each sample"),
     )
     for panel, (title, below, count) in enumerate(panels):
         draw_tree(axes, tree, LEFT + (PANEL + GAP) * panel, blank=panel < 2, active=panel != 1)
