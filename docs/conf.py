@@ -211,7 +211,7 @@ def write_numbers(app, docname, source):
         source[0] = re.sub(r"<<(\w+)>>", lambda name: found[name[1]], source[0])
 
 
-HELP_COLUMNS = 96
+HELP_COLUMNS = 84
 
 
 def write_help(app, docname, source):

@@ -10,7 +10,7 @@ from .lcn import LCN
 from .network import Network, outputs
 from .spec import NetSpec, build, predict
 from .stateful import StatefulNetwork
-from .weights import load, save
+from .weights import load, load_weights, save
 
 for _row in (CNN, LCN, FCN, *standard.ROWS):
     register(_row)
@@ -26,6 +26,7 @@ __all__ = [
     "StatefulNetwork",
     "build",
     "load",
+    "load_weights",
     "outputs",
     "predict",
     "register",
