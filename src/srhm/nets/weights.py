@@ -146,7 +146,7 @@ def load_weights(folder: str | Path, digest: str, template: Any) -> Any:
     folder
         The folder.
     digest
-        The SHA-256 of the file, from :func:`save_weights` or :attr:`Run.weights <srhm.study.runs.Run>`.
+        The SHA-256 of the file, from :attr:`Run.weights <srhm.study.Run>`.
     template
         A network with arrays of the same names, shapes and types, such as a new one of the run's specification.
 
