@@ -15,7 +15,7 @@ class SrhmError(Exception):
 
 
 class ArgumentError(SrhmError, ValueError):
-    """An argument that cannot be used, named together with its value and the way to mend it.
+    """An argument that cannot be used; the message names it, its value and the fix.
 
     Parameters
     ----------

@@ -41,10 +41,9 @@ def write_atomically(path: str | Path, content: bytes | memoryview) -> None:
 
 @contextmanager
 def atomic_file(path: str | Path) -> Iterator[BinaryIO]:
-    """Open a file to be written bit by bit, which appears at its place, whole, when the block has ended.
+    """Open a file to be written piece by piece, which appears, whole, when the block has ended.
 
-    A block that ends with an error, Ctrl-C included, leaves the old file, and nothing beside it. An error of the
-    system names the file.
+    A block that ends with an error, Ctrl-C included, leaves only the old file. An error of the system names the file.
 
     Parameters
     ----------
@@ -80,7 +79,7 @@ def _opened(part: Path) -> BinaryIO:
 
 
 def check_folder(folder: str | Path) -> None:
-    """Try whether files can be written into a folder, or into folders to be made there; leave nothing behind.
+    """Check that files can be written into a folder, or into folders to be created there; leave nothing behind.
 
     Parameters
     ----------
@@ -95,5 +94,5 @@ def check_folder(folder: str | Path) -> None:
     folder = user_path(folder).absolute()
     existing = next(place for place in (folder, *folder.parents) if place.exists())
     probe = existing / f".{secrets.token_hex(8)}"
-    probe.mkdir()  # permissions would not tell of a file system that takes no files, such as /proc
+    probe.mkdir()  # permissions do not reveal a file system that accepts no files, such as /proc
     probe.rmdir()

@@ -18,7 +18,7 @@ group."""
 
 
 class Terminated(SystemExit):
-    """The process was told to end by SIGTERM. It ends with the status that shells count for that, 143."""
+    """The process was asked to end by SIGTERM. It ends with status 143, as shells expect."""
 
     def __init__(self) -> None:
         super().__init__(128 + signal.SIGTERM)
@@ -53,7 +53,7 @@ def check_interrupt() -> None:
 
 @contextmanager
 def interrupts_noted(noted: bool = True) -> Iterator[None]:
-    """Let Ctrl-C leave the note meanwhile, beside what it does, and have SIGTERM raise Terminated and leave it too.
+    """Let Ctrl-C also leave the note meanwhile, and let SIGTERM raise Terminated and leave it too.
 
     This is for the main thread, and for the handlers that Python starts with; whoever has set others knows better. A
     second signal is raised in whatever the first has left to do, and a third ends the process outright. If not

@@ -1,4 +1,4 @@
-"""Whether what is asked for fits into main memory, told before any of it is made."""
+"""Check that data fit into main memory before any of them are made."""
 
 import os
 from contextlib import suppress
@@ -16,7 +16,7 @@ _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB")
 def main_memory() -> int | None:
     """Return the bytes of main memory that this process may have: the machine's, or those of its container.
 
-    None where the system does not tell.
+    None if the system does not report it.
     """
     known = []
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:

@@ -111,10 +111,10 @@ def test_a_walk_stays_in_its_class_and_each_step_changes_what_it_says(drawn):
     params = state.params
     found = walk(params, state.seed, state.sample, state.steps)
     rule = "permutation" if params.P_max <= 2**62 else "replacement"
-    datum = Stream(Grammar(params, state.seed), state.seed, rule).take(state.sample, 1)
+    sample = Stream(Grammar(params, state.seed), state.seed, rule).take(state.sample, 1)
     trees = [expand(found.grammar, one) for one in found.derivations]
     assert len(trees) == len(state.steps) + 1
-    assert (trees[0].features[0] == expand(found.grammar, datum).features[0]).all()
+    assert (trees[0].features[0] == expand(found.grammar, sample).features[0]).all()
     assert {int(tree.label[0]) for tree in trees} == {found.read_class()}
     for step, old, new in zip(state.steps, trees, trees[1:], strict=False):
         symbols = [(a != b).any() for a, b in zip(old.features, new.features, strict=True)]
@@ -272,9 +272,9 @@ BAD = [
     ({"steps": "p3"}, None, "steps = 'p3' is a step at level 3 of L = 2. Use levels 1 to L."),
     ({"steps": "p1", "m": "1"}, None, "cannot change anything: with m = 1 there are no synonyms. Leave it out."),
     ({"steps": "t1", "s0": "0"}, None, "cannot change anything: with s0 = 0 there are no blanks. Leave it out."),
-    ({"steps": "-".join(["p1"] * 41)}, None, "steps = 41 are more than 40. Begin with another datum."),
+    ({"steps": "-".join(["p1"] * 41)}, None, "steps = 41 are more than 40. Begin with another sample."),
     ({"nonsense": HOSTILE}, None, "is not known here. Use one of v, n_c, m, s, s0, L, sparsity, seed, sample, steps."),
-    ({"next": HOSTILE}, None, "is nothing to go on to. Use 'datum' or 'rules'."),
+    ({"next": HOSTILE}, None, "is not a next state. Use 'sample' or 'rules'."),
     ({"v": "1000"}, "m", "Use a smaller m, v or L."),
     ({"v": "100000"}, "m", "2^31 or more. Use a smaller m."),
     ({"v": "2", "s0": "0", "L": "20"}, "L", "too many for a page. Use a smaller L, s or s0."),
@@ -322,9 +322,9 @@ def test_large_models_stay_short(client):
 
 
 def test_going_on(client):
-    assert client.get("/?v=3&sample=7&next=datum").headers["Location"].endswith("&seed=0&sample=8")
+    assert client.get("/?v=3&sample=7&next=sample").headers["Location"].endswith("&seed=0&sample=8")
     last = Model(v=2, s0=0, L=1).params().P_max - 1
-    answer = client.get(f"/?v=2&s0=0&L=1&sample={last}&next=datum&steps=p1")
+    answer = client.get(f"/?v=2&s0=0&L=1&sample={last}&next=sample&steps=p1")
     assert answer.status_code == 303 and answer.headers["Location"].endswith("&sample=0")
     assert client.get("/?v=3&seed=1&next=rules").headers["Location"].endswith("&seed=2&sample=0")
 

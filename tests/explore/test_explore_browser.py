@@ -140,7 +140,7 @@ def test_steps_stay_in_the_class_and_can_be_undone(page):
 def test_other_data_and_other_rules(page):
     page.click("#shift-1")
     wait_for(page, steps="t1")
-    page.click("button[value=datum]")
+    page.click("button[value=sample]")
     wait_for(page, sample="1", steps="")
     assert page.find("#sample").get_property("value") == "1"
     page.click("button[value=rules]")
@@ -155,7 +155,7 @@ def test_a_field_left_half_way_counts_with_the_button(page):
     field.click()
     field.send_keys(Keys.CONTROL, "a")
     field.send_keys("3")
-    page.click("button[value=datum]")
+    page.click("button[value=sample]")
     wait_for(page, v="3", sample="1")
 
 

@@ -663,7 +663,7 @@ def test_the_words_say_what_may_change():
     grammar, derivation = batch(**MODELS[0])
     words = artists(transformations(grammar, derivation), "")
     assert [words[f"{block}/words"].get_text() for block in range(3)] == [
-        "the datum",
+        "the sample",
         "same class, other synonyms in the input (changed symbols outlined)",
         "same class, other positions in the input (arrows show the moves)",
     ]

@@ -57,7 +57,7 @@ def test_predictions_refuse_what_has_no_value(refuses):
     for name, value, fix in (
         ("d", -1, "Give d as a finite number > 0"),
         ("F", 0, "Give F as a finite number > 0"),
-        ("F", 1.5, "Give the share of the input that is informative"),
+        ("F", 1.5, "Give the informative fraction of the input"),
         ("F", 0.2, "Use F d >= s"),
         ("n_c", 1, "Use n_c >= 2"),
         ("m", 0, "Use m >= 1"),

@@ -17,7 +17,7 @@ class Theory:
 
     The predicted P* is the scaling law, a formula of the paper, times the constant that the paper's own measurements
     have; the range is that of the constants among its points. Below, the training points from which on the correlation
-    with the class of an input feature, and of a lowest tuple, stands out of its sampling noise (docs, statistics.md).
+    with the class of an input feature, and of a lowest tuple, exceeds its sampling noise (docs, statistics.md).
     """
 
     model: ModelOptions = field(default_factory=Model)

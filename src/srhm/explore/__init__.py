@@ -1,4 +1,4 @@
-"""A local page that shows one model: rules, a datum and its tree, what leaves its class, predictions (`explore`)."""
+"""A local page that shows one model: rules, a sample and its tree, what leaves its class, predictions (`explore`)."""
 
 from .app import create_app, serve
 

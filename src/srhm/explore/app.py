@@ -42,7 +42,7 @@ _LABELS = {
     "L": ("L", "levels"),
     "sparsity": ("Sparsity", "where children sit"),
     "seed": ("Seed", "of rules and data"),
-    "sample": ("Sample", "number of the datum"),
+    "sample": ("Sample", "number of the sample"),
 }
 _LEAST = {"v": 2, "n_c": 2, "m": 1, "s": 2, "s0": 0, "L": 1, "seed": 0, "sample": 0}
 

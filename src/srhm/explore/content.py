@@ -28,7 +28,7 @@ class Rule:
 
     features: list[int]
     used: bool
-    """Whether it produced the datum."""
+    """Whether it produced the sample."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def _by_level(numbers: Iterable[int]) -> str:
 
 
 def rule_table(found: Walk, level: int) -> RuleTable:
-    """Return the rules that produce the features of a level, those that the datum used among them."""
+    """Return the rules that produce the features of a level, those that the sample used among them."""
     params, tree = found.grammar.params, found.after
     used = set(zip(_parents(tree, level), found.derivations[-1].rules[level - 1][0].tolist(), strict=True))
     numbers = params.level(level)
@@ -152,9 +152,9 @@ def _some(number: int, wanted: Iterable[int], most: int) -> list[int]:
 
 
 def _drawings(state: State, found: Walk) -> list[Drawing]:
-    """The datum; after a step, the datum before and after it."""
+    """The sample; after a step, the sample before and after it."""
     if found.before is None:
-        return [_drawing(state, found.after, "The datum", marked=False)]
+        return [_drawing(state, found.after, "The sample", marked=False)]
     old = replace(state, steps=state.steps[:-1])
     return [
         _drawing(old, found.before, "Before", marked=False),
@@ -181,7 +181,7 @@ def _drawing(state: State, tree: Tree, title: str, *, marked: bool) -> Drawing:
         state.query(),
         marked,
         title,
-        f"Tree of a datum. {said}." + " All other positions are blank." * params.has_blanks,
+        f"Tree of a sample. {said}." + " All other positions are blank." * params.has_blanks,
         words,
         line,
     )
@@ -200,7 +200,7 @@ def _change(found: Walk, steps: tuple[Step, ...]) -> str:
 
 
 def _trail(steps: tuple[Step, ...]) -> list[tuple[str, str]]:
-    """The steps of the walk, each with the steps up to it as they stand in an address."""
+    """The steps of the walk, each with the address of the steps up to it."""
     return [("-".join(map(str, steps[: place + 1])), step.words) for place, step in enumerate(steps)]
 
 
@@ -248,7 +248,7 @@ def _predictions(params: Params) -> dict[str, Any]:
 
 
 def code(state: State, found: Walk) -> str:
-    """Return Python code that makes the rules, the datum and its walk; `tree` is what is drawn last."""
+    """Return Python code that makes the rules, the sample and its walk; `tree` is what is drawn last."""
     functions = {
         step.kind: ("exchange_synonyms" if step.kind == "exchange" else "diffeomorphism")
         for step in state.steps
@@ -259,8 +259,10 @@ def code(state: State, found: Walk) -> str:
         "",
         f"params = {state.params!r}",
         f"grammar = Grammar(params, seed={state.seed})",
-        f'datum = Stream(grammar, seed={state.seed}, rule="{rule_of(state.params)}").take({state.sample}, 1)',
+        f'derivation = Stream(grammar, seed={state.seed}, rule="{rule_of(state.params)}").take({state.sample}, 1)',
     ]
     for step, seed in zip(state.steps, found.seeds, strict=True):
-        lines.append(f"datum = {functions[step.kind]}(params, datum, level={step.level}, seed={seed})")
-    return "\n".join([*lines, "tree = expand(grammar, datum)"])
+        lines.append(
+            f"derivation = {functions[step.kind]}(params, derivation, level={step.level}, seed={seed})"
+        )
+    return "\n".join([*lines, "tree = expand(grammar, derivation)"])

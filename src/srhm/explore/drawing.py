@@ -1,4 +1,4 @@
-"""The tree of one datum as an SVG, with what the last step changed marked on it."""
+"""The tree of one sample as an SVG, with what the last step changed marked on it."""
 
 import io
 import threading
@@ -29,7 +29,7 @@ PIXELS = 120
 """CSS pixels for an inch, so that 8 points of a drawing are about the size of text."""
 
 _LEFT = EDGE + NAMES + 0.1
-_ABOVE = 0.17  # of the room for words above a tree, which stand beside the drawing here
+_ABOVE = 0.17  # of the room for words above a tree, which are next to the drawing here
 _BELOW = 0.1
 
 _drawing = threading.Lock()  # matplotlib's settings belong to the process

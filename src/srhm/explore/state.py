@@ -12,7 +12,7 @@ from ..model.params import PER_LEVEL, Params
 from .walk import Step, check_steps, stream_of
 
 FIELDS = ("v", "n_c", "m", "s", "s0", "L", "sparsity", "seed", "sample")
-"""The fields of the form, in its order; the steps of the walk are beside it."""
+"""The fields of the form, in its order; the steps of the walk are next to it."""
 
 MOST_RULES, MOST_ENTRIES, MOST_INPUT = 200_000, 2**22, 50_000
 """What the page computes with at most: rules times s of all levels, d times s^L, and d."""
@@ -23,7 +23,7 @@ _MOST_DIGITS = 100
 
 @dataclass(frozen=True)
 class State:
-    """A model, a datum of it, and a walk from that datum through its class.
+    """A model, a sample of it, and a walk from that sample through its class.
 
     Raises
     ------
@@ -36,7 +36,7 @@ class State:
     seed: int = 0
     """Seed of the rules and of the data, as for `srhm sample`."""
     sample: int = 0
-    """Number of the datum in the stream, from 0."""
+    """Number of the sample in the stream, from 0."""
     steps: tuple[Step, ...] = ()
     """Exchanges and shifts, in their order."""
 
@@ -61,13 +61,13 @@ class State:
         return urlencode(named)
 
     def moved(self, kind: str) -> "State":
-        """Return the state with the next datum (``"datum"``) or the next rules (``"rules"``), without steps."""
-        if kind == "datum":
+        """Return the state with the next sample (``"sample"``) or the next rules (``"rules"``), without steps."""
+        if kind == "sample":
             last = stream_of(self.params, self.seed).length - 1
             return replace(self, sample=self.sample + 1 if self.sample < last else 0, steps=())
         if kind == "rules":
             return replace(self, seed=(self.seed + 1) % 2**64, steps=())
-        raise ArgumentError("next", kind, "is nothing to go on to", "Use 'datum' or 'rules'")
+        raise ArgumentError("next", kind, "is not a next state", "Use 'sample' or 'rules'")
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def read(query: Mapping[str, Sequence[str]]) -> Reading:
 
 
 def steps_of(text: str) -> tuple[Step, ...]:
-    """Read steps as they stand in an address, ``p1-t2``: exchange at level 1, then shift at level 2.
+    """Read steps in the form of an address, ``p1-t2``: exchange at level 1, then shift at level 2.
 
     Raises
     ------
@@ -135,7 +135,7 @@ def steps_of(text: str) -> tuple[Step, ...]:
     words = text.split("-") if text else []
     if not all(re.fullmatch("[pt][1-9][0-9]?", word) for word in words):
         raise ArgumentError(
-            "steps", text, "are no steps", "Use p1-t2 to exchange at level 1, then shift at level 2"
+            "steps", text, "are not steps", "Use p1-t2 to exchange at level 1, then shift at level 2"
         )
     return tuple(Step("exchange" if word[0] == "p" else "shift", int(word[1:])) for word in words)
 

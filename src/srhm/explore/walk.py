@@ -1,4 +1,4 @@
-"""A walk through one class: from a datum by exchanges of synonyms and shifts, each seen on the tree."""
+"""A walk through one class: from a sample by exchanges of synonyms and shifts, each seen on the tree."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,14 +40,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Walk:
-    """A datum before and after the last step of a walk."""
+    """A sample before and after the last step of a walk."""
 
     grammar: Grammar
     """The rules."""
     seeds: tuple[int, ...]
     """The seed of each step's transformation."""
     derivations: tuple[Derivation, ...]
-    """The datum and what each step made of it, one row each."""
+    """The sample and what each step made of it, one row each."""
 
     @property
     def after(self) -> Tree:
@@ -68,7 +68,7 @@ class Walk:
 
 
 def check_steps(params: Params, steps: Sequence[Step]) -> None:
-    """Refuse steps that a model has not, or that can change nothing in it.
+    """Refuse steps that a model lacks, or that cannot change anything in it.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def check_steps(params: Params, steps: Sequence[Step]) -> None:
         exchange or to shift.
     """
     if len(steps) > MOST_STEPS:
-        raise ArgumentError("steps", len(steps), f"are more than {MOST_STEPS}", "Begin with another datum")
+        raise ArgumentError("steps", len(steps), f"are more than {MOST_STEPS}", "Begin with another sample")
     for step in steps:
         if step.level > params.L:
             problem = f"is a step at level {step.level} of L = {params.L}"
@@ -113,7 +113,7 @@ def stream_of(params: Params, seed: int) -> Stream:
 
 
 def walk(params: Params, seed: int, sample: int, steps: Sequence[Step] = ()) -> Walk:
-    """Draw a datum, and take steps from it.
+    """Draw a sample, and take steps from it.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def walk(params: Params, seed: int, sample: int, steps: Sequence[Step] = ()) -> 
     seed
         Seed of the rules and of the data.
     sample
-        Number of the datum.
+        Number of the sample.
     steps
         Exchanges and shifts. Step k takes the first seed from 64 k on whose choices differ from the old ones.
 

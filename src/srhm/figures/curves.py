@@ -43,7 +43,7 @@ class Curve:
     Raises
     ------
     ArgumentError
-        If a quantity or `seeds` has not one entry for each P, or a P, one of the paper's too, is not positive.
+        If a quantity or `seeds` does not have one entry for each P, or a P, one of the paper's too, is not positive.
     """
 
     label: str
@@ -63,7 +63,7 @@ class Curve:
     """The smallest test error that any classifier has on these inputs, and its interval
     (:func:`srhm.inference.bayes_error`); 0 without noise."""
     paper: Mapping[str, Sequence[tuple[Number, Number]]] | None = None
-    """For each quantity published points (P, value), drawn open; there need not be runs beside them."""
+    """For each quantity published points (P, value), drawn open; there need not be runs next to them."""
 
     def __post_init__(self) -> None:
         for P in self.P:
@@ -234,7 +234,7 @@ def _panel(
     threshold: Number | None,
     chance: Number | None,
 ) -> None:
-    """Draw one quantity of all curves, under a title and beside an axis label."""
+    """Draw one quantity of all curves, under a title and next to an axis label."""
     panel.set_title(words[0])
     panel.set_ylabel(words[1])
     top = [0.0]

@@ -46,7 +46,7 @@ class InsensitivityPoint:
     label: str
     """Name of the setting."""
     s0: int
-    """Blanks beside each informative child: the shape."""
+    """Blanks next to each informative child: the shape."""
     v: int
     """Features: the colour."""
     L: int

@@ -30,7 +30,7 @@ from .style import (
 )
 
 Row = tuple[Artist | tuple[Line2D, ...], str]
-"""A row of a key: what is drawn, and the words beside it."""
+"""A row of a key: what is drawn, and the words next to it."""
 
 
 def net_title(label: str) -> str:
@@ -62,7 +62,7 @@ class Setting(Protocol):
 
     @property
     def s0(self) -> int:
-        """Blanks beside each informative child: the shape."""
+        """Blanks next to each informative child: the shape."""
         ...
 
     @property
@@ -98,7 +98,7 @@ class Estimate:
 
     @property
     def place(self) -> float | None:
-        """Where the mark stands: at the value, or else at the lower bound."""
+        """The position of the mark: the value, or else the lower bound."""
         found = self.lower_bound if self.value is None else self.value
         return None if found is None else float(found)
 
@@ -218,7 +218,7 @@ def _rim(kind: int) -> dict[str, Any]:
 
 
 def hollow(look: Mapping[str, Any], size: Number, kind: int = 0) -> dict[str, Any]:
-    """Return the paper's marker beside ours: of the same shape and colour, but open; a heavier line is its rim."""
+    """Return the paper's marker next to ours: of the same shape and colour, but open; a heavier line is its rim."""
     return {
         **look, "markersize": size, "markerfacecolor": "none", "markeredgecolor": look["color"],
         "markeredgewidth": 1.1 + 0.8 * kind,

@@ -1,4 +1,4 @@
-"""A drawing of the generative model: its rules, a datum without and with blanks, and what leaves the class."""
+"""A drawing of the generative model: its rules, a sample without and with blanks, and what leaves the class."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -36,10 +36,10 @@ def generative_model(
     *,
     title: str | None = None,
 ) -> Figure:
-    """Draw the model (paper, Figure 2): rules, a datum without blanks and with them, and two changes of it.
+    """Draw the model (paper, Figure 2): rules, a sample without blanks and with them, and two changes of it.
 
-    Panel a shows the rules of each level, those outlined that produced the datum; where there are too many to
-    draw, dots stand for the rest. Panel b is the datum as it would be with s0 = 0, panel c the datum itself. In
+    Panel a shows the rules of each level, those outlined that produced the sample; where there are too many to
+    draw, dots stand for the rest. Panel b is the sample as it would be with s0 = 0, panel c the sample itself. In
     panel d synonyms are exchanged, in panel e features are shifted, marked as in
     :func:`srhm.figures.transformations`.
 
@@ -113,7 +113,7 @@ def _trees(
     elif params.uniform:
         places = f"features at {params.s} of {params.patch} places"
     data = (
-        (dense, tree._replace(positions=packed), "a datum without blanks, $s_0$ = 0"),
+        (dense, tree._replace(positions=packed), "a sample without blanks, $s_0$ = 0"),
         (params, tree, f"the same, $s_0$ = {params.s0}: {places}"),
         (params, exchanged, f"other synonyms at level {level} (outlined): same class"),
         (params, shifted, f"other places at level {level} (arrows): same class"),
@@ -130,7 +130,7 @@ def _picture(page: Page, block: int, params: Params, x: float, y: float) -> Pict
 
 
 def _used(tree: Tree, derivation: Derivation, row: int) -> list[set[tuple[int, int]]]:
-    """Return for each level the (parent, choice) of the rules that produced the datum."""
+    """Return for each level the (parent, choice) of the rules that produced the sample."""
     parents = [*(features[0].tolist() for features in tree.features[1:]), [int(tree.label[0])]]
     choices = [np.asarray(level)[row].tolist() for level in derivation.rules]
     return [set(zip(*pair, strict=True)) for pair in zip(parents, choices, strict=True)]

@@ -45,7 +45,7 @@ def relevance(points: Sequence[RelevancePoint], *, title: str | None = None) -> 
     """Draw measured points over the map of C times Eq. 5, a panel for each v and s.
 
     C is the geometric mean of the measured ratios in a panel. A point has the colour of its own P*, so it vanishes in
-    the map where Eq. 5 holds; beside it stands P* over the map, with its interval.
+    the map where Eq. 5 holds; next to it is P* over the map, with its interval.
 
     Parameters
     ----------
@@ -65,7 +65,9 @@ def relevance(points: Sequence[RelevancePoint], *, title: str | None = None) -> 
     for point in points:
         most = point.params.v ** (point.params.s - 1)
         if point.params.m != most:
-            raise ArgumentError("points", point.params, "has not the most synonyms", f"Use m = {most}")
+            raise ArgumentError(
+                "points", point.params, "is not the model with the most synonyms", f"Use m = {most}"
+            )
     panels = list(dict.fromkeys((point.params.v, point.params.s) for point in points))
     heights = [math.log(point.P_star / point.params.n_c) for point in points]
     colours = Normalize(min(heights) - 1, max(heights) + 0.5)

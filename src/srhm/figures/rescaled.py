@@ -45,7 +45,7 @@ class RescaledCurve:
     scale: Number
     """The scaling law of P*, or a part of it, such as (s0+1)^L n_c m^L."""
     s0: int
-    """Blanks beside each informative child: colour and shape."""
+    """Blanks next to each informative child: colour and shape."""
     L: int
     """Levels: full line for the least, broken lines for the next ones."""
 

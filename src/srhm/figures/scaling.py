@@ -1,4 +1,4 @@
-"""Measured P* against its scaling law, on logarithmic axes, with the paper's values beside ours."""
+"""Measured P* against its scaling law, on logarithmic axes, with the paper's values next to ours."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -48,7 +48,7 @@ class ScalingPoint:
     Raises
     ------
     ArgumentError
-        If a number that goes on a logarithmic axis is not positive.
+        If a number on a logarithmic axis is not positive.
     """
 
     net: str
@@ -68,7 +68,7 @@ class ScalingPoint:
     lower_bound: Number | None
     """P* is known to lie above this; drawn, with an arrow upwards, where `P_star` is None."""
     s0: int
-    """Blanks beside each informative child: the shape."""
+    """Blanks next to each informative child: the shape."""
     v: int
     """Features: the colour."""
     L: int

@@ -272,7 +272,7 @@ def panel_grid(
     height
         Height of a row, in inches.
     more
-        Height beside the rows.
+        Height next to the rows.
     """
     rows = -(-count // columns)
     figure = Drawing(figsize=(width, more + height * rows), layout="constrained")

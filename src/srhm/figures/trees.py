@@ -54,7 +54,7 @@ def derivation_trees(
     if title is None:
         classes = {int(tree.label[0]) for tree in trees}
         if len(trees) == 1:
-            title = "A datum and the tree that produced it"
+            title = "A sample and the tree that produced it"
         elif len(classes) == 1:
             places = ", other places" if params.has_blanks else ""
             title = f"{_count(len(trees)).capitalize()} data of one class: other features{places}"
@@ -62,7 +62,7 @@ def derivation_trees(
             title = f"{_count(len(trees)).capitalize()} data and the trees that produced them"
     page, pictures = page_of_trees(params, len(trees), title)
     for block, (picture, tree) in enumerate(zip(pictures, trees, strict=True)):
-        picture.draw(tree, f"datum {block + 1}" if len(trees) > 1 else "")
+        picture.draw(tree, f"sample {block + 1}" if len(trees) > 1 else "")
     return page.figure
 
 
@@ -76,7 +76,7 @@ def transformations(
     *,
     title: str | None = None,
 ) -> Figure:
-    """Draw one datum as it is, after an exchange of synonyms and after a shift: the class stays.
+    """Draw one sample as it is, after an exchange of synonyms and after a shift: the class stays.
 
     Symbols that the exchange changed are outlined, at the level and, where they follow, below it. Features
     that the shift moved have an arrow from their old place, which is dashed; those that they carry along are
@@ -115,7 +115,7 @@ def transformations(
     level = check_integer("level", level, least=1, most=params.L)
     before = tree_of(grammar, derivation, row, "row")
     place = "in the input" if level == 1 else f"at level {level}"
-    blocks = [(before, "the datum")]
+    blocks = [(before, "the sample")]
     exchanged = changed(grammar, derivation, row, level, seed, exchange_synonyms)
     if exchanged is not None:
         blocks.append((exchanged, f"same class, other synonyms {place} (changed symbols outlined)"))

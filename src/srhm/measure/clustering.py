@@ -167,7 +167,7 @@ def _tuples(
 def _substitutions(
     grammar: Grammar, context: Derivation, level: int, node: int, tuples: Integer[np.ndarray, "tuple s"]
 ) -> tuple[Integer[np.ndarray, "tuple leaf"], Integer[np.ndarray, "tuple leaf"]]:
-    """Return features and positions of the leaves of one datum with each tuple below one of its nodes."""
+    """Return features and positions of the leaves of one sample with each tuple below one of its nodes."""
     s, count, tree = grammar.params.level(level).s, len(tuples), expand(grammar, context)
     symbols = np.repeat(tree.features[level - 1], count, axis=0)
     symbols[:, node * s : (node + 1) * s] = tuples

@@ -209,7 +209,7 @@ class Search:
         return next((P for name in self.thresholds if (P := self._next(name)) is not None), None)
 
     def ask_ahead(self) -> list[int]:
-        """The P that may be asked for next, once the P that is asked for now has been told: for idle workers.
+        """The P that may be asked for next, after the result for the present one is given: for idle workers.
 
         Those that follow from a range of outcomes, not from one number, most outcomes first. What the search asks for
         does not depend on them.

@@ -34,8 +34,8 @@ _PAPER = (
 class Instance:
     """A frozen task: its rules, its order of all data and its test set never change.
 
-    All data stand in one pseudo-random order. The last :attr:`P_test` of them are the test set; training sets are
-    taken from the others, so that none has a point of the test set, whatever its seed.
+    All data are in one pseudo-random order. The last :attr:`P_test` of them are the test set; training sets are
+    taken from the others, so none contains a test point, whatever its seed.
 
     Examples
     --------
@@ -71,7 +71,7 @@ class Instance:
 
     @cached_property
     def stream(self) -> Stream:
-        """All data, in the order of the training sets; the test set stands at its end."""
+        """All data, in the order of the training sets; the test set is at the end."""
         return Stream(self.grammar, self.seed, "permutation")
 
     @property
@@ -86,16 +86,16 @@ class Instance:
 
     @property
     def pool(self) -> int:
-        """Number P_max - P_test of data that training sets are taken from."""
+        """Number of data for training sets, P_max - P_test."""
         return self.params.P_max - self.P_test
 
     @property
     def max_disjoint_P(self) -> int:
-        """Training points up to which training sets of different seeds have none in common."""
+        """Largest P for which training sets of different seeds are disjoint."""
         return self.pool // TRAINING_SEEDS // self.params.n_c * self.params.n_c
 
     def train_start(self, seed: int) -> int:
-        """Return the number, in :attr:`stream`, of the first point of the training sets of a seed.
+        """Return the number in :attr:`stream` of the first point of the training sets of a seed.
 
         Raises
         ------
@@ -105,21 +105,21 @@ class Instance:
         return self.max_disjoint_P * check_integer("seed", seed, least=0, most=TRAINING_SEEDS - 1)
 
     def train(self, P: int, seed: int = 0) -> Dataset:
-        """Return a training set, which has no point twice and none of the test set.
+        """Return a training set, without repeated points and without test points.
 
         Parameters
         ----------
         P
-            Number of training points. Sets of one seed are nested: that of P points is the beginning of any
+            Number of training points. Sets of one seed are nested: the set of P points is the beginning of any
             larger one.
         seed
-            Which training set, 0 to 7. Sets of different seeds have no point in common up to :attr:`max_disjoint_P`
-            points each.
+            Number of the training set, 0 to 7. Up to P = :attr:`max_disjoint_P` the sets of different seeds are
+            disjoint.
 
         Raises
         ------
         ArgumentError
-            If the seed is none of these, or P is below 1 or reaches into the test set.
+            If the seed is not one of these, or P is below 1 or reaches into the test set.
         """
         start = self.train_start(seed)
         P = check_integer("P", P, least=1)
@@ -133,9 +133,9 @@ class Instance:
         return Dataset.draw(self.test_stream, self.P_test)
 
     def computed_digests(self) -> dict[str, str]:
-        """Return the digests of what this installation draws, to be compared with the published ones.
+        """Return the digests of the data of this installation, for comparison with the published ones.
 
-        Each is the SHA-256 of arrays, one after another, as little-endian 32-bit integers in C order: the rules
+        Each is the SHA-256 of concatenated arrays as little-endian 32-bit integers in C order: the rules
         [parent, m, s] of level 1, of level 2 and so on; the features [sample, s^L], the positions [sample, s^L]
         and the labels [sample] of the first 1,000 samples of the training set of seed 0, and of the
         whole test set.
@@ -148,7 +148,7 @@ class Instance:
         }
 
     def check(self) -> None:
-        """Compare what this installation draws with the published digests.
+        """Compare the data of this installation with the published digests.
 
         Raises
         ------
@@ -159,8 +159,8 @@ class Instance:
         for part, published in self.digests.items():
             if found[part] != published:
                 raise SrhmError(
-                    f"{self.name}: the digest of {part!r} is {found[part]}, and not {published} as published. "
-                    "Install srhm anew; if that does not help, report it with the versions of NumPy and Python"
+                    f"{self.name}: the digest of {part!r} is {found[part]}, not {published} as published. "
+                    "Reinstall srhm; if that does not help, report it with the versions of NumPy and Python"
                 )
 
     @property
@@ -180,14 +180,14 @@ def load(name: str, *, check: bool = False) -> Instance:
     name
         One of :func:`instances`.
     check
-        Draw its rules, its first samples and its test set, and compare them with the published digests.
+        Whether to draw its rules, its first samples and its test set and compare them with the published digests.
 
     Raises
     ------
     ArgumentError
-        If there is no instance of that name; the message names the nearest.
+        If the name is unknown; the message names the nearest.
     SrhmError
-        If this version of `srhm` has other random streams than the instance, or draws other data.
+        If this version of `srhm` has other random streams than the instance, or gives other data.
 
     Examples
     --------
@@ -205,7 +205,7 @@ srhm-L2-v4-s01-A, srhm-L2-v6-s01-A, ...
     instance = known[name]
     if instance.stream_version != STREAM_VERSION:
         raise SrhmError(
-            f"{name} is made of version {instance.stream_version} of the random streams, and this srhm has version "
+            f"{name} needs version {instance.stream_version} of the random streams, and this srhm has version "
             f"{STREAM_VERSION}. Install a version of srhm with the streams of the instance"
         )
     if check:
@@ -225,12 +225,12 @@ def instances() -> tuple[str, ...]:
 
 
 def instance_name(params: Params) -> str:
-    """Return the name of the instance of a model, whether there is one or not.
+    """Return the name that an instance of a model has, whether it exists or not.
 
     Raises
     ------
     ArgumentError
-        If n_c is not v or m is not v^(s-1): names hold neither.
+        If n_c is not v or m is not v^(s-1): names contain neither.
     """
     check_instance(Params, params=params)
     if params.n_c != params.v:

@@ -34,7 +34,7 @@ _COMPILER_OPTIONS: dict[str, str | int] = {
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A finite set of samples, held compactly: the informative leaves and the label, a few bytes a sample.
+    """A finite set of samples in compact form: the informative leaves and the label, a few bytes per sample.
 
     Raises
     ------
@@ -43,7 +43,7 @@ class Dataset:
     """
 
     stream: Stream
-    """The stream that the samples come from; with :attr:`start` it gives all hidden variables."""
+    """The stream of the samples; with :attr:`start` it determines all hidden variables."""
     start: int
     """Number of the first sample in the stream."""
     features: Integer[np.ndarray, "sample leaf"]
@@ -66,19 +66,19 @@ class Dataset:
         Parameters
         ----------
         stream
-            Where the samples come from.
+            The source of the samples.
         count, start
             The samples `start` to `start + count - 1`.
         backend
-            What computes them; the samples are the same. ``"numpy"``: one core, nothing to prepare.
-            ``"jax"``: a compiled program on all cores, many times faster, after about a second that the first
-            draw from a stream takes to compile it.
+            What computes the samples, which are the same for both. ``"numpy"``: one core, without preparation.
+            ``"jax"``: a compiled program on all cores, many times faster, after about a second of compilation at the
+            first draw from a stream.
 
         Raises
         ------
         ArgumentError
-            If `count` is below 1, a sample lies outside the stream, the set is larger than main memory, or there
-            is no such backend.
+            If `count` is below 1, a sample lies outside the stream, the set is larger than main memory, or the
+            backend is unknown.
         """
         check_instance(Stream, stream=stream)
         check_choice("backend", backend, ("numpy", "jax"), "is not a backend")
@@ -142,11 +142,11 @@ class Dataset:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the samples take."""
+        """Size of the samples, in bytes."""
         return self.features.nbytes + self.positions.nbytes + self.labels.nbytes
 
     def derivation(self, first: int = 0, count: int | None = None) -> Derivation:
-        """Return the hidden choices of samples `first` to `first + count - 1` (to the end, unless given).
+        """Return the hidden choices of samples `first` to `first + count - 1`, by default to the end.
 
         Raises
         ------
@@ -168,7 +168,7 @@ class Dataset:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Some samples of a :class:`Dataset`: features and positions [sample, s^L], labels [sample]."""
+    """Samples of a :class:`Dataset`: features and positions [sample, s^L], labels [sample]."""
 
     features: Shaped[Any, "sample leaf"]
     positions: Shaped[Any, "sample leaf"]
@@ -180,7 +180,7 @@ class Batch:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """A training set and a test set of one task, and how they were kept apart."""
+    """A training set and a test set, and how they were separated."""
 
     train: Dataset
     """The training set."""
@@ -197,7 +197,7 @@ class Split:
 def split(grammar: Grammar, P: int, P_test: int, seed: int = 0, *, replacement: bool = False) -> Split:
     """Draw a training set of `P` points and a test set of `P_test`.
 
-    Training sets of one seed are nested: the set of P points is the beginning of the set of any larger P.
+    Training sets with the same seed are nested: the set of P points is the beginning of the set of any larger P.
 
     Parameters
     ----------
@@ -278,7 +278,7 @@ def _compact(stream: Stream, origin: Origin, count: int, xp: Any) -> tuple[Any, 
 
 @lru_cache(maxsize=64)
 def _compiled(stream: Stream, count: int) -> Callable[[Origin], tuple[Any, Any, Any]]:
-    """The compiled version of :func:`_compact` for one stream, from any origin."""
+    """The compiled version of :func:`_compact` for one stream and any origin."""
     import jax
     import jax.numpy as jnp
 
@@ -289,16 +289,16 @@ def _compiled(stream: Stream, count: int) -> Callable[[Origin], tuple[Any, Any, 
 
 
 def _keep_memory() -> None:
-    """Have the C library keep the memory of temporary arrays, which it else returns and has cleared anew.
+    """Make the C library keep the memory of temporary arrays, which it would return and get back cleared.
 
-    Its limit on what it keeps grows with the largest block that was freed (glibc; elsewhere nothing happens).
-    Pages that had to be cleared took half of the time.
+    The amount that it keeps grows with the largest block that was freed (glibc; elsewhere this has no effect).
+    Clearing pages took half of the time.
     """
     np.empty(2**24, np.uint8)
 
 
 def bytes_of(params: Params, count: int) -> int:
-    """Return the bytes that samples of a model take: feature and position of each leaf, and the label."""
+    """Return the size of samples of a model in bytes: feature and position of each leaf, and the label."""
     check_instance(Params, params=params)
     leaf, label = (
         sum(np.dtype(smallest_unsigned(n)).itemsize for n in most)

@@ -1,10 +1,10 @@
-"""Derivations: how one class came to one input, and what may be re-drawn without changing the class.
+"""Derivations: how a class produces an input, and what can be re-drawn without changing the class.
 
 A derivation is the label and, for each level l, the rule choices and the placements that put level-l features
-under their level-(l+1) parents (at level L, under the class). It is the whole datum: the features of every
+under their level-(l+1) parents (at level L, under the class). It determines the whole sample: the features of every
 level, their positions and the input follow from it and the grammar.
 
-All functions take NumPy or JAX arrays, and give the same numbers for both.
+All functions take NumPy or JAX arrays, and give the same values for both.
 """
 
 from functools import lru_cache
@@ -21,7 +21,7 @@ from .params import Level, Params
 
 
 class Derivation(NamedTuple):
-    """The choices behind a batch of data."""
+    """The choices behind a batch of samples."""
 
     label: Any
     """Classes [sample]."""
@@ -33,7 +33,7 @@ class Derivation(NamedTuple):
 
 
 class Tree(NamedTuple):
-    """The features that a batch of derivations produces, and where they are."""
+    """The features that a batch of derivations produces, and their positions."""
 
     label: Any
     """Classes [sample]."""
@@ -56,14 +56,14 @@ def expand(grammar: Grammar, derivation: Derivation) -> Tree:
     Raises
     ------
     ArgumentError
-        If the derivations are not of this model: the number of levels or nodes, or a choice (but inside a
-        compiled function, where choices are not known), does not fit.
+        If the derivations are not of this model: the number of levels or nodes, or a choice, does not fit (choices
+        are not checked inside a compiled function).
     """
     check_instance(Grammar, grammar=grammar)
     params = grammar.params
     _check(params, derivation)
     xp = derivation.label.__array_namespace__()
-    # Samples are the last, contiguous axis in here: one operation does a node of all of them.
+    # Samples are the last, contiguous axis here: one operation computes a node of all samples.
     symbols = derivation.label[None, :].astype(np.int32)
     places = xp.zeros_like(symbols)
     features, positions = [], []
@@ -83,7 +83,7 @@ def expand(grammar: Grammar, derivation: Derivation) -> Tree:
 
 
 def _check(params: Params, derivation: Derivation) -> None:
-    """Raise an error unless derivations can be of this model."""
+    """Raise an error if derivations cannot be of this model."""
     fix = "Give the derivation together with the params, or the grammar, that it was drawn from"
     check_instance(Derivation, derivation=derivation)
     check_array("derivation.label", derivation.label, (None,), most=params.n_c - 1, fix=fix)
@@ -108,7 +108,7 @@ def child_offsets(params: Params | Level, placement: Integer[Any, "*shape"]) -> 
     Raises
     ------
     ArgumentError
-        If a placement is not from 0 to ``params.placements - 1`` (not looked at inside a compiled function).
+        If a placement is not from 0 to ``params.placements - 1`` (not checked inside a compiled function).
     """
     check_instance((Params, Level), params=params)
     fix = "Give placements of this model"
@@ -144,8 +144,9 @@ def placement_of(params: Params | Level, offsets: Integer[Any, "*shape s"]) -> I
     Raises
     ------
     ArgumentError
-        If there are not s places, from 0 to p - 1, for each node; or (not looked at inside a compiled function)
-        they are no placement: a child outside its own sub-patch, for sparsity B not to the right of the one before.
+        If there are not s places, from 0 to p - 1, for each node; or (not checked inside a compiled function) they
+        are not a placement: a child lies outside its sub-patch or, for sparsity B, not to the right of the previous
+        child.
     """
     check_instance((Params, Level), params=params)
     _check_offsets(params, offsets)
@@ -163,7 +164,7 @@ def placement_of(params: Params | Level, offsets: Integer[Any, "*shape s"]) -> I
 
 
 def _check_offsets(params: Params | Level, offsets: Any) -> None:
-    """Raise an error unless children can stand at these places of their patch."""
+    """Raise an error if children cannot be at these places of their patch."""
     fix = "Give places of this model, as child_offsets returns them"
     shape = (*[None] * (np.ndim(offsets) - 1), params.s)
     check_array("offsets", offsets, shape, most=params.patch - 1, fix=fix)
@@ -190,7 +191,7 @@ def _binomials(places: int, chosen: int) -> np.ndarray:
 def exchange_synonyms(
     params: Params, derivation: Derivation, level: int, seed: int = 0, *, cumulative: bool = False
 ) -> Derivation:
-    """Re-draw the rule choices of one level, p_l of the paper (Eq. 6): the label stays.
+    """Re-draw the rule choices of one level, p_l of the paper (Eq. 6); the label stays the same.
 
     Every choice of level l is replaced by a uniform one, the old value included; nothing else changes. Below
     an exchanged feature the choices stay, so the new symbols there follow from the grammar.
@@ -200,7 +201,7 @@ def exchange_synonyms(
     params
         The parameters of the model.
     derivation
-        A batch of derivations. Row i is re-drawn from (seed, level, i): a batch is not the same as its parts.
+        A batch of derivations. Row i is re-drawn from (seed, level, i), so the result depends on the rows of the batch.
     level
         Level l of the features that are exchanged, 1 (the input) to L.
     seed
@@ -211,7 +212,7 @@ def exchange_synonyms(
     Raises
     ------
     ArgumentError
-        If the level is not between 1 and L, the seed is no integer from 0 to 2^64 - 1, or the derivations are not
+        If the level is not between 1 and L, the seed is not an integer from 0 to 2^64 - 1, or the derivations are not
         of this model, as for :func:`expand`.
     """
     check_instance(Params, params=params)
@@ -221,7 +222,7 @@ def exchange_synonyms(
 def diffeomorphism(
     params: Params, derivation: Derivation, level: int, seed: int = 0, *, cumulative: bool = False
 ) -> Derivation:
-    """Re-draw the placements of one level, the diffeomorphism tau_l of the paper (Eq. 7): no symbol changes.
+    """Re-draw the placements of one level, the diffeomorphism tau_l of the paper (Eq. 7); no symbol changes.
 
     Every placement of level l is replaced by a uniform one, the old value included; a feature that moves
     carries its sub-tree with it. With s0 = 0 there is one placement and nothing changes.
@@ -324,7 +325,7 @@ def rank(params: Params, derivation: Derivation) -> np.ndarray:
 
 
 def unrank(params: Params, ranks: Any) -> Derivation:
-    """Return the derivations of given ranks: the inverse of :func:`rank`.
+    """Return the derivations with these ranks: the inverse of :func:`rank`.
 
     Raises
     ------

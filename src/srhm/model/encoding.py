@@ -1,7 +1,7 @@
-"""Dense inputs from compact data: what a network sees (docs, model.md).
+"""Dense inputs from compact data: the input of a network (docs, model.md).
 
-A datum is held as the features and positions of its informative leaves; every encoding writes them into an
-array over all d positions. Functions take NumPy or JAX arrays and give the same values for both.
+A sample is stored as the features and positions of its informative leaves; an encoding writes them into an array over
+all d positions. Functions take NumPy or JAX arrays and give the same values for both.
 """
 
 from typing import Any, Literal
@@ -15,7 +15,7 @@ from .params import Params
 
 Dense = Literal["whitened", "onehot", "onehot_blank"]
 Encoding = Literal["whitened", "onehot", "onehot_blank", "integer"]
-"""How a position is written. With c = (v - 1)^(-1/2):
+"""The encoding of a position. With c = (v - 1)^(-1/2):
 
 - ``"whitened"`` (the published code's): 1 on its feature's channel and -c on the others; a blank is -c on all
   v channels.
@@ -43,14 +43,14 @@ def channels(params: Params, encoding: Encoding = "whitened") -> int:
 
 
 def check_encoding(encoding: str) -> None:
-    """Raise an :class:`~srhm.ArgumentError` if there is no such encoding."""
+    """Raise an :class:`~srhm.ArgumentError` if the encoding is unknown."""
     check_choice("encoding", encoding, ENCODINGS, "is not an encoding")
 
 
 def check_leaves(params: Params, features: Any, positions: Any) -> None:
-    """Raise an :class:`~srhm.ArgumentError` unless informative leaves [sample, s^L] can be of a model.
+    """Raise an :class:`~srhm.ArgumentError` if informative leaves [sample, s^L] cannot be of a model.
 
-    Values are not looked at inside a compiled function.
+    Values are not checked inside a compiled function.
     """
     check_instance(Params, params=params)
     fix = "Give leaves together with the params of their model"
@@ -73,11 +73,11 @@ def encode(
     params
         The parameters of the model.
     features, positions
-        The leaves of each datum, [sample, s^L].
+        The leaves of each sample, [sample, s^L].
     encoding
         One of ``"whitened"``, ``"onehot"``, ``"onehot_blank"``, ``"integer"``; see :data:`Encoding`.
     dtype
-        Type of the result: float32, or int32 for ``"integer"``, unless given.
+        Dtype of the result. Default: float32, or int32 for ``"integer"``.
 
     Returns
     -------
@@ -87,9 +87,9 @@ def encode(
     Raises
     ------
     ArgumentError
-        If the encoding is unknown, the type cannot hold its values, or the leaves are not of this model: another
-        number of them, a feature that is not below v or a position that is not below d (values are not looked at
-        inside a compiled function); or the inputs are larger than main memory.
+        If the encoding is unknown, the dtype cannot hold its values, or the leaves are not of this model: their number
+        is wrong, a feature is not below v or a position is not below d (values are not checked inside a compiled
+        function); or the inputs are larger than main memory.
 
     Examples
     --------
@@ -123,24 +123,24 @@ def encode_symbols(
     encoding: Encoding = "whitened",
     dtype: Any = None,
 ) -> Num[Any, "sample position channel"]:
-    """Write whole inputs, given by the symbol at every position, densely.
+    """Write whole inputs, given by the symbol at every position, into dense inputs.
 
     Parameters
     ----------
     params
         The parameters of the model.
     symbols
-        Features; anything below 0, a blank or a masked position, is written as a blank.
+        Features; numbers below 0, blanks or masked positions, are written as blanks.
     encoding
-        One with channels; see :data:`Encoding`.
+        An encoding with channels; see :data:`Encoding`.
     dtype
-        Type of the result; float32 unless given.
+        Dtype of the result. Default: float32.
 
     Raises
     ------
     ArgumentError
-        If the encoding is unknown or has no channels, the type cannot hold its values, there are not d symbols a
-        sample, or one is not below v (symbols are not looked at inside a compiled function).
+        If the encoding is unknown or has no channels, the dtype cannot hold its values, there are not d symbols per
+        sample, or one is not below v (symbols are not checked inside a compiled function).
 
     Examples
     --------
@@ -156,7 +156,7 @@ def encode_symbols(
     values = known(symbols)
     if values is not None and values.size and int(values.max()) >= params.level(1).v:
         raise ArgumentError(
-            "symbols", int(values.max()), "is no feature", f"Use 0 to {params.level(1).v - 1}"
+            "symbols", int(values.max()), "is not a feature", f"Use 0 to {params.level(1).v - 1}"
         )
     if symbols.ndim != 2 or symbols.shape[1] != params.d:
         fix = f"Give [sample, {params.d}] integers"
@@ -171,7 +171,7 @@ def _looked_up(table: Any, symbols: Any, params: Params) -> Any:
 
 
 def codes(params: Params, encoding: Encoding) -> Num[np.ndarray, "symbol channel"]:
-    """Return how a dense encoding writes each feature, and a blank as the last row, [v + 1, channel].
+    """Return the code of each feature in a dense encoding, and that of a blank in the last row, [v + 1, channel].
 
     Raises
     ------

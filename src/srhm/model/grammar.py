@@ -38,7 +38,7 @@ class Grammar:
     params : Params
         The parameters of the model.
     seed : int or None
-        The seed of the rules, or None for rules that were given.
+        The seed of the rules, or None for rules of :meth:`from_rules`.
     rules : tuple of arrays
         ``rules[l - 1]`` holds the tuples of level-l features, shape [parent, m, s], read-only. The parents
         are the `n_c` classes at level L and the features of level l + 1 below.
@@ -46,7 +46,7 @@ class Grammar:
     Raises
     ------
     ArgumentError
-        If the seed is no such integer, or the rules are larger than main memory.
+        If the seed is not such an integer, or the rules are larger than main memory.
 
     Examples
     --------
@@ -79,14 +79,14 @@ class Grammar:
             The parameters of the model.
         rules
             A list or tuple with an entry for each level, level 1 (the input) first and the classes' rules last:
-            integers of shape [parent, m, s]. Where n_c = v the shapes do not tell which end is which. The code in
-            circulation numbers its layers from the classes on: :func:`srhm.compat.grammar_of_layers` reads those.
+            integers of shape [parent, m, s]. If n_c = v, the shapes do not show a reversed order. The code in
+            circulation numbers its layers from the classes on; :func:`srhm.compat.grammar_of_layers` reads those.
 
         Raises
         ------
         ArgumentError
-            If `rules` is a mapping, whose keys may count from either end; or a level is missing, has another shape,
-            holds a number outside 0..v-1, or lists a tuple twice.
+            If `rules` is a mapping, whose keys could count from either end; or a level is missing, has the wrong shape,
+            contains a number outside 0..v-1, or contains a tuple twice.
         """
         check_instance(Params, params=params)
         if not isinstance(rules, Sequence | np.ndarray) or isinstance(rules, str | bytes):
@@ -117,7 +117,7 @@ class Grammar:
         return tuple(tables)
 
     def parents_of(self, level: int, tuples: Integer[Any, "*shape s"]) -> tuple[np.ndarray, np.ndarray]:
-        """Look up who produces given tuples of level-l features.
+        """Look up which class or feature produces each tuple of level-l features.
 
         Parameters
         ----------
@@ -208,8 +208,7 @@ class Grammar:
         Raises
         ------
         ArgumentError
-            If the text is no such JSON, breaks a rule of the model, or its digest or seed does not fit its
-            rules.
+            If the text is not such JSON, breaks a rule of the model, or its digest or seed does not fit its rules.
         """
         fix = "Give the text of to_json, unchanged"
         try:
@@ -232,7 +231,7 @@ class Grammar:
         return grammar
 
     def save(self, path: str | Path) -> None:
-        """Write the grammar to a JSON file, whole or not at all; missing folders are made."""
+        """Write the grammar to a JSON file, atomically; missing folders are created."""
         write_atomically(path, self.to_json().encode())
 
     @classmethod
@@ -242,7 +241,7 @@ class Grammar:
         Raises
         ------
         ArgumentError
-            If the file cannot be read, or is no such file.
+            If the file cannot be read, or is not such a file.
         """
         fix = "Name a file of Grammar.save"
         try:
@@ -255,7 +254,7 @@ class Grammar:
 
 
 def _freeze(rules: Sequence[np.ndarray]) -> None:
-    """Make the rules read-only: the digest, which stands for them, is computed once."""
+    """Make the rules read-only: their digest is computed once."""
     for level_rules in rules:
         level_rules.setflags(write=False)
 

@@ -1,6 +1,6 @@
-"""Keyed permutations of the data of a class, held in no table: the sample of each number is computed.
+"""Keyed permutations of the data of a class, without a table: the sample of each number is computed.
 
-A datum of a class is a list of digits, one for every choice of its derivation. The permutation acts on the
+A sample of a class is a list of digits, one for every choice of its derivation. The permutation acts on the
 digits themselves: a Feistel network on the group of digit lists, Z_r1 x Z_r2 x ..., needs no integer longer
 than 32 bits and never leaves the domain. Where the domain is small, so that a Feistel network would be a poor
 draw from all permutations, or cannot be halved, a table is shuffled instead.

@@ -56,10 +56,10 @@ class Origin(NamedTuple):
 
 @dataclass(frozen=True)
 class Stream:
-    """An endless, or all-exhausting, sequence of samples: sample i is a pure function of (grammar, seed, i).
+    """A sequence of samples, endless or of all data: sample i is a pure function of (grammar, seed, i).
 
-    Every aligned block of n_c samples (k n_c to (k+1) n_c - 1) holds each class once, in an order drawn from
-    the stream.
+    Every aligned block of n_c samples (k n_c to (k+1) n_c - 1) contains each class once, in a random order that is
+    part of the stream.
 
     Parameters
     ----------
@@ -68,18 +68,19 @@ class Stream:
     seed
         Any integer from 0 to 2^64 - 1.
     rule
-        ``"permutation"``: sample i is the i-th datum in a pseudo-random order of all P_max data, so no sample
-        comes twice. ``"replacement"``: all samples are drawn independently, so some may come again.
+        ``"permutation"``: a pseudo-random order of all P_max data, so no sample occurs twice. ``"replacement"``: all
+        samples are drawn independently, so a sample may occur again.
     reverse
-        Count from the other end: sample i is sample P_max - 1 - i of the forward stream (permutation only).
+        The same order from the other end: sample i is sample P_max - 1 - i of the forward stream (only for
+        ``"permutation"``).
     role
-        What the seed is used for, ``"samples"`` or ``"test"``: one seed gives a separate stream for each.
+        The use of the seed, ``"samples"`` or ``"test"``: one seed gives a separate stream for each.
 
     Raises
     ------
     ArgumentError
-        If the rule, the seed or the role is not one of these, ``"permutation"`` is asked of a model with
-        P_max above 2^62, or `reverse` goes with ``"replacement"``.
+        If the rule, the seed or the role is not one of these, the rule is ``"permutation"`` and P_max is above 2^62,
+        or `reverse` is combined with ``"replacement"``.
     """
 
     grammar: Grammar
@@ -99,7 +100,7 @@ class Stream:
                 "Use 'replacement'",
             )
         if self.reverse and self.rule != "permutation":
-            raise ArgumentError("reverse", True, "has no meaning in an endless stream", "Use reverse=False")
+            raise ArgumentError("reverse", True, "is impossible for an endless stream", "Use reverse=False")
         role_key(self.seed, self.role)  # checks both
         object.__setattr__(self, "seed", int(self.seed))
 
@@ -123,15 +124,15 @@ class Stream:
     def _permutation(self) -> KeyedPermutation:
         limit = max(
             2**16, *(level.m for level in self.params.levels)
-        )  # a table no larger than the grammar's own is no burden
+        )  # a table no larger than that of the grammar does no harm
         key = fold(fold(role_key(self.seed, self.role), 2), 0)
         return KeyedPermutation(key, radices(self.params), self.params.n_c, limit)
 
     def origin(self, start: int) -> Origin:
-        """Return where samples are counted from, as an argument for compiled code.
+        """Return a start of counting as an argument for compiled code.
 
-        :meth:`take` and :meth:`at` count from it as from the number itself; a compiled function that takes it
-        is compiled once for all.
+        :meth:`take` and :meth:`at` accept it in place of the number; a function that takes it as an argument is
+        compiled only once.
 
         Parameters
         ----------
@@ -153,14 +154,14 @@ class Stream:
         return Origin(np.array(split_words(start)), np.array(split_words(order)), rank)
 
     def take(self, start: int | Origin, count: int, xp: Any = np) -> Derivation:
-        """Return the derivations of `count` consecutive samples from sample `start` on.
+        """Return the derivations of `count` consecutive samples, beginning with sample `start`.
 
         Parameters
         ----------
         start, count
             The samples `start` to `start + count - 1`; the :meth:`origin` of a start is not checked.
         xp
-            The array namespace, `numpy` or `jax.numpy`; the numbers are the same.
+            The array namespace, `numpy` or `jax.numpy`; the values are the same.
 
         Raises
         ------
@@ -190,7 +191,7 @@ class Stream:
     def at(self, indices: UInt32[Any, " sample"], start: int | Origin = 0) -> Derivation:
         """Return the derivations of samples `start + indices`, for 32-bit indices in any order.
 
-        The function to call inside compiled code: nothing about the indices is checked.
+        For use inside compiled code: the indices are not checked.
 
         Parameters
         ----------
@@ -216,7 +217,7 @@ class Stream:
         return self._derive(labels, origin, indices)
 
     def checked_range(self, start: int, count: int) -> tuple[int, int]:
-        """Return the start and the number of samples as integers, if all of them lie in the stream.
+        """Return the start and the number of samples as integers, after a check that all lie in the stream.
 
         Raises
         ------

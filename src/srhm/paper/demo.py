@@ -120,7 +120,7 @@ class _Show:
         self._shown, self._due = count, ended + max(_REDRAW_SECONDS, (ended - began) / _REDRAW_PART)
 
     def finish(self, studies: list[Study]) -> Table:
-        """Draw the page for the last time and its figures beside it, and return the table of results."""
+        """Draw the page for the last time and its figures next to it, and return the table of results."""
         self._write(studies, f"complete: {_count(studies)} runs", refresh=None)
         for stem, section in self._drawn.items():
             assert section.figure is not None
@@ -167,7 +167,7 @@ class _Show:
                 text="S measures how much a layer reacts when synonyms are exchanged, D how much it reacts to shifts; "
                 "both relative to two unrelated data.",
                 figure=transformations(grammar, derivation),
-                alt="A datum, the same with synonyms exchanged, and the same with features shifted.",
+                alt="A sample, the same with synonyms exchanged, and the same with features shifted.",
             ),
         ]
 

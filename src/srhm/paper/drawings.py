@@ -1,4 +1,4 @@
-"""From runs to drawings: each kind of figure takes what a store knows, and the paper's values beside it."""
+"""From runs to drawings: each kind of figure takes what a store knows, and the paper's values next to it."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -150,7 +150,7 @@ class PaperFigure:
 
     @property
     def senses(self) -> bool:
-        """Whether P*_S and P*_D are searched for its settings, beside P*."""
+        """Whether P*_S and P*_D are searched for its settings, besides P*."""
         return self.kind.senses or self.causes
 
     @property

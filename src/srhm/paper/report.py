@@ -24,7 +24,7 @@ from .tiers import Tier
 
 
 def report(figures: Sequence[PaperFigure], tier: Tier, index: RunIndex) -> str:
-    """Return the tables of a reproduction in Markdown: every number of the paper beside ours."""
+    """Return the tables of a reproduction in Markdown: every number of the paper next to ours."""
     compared = comparisons(tier, index)
     known = [one for one in compared if one.agrees is not None and one.valid]
     agreeing = sum(one.agrees is True for one in known)

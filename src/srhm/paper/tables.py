@@ -1,4 +1,4 @@
-"""Tables of a reproduction, in Markdown: every published P* beside ours, exponents, and what is not computed."""
+"""Tables of a reproduction, in Markdown: every published P* next to ours, exponents, and what is not computed."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass

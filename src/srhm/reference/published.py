@@ -1,4 +1,4 @@
-"""The numbers of the paper that ours are laid beside, as printed or read off its figures."""
+"""The numbers of the paper for comparison with ours, as printed or read off its figures."""
 
 import json
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ class Published:
     high: int | None
     """The neighbour above, likewise."""
     figure: str
-    """The figure it stands in."""
+    """The figure of the paper."""
     note: str
     """What is known about its origin."""
     valid: bool = True
@@ -36,7 +36,7 @@ class Series:
     """A published curve."""
 
     figure: str
-    """The figure it stands in."""
+    """The figure of the paper."""
     net: str
     """What was trained."""
     params: Params

@@ -27,7 +27,7 @@ class Table:
     Raises
     ------
     ArgumentError
-        If a row has not one entry for each column.
+        If a row does not have one entry for each column.
     """
 
     columns: Sequence[str]

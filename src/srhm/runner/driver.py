@@ -56,7 +56,7 @@ class Policy:
     gpu_memory: int | None = None
     """Bytes of memory of a GPU, of which every run asks for a part. Default: runs use CPUs. For clusters."""
     keep_weights: bool = False
-    """Keep the trained weights beside the store; finished runs without them are computed again."""
+    """Keep the trained weights next to the store; finished runs without them are computed again."""
 
     def __post_init__(self) -> None:
         check_integer("retries", self.retries, least=0, most=1000)

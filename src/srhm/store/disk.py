@@ -136,7 +136,7 @@ def _open(path: Path) -> sqlite3.Connection:
 
 
 def _is_frozen(path: Path) -> bool:
-    """Return whether nobody writes a file and we cannot: then it is read without the files beside it.
+    """Return whether nobody writes a file and we cannot: then it is read without the files next to it.
 
     SQLite would have to make them to read a file with a write-ahead log. If the log is there, so is a writer.
     """

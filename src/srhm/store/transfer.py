@@ -37,7 +37,7 @@ class Transfer(Runs):
     def merge(self, sources: Sequence["Transfer"]) -> Merged:
         """Take over the runs of other stores, with their weights, and the failures of what is not finished.
 
-        What is in the store stays as it is, and a finished run beats a failure. A merge that was cut may be
+        What is in the store stays as it is, and a finished run beats a failure. A merge that was interrupted may be
         repeated, and so may one that was not.
 
         Raises

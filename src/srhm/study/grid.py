@@ -113,7 +113,7 @@ def _each(path: Path, content: dict[str, Any], kind: str, known: Sequence[str], 
     tables = content.get(kind, [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise _wrong(
-            path, f"has a {kind!r} that is no list of tables", f"Write [[{kind}]], with two brackets"
+            path, f"has a {kind!r} that is not a list of tables", f"Write [[{kind}]], with two brackets"
         )
     for number, table in enumerate(tables, start=1):
         where = f"[[{kind}]] number {number}"

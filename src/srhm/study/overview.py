@@ -24,7 +24,7 @@ def summary(params: Params) -> dict[str, Any]:
         ``params``, ``d``, ``P_max``, ``relevant_fraction``; ``predictions``, one dict a network with ``net``,
         ``P_star``, ``range``, ``scaling_law``, ``formula``, ``source`` and ``assumptions`` (see
         :func:`srhm.nets.predict`); and ``visible_P``, the training points from which on a correlation with the class
-        stands out of its noise (see :func:`srhm.theory.visible_P`), by what is counted.
+        exceeds its noise (see :func:`srhm.theory.visible_P`), by what is counted.
 
     Examples
     --------

@@ -144,7 +144,7 @@ class Setup:
     replacement: bool = False
     """Training and test points drawn with replacement, within and across the sets (published)."""
     task: Task = field(default_factory=Classification)
-    """What the network is trained to tell; its name, in files and on the command line."""
+    """What the network is trained to predict; in files and on the command line, its name."""
 
     def __post_init__(self) -> None:
         check_instance(Params, params=self.params)

@@ -1,4 +1,4 @@
-"""What the paper predicts, in closed form, and what the data contain, exactly."""
+"""The paper's predictions in closed form, and exact statistics of the data."""
 
 from .class_statistics import ClassStatistics
 from .confusion import learner_error, misgrouped, predicted_P

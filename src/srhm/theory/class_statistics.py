@@ -1,4 +1,4 @@
-"""How what is seen at a place goes with the class: probabilities, correlations, and when they show."""
+"""Joint statistics of symbols at a place and the class: probabilities, correlations, and when they become visible."""
 
 from dataclasses import dataclass
 
@@ -43,7 +43,7 @@ class ClassStatistics:
 
     @property
     def conditional(self) -> Float[np.ndarray, "place class_ symbol"]:
-        """P(class | symbol at place), [place, class_, symbol]; nan for a symbol that never stands there."""
+        """P(class | symbol at place), [place, class_, symbol]; nan for a symbol that never occurs there."""
         with np.errstate(invalid="ignore"):
             return self.given_class / self.given_class.sum(axis=1, keepdims=True)
 
@@ -56,13 +56,12 @@ class ClassStatistics:
     def visible_P(self) -> Float[np.ndarray, "place symbol"]:
         """Training points at which the correlation of a symbol equals its sampling noise, [place, symbol].
 
-        P points show a symbol P times its probability. Were there no correlation, the frequency of a class
-        among these would have the variance (1/n_c)(1 - 1/n_c) / (P probability). Summed over classes it equals
-        the squared correlation at
+        P points contain a symbol P times its probability. Without a correlation, the frequency of a class among these
+        has the variance (1/n_c)(1 - 1/n_c) / (P probability). Summed over classes it equals the squared correlation at
 
             P = (1 - 1/n_c) / (probability Σ_α (π_α - 1/n_c)²),
 
-        π_α = P(class α | symbol). It is inf for a symbol without a correlation, nan for one that never stands
+        π_α = P(class α | symbol). It is inf for a symbol without a correlation, nan for one that never occurs
         there. The mean of 1/P over rule sets is that of :func:`srhm.theory.visible_P`.
         """
         signal = (self.correlation**2).sum(axis=1)
@@ -70,5 +69,5 @@ class ClassStatistics:
             return (1 - 1 / self.n_c) / (self.probability * signal)
 
     def pooled(self) -> "ClassStatistics":
-        """The mean over places: what is seen by statistics that are shared by all of them, [1, class_, symbol]."""
+        """The mean over places, that is, the statistics shared by all places, [1, class_, symbol]."""
         return ClassStatistics(self.given_class.mean(axis=0, keepdims=True))

@@ -5,8 +5,8 @@ all parents known, the log likelihood ratio of two parents would be about normal
 
     P(g taken for h) = Q(√(n δ²) / 2),    δ² = Σ_α (π_gα - π_hα)² / ((π_gα + π_hα) / 2),
 
-with Q the normal tail. The sum over rivals h bounds the error of a patch. The prediction takes that for the error,
-takes patches as independent, and the probabilities as known: it is an estimate, not a bound of P*.
+with Q the normal tail. The sum over rivals h bounds the error of a patch. The prediction uses the bound as the error,
+and assumes that patches are independent and the probabilities known: it is an estimate of P*, not a bound.
 """
 
 import math
@@ -22,13 +22,13 @@ from .class_statistics import ClassStatistics
 from .population import patches, tuples
 
 _LARGEST = 1e15
-"""No P beyond this is looked at."""
+"""The largest P considered."""
 
 
 def misgrouped(
     grammar: Grammar, P: float, level: int = 1, *, knows_positions: bool = False, shared: bool = False
 ) -> float:
-    """Return the estimated probability that a patch of level l < L is put in the group of another parent.
+    """Return the estimated probability that a patch of level l < L is assigned to the group of another parent.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def misgrouped(
     level
         Level l of the features in the patch.
     knows_positions, shared
-        As for :class:`srhm.learners.LayerwiseLearner`, which does its first sweep so.
+        As for the first sweep of :class:`srhm.learners.LayerwiseLearner`.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def learner_error(
 ) -> float:
     """Return the estimated test error of the layer-wise learner with one sweep.
 
-    A datum is wrong, but for a lucky guess, if one of its patches is misgrouped:
+    A sample is misclassified, except for a lucky guess, if one of its patches is misgrouped:
     (1 - 1/n_c) (1 - Π_l (1 - e_l)^(s^(L-l))), l = 1 .. L - 1.
 
     Parameters
@@ -78,8 +78,8 @@ def predicted_P(
 ) -> float:
     """Return the P* at which :func:`learner_error` falls to the threshold.
 
-    It is inf where it never does: two parents whose correlations with the class coincide cannot be told apart
-    by them, however many the points.
+    It is inf if this never happens: parents whose correlations with the class coincide cannot be distinguished by them,
+    whatever the number of points.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def _misgrouping(
 def _distances(
     conditional: Float[np.ndarray, "place class_ parent"],
 ) -> Float[np.ndarray, "place parent rival"]:
-    """δ² of all pairs of parents at each place, nan with one that never stands there."""
+    """δ² of all pairs of parents at each place, nan if one never occurs there."""
     first, second = conditional[..., :, None], conditional[..., None, :]
     with np.errstate(invalid="ignore"):
         ratio = (first - second) ** 2 / ((first + second) / 2)

@@ -1,4 +1,4 @@
-"""The statistics of :mod:`srhm.theory.population` as a training set shows them, with standard errors."""
+"""The statistics of :mod:`srhm.theory.population` estimated from a training set, with standard errors."""
 
 from dataclasses import dataclass
 
@@ -13,20 +13,20 @@ from .class_statistics import ClassStatistics
 
 @dataclass(frozen=True, eq=False)
 class ClassCounts:
-    """How often each symbol was seen at each place in data of each class.
+    """How often each symbol occurred at each place in samples of each class.
 
-    The number N_α of data of a class is given, not drawn (labels are balanced); the counts of different classes
+    The number N_α of samples of a class is fixed, not random (labels are balanced); the counts of different classes
     are independent, and each is binomial with P(symbol | class).
     """
 
     counts: Integer[np.ndarray, "place class_ symbol"]
-    """Data of a class that show the symbol at the place, [place, class_, symbol]."""
+    """Number of samples of a class with the symbol at the place, [place, class_, symbol]."""
     sizes: Integer[np.ndarray, " class_"]
-    """Data N_α of each class, [class_], two at least."""
+    """Number N_α of samples of each class, [class_], at least 2."""
 
     @property
     def statistics(self) -> ClassStatistics:
-        """The estimates, as if classes were equally likely; of P(symbol | class) they are unbiased."""
+        """The estimates for equally likely classes; those of P(symbol | class) are unbiased."""
         return ClassStatistics(self.counts / self.sizes[:, None])
 
     @property
@@ -44,7 +44,7 @@ class ClassCounts:
     def correlation_error(self) -> Float[np.ndarray, "place class_ symbol"]:
         """Standard error of :attr:`ClassStatistics.correlation`, to first order in the counts' deviations.
 
-        It is nan for a symbol that was never seen, and of no use for one seen a few times.
+        It is nan for a symbol that never occurred, and unreliable for one that occurred a few times.
         """
         statistics = self.statistics
         total = statistics.given_class.sum(axis=1, keepdims=True)
@@ -53,19 +53,19 @@ class ClassCounts:
 
     @property
     def signal_to_noise(self) -> Float[np.ndarray, "place symbol"]:
-        """Squared covariance over the square of its error, less the 1 that noise alone would give.
+        """Squared covariance over the square of its error, minus 1, the value for noise alone.
 
         Both are summed over classes. Its expectation is about P / :attr:`ClassStatistics.visible_P`, larger by
-        1 / (1 - probability) for a frequent symbol; nan for a symbol never seen.
+        1 / (1 - probability) for a frequent symbol; nan for a symbol that never occurred.
         """
         signal, noise = self.statistics.covariance**2, self.covariance_error**2
         with np.errstate(divide="ignore", invalid="ignore"):
             return signal.sum(axis=1) / noise.sum(axis=1) - 1
 
     def pooled(self) -> "ClassCounts":
-        """The counts of all places together, as if each datum were as many as there are places.
+        """The counts of all places together, as if each place were a sample of its own.
 
-        The estimates are those of :meth:`ClassStatistics.pooled`. Their errors take the places of one datum as
+        The estimates are those of :meth:`ClassStatistics.pooled`. Their errors treat the places of one sample as
         independent, which changes a variance by a fraction of the order of P(symbol | class) for each place.
         """
         return ClassCounts(self.counts.sum(axis=0, keepdims=True), self.sizes * len(self.counts))
@@ -77,14 +77,14 @@ def count_features(dataset: Dataset, level: int = 1) -> ClassCounts:
     Raises
     ------
     ArgumentError
-        If the level is not between 1 and L, or a class has fewer than two data.
+        If the level is not between 1 and L, or a class has fewer than two samples.
 
     Examples
     --------
     >>> from srhm import Grammar, Params, split
     >>> data = split(Grammar(Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)), P=4000, P_test=1).train
     >>> counts = count_features(data)
-    >>> counts.counts.shape, counts.counts.sum()  # 4 slots, 4 classes, 4 features; 4 features a datum
+    >>> counts.counts.shape, counts.counts.sum()  # 4 slots, 4 classes, 4 features; 4 features per sample
     ((4, 4, 4), np.int64(16000))
     """
     check_instance(Dataset, dataset=dataset)
@@ -131,7 +131,7 @@ def count_positions(dataset: Dataset, level: int = 1) -> ClassCounts:
 def _symbols(
     dataset: Dataset, level: int
 ) -> tuple[Integer[np.ndarray, "sample slot"], Integer[np.ndarray, "sample slot"]]:
-    """Features and positions of a level; those of the input are at hand."""
+    """Features and positions of a level; those of the input are stored."""
     level = check_integer("level", level, least=1, most=dataset.params.L)
     if level == 1:
         return dataset.features.astype(np.int64), dataset.positions.astype(np.int64)
@@ -146,7 +146,10 @@ def _counted(dataset: Dataset, symbols: Integer[np.ndarray, "sample place"], cou
     sizes = np.bincount(labels, minlength=n_c)
     if sizes.min() < 2:
         raise ArgumentError(
-            "dataset", len(dataset), "samples hold a class fewer than twice", f"Use {2 * n_c} samples or more"
+            "dataset",
+            len(dataset),
+            "samples contain a class fewer than twice",
+            f"Use {2 * n_c} samples or more",
         )
     entry = (np.arange(places) * n_c + labels[:, None]) * count + symbols
     counts = np.bincount(entry.ravel(), minlength=places * n_c * count)

@@ -1,8 +1,7 @@
 """Exact statistics of all data of one grammar, by propagating probabilities through its rules.
 
 The features of a level and their places are independent given the class, and independent at a node given its
-symbol, so that both are products over the levels between. Nothing is sampled, and nothing approximate but the
-round-off of floating point.
+symbol, so both are products over the levels between. Nothing is sampled; the only error is floating-point round-off.
 """
 
 from math import comb, prod
@@ -54,10 +53,10 @@ def features(grammar: Grammar, level: int = 1) -> ClassStatistics:
     Examples
     --------
     >>> grammar = Grammar.from_rules(Params(2, 2, 2, 2, 0, 1), [[[[0, 0], [0, 1]], [[1, 1], [1, 0]]]])
-    >>> features(grammar).conditional[0]  # the first child tells the class
+    >>> features(grammar).conditional[0]  # the first child determines the class
     array([[1., 0.],
            [0., 1.]])
-    >>> features(grammar).correlation[1]  # the second says nothing
+    >>> features(grammar).correlation[1]  # the second is independent of it
     array([[0., 0.],
            [0., 0.]])
     """
@@ -71,8 +70,8 @@ def tuples(grammar: Grammar, level: int = 1) -> ClassStatistics:
     """Return the statistics of the s-tuples of level-l features with the class.
 
     The places are the s^(L-l) nodes, the symbols the rules of the level: number ``parent * m + choice``. All
-    tuples of a parent have the same probabilities, 1/m of the parent's own: their correlations with the class
-    are equal, which is what a learner can group them by.
+    tuples of a parent have the same probabilities, 1/m of that of the parent: their correlations with the class
+    are equal, so a learner can group them.
 
     Raises
     ------
@@ -87,7 +86,7 @@ def tuples(grammar: Grammar, level: int = 1) -> ClassStatistics:
 
 
 def positions(grammar: Grammar, level: int = 1) -> ClassStatistics:
-    """Return the statistics of what stands at each level-l position, for level 1 the input, with the class.
+    """Return the joint statistics of the class and the symbol at each level-l position (level 1 is the input).
 
     The places are the p^(L-l+1) positions, the symbols the v features and the blank, which is the last.
 
@@ -101,7 +100,7 @@ def positions(grammar: Grammar, level: int = 1) -> ClassStatistics:
 
 
 def patches(grammar: Grammar, level: int = 1) -> ClassStatistics:
-    """Return the statistics of what stands in each patch of p level-l positions with the class.
+    """Return the joint statistics of the class and the content of each patch of p level-l positions.
 
     The places are the p^(L-l) patches, the symbols the rules as in :func:`tuples` and the blank patch, which
     is the last. A tuple in one of its placements has 1/placements of the tuple's probability.
@@ -116,10 +115,10 @@ def patches(grammar: Grammar, level: int = 1) -> ClassStatistics:
 
 
 def slot_probability(params: Params, level: int = 1) -> Float[np.ndarray, "slot position"]:
-    """Return the probability that each slot's level-l feature stands at each level-l position.
+    """Return the probability that the level-l feature of each slot is at each level-l position.
 
     A column sums to the probability that the position is informative, (s0+1)^-(L-l+1) for both kinds of
-    sparsity. For sparsity A it has one entry, since the position tells the slot.
+    sparsity. For sparsity A it has one entry, since the position determines the slot.
 
     Returns
     -------
@@ -146,9 +145,9 @@ def slot_probability(params: Params, level: int = 1) -> Float[np.ndarray, "slot 
 
 
 def child_probability(params: Params | Level) -> Float[np.ndarray, "child place"]:
-    """Return the probability that each child of a node stands at each place of its patch, [s, p].
+    """Return the probability that each child of a node is at each place of its patch, [s, p].
 
-    Sparsity A: 1/(s0+1) in its own sub-patch. Sparsity B: child i (from 0) stands at place o if i of the
+    Sparsity A: 1/(s0+1) in its own sub-patch. Sparsity B: child i (from 0) is at place o if i of the
     s - 1 others do before it, C(o, i) C(p-1-o, s-1-i) / C(p, s).
     """
     check_instance((Params, Level), params=params)
@@ -175,7 +174,7 @@ def _symbols(grammar: Grammar, level: int) -> Float[np.ndarray, "slot class_ sym
 
 
 def _node_probability(params: Params, level: int) -> Float[np.ndarray, "slot position"]:
-    """Where the symbols of a level stand; level L + 1 is the class, which has one place."""
+    """The positions of the symbols of a level; level L + 1 is the class, which has one position."""
     levels = params.levels[level - 1 :]
     needed = 8 * prod(numbers.s * numbers.patch for numbers in levels)
     check_memory("params", params, needed, "an array of all slots and positions", "Use a smaller model")
@@ -186,7 +185,7 @@ def _node_probability(params: Params, level: int) -> Float[np.ndarray, "slot pos
 
 
 def _placed(statistics: ClassStatistics, where: Float[np.ndarray, "slot position"]) -> ClassStatistics:
-    """The statistics at positions, from those at slots and where these stand; the blank is one more symbol."""
+    """The statistics at positions, from those at slots and their positions; the blank is one more symbol."""
     seen = np.einsum("jx,jas->xas", where, statistics.given_class)
     blank = np.broadcast_to((1 - where.sum(axis=0))[:, None, None], (*seen.shape[:2], 1))
     return ClassStatistics(np.concatenate([seen, blank], axis=2))

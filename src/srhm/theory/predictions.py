@@ -21,13 +21,13 @@ class Prediction:
     formula: str
     """The formula of the scaling law."""
     source: str
-    """Where it stands in the paper, or what it was extended from."""
+    """Where it is in the paper, or what it was extended from."""
     typical_ratio: float
-    """The constant, P* over the scaling law as measured: where a search for P* is best started."""
+    """The constant, measured P* over the scaling law; a search for P* is best started there."""
     ratios: tuple[float, float]
     """Smallest and largest P* over the scaling law among the paper's points."""
     assumptions: tuple[str, ...] = ()
-    """What the formula rests on, in sentences."""
+    """The assumptions of the formula, in sentences."""
     blank_power: float = 0.0
     """The exponent of s0+1 in the formula."""
     size_power: float = 0.0
@@ -37,7 +37,7 @@ class Prediction:
 
     @property
     def P_star(self) -> float:
-        """The predicted P*: the scaling law times the ratio that is typical."""
+        """The predicted P*: the scaling law times the typical ratio."""
         return self.scaling_law * self.typical_ratio
 
     @property
@@ -47,7 +47,7 @@ class Prediction:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """P* if the ratio is one of those of the paper's points; no interval of confidence."""
+        """The range of P* for the ratios of the paper's points; not a confidence interval."""
         return self.scaling_law * self.ratios[0], self.scaling_law * self.ratios[1]
 
 
@@ -80,7 +80,7 @@ def shared_filters_law(params: Params) -> Prediction:
 
 
 def full_law(params: Params) -> Prediction:
-    """Return Eq. 3 for the FCN, of which the paper has no formula.
+    """Return Eq. 3 for the FCN, for which the paper has no formula.
 
     Its ratio to the published P* is 4.8 to 5.5 at L = 2, 2.6 to 15.6 in all (Figure 16).
     """
@@ -103,7 +103,7 @@ _TRAINED = (
     "P* is where the test error falls to 10%, for wide networks in the mean-field scaling and batches with 4 points of "
     "each class.",
     "Each level is learned from the correlation of its s-tuples with the class, which takes n_c m^L points without "
-    "blanks; seen in P points, it stands out of its sampling noise from there on.",
+    "blanks: from there on, it exceeds its sampling noise in P points.",
 )
 _OF_LCN = (
     "A first-layer weight of its own at every position has an informative input in a fraction (s0+1)^-L of the data.",
@@ -128,14 +128,14 @@ def predict_by_relevance(d: SupportsFloat, F: SupportsFloat, *, n_c: int, m: int
 
     P* = n_c F^(a - 1/2) d^(a + 1/2) with a = ln m / ln s. It is Eq. 3, with C0 = s^(L/2), in other variables:
     F d = s^L leaves are informative, so that m^L = (F d)^a, s^(L/2) = (F d)^(1/2) and (s0+1)^L = 1/F. Unlike Eq.
-    3 it is defined between the models, too, where F d is no power of s.
+    3 it is also defined between the models, where F d is not a power of s.
 
     Parameters
     ----------
     d
         Input length, positive.
     F
-        Relevant fraction (s0+1)^(-L): the share of the input that is informative, above 0 and at most 1.
+        Relevant fraction (s0+1)^(-L): the informative fraction of the input, above 0 and at most 1.
     n_c
         Number of classes.
     m
@@ -162,7 +162,7 @@ def predict_by_relevance(d: SupportsFloat, F: SupportsFloat, *, n_c: int, m: int
     )
     d, F = check_number("d", d, above=0.0), check_number("F", F, above=0.0)
     if F > 1:
-        raise ArgumentError("F", F, "is above 1", "Give the share of the input that is informative")
+        raise ArgumentError("F", F, "is above 1", "Give the informative fraction of the input")
     if F * d < s * (1 - 1e-12):
         problem = f"leaves F d = {F * d:.3g} informative leaves, fewer than s = {s}"
         raise ArgumentError("F", F, problem, "Use F d >= s")

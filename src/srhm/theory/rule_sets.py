@@ -1,4 +1,4 @@
-"""Mean and variance, over all rule sets of a model, of how features and tuples go with the class.
+"""Mean and variance, over all rule sets of a model, of the correlations of features and tuples with the class.
 
 Notation: at each level, T[a, μ] is the probability that a given child of parent a is the feature μ, and
 Δ = T - 1/v. The rows of Δ sum to zero, so that the product of two or more levels keeps one term that depends on the
@@ -6,7 +6,7 @@ class,
 
     P(μ | α) = 1/v + [Δ_L ... Δ_l](α, μ) + (terms without α),
 
-and the levels are drawn independently. Dealing the v^s tuples out to parents, m each, gives
+and the levels are drawn independently. The random assignment of m of the v^s tuples to each parent gives
 
     <Δ(a, μ) Δ(b, ν)> = (v^s δ_ab - m) / (m (v^s - 1)) · (δ_μν - 1/v) / v.
 

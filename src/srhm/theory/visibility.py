@@ -1,4 +1,4 @@
-"""From how many training points on a correlation with the class stands out of its sampling noise.
+"""The number of training points from which a correlation with the class exceeds its sampling noise.
 
 P points show a symbol of probability p about P p times, and the frequency of a class among these has the variance
 (1/n_c)(1 - 1/n_c) / (P p). It equals the mean square of the correlation over rule sets at
@@ -30,9 +30,9 @@ Symbol = Literal["features", "tuples"]
 def dilution(
     params: Params, what: Symbol, level: int = 1, *, knows_positions: bool = False, shared: bool = False
 ) -> Float[np.ndarray, " place"]:
-    """Return D, how many times more points blanks make it take, at every place where symbols are counted.
+    """Return the dilution D, the factor by which blanks increase the number of points, at every place.
 
-    If the symbol of slot j of the tree is seen at a place w_j times a datum, in the mean, then D = Σ w / Σ w²:
+    If the symbol of slot j of the tree occurs at a place w_j times per sample on average, then D = Σ w / Σ w²:
     the counts are Σ w of those without blanks, and the squared correlation Σ w² / (Σ w)², since slots are
     uncorrelated over rule sets. For sparsity A:
 
@@ -50,8 +50,8 @@ def dilution(
     level
         Level l of the features.
     knows_positions
-        Count at the slots of the tree, blanks taken away. Otherwise at the positions of features and of
-        patches, each placement of a tuple by itself.
+        Count at the slots of the tree, without blanks. Otherwise at the positions of features and of patches, each
+        placement of a tuple separately.
     shared
         Count all patches together.
 
@@ -64,7 +64,7 @@ def dilution(
     Raises
     ------
     ArgumentError
-        If there is no such symbol, or the level is not between 1 and L.
+        If `what` is unknown, or the level is not between 1 and L.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def _factors(
 ) -> list[Float[np.ndarray, " place"]]:
     """Vectors whose Kronecker product is the dilution at every place.
 
-    Where a slot's symbol stands is independent from level to level, so that the sums over slots, of w and of w²,
+    The place of a slot's symbol is independent from level to level, so that the sums over slots, of w and of w²,
     are products of sums over the children of one node.
     """
     check_choice("what", what, ("features", "tuples"), "is not what is counted")
@@ -106,9 +106,9 @@ def _of_node(numbers: Level) -> Float[np.ndarray, " place"]:
 def visible_P(
     params: Params, what: Symbol, level: int = 1, *, knows_positions: bool = False, shared: bool = False
 ) -> Float[np.ndarray, " place"]:
-    """Return the training points at which signal equals noise, the mean over rule sets, at every place.
+    """Return the number of training points at which signal equals noise, averaged over rule sets, at every place.
 
-    The signal-to-noise ratio of P points is P over this.
+    The signal-to-noise ratio of P points is P divided by this number.
 
     Parameters
     ----------
@@ -159,7 +159,7 @@ def earliest_visible_P(
 
 
 def _without_blanks(params: Params, what: Symbol, level: int) -> float:
-    """The training points at which signal equals noise where there is no dilution."""
+    """The number of training points at which signal equals noise without dilution."""
     above = prod(map(contraction, params.levels[level:]))
     if what == "features":
         return params.n_c / (above * contraction(params.level(level)))

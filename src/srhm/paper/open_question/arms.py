@@ -23,7 +23,7 @@ class Arm:
     name: str
     """Names it at the command line."""
     group: Group
-    """The panel it stands in."""
+    """Its panel."""
     what: str
     """What it is, in a few words."""
     settings: tuple[Setup, ...]

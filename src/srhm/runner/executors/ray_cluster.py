@@ -171,7 +171,7 @@ def _host_and_port(address: str) -> tuple[str, int]:
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 65536:
         raise ArgumentError(
-            "address", address, "is no address of Ray", "Use auto, HOST:PORT or ray://HOST:PORT"
+            "address", address, "is not an address of Ray", "Use auto, HOST:PORT or ray://HOST:PORT"
         )
     return host.strip("[]"), int(port)
 
