@@ -21,7 +21,7 @@ from srhm import Grammar, Params, Stream, expand
 from srhm.explore import create_app, serve
 from srhm.explore.content import content, count
 from srhm.explore.drawing import tree_figure, tree_svg
-from srhm.explore.state import FIELDS, State, read, steps_of
+from srhm.explore.state import FIELDS, PageState, read, steps_of
 from srhm.explore.walk import Step, walk
 from srhm.model.options import Model
 from srhm.nets import predict
@@ -89,12 +89,12 @@ draws = st.tuples(
 """What :func:`state_of` makes a state of: arguments are checked by code that strategies may not call."""
 
 
-def state_of(numbers, seed, sample, steps) -> State:
+def state_of(numbers, seed, sample, steps) -> PageState:
     model = Model(**numbers)
     params = model.params()
     can = {"exchange": params.m > 1, "shift": params.s0 > 0}
     walked = tuple(Step(kind, 1 + level % params.L) for kind, level in steps if can[kind])
-    return State(model, seed, sample % params.P_max, walked)
+    return PageState(model, seed, sample % params.P_max, walked)
 
 
 @given(draws)
@@ -178,7 +178,7 @@ def test_pictures_have_words(client):
     images = [one for one in shown.elements if one["tag"] == "img"]
     assert len(images) == 2
     for image, steps in zip(images, ("p1", "p1-t2"), strict=True):
-        state = State(Model(v=4), steps=steps_of(steps))
+        state = PageState(Model(v=4), steps=steps_of(steps))
         tree = walk(state.params, 0, 0, state.steps).after
         places = zip(tree.features[0][0], tree.positions[0][0], strict=True)
         words = ", ".join(f"{feature} at {place}" for feature, place in places)
@@ -191,7 +191,7 @@ def test_pictures_have_words(client):
 
 @pytest.mark.parametrize("steps", ["p1", "p2", "t1", "t2"])
 def test_what_changed_is_marked(steps):
-    state = State(Model(v=4, s0=2), steps=steps_of(steps))
+    state = PageState(Model(v=4, s0=2), steps=steps_of(steps))
     found = walk(state.params, 0, 0, state.steps)
     old, new, level = found.before, found.after, state.steps[0].level
     figure = tree_figure(state.params, new, old, state.steps[0])
@@ -219,7 +219,7 @@ def test_what_changed_is_marked(steps):
 
 
 def test_the_papers_longest_inputs_are_drawn(client):
-    state = State(Model(v=6, s0=2, L=3), steps=steps_of("p3-t2"))
+    state = PageState(Model(v=6, s0=2, L=3), steps=steps_of("p3-t2"))
     assert state.params.d == 216
     shown = page(client, v=6, s0=2, L=3, steps="p3-t2")
     images = [one for one in shown.elements if one["tag"] == "img"]
@@ -366,6 +366,6 @@ def test_a_taken_port_is_told(refuses):
         other.listen()
         port = other.getsockname()[1]
         with refuses("port", port, "Name another, or 0 for a free one"):
-            serve(State(), port=port, browser=False)
+            serve(PageState(), port=port, browser=False)
     with refuses("port", 65536, "Use port <= 65535"):
-        serve(State(), port=65536, browser=False)
+        serve(PageState(), port=65536, browser=False)

@@ -13,7 +13,7 @@ import pytest
 from selenium.webdriver.common.keys import Keys
 
 from browser import LONGEST, Browser, chromium
-from srhm.explore.state import State
+from srhm.explore.state import PageState
 from srhm.explore.walk import Step, walk
 from srhm.model.options import Model
 
@@ -101,7 +101,7 @@ def test_every_field_changes_what_is_shown(page, name, value):
     model = Model(
         **{name: value if name == "sparsity" else int(value)} if name not in ("seed", "sample") else {}
     )
-    state = State(model, **({name: int(value)} if name in ("seed", "sample") else {}))
+    state = PageState(model, **({name: int(value)} if name in ("seed", "sample") else {}))
     assert f"{state.params.P_max:,} different data" in page.text("#results")
     assert page.text("#status").startswith(
         f"Class {int(walk(state.params, state.seed, state.sample).after.label[0])},"
@@ -117,7 +117,7 @@ def test_steps_stay_in_the_class_and_can_be_undone(page):
         steps.append(str(Step(kind, level)))
         wait_for(page, steps="-".join(steps))
         assert page.query()["steps"] == "-".join(steps)
-        state = State(
+        state = PageState(
             Model(), 0, 0, tuple(Step("exchange" if s[0] == "p" else "shift", int(s[1])) for s in steps)
         )
         tree = walk(state.params, 0, 0, state.steps).after

@@ -9,7 +9,7 @@ import pytest
 from fake_runs import fake_run
 from setups import run_spec, setup
 from srhm import ArgumentError, Params
-from srhm.explore.state import State, read
+from srhm.explore.state import PageState, read
 from srhm.model.options import Model
 from srhm.nets import NetSpec, predict
 from srhm.store import Store
@@ -73,8 +73,8 @@ def test_there_is_no_prediction_but_there_are_defaults() -> None:
 
 
 def test_the_page_of_a_model_takes_them() -> None:
-    state = State(Model(v="6", s0="3,0"))
-    assert read({"v": ["6"], "s0": ["3,0"]}).state == State(Model(v=6, s0="3,0"))
+    state = PageState(Model(v="6", s0="3,0"))
+    assert read({"v": ["6"], "s0": ["3,0"]}).state == PageState(Model(v=6, s0="3,0"))
     assert state.params == Params(v=6, s0=(3, 0)) and "s0=3%2C0" in state.query()
     assert read({"s0": ["3,0,1"]}).problems["s0"].startswith("s0 = (3, 0, 1) has 3 numbers, and L = 2")
     assert asdict(Model.of(state.params))["s0"] == "3,0"

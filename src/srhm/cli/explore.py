@@ -28,6 +28,6 @@ class Explore:
     def run(self) -> None:
         """Serve the page."""
         from ..explore import serve
-        from ..explore.state import State
+        from ..explore.state import PageState
 
-        serve(State(self.model, self.seed), port=self.port, browser=not self.no_browser)
+        serve(PageState(self.model, self.seed), port=self.port, browser=not self.no_browser)

@@ -24,7 +24,7 @@ from ..figures.style import FEATURE_COLOURS, feature_colour, text_colour
 from ..model.params import PER_LEVEL
 from .content import content
 from .drawing import is_drawn, tree_svg
-from .state import FIELDS, Reading, State, read
+from .state import FIELDS, PageState, ParsedForm, read
 
 HOST = "127.0.0.1"
 """The page is served to this machine alone."""
@@ -75,7 +75,7 @@ def formula(text: str) -> Markup:
     return Markup(re.sub(r"\bs0\b", "s<sub>0</sub>", text))
 
 
-def _read() -> Reading:
+def _read() -> ParsedForm:
     return read({name: values for name, values in request.args.lists() if name not in ("marked", "dark")})
 
 
@@ -86,7 +86,7 @@ def _page() -> Any:
         try:
             return redirect("/?" + found.state.moved(kind).query(), 303)
         except ArgumentError as error:
-            found = Reading(found.texts, {"page": str(error)}, None)
+            found = ParsedForm(found.texts, {"page": str(error)}, None)
     shown = {} if found.state is None else content(found.state)
     return render_template(
         "page.html.jinja",
@@ -98,7 +98,7 @@ def _page() -> Any:
     )
 
 
-def _field(name: str, found: Reading) -> dict[str, Any]:
+def _field(name: str, found: ParsedForm) -> dict[str, Any]:
     text, (label, help_) = found.texts[name], _LABELS[name]
     implied = "" if found.state is None or name not in ("n_c", "m") else getattr(found.state.params, name)
     return {
@@ -138,7 +138,7 @@ def _protect(response: Response) -> Response:
     return response
 
 
-def serve(state: State, *, port: int = 0, browser: bool = True) -> None:
+def serve(state: PageState, *, port: int = 0, browser: bool = True) -> None:
     """Show the page until it is interrupted (Ctrl-C).
 
     Parameters

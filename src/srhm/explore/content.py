@@ -13,7 +13,7 @@ from ..model.encoding import encode
 from ..model.params import Params
 from ..study.overview import summary
 from .drawing import MOST_DRAWN, is_drawn, pixels
-from .state import State
+from .state import PageState
 from .walk import MOST_STEPS, Step, Walk, hindrance, rule_of, walk
 
 MOST_LEVELS, MOST_PARENTS, MOST_CHOICES, MOST_SYMBOLS = 5, 8, 6, 64
@@ -44,7 +44,7 @@ class RuleTable:
 
 
 @dataclass(frozen=True)
-class Drawing:
+class TreeDrawing:
     """A drawing of a tree and all that goes with it."""
 
     query: str
@@ -57,7 +57,7 @@ class Drawing:
     """The input, a dot for each blank; empty if it is long."""
 
 
-def content(state: State) -> dict[str, Any]:
+def content(state: PageState) -> dict[str, Any]:
     """Return all that the page shows of a state."""
     params = state.params
     found = walk(params, state.seed, state.sample, state.steps)
@@ -151,7 +151,7 @@ def _some(number: int, wanted: Iterable[int], most: int) -> list[int]:
     return sorted([*first, *rest][:most]) if len(first) < most else first
 
 
-def _drawings(state: State, found: Walk) -> list[Drawing]:
+def _drawings(state: PageState, found: Walk) -> list[TreeDrawing]:
     """The sample; after a step, the sample before and after it."""
     if found.before is None:
         return [_drawing(state, found.after, "The sample", marked=False)]
@@ -162,7 +162,7 @@ def _drawings(state: State, found: Walk) -> list[Drawing]:
     ]
 
 
-def _drawing(state: State, tree: Tree, title: str, *, marked: bool) -> Drawing:
+def _drawing(state: PageState, tree: Tree, title: str, *, marked: bool) -> TreeDrawing:
     params = state.params
     words = [("class", str(int(tree.label[0])))]
     for level in range(params.L, 0, -1):
@@ -177,7 +177,7 @@ def _drawing(state: State, tree: Tree, title: str, *, marked: bool) -> Drawing:
     dense = encode(params, tree.features[0], tree.positions[0], "integer", "int64")[0].tolist()
     line = " ".join("." if feature < 0 else str(feature) for feature in dense) if is_drawn(params) else ""
     said = "; ".join(f"{name}: {value}" for name, value in words)
-    return Drawing(
+    return TreeDrawing(
         state.query(),
         marked,
         title,
@@ -204,7 +204,7 @@ def _trail(steps: tuple[Step, ...]) -> list[tuple[str, str]]:
     return [("-".join(map(str, steps[: place + 1])), step.words) for place, step in enumerate(steps)]
 
 
-def _action(state: State, kind: str) -> dict[str, Any]:
+def _action(state: PageState, kind: str) -> dict[str, Any]:
     """The buttons of a kind of step, one a level, or why there are none."""
     before = [str(step) for step in state.steps]
     reason = hindrance(state.params, kind)
@@ -247,7 +247,7 @@ def _predictions(params: Params) -> dict[str, Any]:
     return {"rows": rows, "assumptions": assumptions, "visible": visible}
 
 
-def code(state: State, found: Walk) -> str:
+def code(state: PageState, found: Walk) -> str:
     """Return Python code that makes the rules, the sample and its walk; `tree` is what is drawn last."""
     functions = {
         step.kind: ("exchange_synonyms" if step.kind == "exchange" else "diffeomorphism")

@@ -13,7 +13,7 @@ from ..figures.tiles import EDGE, MARK, Page
 from ..figures.trees import mark_exchange, mark_shift
 from ..model.derivation import Tree
 from ..model.params import Params
-from .state import State
+from .state import PageState
 from .walk import Step, walk
 
 MOST_DRAWN = 512
@@ -80,7 +80,7 @@ def tree_figure(params: Params, tree: Tree, before: Tree | None = None, step: St
 
 
 @lru_cache(maxsize=64)
-def tree_svg(state: State, marked: bool = True, dark: bool = False) -> bytes:
+def tree_svg(state: PageState, marked: bool = True, dark: bool = False) -> bytes:
     """Return the tree at the end of a state's walk as an SVG file without ground, the same bytes every time.
 
     Parameters

@@ -22,7 +22,7 @@ _MOST_DIGITS = 100
 
 
 @dataclass(frozen=True)
-class State:
+class PageState:
     """A model, a sample of it, and a walk from that sample through its class.
 
     Raises
@@ -60,7 +60,7 @@ class State:
             named["steps"] = "-".join(map(str, self.steps))
         return urlencode(named)
 
-    def moved(self, kind: str) -> "State":
+    def moved(self, kind: str) -> "PageState":
         """Return the state with the next sample (``"sample"``) or the next rules (``"rules"``), without steps."""
         if kind == "sample":
             last = stream_of(self.params, self.seed).length - 1
@@ -71,18 +71,18 @@ class State:
 
 
 @dataclass(frozen=True)
-class Reading:
+class ParsedForm:
     """What was read from a query: a state, or what is wrong with which field."""
 
     texts: Mapping[str, str]
     """What each field of the form holds."""
     problems: Mapping[str, str]
     """What is wrong, by the name of the field; ``"page"`` for what no field holds."""
-    state: State | None
+    state: PageState | None
     """The state; None if there is a problem."""
 
 
-def read(query: Mapping[str, Sequence[str]]) -> Reading:
+def read(query: Mapping[str, Sequence[str]]) -> ParsedForm:
     """Read the state of the page from a query. What it does not name has its default.
 
     Parameters
@@ -92,7 +92,7 @@ def read(query: Mapping[str, Sequence[str]]) -> Reading:
 
     Returns
     -------
-    Reading
+    ParsedForm
         With a state, or with every problem found.
     """
     defaults = asdict(Model()) | {"seed": 0, "sample": 0}
@@ -118,10 +118,10 @@ def read(query: Mapping[str, Sequence[str]]) -> Reading:
         steps = steps_of((query.get("steps") or [""])[-1])
         if not problems:
             seed, sample = numbers.pop("seed"), numbers.pop("sample")
-            return Reading(texts, {}, State(Model(**numbers), seed, sample, steps))
+            return ParsedForm(texts, {}, PageState(Model(**numbers), seed, sample, steps))
     except ArgumentError as error:
         problems[error.argument if error.argument in (*FIELDS, "steps") else "page"] = str(error)
-    return Reading(texts, problems, None)
+    return ParsedForm(texts, problems, None)
 
 
 def steps_of(text: str) -> tuple[Step, ...]:

@@ -129,7 +129,7 @@ def walk(params: Params, seed: int, sample: int, steps: Sequence[Step] = ()) -> 
     Raises
     ------
     ArgumentError
-        As for :class:`srhm.explore.State`.
+        As for :class:`srhm.explore.PageState`.
     """
     check_steps(params, steps)
     stream = stream_of(params, seed)
