@@ -3,20 +3,18 @@
 import time
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cached_property
-from itertools import count
 from typing import Any
 
 from ...errors import check_integer
 from ...study.failure import Failure, FailureKind
 from .base import Executor, Job, Outcome, Resources, Unavailable, Work
 from .ray_cluster import Cluster
-from .ray_task import Clock, environment, name_of, perform
+from .ray_task import environment, name_of, perform
 
 _MOST_SLOTS = 4096
 _POLL_SECONDS = 1.0
-"""How often limits are looked at."""
+"""How long interrupted jobs are waited for at a time."""
 _LOOK_SECONDS = 10.0
 """How often the cluster is asked for its size, and whether it is there."""
 _FETCH_SECONDS = 60.0
@@ -27,22 +25,11 @@ _MEMORY_STEP = 2**26
 """Memory is asked for in whole steps: Ray keeps a queue, and leases workers, for every distinct amount."""
 
 
-@dataclass
-class _Task:
-    """A job under way."""
-
-    job: Job
-    serial: int
-    since: float
-    """When it was handed to Ray."""
-    timed_from: float | None = None
-    """From when its time counts, if the clock could not say."""
-
-
 class OnRay(Executor):
     """Does jobs as tasks of a Ray cluster, each with the cores, the memory and the part of a GPU that it asks for.
 
-    A job waits in the cluster until a node has room for it; its limit counts from when it begins. Jobs that fail are
+    A job waits in the cluster until a node has room for it; its limit is kept inside its task, and counts from when it
+    begins. Jobs that fail are
     not tried again by Ray: whoever hands them out decides. When this process ends, however it ends, Ray ends its
     jobs.
 
@@ -75,12 +62,12 @@ class OnRay(Executor):
         self._cluster = Cluster(address)
         self._ray = self._cluster.ray
         self._functions: dict[Resources, Any] = {}
-        self._serials = count()
-        self._tasks: dict[Any, _Task] = {}
+        self._jobs: dict[Any, Job] = {}
+        """Those under way, by what Ray calls their results."""
         self._ended: deque[Outcome] = deque()
         self._closed = self._lost = False
         self.slots = 1
-        self._looked = self._polled = time.monotonic()
+        self._looked = time.monotonic()
         self._count_slots()
 
     @property
@@ -103,14 +90,12 @@ class OnRay(Executor):
         if self._cluster.own and (lack := self._lacking(job.resources)):
             self._ended.append(Outcome(job.number, failure=Failure("error", lack)))
             return
-        serial = next(self._serials)
         try:
-            clock = None if job.limit is None else self._clock
-            task = self._function(job.resources).remote(self._work, job.content, serial, clock)
+            result = self._function(job.resources).remote(self._work, job.content, job.limit)
         except Exception as error:  # Ray has several for a cluster that is gone
             self._lose(str(error))
             raise Unavailable(f"The connection to the Ray cluster is lost: {error}") from error
-        self._tasks[task] = _Task(job, serial, time.monotonic())
+        self._jobs[result] = job
 
     def wait(self, timeout: float | None = None) -> list[Outcome]:
         """Return the jobs that have ended since the last call; wait for one, at most `timeout` seconds."""
@@ -119,17 +104,14 @@ class OnRay(Executor):
         while True:
             self._take_ended(pause)
             now = time.monotonic()
-            if now - self._polled > _POLL_SECONDS:
-                self._polled = now
-                self._enforce_limits()
             if now - self._looked > _LOOK_SECONDS:
                 self._looked = now
                 self._look()
-            if self._ended or not self._tasks or now >= deadline:
+            if self._ended or not self._jobs or now >= deadline:
                 outcomes = list(self._ended)
                 self._ended.clear()
                 return outcomes
-            pause = min(_POLL_SECONDS, deadline - now)
+            pause = min(_LOOK_SECONDS, deadline - now)
 
     def close(self, *, interrupted: bool = False) -> list[Outcome]:
         """End the jobs, and Ray if it was started here; an interrupted job gets 30 seconds for its checkpoint."""
@@ -138,25 +120,17 @@ class OnRay(Executor):
         self._closed = True
         try:
             if interrupted:
-                self._cancel(list(reversed(self._tasks)), force=False)  # first those that would begin now
+                self._cancel(list(reversed(self._jobs)), force=False)  # first those that would begin now
                 deadline = time.monotonic() + _LEAVE_SECONDS
-                while self._tasks and (left := deadline - time.monotonic()) > 0:
+                while self._jobs and (left := deadline - time.monotonic()) > 0:
                     self._take_ended(min(left, _POLL_SECONDS))
         finally:  # also when Ctrl-C is pressed again
-            self._cancel(list(self._tasks), force=True)
-            self._tasks.clear()
-            if "_clock" in self.__dict__:
-                with suppress(Exception):  # it may have gone with its node
-                    self._ray.kill(self._clock)
+            self._cancel(list(self._jobs), force=True)
+            self._jobs.clear()
             self._cluster.close()
         outcomes = [outcome for outcome in self._ended if outcome.result is not None]
         self._ended.clear()
         return outcomes
-
-    @cached_property
-    def _clock(self) -> Any:
-        """The actor that knows when jobs began, made with the first job that has a limit."""
-        return self._ray.remote(num_cpus=0, max_restarts=-1)(Clock).remote()
 
     def _function(self, resources: Resources) -> Any:
         """Return the task for jobs with these needs."""
@@ -186,33 +160,27 @@ class OnRay(Executor):
 
     def _take_ended(self, seconds: float) -> None:
         """Take the tasks that have ended; if none has, wait for one."""
-        if not self._tasks:
+        if not self._jobs:
             return
         try:
             # To wait for one returns one, so whatever else has ended by then is asked for once more.
             if seconds > 0:
-                self._ray.wait(list(self._tasks), num_returns=1, timeout=seconds)
-            ended, _ = self._ray.wait(list(self._tasks), num_returns=len(self._tasks), timeout=0)
+                self._ray.wait(list(self._jobs), num_returns=1, timeout=seconds)
+            ended, _ = self._ray.wait(list(self._jobs), num_returns=len(self._jobs), timeout=0)
         except Exception as error:  # no task raises here: the connection is gone
             self._lose(str(error))
             return
-        timed = []
-        for reference in ended:
-            task = self._tasks.pop(reference)
-            self._ended.append(self._outcome(reference, task))
-            timed += [task.serial] if task.job.limit is not None else []
-        if timed:
-            self._clock.forget.remote(timed)
+        self._ended.extend(self._outcome(result, self._jobs.pop(result)) for result in ended)
 
-    def _outcome(self, reference: Any, task: _Task) -> Outcome:
+    def _outcome(self, reference: Any, job: Job) -> Outcome:
         """Fetch what a task returned, or say why it returned nothing."""
         try:
             kind, content = self._ray.get(reference, timeout=_FETCH_SECONDS)
         except Exception as error:  # whatever befalls a job is its outcome
-            return Outcome(task.job.number, failure=self._failure(error))
+            return Outcome(job.number, failure=self._failure(error))
         if kind == "result":
-            return Outcome(task.job.number, content)
-        return Outcome(task.job.number, failure=Failure(kind, content))
+            return Outcome(job.number, content)
+        return Outcome(job.number, failure=Failure(kind, content))
 
     def _failure(self, error: Exception) -> Failure:
         """Return the failure that an error of Ray is."""
@@ -230,32 +198,6 @@ class OnRay(Executor):
         # The last line of a traceback names the error; of a message of Ray, the first says what happened.
         said = said[-1] if kind == "error" else said[0]
         return Failure(kind, f"{type(error).__name__}: {said}")
-
-    def _enforce_limits(self) -> None:
-        """End the jobs that have run for longer than they may."""
-        now = time.monotonic()
-        late = {
-            reference: task
-            for reference, task in self._tasks.items()
-            if task.job.limit is not None and now - (task.timed_from or task.since) > task.job.limit
-        }
-        asked = [task.serial for task in late.values() if task.timed_from is None]
-        ages: dict[int, float] = {}
-        if asked:
-            try:
-                ages = self._ray.get(self._clock.ages.remote(asked), timeout=_POLL_SECONDS)
-            except Exception:  # the clock was on a node that is lost: these jobs get their time once more
-                for task in late.values():
-                    task.timed_from = task.timed_from or now
-                return
-        for reference, task in late.items():
-            age = ages.get(task.serial, 0.0) if task.timed_from is None else now - task.timed_from
-            assert task.job.limit is not None
-            if age > task.job.limit:
-                del self._tasks[reference]
-                self._cancel([reference], force=True)
-                reason = f"It ran for {age:.0f} s, longer than its limit of {task.job.limit:.0f} s"
-                self._ended.append(Outcome(task.job.number, failure=Failure("timeout", reason)))
 
     def _cancel(self, references: list[Any], *, force: bool) -> None:
         for reference in references:
@@ -281,7 +223,7 @@ class OnRay(Executor):
     def _lose(self, reason: str) -> None:
         """Give up a cluster that is gone, and with it all jobs under way."""
         self._lost = True
-        for task in self._tasks.values():
+        for job in self._jobs.values():
             failure = Failure("lost", f"The connection to the Ray cluster is lost: {reason}")
-            self._ended.append(Outcome(task.job.number, failure=failure))
-        self._tasks.clear()
+            self._ended.append(Outcome(job.number, failure=failure))
+        self._jobs.clear()

@@ -1,7 +1,7 @@
 """The connection to a Ray cluster: one of this machine's own on loopback, or one that is running elsewhere.
 
-Ray itself waits for minutes for a cluster that does not answer, and may then end the process; so every address is
-asked first whether anything there speaks Ray's protocol.
+Ray itself waits for minutes for a cluster that does not answer, and may then end the process; so another process
+connects first, and has a minute for it.
 """
 
 import logging
@@ -13,7 +13,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from types import ModuleType
 from typing import Any
 
@@ -32,8 +32,6 @@ _TOKEN = "If it wants a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
 """A cluster of another token does not say so: it does not answer."""
 _NO_CLUSTER = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 """Ray's own variable for "one machine alone": false makes every one of its processes bind to loopback."""
-_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
-"""What a client of HTTP/2, and so of gRPC, says first; a server answers with its settings, frames of type 4."""
 
 
 def library() -> ModuleType:
@@ -81,18 +79,19 @@ class Cluster:
         if address is None:
             self._start()
             return
-        found = self._resolve(address)
-        self._target = _host_and_port(found)
-        if not _answers(self._target, _ANSWER_SECONDS):
-            raise Unavailable(
-                f"No Ray cluster answers at {found}. Check the address, and that Ray runs there"
-            )
-        with _alone(self._target[0] in _LOOPBACK), _connecting(found, _TOKEN):
-            # Where Ray is to find the cluster itself, it finds the token too.
-            by_ray = address == "auto" and os.environ.get("RAY_ADDRESS", "") in ("", "auto")
-            address = "auto" if by_ray else found
-            if not found.startswith("ray://"):
-                _check_health(address)
+        if address == "auto":
+            address = os.environ.get("RAY_ADDRESS") or "auto"
+        if address == "auto":
+            self._target = _host_and_port(_connected_elsewhere(address))
+        else:
+            self._target = _host_and_port(address)
+            if not _listens(self._target):
+                raise Unavailable(
+                    f"No Ray cluster answers at {address}. Check the address, and that Ray runs there"
+                )
+        with _alone(self._target[0] in _LOOPBACK), _connecting(address, _TOKEN):
+            if address != "auto" and not address.startswith("ray://"):
+                _connected_elsewhere(address)
             self._enter(address)
 
     def _enter(self, address: str) -> None:
@@ -121,26 +120,11 @@ class Cluster:
                 f"This version of Ray listens on {bound}, not on 127.0.0.1 alone. Install ray 2.60"
             )
 
-    def _resolve(self, address: str) -> str:
-        """Return the address that `"auto"` stands for."""
-        if address != "auto":
-            return address
-        named = os.environ.get("RAY_ADDRESS", "")
-        if named not in ("", "auto"):
-            return named
-        try:
-            with _unset("RAY_ADDRESS"):
-                return self.ray._private.services.get_ray_address_from_environment("auto", None)
-        except ConnectionError:
-            raise Unavailable(
-                "No Ray cluster runs on this machine. Start one with `ray start --head`, or set RAY_ADDRESS"
-            ) from None
-
     def alive(self) -> bool:
         """Return whether the cluster still answers."""
         if not self.ray.is_initialized():
             return False
-        return self._target is None or _answers(self._target, _ANSWER_SECONDS)
+        return self._target is None or _listens(self._target)
 
     def cores(self) -> float:
         """Return how many processor cores the cluster has now."""
@@ -176,18 +160,11 @@ def _host_and_port(address: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-def _answers(target: tuple[str, int], seconds: float) -> bool:
-    """Return whether a server of gRPC listens there."""
-    try:
-        with closing(socket.create_connection(target, seconds)) as connection:
-            connection.settimeout(seconds)
-            connection.sendall(_GREETING)
-            answer = b""
-            while len(answer) < 4 and (piece := connection.recv(64)):
-                answer += piece
-            return answer[3:4] == b"\x04"
-    except OSError:
-        return False
+def _listens(target: tuple[str, int]) -> bool:
+    """Return whether anything listens there."""
+    with suppress(OSError), socket.create_connection(target, _ANSWER_SECONDS):
+        return True
+    return False
 
 
 @contextmanager
@@ -208,18 +185,32 @@ def _connecting(address: str, hint: str = "") -> Iterator[None]:
             signal.signal(signal.SIGTERM, handler)
 
 
-def _check_health(address: str) -> None:
-    """Have another process connect: Ray ends a process that it cannot connect, after minutes."""
-    command = [sys.executable, "-c", "import sys, ray; ray.init(sys.argv[1], log_to_driver=False)", address]
-    try:
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=_CONNECT_SECONDS)
-    except subprocess.TimeoutExpired:
+_CONNECT = """
+import sys, ray
+ray.init(sys.argv[1], log_to_driver=False)
+print(ray.get_runtime_context().gcs_address)
+"""
+
+
+def _connected_elsewhere(address: str) -> str:
+    """Have another process connect, and return the address of the cluster: Ray ends one that it cannot connect."""
+    command = [sys.executable, "-c", _CONNECT, address]
+    where = "of this machine" if address == "auto" else f"at {address}"
+    with _usage_unreported():
+        try:
+            ended = subprocess.run(command, capture_output=True, text=True, timeout=_CONNECT_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise Unavailable(
+                f"The Ray cluster {where} did not let us in within {_CONNECT_SECONDS:.0f} s. {_TOKEN}"
+            ) from None
+    if ended.returncode == 0:
+        return ended.stdout.split()[-1]
+    said = (ended.stderr or ended.stdout).strip().splitlines()[-1:] or ["it is not healthy"]
+    if address == "auto" and said[0].startswith("ConnectionError"):
         raise Unavailable(
-            f"The Ray cluster at {address} did not let us in within {_CONNECT_SECONDS:.0f} s. {_TOKEN}"
-        ) from None
-    if ended.returncode != 0:
-        said = (ended.stderr or ended.stdout).strip().splitlines()[-1:] or ["it is not healthy"]
-        raise Unavailable(f"The Ray cluster at {address} cannot be used: {said[0]}")
+            "No Ray cluster runs on this machine. Start one with `ray start --head`, or set RAY_ADDRESS"
+        )
+    raise Unavailable(f"The Ray cluster {where} cannot be used: {said[0]}")
 
 
 @contextmanager
@@ -244,18 +235,13 @@ def _usage_unreported() -> Any:
 
 
 @contextmanager
-def _set(name: str, value: str | None) -> Iterator[None]:
-    """Set a variable of the environment for a while, or unset it."""
-    before = os.environ.pop(name, None)
-    if value is not None:
-        os.environ[name] = value
+def _set(name: str, value: str) -> Iterator[None]:
+    """Set a variable of the environment for a while."""
+    before = os.environ.get(name)
+    os.environ[name] = value
     try:
         yield
     finally:
         os.environ.pop(name, None)
         if before is not None:
             os.environ[name] = before
-
-
-def _unset(name: str) -> Any:
-    return _set(name, None)

@@ -1,19 +1,24 @@
-"""What runs inside a Ray cluster: the task that does one job, and the clock that tells how long it has taken.
+"""What runs inside a Ray cluster: the task that does one job, and keeps its limit.
 
 Workers import this module; strings are all that passes.
 """
 
+import faulthandler
 import importlib
 import os
-import time
-from collections.abc import Callable, Sequence
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from ...errors import ArgumentError
 from .base import failure_of
 from .environment import OWN_CHOICES, compute_on_one_thread, keep_compiled_programs, one_thread
 
+_GRACE_SECONDS = 5.0
+"""How long a job that has had its time may take to write its checkpoint."""
 _PASSED_ON = ("JAX_", "XLA_", "SRHM_", "PYTHONPATH", "XDG_CACHE_HOME")
 """How the names of variables begin that workers take over from whoever hands out the jobs."""
 
@@ -48,7 +53,7 @@ def environment(gpu: float) -> dict[str, str]:
     return chosen | one_thread(os.environ)
 
 
-def perform(work: str, content: str, serial: int, clock: Any | None) -> tuple[str, str]:
+def perform(work: str, content: str, limit: float | None) -> tuple[str, str]:
     """Do one job, and return `("result", JSON)`, or the kind of failure and its reason.
 
     Parameters
@@ -57,16 +62,16 @@ def perform(work: str, content: str, serial: int, clock: Any | None) -> tuple[st
         What :func:`name_of` returns.
     content
         The argument of the work.
-    serial
-        The number of the job for the clock.
-    clock
-        The actor that is told of the start, if the job has a limit.
+    limit
+        Seconds after which the job is interrupted, so that it writes its checkpoint, and then ended.
     """
-    if clock is not None:
-        clock.started.remote(serial)
     try:
         _prepare()
-        return "result", _find(work)(content)
+        function = _find(work)
+        with _limited(limit):
+            return "result", function(content)
+    except _OutOfTime:
+        return "timeout", f"it took longer than its limit of {limit:g} s"
     except KeyboardInterrupt:  # the driver's, who takes the job back
         raise
     except BaseException as error:  # whatever the work raises is its outcome
@@ -74,6 +79,32 @@ def perform(work: str, content: str, serial: int, clock: Any | None) -> tuple[st
             raise
         failure = failure_of(error)
         return failure.kind, failure.reason
+
+
+class _OutOfTime(KeyboardInterrupt):
+    """The job has had its time."""
+
+
+@contextmanager
+def _limited(seconds: float | None) -> Iterator[None]:
+    """Interrupt what is done meanwhile when its time is over; end the process if it does not hear that."""
+    if seconds is None:
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, _interrupt)
+    with Path(os.devnull).open("w") as nowhere:
+        faulthandler.dump_traceback_later(seconds + _GRACE_SECONDS, exit=True, file=nowhere)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            faulthandler.cancel_dump_traceback_later()
+            signal.signal(signal.SIGALRM, before)
+
+
+def _interrupt(number: int, frame: Any) -> None:
+    raise _OutOfTime
 
 
 @cache
@@ -90,24 +121,3 @@ def _find(work: str) -> Callable[[str], str]:
     for part in name.split("."):
         found = getattr(found, part)
     return found
-
-
-class Clock:
-    """Knows when jobs were begun, on one clock: those of several machines differ, and jobs may wait in the cluster."""
-
-    def __init__(self) -> None:
-        self._began: dict[int, float] = {}
-
-    def started(self, serial: int) -> None:
-        """Note that a job begins."""
-        self._began[serial] = time.monotonic()
-
-    def ages(self, serials: Sequence[int]) -> dict[int, float]:
-        """Return for how many seconds each of these jobs has run, if it has begun."""
-        now = time.monotonic()
-        return {serial: now - self._began[serial] for serial in serials if serial in self._began}
-
-    def forget(self, serials: Sequence[int]) -> None:
-        """Forget jobs that have ended."""
-        for serial in serials:
-            self._began.pop(serial, None)
