@@ -268,7 +268,7 @@ def _setup(params: Params, net: str | NetSpec, options: Mapping[str, Any]) -> Se
     if isinstance(net, NetSpec):
         own = {"net": net.family, "width": net.width, "encoding": net.encoding} | net.chosen
         for option in own.keys() & options.keys():
-            problem = "is given next to a NetSpec, which has its own"
+            problem = "is given together with a NetSpec, which has its own"
             raise ArgumentError(option, options[option], problem, "Put it into the NetSpec")
         options = own | dict(options)
     else:

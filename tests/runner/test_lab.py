@@ -115,7 +115,7 @@ def test_replicates_draw_all_roles_anew_but_those_that_are_fixed() -> None:
         ({"P": PARAMS.P_max}, "exceed the P_max"),
         ({"width": 0}, "width = 0"),
         ({"P_test": 2}, "P_test = 2"),
-        ({"P_test": 3, "probe": True}, "P_test = 3 is too small to fit and judge probes"),
+        ({"P_test": 3, "probe": True}, "P_test = 3 is too small to fit and test probes"),
         ({"probe": "yes"}, "probe = 'yes' is neither true nor false"),
         ({"encoding": "integer"}, "encoding = 'integer'"),
         ({"encoding": "other"}, "encoding = 'other'"),

@@ -9,7 +9,7 @@ from .setup import Setup
 from .study import Study
 
 _ALWAYS = ("net", "v", "s0", "L", "width")
-"""Options that are written even where they are the usual ones: they say what is run."""
+"""Options that are always written, even with their default values."""
 
 
 def name(setup: Setup) -> str:
@@ -43,13 +43,13 @@ def _model_options(setup: Setup) -> dict[str, Any]:
 
 
 def changes(setup: Setup) -> dict[str, Any]:
-    """Return what sets a setup apart from the usual one of this network, width and model."""
-    usual = {*Model.__dataclass_fields__, *_ALWAYS}
-    return {name: value for name, value in command_options(setup).items() if name not in usual}
+    """Return how a setup differs from the default one of this network, width and model."""
+    shown = {*Model.__dataclass_fields__, *_ALWAYS}
+    return {name: value for name, value in command_options(setup).items() if name not in shown}
 
 
 def change_words(study: Study) -> str:
-    """Return what is not usual about a study, in words; empty if nothing."""
+    """Return in words how a study differs from the default one; empty if it does not."""
     words = [_words(key, value) for key, value in changes(study.setup).items()]
     if study.fix is None:
         words.append("seeds differ by role")
@@ -65,5 +65,5 @@ def _words(name: str, value: Any) -> str:
 
 
 def label(study: Study) -> str:
-    """Return network, model, width, and what else is not usual."""
+    """Return network, model, width, and the differences from the default study."""
     return ", ".join([name(study.setup), f"width {study.setup.width}", *filter(None, [change_words(study)])])

@@ -1,4 +1,4 @@
-"""The options of a setup, as the command line and files of runs name them: made from its dataclasses."""
+"""The options of a setup, by their names on the command line and in files of runs; made from its dataclasses."""
 
 import ast
 import inspect
@@ -62,8 +62,8 @@ def _table_of(families: tuple[Family, ...], tasks: tuple[str, ...]) -> dict[str,
     table = [
         Option("net", "net", "family", Literal[names], f"The network: {labels}."),  # pyright: ignore[reportInvalidTypeForm]
         Option("width", "net", "width", int, "Channels of a hidden layer. Default: 512 (fcn at L=3: 256); 64 for a "
-               "standard architecture, whose channels are its usual ones times width/64."),
-        Option("encoding", "net", "encoding", Dense, "How inputs are written."),
+               "standard architecture, whose channels are its standard ones times width/64."),
+        Option("encoding", "net", "encoding", Dense, "The encoding of the inputs."),
         *_family_options(families),
         *(option for part, kind in _PARTS.items() for option in _fields_of(part, kind)),
         Option("replacement", "setup", "replacement", bool, field_docs(Setup)["replacement"]),
@@ -117,27 +117,27 @@ def field_docs(kind: type) -> dict[str, str]:
     return docs
 
 
-def setup_of(params: Params, given: Mapping[str, Any], *, published: bool = False) -> Setup:
-    """Return the setup that some options name.
+def setup_of(params: Params, options: Mapping[str, Any], *, published: bool = False) -> Setup:
+    """Return the setup with some options.
 
     Parameters
     ----------
     params
         The parameters of the model.
-    given
-        Values by the names of :func:`option_table`; None is as if it were left out.
+    options
+        Values by the names of :func:`option_table`; None means the default.
     published
-        Start from all that the published code does differently (:meth:`~srhm.study.setup.Setup.published`).
+        Whether the defaults are those of the published code (:meth:`~srhm.study.setup.Setup.published`).
 
     Raises
     ------
     ArgumentError
-        If a value is of another type or out of range, or the network has no such option.
+        If a value has the wrong type or is out of range, or the network lacks the option.
     """
     table = option_table()
     parts: dict[str, dict[str, Any]] = {"net": {"family": DEFAULT_FAMILY}, "options": {}, "setup": {}}
     parts |= {name: {} for name in _PARTS}
-    for name, value in given.items():
+    for name, value in options.items():
         if value is not None:
             option = table[name]
             parts[option.part][option.field] = _checked(option, value)
@@ -165,7 +165,7 @@ def _in_digits(error: ArgumentError) -> ArgumentError:
 
 
 def _checked(option: Option, value: Any) -> Any:
-    """Return the value of an option as its field takes it; the field checks it."""
+    """Return the value of an option in the form of its field, which checks it."""
     return layers_of(option.name, value) if _is_layers(option) else value
 
 
@@ -174,16 +174,16 @@ def _is_layers(option: Option) -> bool:
 
 
 def layers_of(name: str, digits: str | int | tuple[int, ...]) -> tuple[int, ...]:
-    """Return the layers that a word names, one digit each, or that are given as such.
+    """Return layers from a text, one digit each, or from a tuple.
 
     Raises
     ------
     ArgumentError
-        If it is anything else than digits from 1 to 9 in order.
+        If it is anything but digits from 1 to 9 in order.
     """
     text = "".join(map(str, digits)) if isinstance(digits, tuple) else str(digits)
     if list(text) != sorted(set(text) & set("123456789")):
-        problem = "is not a row of numbers of layers, in order"
+        problem = "is not a list of layers, in order"
         raise ArgumentError(name, digits, problem, "Use digits, such as 1, or 12 for the first two")
     return tuple(int(digit) for digit in text)
 
@@ -207,22 +207,22 @@ def _shown(value: Any) -> Any:
 
 
 def options_of(setup: Setup, *, published: bool = False) -> dict[str, Any]:
-    """Return the options that give a setup, as the command line and files have them, by name.
+    """Return the options of a setup by their names on the command line and in files.
 
-    Only what differs from the default stands there, and the network and its width.
+    Only those that differ from their defaults, and the network and its width.
 
     Parameters
     ----------
     setup
         The setup.
     published
-        Say what differs from the published protocol instead.
+        Whether to return what differs from the published protocol instead.
     """
     base = Setup(setup.params, NetSpec(setup.net.family))
     base = base.published() if published else base
-    usual, always = all_options(base), ("net", "width")
+    defaults, always = all_options(base), ("net", "width")
     # The default loss at which training ends may depend on the options of the family.
-    usual["stop_loss"] = setup.net.stop_loss
+    defaults["stop_loss"] = setup.net.stop_loss
     return {
-        name: value for name, value in all_options(setup).items() if name in always or value != usual[name]
+        name: value for name, value in all_options(setup).items() if name in always or value != defaults[name]
     }

@@ -1,4 +1,4 @@
-"""A finished run: what was measured, and the row that it becomes."""
+"""A finished run: its measurements, and its form as JSON data."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -11,21 +11,21 @@ from .setup import RunSpec
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run, as the store holds it."""
+    """A finished run, as in the store."""
 
     spec: RunSpec
-    """What was run."""
+    """The specification of the run."""
     status: str
     """``converged``, ``epochs``, or ``diverged``."""
     metrics: dict[str, float | int | None]
     """``error``, ``best_test_error``, ``train_loss``, ``epochs``, ``steps``, ``best_epoch`` and ``S_kl``, ``D_kl``
     with their errors; with probes also ``probe_kl``, ``probe_rule_kl``, ``probe_placement_kl`` and ``ari_kl``. None
-    where there is no number."""
+    for a missing number."""
     record: list[dict[str, float | int | str | None]]
-    """``step``, ``epoch``, ``train_loss`` and ``test_error`` at log-spaced steps, if asked for, and what else was to
-    be recorded: metrics by their names, and ``weights``, the SHA-256 of their file. None where there is no number."""
+    """``step``, ``epoch``, ``train_loss`` and ``test_error`` at log-spaced steps, if requested, and whatever else was
+    recorded: metrics by name, and ``weights``, the SHA-256 of their file. None for a missing number."""
     seconds: dict[str, float]
-    """Wall times: ``data``, ``train`` with ``compile`` in it, ``sensitivities``, and ``probes`` if asked for."""
+    """Wall times: ``data``, ``train`` (including ``compile``), ``sensitivities``, and ``probes`` if requested."""
     versions: dict[str, str]
     """Versions of srhm, jax, numpy, Python and the streams; and whether it was executed alone or with others."""
     device: str
@@ -35,7 +35,7 @@ class Run:
 
     @property
     def weight_files(self) -> tuple[str, ...]:
-        """SHA-256 of every file of weights that is kept: of the trained network, and of those on the way."""
+        """SHA-256 of all files of weights that are kept: those of the trained network, and those recorded."""
         kept = dict.fromkeys([self.weights, *weights_on_the_way(self.record)])
         return tuple(one for one in kept if one is not None)
 
@@ -46,12 +46,12 @@ class Run:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "Run":
-        """Rebuild a run from :meth:`to_dict`, checking it.
+        """Rebuild a run from :meth:`to_dict`, with checks.
 
         Raises
         ------
         ArgumentError
-            If a field is missing, unknown or of another kind, or the hash is not that of the specification.
+            If a field is missing, unknown or of the wrong type, or the hash is not that of the specification.
         """
         fix = "Give Run.to_dict()"
         if not isinstance(content, Mapping) or not isinstance(content.get("spec"), Mapping):
@@ -71,13 +71,13 @@ class Run:
             )
         for name, is_right in _KINDS.items():
             if not is_right(content.get(name)):
-                raise ArgumentError(name, content.get(name), "is not what a run holds", fix)
+                raise ArgumentError(name, content.get(name), "is not valid in a run", fix)
         checked: dict[str, Any] = {name: content.get(name) for name in _KINDS}
         return cls(spec, **checked)
 
 
 def weights_on_the_way(record: list[dict[str, Any]]) -> list[str]:
-    """Return the SHA-256 of the files of weights that a record names."""
+    """Return the SHA-256 of the files of weights in a record."""
     return [point["weights"] for point in record if point.get("weights") is not None]
 
 

@@ -1,4 +1,4 @@
-"""A setup: everything of a run but its number of training points and its seeds; and a run, with them."""
+"""A setup, that is, everything of a run except its number of training points and its seeds; and a run, with them."""
 
 import hashlib
 import json
@@ -20,10 +20,10 @@ Role = Literal["grammar", "samples", "network", "order"]
 ROLES: tuple[Role, ...] = ("grammar", "samples", "network", "order")
 
 QUANTITIES = ("error", "S", "D", "probes", "weights")
-"""What can be recorded on the way: the test error, the sensitivities, probes and clusters, and the weights."""
+"""What can be recorded during training: the test error, the sensitivities, probes and clusters, and the weights."""
 
 SENSITIVITY_INPUTS = 1000
-"""Test inputs for S and D by default, or the whole test set where it is smaller."""
+"""Default number of test inputs for S and D; the whole test set if it is smaller."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,12 @@ class Seeds:
 
     @classmethod
     def replicate(cls, number: int, fix: Sequence[str] = ()) -> "Seeds":
-        """Return the seeds of a replicate: its number in every role, 0 in the roles that `fix` names.
+        """Return the seeds of a replicate: its number in every role, 0 in the roles in `fix`.
 
         Raises
         ------
         ArgumentError
-            If `fix` names something else than grammar, samples, network or order.
+            If `fix` contains anything but grammar, samples, network and order.
         """
         for role in fix:
             check_choice("fix", role, ROLES, "is not a role of a seed")
@@ -59,7 +59,7 @@ class Seeds:
 
 @dataclass(frozen=True)
 class Measuring:
-    """What is measured of a trained network, and on what.
+    """What is measured of a trained network, and on which data.
 
     Raises
     ------
@@ -68,17 +68,17 @@ class Measuring:
     """
 
     P_test: int | None = None
-    """Test points. Default: min(10,000, P_max / 5)."""
+    """Number of test points. Default: min(10,000, P_max / 5)."""
     sensitivity_inputs: int = SENSITIVITY_INPUTS
-    """Test inputs for S and D, or the whole test set where it is smaller."""
+    """Number of test inputs for S and D; the whole test set if it is smaller."""
     cumulative: bool = False
-    """Sensitivities that re-draw all levels 1 to l instead of level l alone (published)."""
+    """Sensitivities that re-draw all levels 1 to l instead of only level l (published)."""
     record: tuple[str, ...] = ()
-    """What is kept besides the loss at the log-spaced steps round(2^(k/2)) and at the end: some of error, S, D, probes
-    (with clusters) and weights, with commas, such as error,S,D. The error always comes with them; true is the error
-    alone."""
+    """What is recorded besides the loss at the log-spaced steps round(2^(k/2)) and at the end: some of error, S, D,
+    probes (with clusters) and weights, with commas, such as error,S,D. The error is always among them; true means only
+    the error."""
     probe: bool = False
-    """Measure too what linear probes read from each layer, and whether its clusters are the synonyms."""
+    """Also measure what linear probes read from each layer, and whether its clusters are the synonyms."""
 
     def __post_init__(self) -> None:
         inputs = check_integer("sensitivity_inputs", self.sensitivity_inputs, least=3)
@@ -91,17 +91,17 @@ class Measuring:
 
     @property
     def records_weights(self) -> bool:
-        """Whether weights are among what is recorded; they are then kept."""
+        """Whether weights are recorded; they are then kept."""
         return "weights" in self.record
 
 
-def _recorded(given: Any) -> tuple[str, ...]:
-    """Return the quantities that are given as text, as a list, or as true or false, in their order."""
-    if isinstance(given, bool):
-        return QUANTITIES[:1] if given else ()
-    names = given.replace(",", " ").split() if isinstance(given, str) else given
+def _recorded(record: Any) -> tuple[str, ...]:
+    """Return the recorded quantities in their order, from text, a list, or true or false."""
+    if isinstance(record, bool):
+        return QUANTITIES[:1] if record else ()
+    names = record.replace(",", " ").split() if isinstance(record, str) else record
     if not isinstance(names, list | tuple):
-        raise ArgumentError("record", given, "are not names of quantities", "Use for example 'error,S,D'")
+        raise ArgumentError("record", record, "are not names of quantities", "Use for example 'error,S,D'")
     for name in names:
         check_choice("record", name, QUANTITIES, "is not recorded")
     return tuple(name for name in QUANTITIES if name in names or (name == "error" and names))
@@ -115,14 +115,14 @@ def check_flag(name: str, value: Any) -> None:
 
 @dataclass(frozen=True)
 class Setup:
-    """What is trained on which model, how, and what is measured of it: all of a run but P and seeds.
+    """Model, network, training and measurements: everything of a run except P and seeds.
 
-    What is left open is filled in from the network's family and the model, so that equal setups are equal.
+    Defaults are filled in from the network's family and the model, so that equal setups compare equal.
 
     Raises
     ------
     ArgumentError
-        If a field is out of range, the model has no such network, or no points are left for training.
+        If a field is out of range, the network cannot be built for the model, or no points are left for training.
 
     Examples
     --------
@@ -136,13 +136,13 @@ class Setup:
     net: NetSpec
     """The network."""
     optimizer: Optimizer = field(default_factory=Optimizer)
-    """How weights are moved."""
+    """How the weights are trained."""
     stopping: Stopping = field(default_factory=Stopping)
     """When training ends."""
     measuring: Measuring = field(default_factory=Measuring)
     """What is measured."""
     replacement: bool = False
-    """Training and test points drawn with replacement, within and across the sets (published)."""
+    """Draw training and test points with replacement, within and across the sets (published)."""
     task: Task = field(default_factory=Classification)
     """What the network is trained to predict; in files and on the command line, its name."""
 
@@ -172,16 +172,16 @@ class Setup:
         }.items():
             object.__setattr__(self, name, value)
         if "D" in measuring.record and not params.has_blanks:
-            problem = "cannot be recorded where s0 = 0: nothing can shift"
+            problem = "cannot be recorded if s0 = 0: there are no diffeomorphisms"
             raise ArgumentError("record", "D", problem, "Leave it out, or use s0 >= 1")
         if (measuring.probe or "probes" in measuring.record) and self.P_test < LEAST_INPUTS:
             fix = f"Use P_test >= {LEAST_INPUTS}, or no probes"
-            raise ArgumentError("P_test", self.P_test, "is too small to fit and judge probes", fix)
+            raise ArgumentError("P_test", self.P_test, "is too small to fit and test probes", fix)
         check_test_points(params, self.P_test, self.replacement)
 
     @property
     def P_test(self) -> int:
-        """Test points."""
+        """Number of test points."""
         assert self.measuring.P_test is not None  # filled in
         return self.measuring.P_test
 
@@ -193,17 +193,17 @@ class Setup:
 
     @property
     def batch(self) -> int:
-        """Points of a batch."""
+        """Number of points of a batch."""
         return self.optimizer.batch_per_class * self.params.n_c
 
     @property
     def largest(self) -> int:
-        """The most training points that leave the test set unseen; 2^30 where points may repeat."""
+        """Maximum number of training points without test points among them; 2^30 with replacement."""
         return most_points(self.params, self.P_test, self.replacement)
 
     @property
     def rate_extended(self) -> bool:
-        """Whether the learning rate is one that was extended from the published table to a model outside it."""
+        """Whether the learning rate was extended from the published table to a model outside it."""
         rate = self.net.rate(self.params)
         return rate.extended and rate.value == self.optimizer.rate
 
@@ -213,14 +213,14 @@ class Setup:
         Parameters
         ----------
         P
-            Training points.
+            Number of training points.
         seeds
-            The seeds of every role, or the number of a replicate.
+            The seeds of all roles, or the number of a replicate.
         """
         return RunSpec(self, P, seeds if isinstance(seeds, Seeds) else Seeds.replicate(seeds))
 
     def published(self) -> "Setup":
-        """Return the same with all that the published code does differently (docs, networks.md).
+        """Return the same setup with all differences of the published code (docs, networks.md).
 
         Points drawn with replacement, fixed batches, the stop rule every 10 epochs, the best error and weights, and
         cumulative sensitivities of 20 inputs of each class.
@@ -236,23 +236,23 @@ class Setup:
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON data: what is filled in, and what differs from its default.
 
-        So a field that is added later leaves the identity of a setup alone.
+        So a field that is added later does not change the identity of a setup.
         """
         content: dict[str, Any] = {"params": asdict(self.params), "net": self.net.to_dict()}
         for name in ("optimizer", "stopping", "measuring"):
             part = getattr(self, name)
-            usual = type(part)()
+            default = type(part)()
             content[name] = {
                 one.name: _as_json(value)
                 for one in fields(part)
-                if (value := getattr(part, one.name)) != getattr(usual, one.name)
+                if (value := getattr(part, one.name)) != getattr(default, one.name)
             }
         content |= {"replacement": True} if self.replacement else {}
         return content | ({} if self.task == Classification() else {"task": self.task.to_dict()})
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "Setup":
-        """Rebuild it from :meth:`to_dict`, checking it.
+        """Rebuild it from :meth:`to_dict`, with checks.
 
         Raises
         ------
@@ -272,7 +272,7 @@ class Setup:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the setup: what its runs are found by."""
+        """SHA-256 of the setup, by which its runs are found."""
         return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
 
 
@@ -286,9 +286,9 @@ _PARTS = {"optimizer": Optimizer, "stopping": Stopping, "measuring": Measuring}
 
 
 def check_test_points(params: Params, P_test: int, replacement: bool, *, option: str = "replacement") -> None:
-    """Raise an :class:`~srhm.ArgumentError` if `P_test` points leave fewer than n_c unseen ones for training.
+    """Raise an :class:`~srhm.ArgumentError` if `P_test` points leave fewer than n_c for training.
 
-    `option` is what the caller calls drawing with replacement.
+    `option` is the caller's name for draws with replacement.
     """
     if most_points(params, P_test, replacement) < params.n_c:
         P_max, most = in_short(params.P_max), params.P_max - params.n_c
@@ -298,14 +298,14 @@ def check_test_points(params: Params, P_test: int, replacement: bool, *, option:
 
 
 def check_start(start: Any, params: Params, largest: int) -> None:
-    """Raise an :class:`~srhm.ArgumentError` if the first P of a search is not among those that can be tried."""
+    """Raise an :class:`~srhm.ArgumentError` if the first P of a search is out of range."""
     if not params.n_c <= check_number("start", start, above=0.0) <= largest:
         problem = f"is not between n_c = {params.n_c} and {largest}, the most training points"
         raise ArgumentError("start", start, problem, "Start between them")
 
 
 def most_points(params: Params, P_test: int, replacement: bool) -> int:
-    """Return the most training points that leave `P_test` unseen ones; 2^30 where points may repeat."""
+    """Return the maximum number of training points that leave `P_test` test points; 2^30 with replacement."""
     if replacement or params.P_max > PERMUTATION_LIMIT:
         return 2**30
     return min(2**30, params.P_max - P_test)
@@ -318,18 +318,18 @@ def default_test_points(params: Params) -> int:
 
 @dataclass(frozen=True)
 class RunSpec:
-    """All that determines the result of one run: :meth:`Setup.at` makes it.
+    """Everything that determines the result of one run; see :meth:`Setup.at`.
 
     Raises
     ------
     ArgumentError
-        If P is out of range, or P + P_test exceeds P_max where points may not repeat.
+        If P is out of range, or P + P_test exceeds P_max without replacement.
     """
 
     setup: Setup
-    """What is trained on which model, how, and what is measured of it."""
+    """Model, network, training and measurements."""
     P: int
-    """Training points, at least n_c."""
+    """Number of training points, at least n_c."""
     seeds: Seeds = field(default_factory=Seeds)
     """The seeds of rules, samples, network and order."""
 
@@ -381,15 +381,15 @@ class RunSpec:
 
     @property
     def shape(self) -> tuple[Any, ...]:
-        """What runs must have in common to be executed together: all but P, seeds and rates."""
+        """What runs must have in common to be executed together: everything except P, seeds and rates."""
         return self.params, self.net, self.setup.optimizer.batch_per_class
 
     def at(self, P: int, seeds: Seeds | None = None) -> "RunSpec":
-        """Return the same run with another number of training points, and other seeds if given."""
+        """Return the same run with another number of training points, and other seeds. Default: the same seeds."""
         return replace(self, P=P, seeds=self.seeds if seeds is None else seeds)
 
 
 def identity(content: Mapping[str, Any], stream_version: int) -> str:
-    """Return the SHA-256 of a specification as JSON data, and of the version of the streams it was run with."""
+    """Return the SHA-256 of a specification as JSON data together with the version of its streams."""
     whole = {"spec": content, "stream_version": stream_version}
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()
