@@ -89,8 +89,11 @@ def fields(page: Browser) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *(("v", "5"), ("n_c", "3"), ("m", "2"), ("s", "3"), ("s0", "2"), ("L", "1")),
-        *(("sparsity", "B"), ("seed", "9"), ("sample", "11")),
+        *(("v", "5"), ("sparsity", "B"), ("sample", "11")),
+        *(
+            pytest.param(*one, marks=pytest.mark.long)
+            for one in (("n_c", "3"), ("m", "2"), ("s", "3"), ("s0", "2"), ("L", "1"), ("seed", "9"))
+        ),
     ],
 )
 def test_every_field_changes_what_is_shown(page, name, value):
@@ -137,6 +140,7 @@ def test_steps_stay_in_the_class_and_can_be_undone(page):
     assert page.ask("document.images.length") == 1
 
 
+@pytest.mark.long
 def test_other_data_and_other_rules(page):
     page.click("#shift-1")
     wait_for(page, steps="t1")
@@ -149,6 +153,7 @@ def test_other_data_and_other_rules(page):
     assert page.query()["seed"] == "1" and "next" not in page.query()
 
 
+@pytest.mark.long
 def test_a_field_left_half_way_counts_with_the_button(page):
     """Typed and not yet shown, then a button at once: both count."""
     field = page.find("#v")
@@ -159,6 +164,7 @@ def test_a_field_left_half_way_counts_with_the_button(page):
     wait_for(page, v="3", sample="1")
 
 
+@pytest.mark.long
 def test_what_is_typed_meanwhile_stays(page):
     """The text of a field is not lost when the answer to the change of another one comes."""
     page.driver.execute_script(
@@ -176,6 +182,7 @@ def test_what_is_typed_meanwhile_stays(page):
     wait_for(page, v="5", n_c="4")
 
 
+@pytest.mark.long
 def test_back_and_forward(page):
     page.fill("v", "5")
     wait_for(page, v="5")
@@ -229,6 +236,7 @@ def test_bad_values_are_told_and_mended(page):
     wait_for(page, v="4")
 
 
+@pytest.mark.long
 def test_the_address_is_enough(page):
     page.fill("L", "3")
     wait_for(page, L="3")
@@ -280,6 +288,7 @@ def test_the_keyboard_is_enough(page):
     assert page.ask("document.activeElement.id") == "shift-2"
 
 
+@pytest.mark.long
 def test_it_works_without_scripts(page):
     page.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     try:
@@ -295,8 +304,13 @@ def test_it_works_without_scripts(page):
         page.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize(
+    ("width", "dark"),
+    [
+        (390, True),
+        *(pytest.param(*one, marks=pytest.mark.long) for one in ((390, False), (1280, False), (1280, True))),
+    ],
+)
 def test_it_can_be_read_on_every_screen(page, width, dark):
     page.screen(width, dark=dark)
     for query in ({"steps": "p1-t1"}, {"v": "12", "L": "3", "steps": "p3"}, {"v": "1"}):

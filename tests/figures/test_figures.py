@@ -180,7 +180,9 @@ def new_figure(kind: str) -> Figure:
     return derivation_trees(*batch(n_c=4, v=4, m=4, s=2, s0=1, L=2))
 
 
-@pytest.mark.parametrize("kind", ["curves", "scaling", "map", "trees"])
+@pytest.mark.parametrize(
+    "kind", ["curves", *(pytest.param(kind, marks=pytest.mark.long) for kind in ("scaling", "map", "trees"))]
+)
 def test_files_are_whole_and_always_the_same(kind, tmp_path):
     paths = save(new_figure(kind), tmp_path / "new" / "figure.v1")
     assert [path.name for path in paths] == ["figure.v1.pdf", "figure.v1.png"]

@@ -103,7 +103,10 @@ def shortened(net, module):
     return eqx.tree_at(lambda net: (net.blocks, net.readout), net, (net.blocks[:4], readout)), module
 
 
-@pytest.mark.parametrize("name", ["vgg16", "resnet34", "efficientnetb0"])
+@pytest.mark.parametrize(
+    "name",
+    [*(pytest.param(name, marks=pytest.mark.long) for name in ("vgg16", "resnet34")), "efficientnetb0"],
+)
 def test_evaluation_is_that_of_torch(name):
     """Outputs, and the activations at every node."""
     x = np.random.default_rng(1).normal(size=(4, 36, 10))
@@ -120,7 +123,12 @@ def test_evaluation_is_that_of_torch(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "variant"), [("vgg11", "standard"), ("resnet18", "published"), ("efficientnetb0", "standard")]
+    ("name", "variant"),
+    [
+        ("vgg11", "standard"),
+        pytest.param("resnet18", "published", marks=pytest.mark.long),
+        ("efficientnetb0", "standard"),
+    ],
 )
 def test_training_is_that_of_torch(name, variant):
     """Outputs, the gradients of all weights, and the statistics after a step."""

@@ -33,6 +33,9 @@ def runs() -> Iterator[Run]:
                 yield fake_run(setup.at(P, Seeds.replicate(seed)), error=error)
 
 
+pytestmark = pytest.mark.long  # the page is opened once always, in test_report
+
+
 @pytest.fixture(scope="module")
 def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     path: Path = tmp_path_factory.mktemp("report") / "page.html"

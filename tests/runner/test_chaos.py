@@ -1,4 +1,4 @@
-"""What kills cost: the runs that were under way, once more, and nothing else. Much more in long/test_long.py."""
+"""What kills cost: the runs that were under way, once more, and nothing else. Always: a killed search, test_cli."""
 
 from pathlib import Path
 
@@ -6,9 +6,10 @@ import pytest
 
 from chaos import chaos, check
 
-pytestmark = pytest.mark.skipif(
-    not Path("/proc/self/stat").exists(), reason="the processes are read in /proc"
-)
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the processes are read in /proc"),
+]
 
 
 def test_kills_of_workers_and_drivers_lose_nothing_and_change_nothing(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
-"""A thousand runs through the driver: each once, none lost, in a moment. Ten thousand in long/test_long.py."""
+"""Many runs through the driver: each once, none lost. Ten thousand, and their time, in long/test_long.py."""
 
-import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -18,15 +17,13 @@ from srhm.study import Seeds
 
 
 @pytest.mark.usefixtures("unchecked")
-def test_a_thousand_runs_are_executed_once_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_runs_are_executed_once_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log, store = tmp_path / "log", Store(tmp_path / "runs.sqlite")
     monkeypatch.setenv(chaos_driver.LOG, str(log))
-    specs = [replace(SPEC, seeds=Seeds(samples=number)) for number in range(1000)]
-    began = time.monotonic()
+    specs = [replace(SPEC, seeds=Seeds(samples=number)) for number in range(300)]
     progress = drive([Single(spec) for spec in specs], store, Workers(2, chaos_driver.fake_logged))
-    assert (progress.computed, progress.failed, progress.done) == (1000, 0, 1000)
+    assert (progress.computed, progress.failed, progress.done) == (300, 0, 300)
     executions = Counter(event.run for event in events(log))
     assert set(executions.values()) == {1}
     assert executions.keys() == store.hashes() == {spec.hash for spec in specs}
     assert store.counts().running == 0
-    assert time.monotonic() - began < 120

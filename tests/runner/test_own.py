@@ -94,6 +94,7 @@ def test_in_processes_the_same():
     check(there)
 
 
+@pytest.mark.long
 def test_on_ray_the_same():
     """In a process of its own: Ray keeps the token that it read first for the life of a process."""
     pytest.importorskip("ray", reason="Ray, of the extra ray, is not installed")
@@ -114,6 +115,7 @@ def test_on_ray_the_same():
     assert float(done.stdout.splitlines()[-1]) == here.P_star
 
 
+@pytest.mark.long
 def test_a_script_that_is_running():
     """Its own functions are found by spawned workers, though no module has them."""
     script = Path(own_learners.__file__)
@@ -160,6 +162,7 @@ def test_a_script_that_guards_nothing(tmp_path):
     assert 'Put all that it does under `if __name__ == "__main__":`' in done.stderr.splitlines()[-1]
 
 
+@pytest.mark.long
 def test_a_module_that_is_run(tmp_path):
     """By `python -m`: its functions are found by its name, so that what it imports may be named relatively."""
     package = tmp_path / "package"

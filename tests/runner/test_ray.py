@@ -141,6 +141,7 @@ def test_a_killed_worker_costs_its_own_job_only(executor, tmp_path):
     assert found[0].result == "null"
 
 
+@pytest.mark.long
 def test_a_worker_that_is_told_to_end_costs_no_run(executor, tmp_path):
     """By SIGTERM, as on a node that is taken away: its job is tried again."""
     executor.start(job(1, "sleep", file=str(tmp_path / "pid"), seconds=600))
@@ -190,10 +191,9 @@ def test_workers_compute_on_one_thread_on_the_cpu(executor):
 
 
 def test_many_empty_jobs(machine):
-    executor, count = OnRay(ray_work.empty), 200
+    executor, count = OnRay(ray_work.empty), 50
     todo, results, under_way = list(range(count)), {}, 0
     assert executor.slots == 4
-    began = time.monotonic()
     while todo or under_way:
         while todo and under_way < executor.slots:
             executor.start(Job(todo.pop(), '"x"', limit=60.0))
@@ -202,7 +202,6 @@ def test_many_empty_jobs(machine):
             results[outcome.number] = outcome.result
             under_way -= 1
     assert results == dict.fromkeys(range(count), '"x"')
-    assert time.monotonic() - began < SECONDS
     executor.close()
 
 
@@ -351,6 +350,7 @@ executor.wait()
 """
 
 
+@pytest.mark.long
 def test_the_jobs_of_a_killed_driver_end_by_themselves(environment, tmp_path):
     file = tmp_path / "pid"
     content = json.dumps({"do": "sleep", "file": str(file), "seconds": 600})
@@ -426,6 +426,7 @@ def elsewhere(address, file, *more):
     return subprocess.Popen(command, env=os.environ | {"RAY_AUTH_MODE": "token"}, **pipe)
 
 
+@pytest.mark.long
 def test_jobs_through_the_client_server_and_on_the_cluster(head, tmp_path):
     """In processes of their own: Ray lets one have a single connection."""
     gcs, client, _ = head
@@ -474,6 +475,7 @@ def connections(monkeypatch, failures, error):
     return made
 
 
+@pytest.mark.long
 def test_a_lost_cluster_loses_its_jobs(head, tmp_path):
     """Last, for it ends the cluster."""
     gcs, _, process = head

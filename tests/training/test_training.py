@@ -197,7 +197,7 @@ def numpy_training(name, net, dataset, steps, *, mode, order_seed, rate=RATE):
     return network, epochs
 
 
-@pytest.mark.parametrize("frozen", [(1,), (2, 3)])
+@pytest.mark.parametrize("frozen", [pytest.param((1,), marks=pytest.mark.long), (2, 3)])
 def test_frozen_layers_are_the_same_bits_after_training(frozen):
     params = Params(n_c=3, v=3, m=3, s=2, s0=1, L=2)
     sets = split(Grammar(params), 40, 20)
@@ -227,8 +227,17 @@ def test_the_oracle_s_gradient():
                 assert abs((sides[0] - sides[1]) / 2e-6 - gradient[entry]) < 1e-8
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-10), ("float32", 1e-3)])
-@pytest.mark.parametrize("name", ["cnn", "lcn", "fcn"])
+SINGLE, DOUBLE = ("float32", 1e-3), ("float64", 1e-10)
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "tolerance"),
+    [
+        *((name, *DOUBLE) for name in ("cnn", "lcn", "fcn")),
+        ("cnn", *SINGLE),
+        *(pytest.param(name, *SINGLE, marks=pytest.mark.long) for name in ("lcn", "fcn")),
+    ],
+)
 def test_twenty_steps_against_numpy(name, dtype, tolerance):
     """P = 45 ends its epochs with 13 points, P = 35 with 3, of three classes; 20 steps end amid an epoch."""
     with jax.enable_x64(dtype == "float64"):
