@@ -119,7 +119,7 @@ def test_a_file_written_from_runs_names_these_runs(tmp_path: Path) -> None:
         ),
         (
             "[[runs]]\nP = 50\nshared_layers = '21'",
-            "shared_layers = '21' is not a row of numbers",
+            "shared_layers = '21' is not a list of layers",
         ),
         ("[[pstar]]\nstart = '100'", "start = '100' is not a finite number"),
         ("[[runs]]\nP = []", r"P = \[\] is an empty list"),

@@ -52,7 +52,7 @@ class Sensitivities:
     S_error: Float[np.ndarray, "layer level"]
     """Its jackknife standard error over inputs."""
     D: Float[np.ndarray, "layer level"] | None
-    """Sensitivity to shifts, [layer, level]; None where s0 = 0, since nothing can shift."""
+    """Sensitivity to diffeomorphisms, [layer, level]; None if s0 = 0, where there are none."""
     D_error: Float[np.ndarray, "layer level"] | None
     """Its jackknife standard error over inputs; None where s0 = 0."""
     inputs: int
