@@ -40,7 +40,7 @@ html_theme = "furo"
 html_title = "srhm"
 html_copy_source = False
 html_static_path = ["static"]
-html_css_files = ["figures.css"]
+html_css_files = ["page.css"]
 
 myst_enable_extensions = ["amsmath", "attrs_block", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
