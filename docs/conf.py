@@ -10,6 +10,8 @@ import textwrap
 from contextlib import redirect_stdout, suppress
 from pathlib import Path
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # small networks: threads of PyTorch wait for one another
+
 import myst_nb.core.render
 from sphinx.pycode import ModuleAnalyzer
 
