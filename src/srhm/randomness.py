@@ -116,7 +116,7 @@ def subtract_wide(number: Any, offset: UInt32[Any, "..."]) -> tuple[Any, Any]:
     return low - offset, high - (offset > low).astype(np.uint32)
 
 
-def below(words: UInt32[Any, "..."], bound: Any, most: int | None = None) -> UInt32[Any, "..."]:
+def below(words: UInt32[Any, "..."], bound: Any, max_bound: int | None = None) -> UInt32[Any, "..."]:
     """Map random words to integers below `bound`: floor(word * bound / 2^32).
 
     A result is uniform up to a relative deviation of at most `bound` / 2^32, none if `bound` is a power of 2.
@@ -127,12 +127,12 @@ def below(words: UInt32[Any, "..."], bound: Any, most: int | None = None) -> UIn
         Random words, of any shape.
     bound
         An integer below 2^32, or an array of them that broadcasts against the words.
-    most
+    max_bound
         The largest bound, needed for an array.
     """
     high, low = words >> np.uint32(16), words & np.uint32(0xFFFF)
-    factor = np.uint32(bound) if most is None else bound
-    if (bound if most is None else most) <= 2**16:
+    factor = np.uint32(bound) if max_bound is None else bound
+    if (bound if max_bound is None else max_bound) <= 2**16:
         return (high * factor + ((low * factor) >> np.uint32(16))) >> np.uint32(16)
     # The upper word of a 32 x 32-bit product, from four products of 16-bit halves.
     mask, shift = np.uint32(0xFFFF), np.uint32(16)

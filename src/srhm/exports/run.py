@@ -150,9 +150,9 @@ def _check_place(folder: Path, plan: Plan) -> None:
         raise ArgumentError("folder", named, problem, "Name another place") from error
 
 
-def _check_same(named: str, found: dict[str, Any], plan: Plan) -> None:
-    wanted, there = plan.to_dict(), _in_present_words(found.get("plan"))
-    if found.get("kind") != _KIND or not isinstance(there, dict):
+def _check_same(named: str, manifest: dict[str, Any], plan: Plan) -> None:
+    wanted, there = plan.to_dict(), _in_present_words(manifest.get("plan"))
+    if manifest.get("kind") != _KIND or not isinstance(there, dict):
         raise ArgumentError(
             "folder", named, f"has a {MANIFEST} that is not of an export", "Name a new folder"
         )
@@ -200,9 +200,9 @@ def _fingerprint(path: Path) -> dict[str, Any]:
         return {"bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 
 
-def _is_part(found: str, name: str) -> bool:
+def _is_part(file_name: str, name: str) -> bool:
     """Whether a file is the remains of another, left by a killed process; see :func:`srhm.files.atomic_file`."""
-    return re.fullmatch(rf"\.{re.escape(name)}\.[0-9a-f]{{16}}", found) is not None
+    return re.fullmatch(rf"\.{re.escape(name)}\.[0-9a-f]{{16}}", file_name) is not None
 
 
 def _clear(folder: Path, names: list[str]) -> None:

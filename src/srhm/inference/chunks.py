@@ -117,12 +117,12 @@ def _namespace(params: Params, evidence: Any) -> Any:
     return xp
 
 
-def refuse_impossible(found: Float[Any, " sample"]) -> None:
+def refuse_impossible(log_likelihood: Float[Any, " sample"]) -> None:
     """Raise an error where ln p(received) is -inf, if it is a NumPy array."""
-    if isinstance(found, np.ndarray) and (found == -np.inf).any():
+    if isinstance(log_likelihood, np.ndarray) and (log_likelihood == -np.inf).any():
         raise ArgumentError(
             "evidence",
-            f"sample {int(np.argmin(found))}",
+            f"sample {int(np.argmin(log_likelihood))}",
             "has probability zero: this grammar cannot have produced it",
             "Give inputs of the same grammar, or a channel with noise",
         )

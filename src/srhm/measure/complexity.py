@@ -112,8 +112,8 @@ def _in_points(P: float | None) -> str:
     return "none" if P is None else f"{P:,.0f}"
 
 
-def _of_runs(found: Crossing | SampleComplexity) -> str:
-    return f"{found.runs} runs" + (f", {found.diverged} of them diverged" if found.diverged else "")
+def _of_runs(result: Crossing | SampleComplexity) -> str:
+    return f"{result.runs} runs" + (f", {result.diverged} of them diverged" if result.diverged else "")
 
 
 class Search:

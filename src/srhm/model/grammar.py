@@ -302,26 +302,26 @@ def _codes(tuples: np.ndarray, v: int) -> np.ndarray:
     return code
 
 
-def _checked_level(level: Level, given: Any) -> np.ndarray:
-    """Return one level of given rules as an array, or say what is wrong with it."""
+def _checked_level(level: Level, values: Any) -> np.ndarray:
+    """Return one level of rules as an array, or say what is wrong with it."""
     name, shape = f"rules[{level.level - 1}]", (level.parents, level.m, level.s)
     try:
-        rules = np.asarray(given)
+        rules = np.asarray(values)
     except ValueError:
         rules = np.empty(0)
     if rules.shape != shape or rules.dtype.kind not in "iu":
         fix = "Give [parent, m, s], level 1 (the input) first and the classes last"
         raise ArgumentError(
-            name, given, f"is not an integer array of shape {shape} (level {level.level})", fix
+            name, values, f"is not an integer array of shape {shape} (level {level.level})", fix
         )
     if rules.min() < 0 or rules.max() >= level.v:
         raise ArgumentError(
             name,
-            given,
+            values,
             f"holds features outside 0..{level.v - 1}",
             f"Number the features 0 to {level.v - 1}",
         )
     codes = _codes(rules.reshape(-1, level.s), level.v)
     if len(np.unique(codes)) < len(codes):
-        raise ArgumentError(name, given, "lists a tuple twice", "Give every tuple to one parent only, once")
+        raise ArgumentError(name, values, "lists a tuple twice", "Give every tuple to one parent only, once")
     return np.ascontiguousarray(rules.astype(np.int32))

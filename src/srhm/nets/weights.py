@@ -167,18 +167,18 @@ def load_weights(folder: str | Path, digest: str, template: Any) -> Any:
     return _filled(template, found, "template", type(template).__name__, fix)
 
 
-def _filled(template: Any, found: dict[str, np.ndarray], argument: str, value: str, fix: str) -> Any:
+def _filled(template: Any, arrays_by_name: dict[str, np.ndarray], argument: str, value: str, fix: str) -> Any:
     """Return the template with these arrays, or raise an error about an argument."""
     wanted = _arrays(template)
-    if found.keys() != wanted.keys():
-        odd = ", ".join(sorted(found.keys() ^ wanted.keys()))
+    if arrays_by_name.keys() != wanted.keys():
+        odd = ", ".join(sorted(arrays_by_name.keys() ^ wanted.keys()))
         raise ArgumentError(argument, value, f"and the file differ in the arrays {odd}", fix)
     for name, array in wanted.items():
-        if (array.shape, array.dtype) != (found[name].shape, found[name].dtype):
-            kinds = [f"{one.dtype}{list(one.shape)}" for one in (array, found[name])]
+        if (array.shape, array.dtype) != (arrays_by_name[name].shape, arrays_by_name[name].dtype):
+            kinds = [f"{one.dtype}{list(one.shape)}" for one in (array, arrays_by_name[name])]
             raise ArgumentError(argument, f"{name}: {kinds[0]}", f"is {kinds[1]} in the file", fix)
     arrays, rest = eqx.partition(template, _is_array)
-    leaves = [jnp.asarray(found[name]) for name in wanted]
+    leaves = [jnp.asarray(arrays_by_name[name]) for name in wanted]
     return eqx.combine(jax.tree.unflatten(jax.tree.structure(arrays), leaves), rest)
 
 

@@ -160,12 +160,12 @@ def _setup(table: dict[str, Any]) -> Setup:
     return setup_of(model.params(), chosen, published=protocol == "published")
 
 
-def _seeds(given: Any) -> list[int]:
-    if given == []:
-        raise ArgumentError("seeds", given, "is an empty list", "Give at least one value")
-    if isinstance(given, list):
-        return [check_integer("seeds", seed, least=0, most=2**64 - 1) for seed in given]
-    return list(range(check_integer("seeds", given, least=1, most=_MOST)))
+def _seeds(value: Any) -> list[int]:
+    if value == []:
+        raise ArgumentError("seeds", value, "is an empty list", "Give at least one value")
+    if isinstance(value, list):
+        return [check_integer("seeds", seed, least=0, most=2**64 - 1) for seed in value]
+    return list(range(check_integer("seeds", value, least=1, most=_MOST)))
 
 
 def _roles(table: dict[str, Any]) -> tuple[str, ...]:

@@ -51,12 +51,12 @@ def summary(params: Params) -> dict[str, Any]:
     }
 
 
-def _prediction(found: Prediction) -> dict[str, Any]:
+def _prediction(prediction: Prediction) -> dict[str, Any]:
     return {
-        "P_star": found.P_star,
-        "range": list(found.interval),
-        "scaling_law": found.scaling_law,
-        "formula": found.formula,
-        "source": found.source,
-        "assumptions": list(found.assumptions),
+        "P_star": prediction.P_star,
+        "range": list(prediction.interval),
+        "scaling_law": prediction.scaling_law,
+        "formula": prediction.formula,
+        "source": prediction.source,
+        "assumptions": list(prediction.assumptions),
     }
