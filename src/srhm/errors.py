@@ -201,14 +201,7 @@ _DIGITS = 40
 def in_short(number: int, separator: str = "") -> str:
     """Write an integer, in full up to 40 digits, and by two of them and a power of ten above, however large.
 
-    Python refuses to write integers of more than 4,300 digits.
-
-    Parameters
-    ----------
-    number
-        Such as the number of all data of a model.
-    separator
-        What parts thousands where it is written in full: ``","``, or nothing.
+    Python refuses to write integers of more than 4,300 digits. The separator parts thousands.
 
     Examples
     --------
@@ -256,20 +249,8 @@ def check_array(
 ) -> None:
     """Raise an :class:`ArgumentError` unless an array of NumPy or JAX holds integers of a shape and a range.
 
-    The values of a JAX array inside a compiled function are not known, and not looked at.
-
-    Parameters
-    ----------
-    argument
-        Name of the argument.
-    array
-        What was received.
-    shape
-        The length of every axis, None for any.
-    least, most
-        The range of the integers, ends included.
-    fix
-        What to do instead, as for :class:`ArgumentError`.
+    The length of an axis is None for any; the range includes its ends. The values of a JAX array inside a compiled
+    function are not known, and not looked at.
 
     Examples
     --------

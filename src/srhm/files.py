@@ -13,13 +13,7 @@ _PATIENCE_SECONDS = 2.0
 
 
 def user_path(path: str | Path) -> Path:
-    """Return a path with the user's home in place of a leading ``~``, where the shell did not put it in.
-
-    Parameters
-    ----------
-    path
-        The path; one that begins with ``~`` and names no user's home is left as it is.
-    """
+    """Return a path with the user's home in place of a leading ``~``, where the shell did not put it in."""
     with suppress(RuntimeError):  # no such user
         return Path(path).expanduser()
     return Path(path)
@@ -28,12 +22,7 @@ def user_path(path: str | Path) -> Path:
 def write_atomically(path: str | Path, content: bytes | memoryview) -> None:
     """Write a file so that a crash at any instant leaves the old one or the new one, never a part.
 
-    Parameters
-    ----------
-    path
-        The file; one that is there is replaced. Missing folders are made.
-    content
-        All that the file will hold.
+    Missing folders are made.
     """
     with atomic_file(path) as file:
         file.write(content)
@@ -43,12 +32,8 @@ def write_atomically(path: str | Path, content: bytes | memoryview) -> None:
 def atomic_file(path: str | Path) -> Iterator[BinaryIO]:
     """Open a file to be written piece by piece, which appears, whole, when the block has ended.
 
-    A block that ends with an error, Ctrl-C included, leaves only the old file. An error of the system names the file.
-
-    Parameters
-    ----------
-    path
-        The file; one that is there is replaced. Missing folders are made.
+    Missing folders are made. A block that ends with an error, Ctrl-C included, leaves the old file, and nothing beside
+    it. An error of the system names the file.
     """
     path = user_path(path)
     # In the same folder, since no rename crosses file systems; random, since writers may share a network disk.
@@ -79,18 +64,7 @@ def _opened(part: Path) -> BinaryIO:
 
 
 def check_folder(folder: str | Path) -> None:
-    """Check that files can be written into a folder, or into folders to be created there; leave nothing behind.
-
-    Parameters
-    ----------
-    folder
-        A folder, which need not exist yet.
-
-    Raises
-    ------
-    OSError
-        If they cannot.
-    """
+    """Raise an OSError unless files can be written into a folder, which need not exist yet; leave nothing behind."""
     folder = user_path(folder).absolute()
     existing = next(place for place in (folder, *folder.parents) if place.exists())
     probe = existing / f".{secrets.token_hex(8)}"

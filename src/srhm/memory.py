@@ -28,18 +28,7 @@ def main_memory() -> int | None:
 
 
 def check_memory(argument: str, value: Any, needed: int, what: str, fix: str) -> None:
-    """Raise an :class:`~srhm.ArgumentError` if something needs more memory than there is.
-
-    Parameters
-    ----------
-    argument, value
-        The argument that makes it large, and its value.
-    needed
-        Bytes, at least.
-    what
-        What takes them, such as ``"a data set"``.
-    fix
-        What to do instead, as for :class:`~srhm.ArgumentError`.
+    """Raise an :class:`~srhm.ArgumentError` if an argument makes something need more bytes than there are.
 
     Examples
     --------

@@ -145,25 +145,10 @@ def below(words: UInt32[Any, "..."], bound: Any, max_bound: int | None = None) -
 def scan(xp: Any, step: Callable[..., tuple[Any, Any]], state: Any, *tables: Any) -> tuple[Any, Any]:
     """Take one `step` after another, `state, out = step(state, *rows)`, with the rows of the tables in turn.
 
-    The loop of all that is drawn word by word: `jax.lax.scan`, for NumPy arrays too. XLA on a CPU merges
-    elementwise operations without end, and computes a word again for each of its uses; what a loop hands on is
-    computed once. A step is compiled once, too, however many there are.
-
-    Parameters
-    ----------
-    xp
-        The array namespace, `numpy` or `jax.numpy`.
-    step
-        Takes the state and one row of every table; returns the next state and a tuple of arrays, or None.
-    state
-        The first state.
-    tables
-        Arrays with one row a step.
-
-    Returns
-    -------
-    state, outs
-        The last state, and the arrays of all steps, stacked.
+    Returns the last state, and the arrays of all steps, stacked. The loop of all that is drawn word by word:
+    `jax.lax.scan`, for NumPy arrays too. XLA on a CPU merges elementwise operations without end, and computes a word
+    again for each of its uses; what a loop hands on is computed once. A step is compiled once, too, however many there
+    are.
     """
     if xp is not np:
         from jax import lax

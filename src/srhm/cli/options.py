@@ -39,13 +39,7 @@ GPUMemory = Annotated[
 
 
 def bytes_of_gpu(gpu_memory: float | None, on: str) -> int | None:
-    """Return the memory of each GPU of a cluster in bytes.
-
-    Raises
-    ------
-    ArgumentError
-        If it is not a positive number, or runs are on this machine.
-    """
+    """Return the memory of each GPU of a cluster in bytes, checked."""
     if gpu_memory is None:
         return None
     memory = round(check_number("gpu_memory", gpu_memory, 0) * 1e9)

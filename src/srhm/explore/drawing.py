@@ -54,17 +54,7 @@ def pixels(params: Params) -> tuple[int, int]:
 
 @styled
 def tree_figure(params: Params, tree: Tree, before: Tree | None = None, step: Step | None = None) -> Figure:
-    """Draw a tree, and mark what a step changed since the tree before.
-
-    Parameters
-    ----------
-    params
-        The parameters of the model; d is at most :data:`MOST_DRAWN`.
-    tree
-        A batch of one.
-    before, step
-        The same before the step, and the step.
-    """
+    """Draw the tree of one datum, with what a step changed marked; d is at most `MOST_DRAWN`."""
     width, height = size(params)
     page = Page.blank(width, height, "")
     cell = cell_width(params, DOUBLE_COLUMN - _LEFT - EDGE)
@@ -83,14 +73,7 @@ def tree_figure(params: Params, tree: Tree, before: Tree | None = None, step: St
 def tree_svg(state: PageState, marked: bool = True, dark: bool = False) -> bytes:
     """Return the tree at the end of a state's walk as an SVG file without ground, the same bytes every time.
 
-    Parameters
-    ----------
-    state
-        The state.
-    marked
-        Mark what the last step changed.
-    dark
-        Draw for a dark ground.
+    With or without the marks of the last step, for light or dark ground.
     """
     found = walk(state.params, state.seed, state.sample, state.steps)
     last = state.steps[-1] if state.steps and marked else None

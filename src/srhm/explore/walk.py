@@ -68,14 +68,7 @@ class Walk:
 
 
 def check_steps(params: Params, steps: Sequence[Step]) -> None:
-    """Refuse steps that a model lacks, or that cannot change anything in it.
-
-    Raises
-    ------
-    ArgumentError
-        If there are more than `MOST_STEPS`, a level is not one of 1 to L, or m = 1 or s0 = 0 leaves nothing to
-        exchange or to shift.
-    """
+    """Refuse steps that a model lacks, that change nothing in it (m = 1, s0 = 0), or more than `MOST_STEPS`."""
     if len(steps) > MOST_STEPS:
         raise ArgumentError("steps", len(steps), f"are more than {MOST_STEPS}", "Begin with another sample")
     for step in steps:

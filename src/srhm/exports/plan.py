@@ -84,13 +84,7 @@ class Shard:
 
 @dataclass(frozen=True)
 class Plan:
-    """An export, checked.
-
-    Raises
-    ------
-    ArgumentError
-        If an argument cannot be used; see :func:`srhm.exports.export`.
-    """
+    """An export, checked as :func:`srhm.exports.export` says."""
 
     format: Format
     """The file format."""

@@ -98,13 +98,7 @@ def columns(params: Params, encoding: Encoding | None = None) -> tuple[Column, .
 
 
 def values(stream: Stream, start: int, count: int, encoding: Encoding | None = None) -> dict[str, np.ndarray]:
-    """Return the columns of samples `start` to `start + count - 1` of a stream, by name, [sample, ...].
-
-    Raises
-    ------
-    ArgumentError
-        If a sample lies outside the stream, or the encoding is unknown.
-    """
+    """Return the columns of samples `start` to `start + count - 1` of a stream, by name, [sample, ...]."""
     params = stream.params
     derivation = stream.take(start, count)
     tree = expand(stream.grammar, derivation)

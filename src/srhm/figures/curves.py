@@ -275,21 +275,7 @@ def _papers_look(look: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def draw_runs(panel: Axes, name: str, curve: Curve, look: Mapping[str, Any], *, scale: Number = 1.0) -> None:
-    """Draw one quantity of a curve: each run of several seeds faintly, and the median as a line.
-
-    Parameters
-    ----------
-    panel
-        Where.
-    name
-        The quantity.
-    curve
-        The curve.
-    look
-        Colour, marker and style of the line.
-    scale
-        What P is divided by.
-    """
+    """Draw one quantity of a curve over P / scale: each run of several seeds faintly, and the median as a line."""
     runs, gid = curve.runs(name), f"{name}/{curve.label}"
     one = len(runs) == 1
     if not one:

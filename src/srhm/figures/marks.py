@@ -122,13 +122,7 @@ class Estimate:
 
 
 def check_positive(numbers: dict[str, Any]) -> None:
-    """Refuse what no logarithmic axis holds; None is passed over, a pair is checked end by end.
-
-    Raises
-    ------
-    ArgumentError
-        If a number is not positive.
-    """
+    """Refuse what no logarithmic axis holds; None is passed over, a pair is checked end by end."""
     for name, number in numbers.items():
         if isinstance(number, tuple):
             check_positive({f"{name}[{place}]": end for place, end in enumerate(number)})

@@ -105,19 +105,7 @@ def styled(draw: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]
 def render(
     figure: Figure, kind: Literal["pdf", "png"], *, dpi: int = 200, transparent: bool = False
 ) -> bytes:
-    """Draw a figure into the bytes of a file: the same bytes every time, without dates.
-
-    Parameters
-    ----------
-    figure
-        The figure.
-    kind
-        ``"pdf"`` or ``"png"``.
-    dpi
-        Dots per inch of a PNG. Default 200.
-    transparent
-        Leave the ground out, for a page that is light or dark.
-    """
+    """Draw a figure into the bytes of a file: the same bytes every time, without dates, with or without its ground."""
     check_choice("kind", kind, ("pdf", "png"), "is not a kind of file")
     metadata = {"png": {"Software": None}, "pdf": {"CreationDate": None, "Creator": None, "Producer": None}}
     buffer = io.BytesIO()
@@ -196,19 +184,10 @@ def plain_number(value: Number) -> str:
 
 
 def log_axis(axis: Axis, low: Number, high: Number, *, least_gap: float = 0.12) -> None:
-    """Make an axis logarithmic over a range, with plain numbers at its ticks.
+    """Make an axis logarithmic over a positive range, with plain numbers at its ticks.
 
-    A short range is labelled at 1, 2, 3, ... times powers of ten, a longer one at 1, 2, 5 or 1, 3, a long one
-    at powers of ten: the finest of these whose labels are far enough apart.
-
-    Parameters
-    ----------
-    axis
-        ``axes.xaxis`` or ``axes.yaxis``.
-    low, high
-        The range, positive.
-    least_gap
-        Least distance of two labels, as a share of the axis.
+    A short range is labelled at 1, 2, 3, ... times powers of ten, a longer one at 1, 2, 5 or 1, 3, a long one at powers
+    of ten: the finest of these whose labels are `least_gap` apart, as a share of the axis.
     """
     axes = axis.axes
     if axis is axes.xaxis:
@@ -236,16 +215,9 @@ def log_axis(axis: Axis, low: Number, high: Number, *, least_gap: float = 0.12) 
 def log_range(
     values: Sequence[Number], *, margin: float = 0.06, least_ratio: float = 4.0
 ) -> tuple[float, float]:
-    """Return a range for a logarithmic axis that holds all values, with a margin and a least extent.
+    """Return a range for a logarithmic axis that holds all values, 1 to 10 if there are none.
 
-    Parameters
-    ----------
-    values
-        Positive numbers; none gives 1 to 10.
-    margin
-        Share of the extent (in the logarithm) added on each side.
-    least_ratio
-        Least high / low, so that a single point does not fill the axis.
+    The margin is a share of the extent on each side; with the least high / low a single point does not fill the axis.
     """
     if not values:
         return 1.0, 10.0
@@ -259,21 +231,7 @@ def log_range(
 def panel_grid(
     count: int, columns: int, width: Number, height: Number, more: Number = 0.0
 ) -> tuple[Figure, list[Axes]]:
-    """Make a figure with some panels, row by row.
-
-    Parameters
-    ----------
-    count
-        Number of panels.
-    columns
-        Panels of a row.
-    width
-        Width of the figure, in inches.
-    height
-        Height of a row, in inches.
-    more
-        Height next to the rows.
-    """
+    """Make a figure of some width with panels, row by row; `more` is the height beside those of the rows (inches)."""
     rows = -(-count // columns)
     figure = Drawing(figsize=(width, more + height * rows), layout="constrained")
     panels = list(figure.subplots(rows, columns, squeeze=False).flat)
@@ -285,19 +243,7 @@ def panel_grid(
 def legend_above(
     figure: Figure, handles: Sequence[Line2D], title: str | None, *, length: Number = 2.2
 ) -> None:
-    """Put one legend above all panels, in as many columns as there is room for, under a title.
-
-    Parameters
-    ----------
-    figure
-        The figure.
-    handles
-        The rows of the legend, each with its label; where there is neither row nor title, nothing is drawn.
-    title
-        Title of the figure.
-    length
-        Length of the lines in it, in font sizes.
-    """
+    """Put one legend, if it has rows or a title, above all panels, in as many columns as there is room for."""
     if not handles and title is None:
         return
     longest = max((len(str(handle.get_label()).replace("$", "")) for handle in handles), default=1)

@@ -110,23 +110,8 @@ def record_activations(
 ) -> dict[str, Shaped[np.ndarray, "sample unit"]]:
     """Return the activations of each layer for a batch of inputs, flattened, with their dtype.
 
-    The layers of a list are called ``"layer_1"`` and so on, the last one ``"output"``; so is a single array. The
-    layer ``"output"`` of a mapping comes last.
-
-    Parameters
-    ----------
-    layers
-        The map.
-    x
-        The inputs.
-    params
-        The model: the output must then be one score for each of its classes. Default: the output may have any shape.
-
-    Raises
-    ------
-    ArgumentError
-        If the map does not return one row of real numbers for each input, or returns no layer, or the output is not
-        one score for each class.
+    Layers of a list are called ``"layer_1"`` and so on, the last one ``"output"``, as is a single array; of a mapping
+    the layer ``"output"`` comes last. With the model given, the output must be one score for each of its classes.
     """
     seen = layers(x)
     if not isinstance(seen, Mapping):
@@ -161,19 +146,7 @@ _NOT_SCORES = ', or give what is not the output another name, as in {"features":
 def predicted_classes(answer: Any, count: int, params: Params) -> Integer[np.ndarray, " sample"] | None:
     """Return the classes that a network predicts; None if its answer contains nan: the network diverged.
 
-    Parameters
-    ----------
-    answer
-        Scores [sample, class_], of which the largest is the prediction, or class numbers [sample].
-    count
-        Number of inputs.
-    params
-        The parameters of the model.
-
-    Raises
-    ------
-    ArgumentError
-        If it is neither: another shape, numbers that are not classes, or no numbers.
+    The answer is scores [sample, class_], the largest of which counts, or class numbers [sample].
     """
     array, n_c = as_array("predict", answer), params.n_c
     if array.ndim != 1:

@@ -33,19 +33,10 @@ class Fit:
 class Ridge:
     """Ridge regressions with common inputs: min over W, b of sum_i |y_i - b - W x_i|^2 + penalty |W|^2.
 
-    With U and w the eigenvectors and eigenvalues of the kernel, and g_e = penalty / (w_e + penalty), the
-    residuals are r = U g U^T (y - mean y), and the fit that leaves out input i misses it by
-    r_i / (sum_e U_ie^2 g_e - 1/n): PRESS, exact, the offset included (Allen, Technometrics 16, 125, 1974).
-
-    Parameters
-    ----------
-    kernel
-        Scalar products of at least 2 inputs about their mean.
-
-    Raises
-    ------
-    ArgumentError
-        If there are fewer than 2 inputs.
+    The kernel holds the scalar products of at least 2 inputs about their mean. With U and w its eigenvectors and
+    eigenvalues, and g_e = penalty / (w_e + penalty), the residuals are r = U g U^T (y - mean y), and the fit that
+    leaves out input i misses it by r_i / (sum_e U_ie^2 g_e - 1/n): PRESS, exact, the offset included (Allen,
+    Technometrics 16, 125, 1974).
     """
 
     def __init__(self, kernel: Float[np.ndarray, "input input"]) -> None:

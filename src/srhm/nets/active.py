@@ -48,14 +48,7 @@ def leaf_changes(
 ) -> tuple[Float[Array, "sample leaf unit"], Float[Array, "block unit"]]:
     """Return how each leaf changes the response of its patch, and how every block responds to blanks.
 
-    Parameters
-    ----------
-    blocks
-        The weights of the first layer; group q of positions uses block q modulo the number of blocks.
-    leaves
-        The inputs.
-    group
-        Number of positions that are summed.
+    Group q of positions, which are summed, uses block q modulo their number.
     """
     code, v = codes(leaves.params, leaves.encoding), leaves.params.level(1).v
     block, channel, unit = blocks.shape

@@ -29,19 +29,9 @@ Capacities = tuple[int, ...]
 def choose_capacities(rows: int, blocks: int, max_rows: int, extra: int = 0) -> Capacities:
     """Return at most three capacities: the worst case, and two smaller ones that minimise the average cost.
 
-    A block receives Binomial(`max_rows`, rows / (blocks * max_rows)) rows, and all blocks have at most R with
+    The rows of a batch fall into the blocks equally often, at most `max_rows` into one, which gets `extra` rows in
+    addition. A block receives Binomial(`max_rows`, rows / (blocks * max_rows)) rows, and all blocks have at most R with
     probability F(R)^blocks. All have the same capacity.
-
-    Parameters
-    ----------
-    rows
-        Number of rows of a batch.
-    blocks
-        Number of blocks, which are equally likely for a row.
-    max_rows
-        Maximum number of rows in one block.
-    extra
-        Additional rows of every block.
     """
     if backend_name() != "cpu" or rows == blocks * max_rows:
         # Another device would wait for the host at every decision, while multiplying zeros costs it little.
@@ -84,22 +74,8 @@ def blockwise(
 ) -> tuple[Float[Array, "row unit"], Float[Array, "place unit"]]:
     """Multiply each row by the matrix of its block, and one more row for each place of the layer.
 
-    Parameters
-    ----------
-    capacities
-        From :func:`choose_capacities`.
-    weight
-        The matrices.
-    rows, block
-        The rows, at most ``capacities[-1]`` in a block, and their blocks.
-    blank_rows
-        One row of blanks for each place, in order; place q has block q modulo the number of blocks. They are multiplied
-        in the same pass over the weights. May be empty.
-
-    Returns
-    -------
-    tuple
-        The products of `rows` and of `blank_rows`.
+    At most ``capacities[-1]`` rows are in a block. There is a row of blanks for every place, in order, or none; place q
+    has block q modulo the number of blocks. They share the pass over the weights.
     """
     return _forward(capacities, weight, rows, block, blank_rows)[0]
 

@@ -29,24 +29,10 @@ _CALLED_ONCE = {"xla_cpu_use_fusion_emitters": False}
 def tree_distances(
     net: Network, table: SubtreeTable, *, params: Params, encoding: Encoding, forms: int
 ) -> list[tuple[Float[Array, " sample"], Float[Array, "form sample"]]]:
-    """Return, for every layer and the output, squares of distances between the samples of a table.
+    """Return, for every layer, the first to the output, squares of distances between the samples of a table.
 
-    Parameters
-    ----------
-    net
-        A network of patches.
-    table
-        The sub-trees of the original samples, followed by `forms` changed forms of all of them.
-    params, encoding
-        The model, and how inputs are written.
-    forms
-        Number of changed forms.
-
-    Returns
-    -------
-    list
-        For each layer, the first to the output: the squared distance of each original sample from the mean of
-        all, and of each changed form from its original.
+    The table holds the sub-trees of the original samples, followed by `forms` changed forms of all of them. The
+    distances are those of each original sample from the mean of all, and of each changed form from its original.
     """
     arrays, rest = eqx.partition((net, table), lambda leaf: isinstance(leaf, jax.Array | np.ndarray))
     return _compiled(backend_name())(arrays, rest, params, encoding, forms)

@@ -119,13 +119,7 @@ def register(family: Family) -> Family:
 
 
 def family_of(name: str) -> Family:
-    """Return the family with a name.
-
-    Raises
-    ------
-    ArgumentError
-        If there is none.
-    """
+    """Return the family of a name, or raise an :class:`~srhm.ArgumentError` with the nearest."""
     check_choice("net", name, FAMILIES, "is not a network")
     return FAMILIES[name]
 

@@ -10,13 +10,7 @@ from .draws import Init
 
 @dataclass(frozen=True)
 class LayerOptions:
-    """Options of the networks made for the model: the initialisation of hidden layers, and which layers are trained.
-
-    Raises
-    ------
-    ArgumentError
-        If an option is out of range.
-    """
+    """Options of the networks made for the model, checked: how hidden layers start, and which ones are trained."""
 
     init: Init = "normal"
     """Initial hidden weights: N(0,1), or all 1 (hom)."""

@@ -34,13 +34,7 @@ def deduplicate(
     features: Integer[np.ndarray, "sample leaf"],
     positions: Integer[np.ndarray, "sample leaf"],
 ) -> SubtreeTable:
-    """Return the distinct sub-trees of samples, given by their leaves.
-
-    Raises
-    ------
-    ArgumentError
-        If the leaves are not of this model.
-    """
+    """Return the distinct sub-trees of samples that are given by their leaves, checked."""
     check_leaves(params, features, positions)
     samples = len(features)
     # Equal sub-trees have one number; a leaf's is made of its position and feature, so the position is part of it.

@@ -111,23 +111,10 @@ def load(path: str | Path) -> Any:
 
 
 def save_weights(folder: str | Path, net: Any) -> str:
-    """Write all arrays of a network to a file, and return the SHA-256 that names it.
+    """Write all arrays of a network into a file, and return the SHA-256 that names it, in hexadecimal digits.
 
-    The same weights always give the same file; each array is named by its path in the network, such as
-    ``.layers[0].weight``.
-
-    Parameters
-    ----------
-    folder
-        The folder, :attr:`Store.weights_folder <srhm.store.Store.weights_folder>` of a store; made if
-        missing.
-    net
-        The network, an Equinox module or any tree of arrays.
-
-    Returns
-    -------
-    str
-        The SHA-256 of the file, 64 hexadecimal digits.
+    The same weights are always the same file; each array is named by its place in the network, such as
+    ``.layers[0].weight``. The folder is made if it is missing.
     """
     write = import_extra("safetensors.numpy", "lab").save
     content = write(_contiguous(net))
@@ -139,21 +126,10 @@ def save_weights(folder: str | Path, net: Any) -> str:
 
 
 def load_weights(folder: str | Path, digest: str, template: Any) -> Any:
-    """Return a network with the weights of a file.
+    """Return a network with the weights of the file of a digest.
 
-    Parameters
-    ----------
-    folder
-        The folder.
-    digest
-        The SHA-256 of the file, from :attr:`Run.weights <srhm.study.Run>`.
-    template
-        A network with arrays of the same names, shapes and types, such as a new one of the run's specification.
-
-    Raises
-    ------
-    ArgumentError
-        If the file does not exist, its content has another SHA-256, or it does not fit the template.
+    The template has arrays of the same names, shapes and types, such as a new network of the specification. What does
+    not fit is an :class:`~srhm.ArgumentError`.
     """
     library, arrays_of = import_extra("safetensors", "lab"), import_extra("safetensors.numpy", "lab").load
     content = read_weights(folder, digest)
@@ -183,26 +159,14 @@ def _filled(template: Any, arrays_by_name: dict[str, np.ndarray], argument: str,
 
 
 def weights_file(folder: str | Path, digest: str) -> Path:
-    """Return the file of some weights.
-
-    Raises
-    ------
-    ArgumentError
-        If the digest is not a SHA-256.
-    """
+    """Return the file of some weights, by their SHA-256."""
     if not is_digest(digest):
         raise ArgumentError("digest", digest, "is not a SHA-256", "Give 64 digits of 0-9a-f")
     return user_path(folder) / f"{digest}.safetensors"
 
 
 def read_weights(folder: str | Path, digest: str) -> bytes:
-    """Return the content of a file of weights, after a check of its SHA-256.
-
-    Raises
-    ------
-    ArgumentError
-        If the file does not exist, or its content has another SHA-256.
-    """
+    """Return the content of a file of weights, which must have the SHA-256 of its name."""
     path = weights_file(folder, digest)
     try:
         content = path.read_bytes()

@@ -55,28 +55,9 @@ def searches(width: int) -> list[Study]:
 def demo(
     directory: str | Path, *, executor: Executor, width: int = 256, watch: Watcher | None = None
 ) -> Table:
-    """Run the demonstration and write its page, figures and store into a folder.
+    """Run the demonstration, and return the table of measured P*, scaling law and published P*.
 
-    Parameters
-    ----------
-    directory
-        Folder to write: index.html, figures as PDF and PNG, runs.sqlite. Finished runs in it are used again.
-    executor
-        Who computes.
-    width
-        Channels of a hidden layer.
-    watch
-        Called after every run.
-
-    Returns
-    -------
-    Table
-        Measured P*, its scaling law, and published P*.
-
-    Raises
-    ------
-    ArgumentError
-        If the folder is a file, or cannot be written.
+    Its page, figures and store are written into a folder, where finished runs are used again.
     """
     directory = user_path(directory)
     try:

@@ -253,13 +253,7 @@ FIGURES: dict[str, PaperFigure] = {figure.name: figure for figure in _TABLE}
 
 
 def figures_named(name: str) -> list[PaperFigure]:
-    """Return the figures that a name means: ``"4"`` is 4A to 4C, ``"1C"`` a part of 1, ``"6D"`` of 6.
-
-    Raises
-    ------
-    ArgumentError
-        If there is none.
-    """
+    """Return the figures that a name means: ``"4"`` is 4A to 4C, ``"1C"`` a part of 1, ``"6D"`` of 6."""
     wanted = name.strip().lower()
     number = wanted.rstrip("abcdef")
     for found in (

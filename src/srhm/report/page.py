@@ -22,13 +22,7 @@ _PIXELS = 120  # CSS pixels for an inch of a figure, so that 8 points of a figur
 
 @dataclass(frozen=True)
 class Table:
-    """A table with a caption; columns that hold only numbers are aligned to the right.
-
-    Raises
-    ------
-    ArgumentError
-        If a row does not have one entry for each column.
-    """
+    """A table with a caption, a cell for each column in every row; columns of numbers are aligned to the right."""
 
     columns: Sequence[str]
     """Names of the columns."""
@@ -60,13 +54,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a page: a heading, text, and a figure or a table or both.
-
-    Raises
-    ------
-    ArgumentError
-        If there is a figure and no `alt`.
-    """
+    """A part of a page: a heading, text, and a figure, described in words, or a table or both."""
 
     title: str
     """Its heading."""
@@ -109,13 +97,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """A page.
-
-    Raises
-    ------
-    ArgumentError
-        If `refresh` is below 1.
-    """
+    """A page."""
 
     title: str
     """Its title."""
@@ -136,15 +118,8 @@ class Page:
 def write_page(path: str | Path, page: Page) -> None:
     """Write a page as one HTML file that needs nothing else, whole or not at all.
 
-    Everything is inside: the style, and the figures as pictures. The page forbids itself any connection, so
-    that it may be opened from a disk or sent by mail. It is light or dark as the reader's system is.
-
-    Parameters
-    ----------
-    path
-        The file, such as ``"report.html"``; missing folders are made.
-    page
-        What to write; all texts are plain and are escaped.
+    Everything is inside: the style, and the figures as pictures. The page forbids itself any connection, so that it may
+    be opened from a disk or sent by mail. It is light or dark as the reader's system is. Texts are escaped.
     """
     check_instance(Page, page=page)
     environment = Environment(

@@ -69,13 +69,7 @@ class NetworkDiskWarning(UserWarning):
 
 
 def checked_path(store: str | Path) -> Path:
-    """Return the path of a store, which need not exist.
-
-    Raises
-    ------
-    ArgumentError
-        If it is a URL, or no file can be at that path.
-    """
+    """Return the path of a store, which need not exist; a URL and what can be no file are refused."""
     scheme, url, _ = str(store).partition("://")
     if url:  # what follows may hold a password
         raise refused(
@@ -174,12 +168,7 @@ def read_mounts() -> str:
 def network_system(path: Path, mounts: str) -> str | None:
     r"""Return the type of the network file system that a path lies on, or None if it lies on a local disk.
 
-    Parameters
-    ----------
-    path
-        The path, which need not exist.
-    mounts
-        The table of mounted file systems, as in `/proc/mounts`.
+    The path need not exist; the mounts are as in `/proc/mounts`.
 
     Examples
     --------

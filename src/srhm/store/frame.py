@@ -36,13 +36,7 @@ def _columns() -> dict[str, str]:
 
 
 def to_pandas(rows: Rows) -> "pandas.DataFrame":
-    """Return the rows as a data frame.
-
-    Raises
-    ------
-    MissingExtraError
-        If pandas or pyarrow is not installed.
-    """
+    """Return the rows as a data frame."""
     arrow = import_extra("pyarrow", "table")
     import_extra("pandas", "table")
     types = _types(rows())
@@ -51,13 +45,7 @@ def to_pandas(rows: Rows) -> "pandas.DataFrame":
 
 
 def write_parquet(rows: Rows, file: IO[bytes]) -> None:
-    """Write the rows as Parquet, some at a time.
-
-    Raises
-    ------
-    MissingExtraError
-        If pyarrow is not installed.
-    """
+    """Write the rows as Parquet, some at a time."""
     arrow, parquet = import_extra("pyarrow", "table"), import_extra("pyarrow.parquet", "table")
     types = _types(rows())
     with parquet.ParquetWriter(file, _schema(arrow, types)) as writer:

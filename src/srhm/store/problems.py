@@ -31,17 +31,7 @@ def foreign(name: str) -> ArgumentError:
 
 
 def explained(error: DBAPIError, path: Path, waited: float) -> SrhmError:
-    """Return the error of the package that says what an error of the database means.
-
-    Parameters
-    ----------
-    error
-        What SQLAlchemy raised.
-    path
-        The file of the store.
-    waited
-        Seconds that a locked store is waited for.
-    """
+    """Return the error of the package that says what an error of the database means, after so many seconds."""
     code, name = getattr(error.orig, "sqlite_errorcode", 0), str(path)
     reason = " ".join(str(error.orig).split()).rstrip(".?")
     kind = code & 0xFF  # the rest of the bits are details

@@ -33,26 +33,14 @@ class Grid:
 
 
 def shard(sources: Sequence[Any], number: int, of: int) -> list[Any]:
-    """Return one of `of` parts of the sources, counted from 1: every of-th, so that parts are alike.
-
-    Raises
-    ------
-    ArgumentError
-        If there is no such part.
-    """
+    """Return one of `of` parts of the sources, counted from 1: every of-th, so that parts are alike."""
     check_integer("shards", of, least=1, most=1_000_000)
     check_integer("shard", number, least=1, most=of)
     return list(sources[number - 1 :: of])
 
 
 def parsed_shard(text: str) -> tuple[int, int]:
-    """Return (i, n) of "i/n", checked.
-
-    Raises
-    ------
-    ArgumentError
-        If it is not of that form, or there is no such part.
-    """
+    """Return (i, n) of "i/n", checked."""
     found = re.fullmatch(r"(\d{1,7})/(\d{1,7})", text)
     if found is None:
         raise ArgumentError("shard", text, "is not of the form i/n", "Write for example --shard 3/10")

@@ -117,22 +117,11 @@ def field_docs(kind: type) -> dict[str, str]:
     return docs
 
 
-def setup_of(params: Params, options: Mapping[str, Any], *, published: bool = False) -> Setup:
-    """Return the setup with some options.
+def setup_of(params: Params, given: Mapping[str, Any], *, published: bool = False) -> Setup:
+    """Return the setup that some options name, by the names of :func:`option_table`; None is as if it were left out.
 
-    Parameters
-    ----------
-    params
-        The parameters of the model.
-    options
-        Values by the names of :func:`option_table`; None means the default.
-    published
-        Whether the defaults are those of the published code (:meth:`~srhm.study.setup.Setup.published`).
-
-    Raises
-    ------
-    ArgumentError
-        If a value has the wrong type or is out of range, or the network lacks the option.
+    It starts from the defaults, or from all that the published code does differently. What is of another type or out of
+    range, or no option of the network, is an :class:`~srhm.ArgumentError`.
     """
     table = option_table()
     parts: dict[str, dict[str, Any]] = {"net": {"family": DEFAULT_FAMILY}, "options": {}, "setup": {}}
@@ -209,14 +198,7 @@ def _shown(value: Any) -> Any:
 def options_of(setup: Setup, *, published: bool = False) -> dict[str, Any]:
     """Return the options of a setup by their names on the command line and in files.
 
-    Only those that differ from their defaults, and the network and its width.
-
-    Parameters
-    ----------
-    setup
-        The setup.
-    published
-        Whether to return what differs from the published protocol instead.
+    Only what differs from the default, or from the published protocol, stands there, and the network and its width.
     """
     base = Setup(setup.params, NetSpec(setup.net.family))
     base = base.published() if published else base

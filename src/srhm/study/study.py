@@ -305,13 +305,7 @@ def _in_order(seeds: Seeds) -> tuple[int, ...]:
 
 
 def chosen_thresholds(setup: Setup, quantities: str) -> dict[str, float]:
-    """Return the thresholds of the quantities whose P* is searched: ``"error"``, or ``"all"`` that the family has.
-
-    Raises
-    ------
-    ArgumentError
-        If it is neither, or the family has none but the error's.
-    """
+    """Return the thresholds of the quantities whose P* is searched: ``"error"``, or ``"all"`` that the family has."""
     check_choice("quantities", quantities, ("error", "all"), "is not known")
     limits = dict(setup.net.row.thresholds(setup.params))
     if quantities == "all" and len(limits) == 1:

@@ -54,18 +54,9 @@ def to_torch(net: Any, *, layout: Layout = DEFAULT_LAYOUT) -> torch.nn.Module:
 
 
 class TorchNetwork(torch.nn.Module):
-    """Hidden layers, and the readout (1/h) beta^T of the mean over positions of the last one.
+    """Hidden layers with their ReLU, and the readout (1/h) beta^T, [h, class_], of the last one's mean over positions.
 
-    Parameters
-    ----------
-    layers
-        The hidden layers, with their ReLU.
-    readout
-        beta, [h, class_].
-    frozen
-        Layers that are not trained, counted from 1; the readout is the last.
-    layout
-        The layout of the inputs.
+    Frozen layers are not trained; they count from 1, the readout is one more than there are hidden layers.
     """
 
     def __init__(
@@ -96,17 +87,7 @@ class TorchNetwork(torch.nn.Module):
 
 
 class TorchLayer(torch.nn.Module, ABC):
-    """The common part of hidden layers: weights, biases and the ReLU.
-
-    Parameters
-    ----------
-    weight
-        The weights.
-    bias
-        [position, h], [1, h] if shared over positions, or None.
-    bias_scale
-        Factor of the biases.
-    """
+    """What hidden layers share: weights, the ReLU, and biases times a factor: [position, h], [1, h], or None."""
 
     def __init__(self, weight: np.ndarray, bias: np.ndarray | None, bias_scale: float) -> None:
         super().__init__()
@@ -125,18 +106,9 @@ class TorchLayer(torch.nn.Module, ABC):
 
 
 class PatchLayer(TorchLayer):
-    """A layer on patches: one matrix [entry, h] for all, or one for each patch, [patch, entry, h].
+    """A layer on patches of p places: one matrix [entry, h] for all, or one for each patch, [patch, entry, h].
 
-    Parameters
-    ----------
-    weight, bias, bias_scale
-        As for :class:`TorchLayer`.
-    patch
-        The patch length.
-    group
-        Places that are summed first and share one weight.
-    sharing
-        The matrix of each patch, if patches share them.
+    The places of a group are summed first and share one weight; `sharing` numbers the matrix of each patch.
     """
 
     def __init__(
@@ -166,15 +138,7 @@ class PatchLayer(TorchLayer):
 
 
 class FullLayer(TorchLayer):
-    """A layer over all positions: (1/divisor) W x, at a single position.
-
-    Parameters
-    ----------
-    weight, bias, bias_scale
-        As for :class:`TorchLayer`: [unit in, unit out] and [1, unit out].
-    divisor
-        The divisor of the product.
-    """
+    """A layer over all positions: (1/divisor) W x, at one; W is [unit in, unit out], the bias [1, unit out]."""
 
     def __init__(self, weight: np.ndarray, bias: np.ndarray, bias_scale: float, divisor: float) -> None:
         super().__init__(weight, bias, bias_scale)

@@ -36,13 +36,7 @@ def rank_and_world(rank: int | None, world_size: int | None) -> tuple[int, int]:
 
 
 def check_ranks(rank: int, world_size: int) -> None:
-    """Compare the result of :func:`rank_and_world` with the present state of `torch.distributed`.
-
-    Raises
-    ------
-    ArgumentError
-        If they differ: every process would silently take the same samples.
-    """
+    """Refuse a process that is not the one that :func:`rank_and_world` found: both would take the same samples."""
     if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
         return
     now = torch.distributed.get_rank(), torch.distributed.get_world_size()

@@ -37,14 +37,9 @@ class Evaluation:
 
 
 class Training(Evaluation):
-    """One pass in training mode: with the statistics of the batch, which update the running ones; entries are dropped.
+    """One pass in training mode: with the statistics of the valid samples of a batch, which update the running ones.
 
-    Parameters
-    ----------
-    valid
-        The samples that the statistics are of, [sample].
-    key
-        Key of what is dropped: drop k draws the words (entry, k).
+    Entries are dropped: drop k draws the words (entry, k) of the key.
     """
 
     def __init__(self, valid: Bool[Array, " sample"], key: Key) -> None:
@@ -61,14 +56,7 @@ class Training(Evaluation):
     def drop(self, x: Any, rate: float, axes: int) -> Any:
         """Set entries to 0 with the probability `rate`, and divide the others by 1 - rate.
 
-        Parameters
-        ----------
-        x
-            The array.
-        rate
-            The probability.
-        axes
-            Leading axes over which is drawn; what they share, such as all of a sample at 1, is dropped as one.
+        The draws are over some leading axes; what they share, such as all of a sample at 1, is dropped as one.
         """
         drawn, shared = x.shape[:axes], (1,) * (x.ndim - axes)
         number = jnp.arange(math.prod(drawn), dtype=jnp.uint32)
