@@ -8,15 +8,16 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from figure_checks import artists, check_layout, data, legend_texts
-from srhm.figures import Estimate, InsensitivityPoint, ScalingPoint, scaling
+from srhm import Params
+from srhm.figures import Estimate, ScalingPoint, scaling
 from srhm.figures.marks import Marks, draw_estimate
 from srhm.figures.style import styled
 
 LOOK = {"color": "red", "marker": "o"}
 
 
-def setting(v: int, s0: int, L: int, s: int) -> InsensitivityPoint:
-    return InsensitivityPoint("CNN", "any", s0, v, L, s)
+def setting(v: int, s0: int, L: int, s: int) -> Params:
+    return Params(v=v, s0=s0, L=L, s=s)
 
 
 SETTINGS = [
@@ -91,20 +92,7 @@ def test_a_long_key_is_not_cut_off():
         for v, s0, (L, s) in zip((3, 4, 6, 8, 10, 12), (0, 1, 2, 4, 6, 6), KINDS, strict=True)
     ]
     points = [
-        ScalingPoint(
-            "CNN",
-            "any",
-            10,
-            20 if one.v < 5 else None,
-            (15, 30),
-            30,
-            (20, 40),
-            9,
-            one.s0,
-            one.v,
-            one.L,
-            one.s,
-        )
+        ScalingPoint("CNN", "any", one, 10, Estimate(20 if one.v < 5 else None, (15, 30), 9), 30, (20, 40))
         for one in some
     ]
     assert len(legend_texts(scaling(points))) == 5 + 5 + 6 + 4  # rows of the key, empty ones apart

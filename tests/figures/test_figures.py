@@ -30,6 +30,7 @@ from srhm import (
 )
 from srhm.figures import (
     Curve,
+    Estimate,
     ScalingPoint,
     complexity_map,
     derivation_trees,
@@ -414,11 +415,11 @@ def test_curves_refuse_what_does_not_fit(refuses):
 
 
 def point(net: str, scaling_law: float, P_star: float | None, **more) -> ScalingPoint:
-    given = {
-        "label": f"{net} {scaling_law}", "interval": None, "paper": None, "paper_bracket": None,
-        "lower_bound": None, "s0": 1, "v": 6, "L": 2, "s": 2,
-    }  # fmt: skip
-    return ScalingPoint(net=net, scaling_law=scaling_law, P_star=P_star, **{**given, **more})
+    model = {"s0": 1, "v": 6, "L": 2, "s": 2}
+    params = Params(**{name: more.pop(name, value) for name, value in model.items()})
+    ours = Estimate(P_star, more.pop("interval", None), more.pop("lower_bound", None))
+    label = more.pop("label", f"{net} {scaling_law}")
+    return ScalingPoint(net, label, params, scaling_law, ours, **more)
 
 
 POINTS = [
@@ -501,9 +502,9 @@ def test_shape_is_s0_colour_is_v_rim_is_L():
     figure = scaling(points)
     marks = [artists(figure, f"ours/CNN/{place}")[f"ours/CNN/{place}"] for place in range(8)]
     for (a, one), (b, other) in itertools.combinations(zip(points, marks, strict=True), 2):
-        assert (a.s0 == b.s0) == (one.get_marker() == other.get_marker())
-        assert (a.v == b.v) == (one.get_markerfacecolor() == other.get_markerfacecolor())
-        assert (a.L == b.L) == (one.get_markeredgecolor() == other.get_markeredgecolor())
+        assert (a.params.s0 == b.params.s0) == (one.get_marker() == other.get_marker())
+        assert (a.params.v == b.params.v) == (one.get_markerfacecolor() == other.get_markerfacecolor())
+        assert (a.params.L == b.params.L) == (one.get_markeredgecolor() == other.get_markeredgecolor())
     assert legend_texts(figure) == [
         "ours", "$s_0$ = 0 blanks", "$s_0$ = 1 blank", "$v$ = 4 features", "$v$ = 6 features",
         "$L$ = 2 levels", "$L$ = 3 levels",
@@ -522,7 +523,7 @@ def test_lines_have_slope_one_and_the_fitted_slope():
 
 
 def test_without_measurements_the_paper_stands_alone():
-    figure = scaling([replace(one, P_star=None, interval=None, lower_bound=None) for one in POINTS])
+    figure = scaling([replace(one, ours=Estimate()) for one in POINTS])
     assert not artists(figure, "ours/")
     x, y = (np.array(values) for values in data(artists(figure.axes[1], "slope 1")["slope 1"]))
     assert np.allclose(y, 904 / 512 * x)

@@ -3,13 +3,14 @@
 import pytest
 
 from figure_checks import artists, check_layout, data, legend_rows, legend_texts
+from srhm import Params
 from srhm.figures import Estimate, InsensitivityPoint, insensitivity
 
 
 def point(
     label: str, s0: int = 1, v: int = 6, L: int = 2, s: int = 2, net: str = "LCN", **more
 ) -> InsensitivityPoint:
-    return InsensitivityPoint(net, label, s0, v, L, s, **more)
+    return InsensitivityPoint(net, label, Params(v=v, s0=s0, L=L, s=s), **more)
 
 
 MEASURED = point(
@@ -102,7 +103,7 @@ def test_points_without_a_pair_are_refused(refuses):
     with refuses("points", [], "Give one point with both at least"):
         insensitivity([])
     alone = [point("alone", P_star=Estimate(3), paper_S=4)]
-    with refuses("points", alone, "Give one point with both at least"):
+    with refuses("points", ["alone"], "Give one point with both at least"):
         insensitivity(alone)
     with refuses("paper_S", 0, "Give paper_S as a finite number > 0"):
         point("zero", paper=3, paper_S=0)

@@ -9,18 +9,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..errors import ArgumentError, check_choice, check_instances, check_number
-from .marks import GAP, Row, arrow_row, check_positive, draw_key, hollow, look_of_nets, plain_mark
+from .marks import GAP, Row, arrow_row, check_positive, finish, hollow, look_of_nets, plain_mark
 from .style import (
     DOUBLE_COLUMN,
     LINE_COLOURS,
     MARKERS,
     MUTED,
-    TITLE_SIZE,
     Number,
     log_axis,
     log_range,
     panel_grid,
-    panel_letters,
     plain_number,
     styled,
 )
@@ -134,11 +132,7 @@ def error_against_sensitivity(
         if quantity in (correlations or {}):
             _write_correlation(panel, correlation_name, *(correlations or {})[quantity])
     panels[0].set_ylabel(y_label)
-    panel_letters(panels)
-    draw_key(figure, _key(runs, sizes))
-    if title is not None:
-        figure.suptitle(title, fontsize=TITLE_SIZE, fontweight="bold")
-    return figure
+    return finish(figure, panels, _key(runs, sizes), title)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..errors import ArgumentError, check_instances
+from ..errors import ArgumentError, check_instance, check_instances
+from ..model.params import Params
 from .marks import (
     GAP,
     Estimate,
@@ -17,11 +18,11 @@ from .marks import (
     bar_row,
     check_positive,
     draw_estimate,
-    draw_key,
+    finish,
     net_title,
 )
 from .quantities import DASHED
-from .style import DOUBLE_COLUMN, TITLE_SIZE, Number, log_axis, log_range, panel_grid, panel_letters, styled
+from .style import DOUBLE_COLUMN, Number, log_axis, log_range, panel_grid, styled
 
 _TITLES = {"S": "Synonyms", "D": "Shifts"}
 _LABELS = {
@@ -45,14 +46,9 @@ class InsensitivityPoint:
     """The network, such as ``"LCN"``."""
     label: str
     """Name of the setting."""
-    s0: int
-    """Blanks next to each informative child: the shape."""
-    v: int
-    """Features: the colour."""
-    L: int
-    """Levels; where several occur, a rim tells them apart."""
-    s: int
-    """Informative children; where several occur, each has its panels."""
+    params: Params
+    """The model, whose v is the colour and s0 the shape. Where several L occur, a rim tells them apart; each s has its
+    panels."""
     P_star: Estimate | None = None
     """Training points for 10% test error."""
     P_star_S: Estimate | None = None
@@ -67,6 +63,7 @@ class InsensitivityPoint:
     """The paper's P*_D."""
 
     def __post_init__(self) -> None:
+        check_instance(Params, params=self.params)
         check_positive({name: getattr(self, name) for name in ("paper", "paper_S", "paper_D")})
 
     def ours(self, quantity: str) -> tuple[Estimate, Estimate] | None:
@@ -119,30 +116,27 @@ def insensitivity(
         quantity: [one for one in points if one.ours(quantity) or one.papers(quantity)] for quantity in "SD"
     }
     seen = [one for one in points if any(one in drawn[quantity] for quantity in "SD")]
-    groups = list(dict.fromkeys((point.net, point.s) for point in seen))
+    groups = list(dict.fromkeys((point.net, point.params.s) for point in seen))
     places = [(quantity, group) for quantity in "SD" if drawn[quantity] for group in groups]
     if not places:
         problem = "hold no pair of P* and P*_S or P*_D"
-        raise ArgumentError("points", points, problem, "Give one point with both at least")
+        names = [point.label for point in points]
+        raise ArgumentError("points", names, problem, "Give one point with both at least")
     columns = len(groups) if len(groups) > 1 else len(places)
     width = {1: 0.66 * DOUBLE_COLUMN}.get(columns, DOUBLE_COLUMN)
     figure, panels = panel_grid(len(places), columns, width, 3.0 if columns > 1 else 3.3)
     papers = any(point.papers(quantity) for quantity in "SD" for point in drawn[quantity])
-    marks = Marks(seen, with_paper=papers, rim_shows_s=False)
+    marks = Marks([point.params for point in seen], with_paper=papers, rim_shows_s=False)
     for panel, (quantity, group) in zip(panels, places, strict=True):
-        _axes(panel, [point for point in seen if (point.net, point.s) == group])
-        own = [point for point in drawn[quantity] if (point.net, point.s) == group]
+        _axes(panel, [point for point in seen if (point.net, point.params.s) == group])
+        own = [point for point in drawn[quantity] if (point.net, point.params.s) == group]
         for point in own:
             _draw(panel, point, quantity, marks)
         panel.set_title(_heading(quantity, group, groups))
         panel.set_xlabel((x_labels or {}).get(quantity, _LABELS[quantity]))
         if panels.index(panel) % columns == 0:
             panel.set_ylabel(y_label)
-    panel_letters(panels)
-    draw_key(figure, [*_key(drawn, marks, interval_name), *marks.key()])
-    if title is not None:
-        figure.suptitle(title, fontsize=TITLE_SIZE, fontweight="bold")
-    return figure
+    return finish(figure, panels, [*_key(drawn, marks, interval_name), *marks.key()], title)
 
 
 def _heading(quantity: str, group: tuple[str, int], groups: Sequence[tuple[str, int]]) -> str:
@@ -173,9 +167,11 @@ def _draw(panel: Axes, point: InsensitivityPoint, quantity: str, marks: Marks) -
     gid = f"{quantity}/{point.net}/{point.label}"
     papers, ours = point.papers(quantity), point.ours(quantity)
     if papers is not None:
-        panel.plot([papers[0]], [papers[1]], linestyle="", zorder=3, gid=f"paper/{gid}", **marks.paper(point))
+        panel.plot(
+            [papers[0]], [papers[1]], linestyle="", zorder=3, gid=f"paper/{gid}", **marks.paper(point.params)
+        )
     if ours is not None:
-        draw_estimate(panel, *ours, marks.ours(point), gid)
+        draw_estimate(panel, *ours, marks.ours(point.params), gid)
 
 
 def _key(drawn: Mapping[str, Sequence[InsensitivityPoint]], marks: Marks, interval_name: str) -> list[Row]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from ..errors import check_number
+from ..model.params import Params
 from ..nets import FAMILIES
 from .style import (
     BLACK,
@@ -25,8 +26,10 @@ from .style import (
     ORANGE,
     PINK,
     SKY,
+    TITLE_SIZE,
     VERMILLION,
     Number,
+    panel_letters,
 )
 
 Row = tuple[Artist | tuple[Line2D, ...], str]
@@ -49,31 +52,6 @@ _SIZE = 5.5
 _PAPERS_SIZE = 3.5  # points: how much larger than ours the paper's open marker is, so that both are seen
 _ARROW = 15  # points
 _ROW = 0.158  # inches, of a key
-
-
-@runtime_checkable
-class Setting(Protocol):
-    """The parameters of a model that a mark shows."""
-
-    @property
-    def v(self) -> int:
-        """Features: the colour."""
-        ...
-
-    @property
-    def s0(self) -> int:
-        """Blanks next to each informative child: the shape."""
-        ...
-
-    @property
-    def L(self) -> int:
-        """Levels: the rim."""
-        ...
-
-    @property
-    def s(self) -> int:
-        """Informative children: the rim, with the levels."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -132,10 +110,10 @@ def check_positive(numbers: dict[str, Any]) -> None:
 
 @dataclass(frozen=True)
 class Marks:
-    """The marks of all settings of a figure."""
+    """The marks of all models of a figure: v is the colour, s0 the shape, L and s are the rim."""
 
-    settings: Sequence[Setting]
-    """Every setting that is drawn, as often as it is."""
+    models: Sequence[Params]
+    """Every model that is drawn, as often as it is."""
     with_paper: bool = True
     """Whether marks of the paper are drawn."""
     rim_shows_s: bool = True
@@ -144,27 +122,27 @@ class Marks:
     @cached_property
     def kinds(self) -> list[tuple[int, int]]:
         """The (L, s) that rims tell apart."""
-        return sorted(set(map(self._kind, self.settings)))
+        return sorted(set(map(self._kind, self.models)))
 
-    def _kind(self, setting: Setting) -> tuple[int, int]:
-        return setting.L, setting.s if self.rim_shows_s else 0
+    def _kind(self, params: Params) -> tuple[int, int]:
+        return params.L, params.s if self.rim_shows_s else 0
 
-    def ours(self, setting: Setting) -> dict[str, Any]:
-        """Return colour, shape and rim of our marker of a setting."""
+    def ours(self, params: Params) -> dict[str, Any]:
+        """Return colour, shape and rim of our marker of a model."""
         return {
-            "color": colour_of_v(setting.v),
-            "marker": shape_of_s0(setting.s0),
-            **_rim(self.kinds.index(self._kind(setting))),
+            "color": colour_of_v(params.v),
+            "marker": shape_of_s0(params.s0),
+            **_rim(self.kinds.index(self._kind(params))),
         }
 
-    def paper(self, setting: Setting) -> dict[str, Any]:
-        """Return the paper's marker of a setting."""
-        kind = self.kinds.index(self._kind(setting))
-        return hollow(self.ours(setting), _SIZE + _PAPERS_SIZE, kind)
+    def paper(self, params: Params) -> dict[str, Any]:
+        """Return the paper's marker of a model."""
+        kind = self.kinds.index(self._kind(params))
+        return hollow(self.ours(params), _SIZE + _PAPERS_SIZE, kind)
 
     def shapes(self, **look: Any) -> tuple[Line2D, ...]:
         """Return grey markers of the first shapes that occur, for what is said of all settings."""
-        first = sorted({setting.s0 for setting in self.settings})[:3]
+        first = sorted({params.s0 for params in self.models})[:3]
         return tuple(
             plain_mark(**{**look, "marker": shape}) for shape in dict.fromkeys(map(shape_of_s0, first))
         )
@@ -176,11 +154,11 @@ class Marks:
     def key(self) -> list[Row]:
         """Return what shape, colour and rim mean, each shown without the others."""
         rows: list[Row] = [GAP]
-        for s0 in sorted({setting.s0 for setting in self.settings}):
+        for s0 in sorted({params.s0 for params in self.models}):
             word = "blank" if s0 == 1 else "blanks"
             rows.append((plain_mark(marker=shape_of_s0(s0)), f"$s_0$ = {s0} {word}"))
         rows.append(GAP)
-        for v in sorted({setting.v for setting in self.settings}):
+        for v in sorted({params.v for params in self.models}):
             rows.append((Patch(facecolor=colour_of_v(v)), f"$v$ = {v} features"))
         if len(self.kinds) > 1:
             rows.append(GAP)
@@ -267,8 +245,9 @@ def arrow_row(words: str, arrow: str = r"$\uparrow$") -> Row:
     return plain_mark(marker=arrow, markersize=7), words
 
 
-def draw_key(figure: Figure, rows: Sequence[Row]) -> None:
-    """Put a key at the right of all panels, and make the figure as high as its key."""
+def finish(figure: Figure, panels: Sequence[Axes], rows: Sequence[Row], title: str | None) -> Figure:
+    """Letter the panels, put a key at their right, as high as which the figure is made, and a title above."""
+    panel_letters(panels)
     figure.set_figheight(max(figure.get_figheight(), _ROW * len(rows) + 0.1))
     figure.legend(
         handles=[handle for handle, _ in rows],
@@ -277,3 +256,6 @@ def draw_key(figure: Figure, rows: Sequence[Row]) -> None:
         handlelength=3.6,
         handler_map={tuple: HandlerTuple(ndivide=None)},
     )
+    if title is not None:
+        figure.suptitle(title, fontsize=TITLE_SIZE, fontweight="bold")
+    return figure

@@ -6,14 +6,14 @@ from dataclasses import replace
 import numpy as np
 from matplotlib.figure import Figure
 
-from ..errors import ArgumentError, check_instance, check_integer
+from ..errors import ArgumentError, check_integer
 from ..model.derivation import Derivation, Tree, diffeomorphism, exchange_synonyms
 from ..model.grammar import Grammar
 from ..model.params import Params
 from .picture import NAMES, Picture, cell_width, tree_height
 from .style import DOUBLE_COLUMN, INK, MUTED, styled
-from .tiles import EDGE, HEADING, KEY, MARK, TILE, Page, rounded
-from .trees import changed, check_length, mark_exchange, mark_shift, tree_of
+from .tiles import EDGE, HEADING, KEY, TILE, Page
+from .trees import changed, checked_model, mark_exchange, mark_shift, tree_of
 
 MOST_INPUTS = 26
 """Largest input length d that is drawn: trees stand side by side here."""
@@ -64,9 +64,10 @@ def generative_model(
         If the input is longer than `MOST_INPUTS`, s0 = 0 or m = 1, the row is not in the batch, or the level is
         not in 1 to L.
     """
-    check_instance(Grammar, grammar=grammar)
-    check_instance(Derivation, derivation=derivation)
-    params = _check(grammar.params)
+    params = checked_model(grammar, derivation, MOST_INPUTS)
+    if params.s0 == 0 or params.m == 1:
+        problem = f"has s0 = {params.s0} blanks and m = {params.m} synonyms"
+        raise ArgumentError("grammar", params, problem, "Use a model with s0 > 0 and m > 1")
     level = check_integer("level", level, least=1, most=params.L)
     tree = tree_of(grammar, derivation, row, "row")
     rows = min(_PARENTS, max(level.parents for level in params.levels))
@@ -84,14 +85,6 @@ def generative_model(
         elif block == 3:
             mark_shift(picture, tree, drawn, level)
     return page.figure
-
-
-def _check(params: Params) -> Params:
-    check_length(params, MOST_INPUTS)
-    if not params.has_blanks or all(level.m == 1 for level in params.levels):
-        problem = f"has s0 = {params.s0} blanks and m = {params.m} synonyms"
-        raise ArgumentError("grammar", params, problem, "Use a model with s0 > 0 and m > 1")
-    return params
 
 
 def _letter(letter: str) -> str:
@@ -147,23 +140,19 @@ def _draw_rules(page: Page, grammar: Grammar, used: Sequence[set[tuple[int, int]
     """Draw the rules of all levels side by side, from the class at the left to the input at the right."""
     params = grammar.params
     words = f"{_letter('a')} rules: each class and each feature may become one of $m$ = {params.m} tuples"
-    page.axes.text(
-        EDGE, top - 0.17, words + " (outlined: those used below)", fontsize=8.5, va="bottom", gid="rules"
-    )
+    page.write(EDGE, top - 0.17, words + " (outlined: those used below)", 8.5, va="bottom", gid="rules")
     width = (DOUBLE_COLUMN - 2 * EDGE) / params.L
     for column, level in enumerate(range(params.L, 0, -1)):
         x, y = EDGE + column * width, top - 0.2 - _LEVEL
         above = "class" if level == params.L else f"level {level + 1}"
         below = f"level {level}" + (" (input)" if level == 1 else "")
-        page.axes.text(x, y + 0.05, f"{above} → {below}", fontsize=7, color=MUTED, va="bottom")
+        page.write(x, y + 0.05, f"{above} → {below}", color=MUTED, va="bottom")
         count = params.level(level).parents
         parents = _shown(count, (parent for parent, _ in used[level - 1]), _PARENTS)
         for place, parent in enumerate(parents):
             _draw_parent(page, grammar, level, parent, used[level - 1], (x, y - (place + 1) * _ROW, width))
         if len(parents) < count:
-            page.axes.text(
-                x + _PARENT / 2, y - (len(parents) + 0.5) * _ROW, "⋮", ha="center", va="center", fontsize=8
-            )
+            page.write(x + _PARENT / 2, y - (len(parents) + 0.5) * _ROW, "⋮", 8, ha="center")
 
 
 def _draw_parent(
@@ -195,22 +184,6 @@ def _draw_parent(
         for child, feature in enumerate(grammar.rules[level - 1][parent, choice].tolist()):
             page.tile(left + child * _SYMBOL + 0.01, y, _SYMBOL - 0.02, feature, f"{gid}/feature/{child}")
         if (parent, choice) in used:
-            frame = rounded(left - 0.02, y - 0.02, numbers.s * _SYMBOL + 0.04, TILE + 0.04)
-            frame.set(
-                facecolor="none",
-                edgecolor=MARK,
-                linewidth=1.3,
-                zorder=4,
-                gid=f"used/{level}/{parent}/{choice}",
-            )
-            page.axes.add_patch(frame)
-        between = "or" if number < len(choices) - 1 else "…" if len(choices) < numbers.m else ""
-        page.axes.text(
-            left + numbers.s * _SYMBOL + _OR / 2,
-            y + TILE / 2,
-            between,
-            fontsize=7,
-            color=MUTED,
-            ha="center",
-            va="center",
-        )
+            page.frame(left, y, params.s * _SYMBOL, 0.02, f"used/{level}/{parent}/{choice}", linewidth=1.3)
+        between = "or" if number < len(choices) - 1 else "…" if len(choices) < params.m else ""
+        page.write(left + params.s * _SYMBOL + _OR / 2, y + TILE / 2, between, color=MUTED, ha="center")

@@ -13,9 +13,9 @@ from ..model.derivation import Derivation, Tree
 from ..model.grammar import Grammar
 from ..model.params import Params
 from .marks import net_title
-from .style import DOUBLE_COLUMN, FAINT, INK, LINE_COLOURS, MUTED, mix, styled
+from .style import DOUBLE_COLUMN, FAINT, INK, LINE_COLOURS, mix, styled
 from .tiles import EDGE, HEADING, TILE, Page
-from .trees import check_length, tree_of
+from .trees import checked_model, tree_of
 
 MOST_PLACES, MOST_CLASSES = 18, 10
 """Largest input length d and number of classes that are drawn: the networks stand side by side."""
@@ -107,9 +107,7 @@ def network_schemes(
         If there is no network or an unknown one, the model has more than `MOST_PLACES` positions or `MOST_CLASSES`
         classes, a network has more filters than there are colours, or the row is not in the batch.
     """
-    check_instance(Grammar, grammar=grammar)
-    check_instance(Derivation, derivation=derivation)
-    params = _check(grammar.params, nets)
+    params = _check(checked_model(grammar, derivation, MOST_PLACES), nets)
     tree = tree_of(grammar, derivation, row, "row")
     height = HEADING + _WORDS + (params.L + 1) * _ROW + TILE + _KEY
     page = Page.blank(DOUBLE_COLUMN, height, title or "Networks on an input of the model")
@@ -119,15 +117,7 @@ def network_schemes(
         _Scheme(page, params, net, _NAMES + place * (width + _GAP), width).draw(tree)
     names = ["input", *(f"layer {layer}" for layer in range(1, params.L + 1)), "classes"]
     for place, name in enumerate(names):
-        page.axes.text(
-            _NAMES - 0.08,
-            _KEY + place * _ROW + TILE / 2,
-            name,
-            fontsize=7,
-            color=MUTED,
-            ha="right",
-            va="center",
-        )
+        page.row_name(_NAMES - 0.08, _KEY + place * _ROW, name)
     _draw_key(page, params)
     return page.figure
 
@@ -138,8 +128,7 @@ def _check(params: Params, nets: Sequence[NetKind]) -> Params:
         raise ArgumentError("nets", nets, "is empty", name_fix("", known))
     for net in nets:
         check_choice("nets", net, known, "is not a network that can be drawn")
-    check_length(params, MOST_PLACES)
-    filters = sum(level.patches for level in params.levels)
+    filters = sum(params.patch**level for level in range(params.L))
     limits = (("classes", params.n_c, MOST_CLASSES), ("filters", filters, len(LINE_COLOURS)))
     for name, number, most in limits:
         if number > most:
@@ -169,7 +158,7 @@ class _Scheme:
 
     def draw(self, tree: Tree) -> None:
         """Draw input, layers and classes, and say what is special."""
-        params, axes = self.params, self.page.axes
+        params, page = self.params, self.page
         filters = 0
         counts = []
         for layer in range(1, params.L + 1):
@@ -182,21 +171,14 @@ class _Scheme:
                 x, y = self.point(layer, unit)
                 circle = Circle((x, y), _UNIT, facecolor="white", edgecolor=INK, linewidth=1.1, zorder=3)
                 circle.set_gid(f"{self.net}/unit/{layer}/{unit}")
-                axes.add_patch(circle)
+                page.axes.add_patch(circle)
         self._draw_input(tree)
         self._draw_classes()
         top = _KEY + (params.L + 1) * _ROW + TILE
-        axes.text(self.left, top + 0.34, net_title(self.net), fontsize=8.5, fontweight="bold", va="bottom")
-        words = ", ".join(map(str, counts))
-        axes.text(self.left, top + 0.2, _SAYS[self.net], fontsize=7, va="bottom")
-        axes.text(
-            self.left,
-            top + 0.06,
-            f"different weights by layer: {words}",
-            fontsize=7,
-            va="bottom",
-            gid=f"{self.net}/weights",
-        )
+        page.write(self.left, top + 0.34, net_title(self.net), 8.5, fontweight="bold", va="bottom")
+        page.write(self.left, top + 0.2, _SAYS[self.net], va="bottom")
+        words = f"different weights by layer: {', '.join(map(str, counts))}"
+        page.write(self.left, top + 0.06, words, va="bottom", gid=f"{self.net}/weights")
 
     def _connect(self, layer: int, line: Connection, filters: int, last: int) -> None:
         """Draw a connection in the colour of its weight; filters of lower layers had the first colours."""
@@ -237,4 +219,4 @@ def _draw_key(page: Page, params: Params) -> None:
         "for.",
     )
     for place, line in enumerate(words):
-        page.axes.text(EDGE, 0.24 - 0.14 * place, line, fontsize=7, va="center")
+        page.write(EDGE, 0.24 - 0.14 * place, line)

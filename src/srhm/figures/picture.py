@@ -7,8 +7,8 @@ from matplotlib.path import Path
 
 from ..model.derivation import Tree
 from ..model.params import Params
-from .style import DOUBLE_COLUMN, INK, MUTED, Number
-from .tiles import EDGE, HEADING, KEY, MARK, TILE, Page, rounded
+from .style import DOUBLE_COLUMN, INK, Number
+from .tiles import EDGE, HEADING, KEY, MARK, TILE, Page
 
 NAMES = 0.76
 """Width of the names of rows, in inches, left of a tree."""
@@ -53,15 +53,12 @@ class Picture:
         return left + position * width + before, lower, width - before - after
 
     def draw(self, tree: Tree, words: str) -> None:
-        """Draw a tree of one sample, with words above it."""
-        params, axes = self.params, self.page.axes
+        """Draw a tree of one datum, with words above it."""
+        params, page = self.params, self.page
         x, y, width = self.box(params.L + 1, 0)
-        self.page.class_tile(x, y, width, f"class {int(tree.label[0])}", self._gid("class"))
-        axes.text(
-            self.margin, y + TILE + 0.08, words, fontsize=8.5, va="bottom",
-            gid=self._gid("words"),
-        )  # fmt: skip
-        self._row_name(y, "class")
+        page.class_tile(x, y, width, f"class {int(tree.label[0])}", self._gid("class"))
+        page.write(self.margin, y + TILE + 0.08, words, 8.5, va="bottom", gid=self._gid("words"))
+        page.row_name(self.margin + NAMES, y, "class")
         for level in range(params.L, 0, -1):
             places, symbols = tree.positions[level - 1][0].tolist(), tree.features[level - 1][0].tolist()
             features = dict(zip(places, symbols, strict=True))
@@ -71,16 +68,11 @@ class Picture:
                 x, y, width = self.box(level, position)
                 feature = features.get(position)
                 kind = "blank" if feature is None else "feature"
-                self.page.tile(x, y, width, feature, self._gid(kind, level, position), narrowest=narrowest)
-            self._row_name(y, f"level {level}" + (" (input)" if level == 1 else ""))
+                page.tile(x, y, width, feature, self._gid(kind, level, position), narrowest=narrowest)
+            page.row_name(self.margin + NAMES, y, f"level {level}" + (" (input)" if level == 1 else ""))
             parents = [0] if level == params.L else tree.positions[level][0].tolist()
             for child, position in enumerate(features):
                 self._branch(level, parents[child // numbers.s], position)
-
-    def _row_name(self, y: float, name: str) -> None:
-        self.page.axes.text(
-            self.margin + NAMES, y + TILE / 2, name, color=MUTED, ha="right", va="center", fontsize=7
-        )
 
     def _branch(self, level: int, parent: int, position: int) -> None:
         """Join a feature to its parent."""
@@ -103,14 +95,8 @@ class Picture:
     def outline(self, level: int, position: int, kind: str, *, dashed: bool = False) -> None:
         """Draw an outline just outside a tile."""
         x, y, width = self.box(level, position)
-        out = min(0.018, 0.06 * width)
-        frame = rounded(x - out, y - out, width + 2 * out, TILE + 2 * out)
-        frame.set(
-            facecolor="none", edgecolor=MARK, linewidth=1.5, zorder=4, gid=self._gid(kind, level, position)
-        )
-        if dashed:
-            frame.set(linestyle=(0, (2, 1.2)), linewidth=1.0)
-        self.page.axes.add_patch(frame)
+        line = {"linewidth": 1.0, "linestyle": (0, (2, 1.2))} if dashed else {"linewidth": 1.5}
+        self.page.frame(x, y, width, min(0.018, 0.06 * width), self._gid(kind, level, position), **line)
 
     def arrow(self, level: int, old: int, new: int) -> None:
         """Draw an arrow below a row, from an old position to a new one."""

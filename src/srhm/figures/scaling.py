@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..errors import ArgumentError, check_instances
+from ..errors import ArgumentError, check_instance, check_instances
 from ..measure.exponent import Exponent
+from ..model.params import Params
 from .marks import (
     Estimate,
     Marks,
@@ -17,7 +18,7 @@ from .marks import (
     bar_row,
     check_positive,
     draw_estimate,
-    draw_key,
+    finish,
     net_title,
     plain_mark,
 )
@@ -25,12 +26,10 @@ from .style import (
     DOUBLE_COLUMN,
     INK,
     MUTED,
-    TITLE_SIZE,
     Number,
     log_axis,
     log_range,
     panel_grid,
-    panel_letters,
     styled,
 )
 
@@ -55,35 +54,21 @@ class ScalingPoint:
     """The network, which names the panel, such as ``"CNN"``."""
     label: str
     """Name of the setting; written at the point where `scaling` is asked to."""
+    params: Params
+    """The model, whose v is the colour and s0 the shape; where several (L, s) occur, a rim tells them apart."""
     scaling_law: Number
     """What P* should be proportional to."""
-    P_star: Number | None
-    """Measured P*, in training points; None while it is unknown."""
-    interval: tuple[Number | None, Number | None] | None
-    """Low and high end of P*; an end that nothing bounds is None."""
-    paper: Number | None
+    ours: Estimate
+    """Measured P*, in training points."""
+    paper: Number | None = None
     """The paper's P*."""
-    paper_bracket: tuple[Number | None, Number | None] | None
+    paper_bracket: tuple[Number | None, Number | None] | None = None
     """The neighbours on the paper's grid between which its value lies."""
-    lower_bound: Number | None
-    """P* is known to lie above this; drawn, with an arrow upwards, where `P_star` is None."""
-    s0: int
-    """Blanks next to each informative child: the shape."""
-    v: int
-    """Features: the colour."""
-    L: int
-    """Levels; where several occur, a rim tells them apart."""
-    s: int
-    """Informative children; where several occur, a rim tells them apart."""
 
     def __post_init__(self) -> None:
-        names = ("scaling_law", "P_star", "interval", "paper", "paper_bracket", "lower_bound")
-        check_positive({name: getattr(self, name) for name in names})
-
-    @property
-    def ours(self) -> Estimate:
-        """What was measured."""
-        return Estimate(self.P_star, self.interval, self.lower_bound)
+        check_instance(Params, params=self.params)
+        check_instance(Estimate, ours=self.ours)
+        check_positive({name: getattr(self, name) for name in ("scaling_law", "paper", "paper_bracket")})
 
 
 @styled
@@ -133,7 +118,7 @@ def scaling(
     columns = min(len(nets), 2)
     width = DOUBLE_COLUMN if columns == 2 else 0.66 * DOUBLE_COLUMN
     figure, panels = panel_grid(len(nets), columns, width, 2.75, 0.2)
-    marks = Marks(points, with_paper=any(point.paper is not None for point in points))
+    marks = Marks([point.params for point in points], any(point.paper is not None for point in points))
     for panel, net in zip(panels, nets, strict=True):
         own = [point for point in points if point.net == net]
         _axes(panel, own, write_labels)
@@ -144,11 +129,7 @@ def scaling(
         for point in own:
             _draw(panel, point, marks, write_labels)
         _lines(panel, own, (fits or {}).get(net))
-    panel_letters(panels)
-    draw_key(figure, [*_key(points, marks, interval_name), *marks.key()])
-    if title is not None:
-        figure.suptitle(title, fontsize=TITLE_SIZE, fontweight="bold")
-    return figure
+    return finish(figure, panels, [*_key(points, marks, interval_name), *marks.key()], title)
 
 
 def _axes(panel: Axes, points: Sequence[ScalingPoint], write_labels: bool) -> None:
@@ -167,14 +148,14 @@ def _draw(panel: Axes, point: ScalingPoint, marks: Marks, write_labels: bool) ->
     """Draw our value and the paper's."""
     gid, x = f"{point.net}/{point.label}", float(point.scaling_law)
     if point.paper is not None:
-        look = marks.paper(point)
+        look = marks.paper(point.params)
         if point.paper_bracket is not None:
             low, high = (float(point.paper if end is None else end) for end in point.paper_bracket)
             panel.plot(
                 [x, x], [low, high], "-", color=look["color"], zorder=2, gid=f"bracket/{gid}", **_GRID_STEP
             )
         panel.plot([x], [float(point.paper)], linestyle="", zorder=3, gid=f"paper/{gid}", **look)
-    draw_estimate(panel, Estimate(x), point.ours, marks.ours(point), gid)
+    draw_estimate(panel, Estimate(x), point.ours, marks.ours(point.params), gid)
     height = point.ours.place
     if write_labels and height is not None:
         panel.annotate(
@@ -185,10 +166,9 @@ def _draw(panel: Axes, point: ScalingPoint, marks: Marks, write_labels: bool) ->
 
 def _lines(panel: Axes, points: Sequence[ScalingPoint], fit: Exponent | None) -> None:
     """Draw the line of slope 1 and the fit, and name them in the panel."""
-    ratios = [math.log(point.P_star / point.scaling_law) for point in points if point.P_star is not None]
-    ratios = ratios or [
-        math.log(point.paper / point.scaling_law) for point in points if point.paper is not None
-    ]
+    own = [(point.scaling_law, point.ours.value) for point in points if point.ours.value is not None]
+    known = own or [(point.scaling_law, point.paper) for point in points if point.paper is not None]
+    ratios = [math.log(P_star / law) for law, P_star in known]
     ends = panel.get_xlim()
     handles = []
     if ratios:
@@ -198,7 +178,7 @@ def _lines(panel: Axes, points: Sequence[ScalingPoint], fit: Exponent | None) ->
             gid="slope 1", label="slope 1",
         )  # fmt: skip
     if fit is not None:
-        x = [float(point.scaling_law) for point in points if point.P_star is not None] or list(ends)
+        x = [float(law) for law, _ in own] or list(ends)
         x = [min(x), max(x)]
         words = f"fit: slope {fit.slope:.2f}"
         if fit.interval is not None:
@@ -214,7 +194,7 @@ def _lines(panel: Axes, points: Sequence[ScalingPoint], fit: Exponent | None) ->
 def _key(points: Sequence[ScalingPoint], marks: Marks, interval_name: str) -> list[Row]:
     """Return whose value a marker shows, and what bars and arrows are."""
     rows: list[Row] = []
-    if any(point.P_star is not None for point in points):
+    if any(point.ours.value is not None for point in points):
         rows.append((marks.shapes(), "ours"))
         if any(point.ours.ends is not None for point in points):
             rows.append(bar_row(f"our {interval_name}"))

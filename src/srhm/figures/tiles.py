@@ -13,6 +13,7 @@ from .style import (
     FAINT,
     FEATURE_COLOURS,
     INK,
+    MUTED,
     TITLE_SIZE,
     Drawing,
     Number,
@@ -55,16 +56,30 @@ class Page:
         x, y, size = EDGE, 0.34, 0.17
         if params.has_blanks:
             self.tile(x, y, size, None, "key/blank", size)
-            self.axes.text(x + 0.24, y + size / 2, "blank", fontsize=7, va="center")
+            self.write(x + 0.24, y + size / 2, "blank")
             x += 0.78
         self.tile(x, y, size, 0, "key/feature", size)
         words = f"one of the $v$ = {params.v} features; every level has its own"
         if max(level.v for level in params.levels) > len(FEATURE_COLOURS):
             words += "; colours repeat, numbers do not"
-        self.axes.text(x + 0.24, y + size / 2, words, fontsize=7, va="center")
+        self.write(x + 0.24, y + size / 2, words)
         words = f"Class and features branch into $s$ = {params.s} features, by one of their "
-        words += f"$m$ = {params.m} rules" + (", and into blanks." if params.has_blanks else ".")
-        self.axes.text(EDGE, 0.2, words, fontsize=7, va="center")
+        words += f"$m$ = {params.m} rules" + (", and into blanks." if params.s0 else ".")
+        self.write(EDGE, 0.2, words)
+
+    def write(self, x: float, y: float, words: str, size: float = 7.0, **look: Any) -> None:
+        """Write words, whose middle is at a height, or what `va` says."""
+        self.axes.text(x, y, words, fontsize=size, **{"va": "center", **look})
+
+    def row_name(self, x: float, y: float, name: str) -> None:
+        """Write the name of a row of tiles at its left."""
+        self.write(x, y + TILE / 2, name, color=MUTED, ha="right")
+
+    def frame(self, x: float, y: float, width: float, out: float, gid: str, **line: Any) -> None:
+        """Draw an outline just outside of tiles."""
+        frame = rounded(x - out, y - out, width + 2 * out, TILE + 2 * out, gid=gid)
+        frame.set(facecolor="none", edgecolor=MARK, zorder=4, **line)
+        self.axes.add_patch(frame)
 
     def tile(
         self,
@@ -84,18 +99,15 @@ class Page:
             tile.set(hatch="/////", edgecolor=FAINT)
             return
         size = min(8.0, 72 * narrowest / (0.4 + 0.5 * len(str(feature))))
-        self.axes.text(
-            x + width / 2, y + height / 2 - 0.006, str(feature), color=text_colour(fill), ha="center",
-            va="center", fontsize=size, zorder=3, gid=gid.replace("feature", "number"),
-        )  # fmt: skip
+        look = {"color": text_colour(fill), "ha": "center", "zorder": 3}
+        number = gid.replace("feature", "number")
+        self.write(x + width / 2, y + height / 2 - 0.006, str(feature), size, gid=number, **look)
 
     def class_tile(self, x: float, y: float, width: float, words: str, gid: str) -> None:
         """Draw a class."""
         self.axes.add_patch(rounded(x, y, width, TILE, facecolor=INK, linewidth=0, zorder=2, gid=gid))
-        self.axes.text(
-            x + width / 2, y + TILE / 2, words, color="white", fontweight="bold", ha="center", va="center",
-            fontsize=7.5, zorder=3,
-        )  # fmt: skip
+        look = {"color": "white", "fontweight": "bold", "ha": "center", "zorder": 3}
+        self.write(x + width / 2, y + TILE / 2, words, 7.5, **look)
 
 
 def rounded(x: float, y: float, width: float, height: float, **look: Any) -> FancyBboxPatch:

@@ -43,9 +43,7 @@ def derivation_trees(
     ArgumentError
         If the input is longer than `MOST_POSITIONS`, or a row is not in the batch.
     """
-    check_instance(Grammar, grammar=grammar)
-    check_instance(Derivation, derivation=derivation)
-    params = check_length(grammar.params, MOST_POSITIONS)
+    params = checked_model(grammar, derivation, MOST_POSITIONS)
     labels = np.asarray(derivation.label)
     drawn = np.flatnonzero(labels == labels[0])[:2].tolist() if rows is None else rows
     trees = [tree_of(grammar, derivation, row, "rows") for row in drawn]
@@ -109,9 +107,7 @@ def transformations(
         If the input is longer than `MOST_POSITIONS`, the row is not in the batch, the level is not in 1 to L,
         or neither exchange nor shift can change anything.
     """
-    check_instance(Grammar, grammar=grammar)
-    check_instance(Derivation, derivation=derivation)
-    params = check_length(grammar.params, MOST_POSITIONS)
+    params = checked_model(grammar, derivation, MOST_POSITIONS)
     level = check_integer("level", level, least=1, most=params.L)
     before = tree_of(grammar, derivation, row, "row")
     place = "in the input" if level == 1 else f"at level {level}"
@@ -157,8 +153,11 @@ def mark_shift(picture: Picture, before: Tree, after: Tree, level: int) -> None:
                     picture.outline(level, start, "left", dashed=True)
 
 
-def check_length(params: Params, most: int) -> Params:
-    """Refuse a model whose inputs are too long to draw."""
+def checked_model(grammar: Grammar, derivation: Derivation, most: int) -> Params:
+    """Return the numbers of a model; one whose inputs are too long to draw is refused."""
+    check_instance(Grammar, grammar=grammar)
+    check_instance(Derivation, derivation=derivation)
+    params = grammar.params
     if params.d > most:
         problem = f"has inputs of d = {params.d} positions, too many to draw"
         raise ArgumentError("grammar", params, problem, f"Use a model with d <= {most}")

@@ -1,6 +1,7 @@
 """From runs to drawings: each kind of figure takes what a store knows, and the paper's values next to it."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -100,21 +101,12 @@ def scaling_point(
     setting: Setup, found: SampleComplexity | None, *, panel: str, x: float, with_paper: bool = True
 ) -> ScalingPoint:
     """Return P* of a setting as measured and as published."""
-    params, ours = setting.params, estimate_of(found)
-    paper = published(setting.net.family, params) if with_paper else None
-    return ScalingPoint(
-        net=panel,
-        label=label(setting),
-        scaling_law=x,
-        P_star=ours.value,
-        interval=ours.interval,
-        paper=None if paper is None else paper.P_star,
-        paper_bracket=None if paper is None or paper.low is None else (paper.low, paper.high),
-        lower_bound=ours.lower_bound,
-        s0=params.s0,
-        v=params.v,
-        L=params.L,
-        s=params.s,
+    point = ScalingPoint(panel, label(setting), setting.params, x, estimate_of(found))
+    paper = published(setting.net.family, setting.params) if with_paper else None
+    if paper is None:
+        return point
+    return replace(
+        point, paper=paper.P_star, paper_bracket=None if paper.low is None else (paper.low, paper.high)
     )
 
 
@@ -122,11 +114,10 @@ def fits_of(points: Sequence[ScalingPoint]) -> dict[str, Exponent]:
     """Return the slope of ln P* over the ln of the scaling law in every panel of three measured points or more."""
     found = {}
     for net in dict.fromkeys(point.net for point in points):
-        known = [(one.scaling_law, one.P_star) for one in points if one.net == net and one.P_star is not None]
-        if (
-            len(known) >= 3 and len({x for x, _ in known}) >= 2
-        ):  # two would leave the slope without an interval
-            found[net] = fit_exponent([x for x, _ in known], [P_star for _, P_star in known])
+        own = [point for point in points if point.net == net]
+        known = [(point.scaling_law, point.ours.value) for point in own if point.ours.value is not None]
+        if len(known) > 2 and len({x for x, _ in known}) > 1:  # two would leave the slope without an interval
+            found[net] = fit_exponent(*zip(*known, strict=True))
     return found
 
 
@@ -185,7 +176,7 @@ def _insensitivity(figure: PaperFigure, settings: Sequence[Setup], study: Studie
         paper = {name: _paper_value(setting, quantity) for name, quantity in _QUANTITIES.items()}
         points.append(
             InsensitivityPoint(
-                setting.net.row.label, label(setting), params.s0, params.v, params.L, params.s,
+                setting.net.row.label, label(setting), params,
                 P_star=ours["error"], P_star_S=ours["S"], P_star_D=ours["D"] if params.s0 else None,
                 paper=paper["error"], paper_S=paper["S"], paper_D=paper["D"],
             )

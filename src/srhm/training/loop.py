@@ -132,7 +132,7 @@ def advance_in_order(
 ) -> tuple[State, EpochOrder]:
     """Train for at most `steps` batches, until `until_epoch` epochs are finished or the stop rule holds.
 
-    Returns the state, and the order of its epoch for the next call. To be compiled by the caller.
+    Returns the state, and the order of its epoch for the next call. The caller compiles this function.
     """
     batches = -(-data.counts.max() // batch_per_class)
     labels = jnp.repeat(jnp.arange(len(data.counts), dtype=jnp.int32), batch_per_class)
