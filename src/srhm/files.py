@@ -8,6 +8,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from .errors import ArgumentError
+
 _PATIENCE_SECONDS = 2.0
 """How long to make a folder anew that others delete."""
 
@@ -70,3 +72,15 @@ def check_folder(folder: str | Path) -> None:
     probe = existing / f".{secrets.token_hex(8)}"
     probe.mkdir()  # permissions do not reveal a file system that accepts no files, such as /proc
     probe.rmdir()
+
+
+def check_output(argument: str, path: Path, *, folder: bool = False) -> None:
+    """Refuse a file, or a folder, that cannot be written, before anything is computed."""
+    try:
+        if path.exists() and path.is_dir() != folder:
+            is_, name = ("file", "folder") if folder else ("folder", "file")
+            raise ArgumentError(argument, str(path), f"is a {is_}", f"Name a {name}")
+        check_folder(path if folder else path.absolute().parent)
+    except OSError as error:
+        problem = f"cannot be written: {error.strerror}"
+        raise ArgumentError(argument, str(path), problem, "Name another place") from error

@@ -17,7 +17,7 @@ SOURCE = ROOT / "src" / "srhm"
 
 DIRECT = {
     "errors": "",
-    "files": "",
+    "files": "errors",
     "randomness": "errors",
     "backend": "errors",
     "interrupts": "",

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import ClassVar
 
 from ..errors import ArgumentError, check_integer, in_short
-from ..files import atomic_file, check_folder
+from ..files import atomic_file, check_output
 from ..model.dataset import Dataset
 from ..model.encoding import Encoding
 from ..model.grammar import Grammar
 from ..model.options import Model
-from ..model.stream import PERMUTATION_LIMIT, Stream
+from ..model.stream import Stream, default_rule
 from .options import ModelOptions
 from .printing import as_json, print_result
 
@@ -43,7 +43,7 @@ class Sample:
     def run(self) -> None:
         """Draw and show."""
         params = self.model.params()
-        rule = "permutation" if params.P_max <= PERMUTATION_LIMIT else "replacement"
+        rule = default_rule(params)
         check_integer("count", self.count, least=1, most=2**31 - 1)
         if self.out is not None:
             _check_new_file(self.out)
@@ -83,19 +83,12 @@ def _grammar_path(out: Path) -> Path:
 def _check_new_file(out: Path) -> None:
     if out.suffix != ".npz":
         raise ArgumentError("out", str(out), "does not end in .npz", "Name a file such as data.npz")
-    try:
-        for path in (out, _grammar_path(out)):
-            if path.exists():
-                raise ArgumentError("out", str(path), "exists already", "Name a new file, or delete this one")
-        if not out.absolute().parent.is_dir():
-            raise ArgumentError(
-                "out", str(out), "lies in a folder that does not exist", "Make the folder first"
-            )
-        check_folder(out.absolute().parent)
-    except OSError as error:
-        raise ArgumentError(
-            "out", str(out), f"cannot be written: {error.strerror}", "Name another place"
-        ) from error
+    check_output("out", out)
+    for path in (out, _grammar_path(out)):
+        if path.exists():
+            raise ArgumentError("out", str(path), "exists already", "Name a new file, or delete this one")
+    if not out.absolute().parent.is_dir():
+        raise ArgumentError("out", str(out), "lies in a folder that does not exist", "Make the folder first")
 
 
 def _save_data(out: Path, data: Dataset, encoding: Encoding | None) -> None:

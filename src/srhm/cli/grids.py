@@ -4,23 +4,17 @@ import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import tyro
 
 from ..errors import ArgumentError, SrhmError
-from ..files import check_folder, write_atomically
-from ..runner.driver import Policy, drive
-from ..runner.executors import check_place, open_executor
-from ..runner.searches import all_sources
-from ..store import Merged, Store, read_archive, write_archive
-from ..store.archive import SUFFIX as ARCHIVE_SUFFIX
-from ..store.ownership import ask_to_stop
-from ..study.grid import parsed_shard, read_grid, shard
+from ..files import check_output, write_atomically
 from .options import RESUMES, STORE, AsJSON, Ensemble, GPUMemory, StoreName, Workers, bytes_of_gpu
 from .printing import print_result
-from .status import grid_content, grid_text, status_content, status_text
-from .terminal import DriverView, watch_status
+
+if TYPE_CHECKING:
+    from ..store import Store
 
 
 @dataclass(frozen=True)
@@ -62,6 +56,14 @@ class Grid:
 
     def run(self) -> None:
         """Compute and print."""
+        from ..runner.driver import Policy, drive
+        from ..runner.executors import check_place, open_executor
+        from ..runner.searches import all_sources
+        from ..store import Store
+        from ..study.grid import parsed_shard, read_grid, shard
+        from .status import grid_content, grid_text
+        from .terminal import DriverView
+
         memory = bytes_of_gpu(self.gpu_memory, self.on)
         policy = Policy(self.retries, self.limit, self.again, memory, self.keep_weights)
         part = None if self.shard is None else parsed_shard(self.shard)
@@ -92,7 +94,7 @@ class Grid:
             return STORE
         return f"srhm-runs/{self.grid.stem}-shard-{part[0]}-of-{part[1]}.sqlite"
 
-    def _print_plan(self, sources: list, store: Store, place: str) -> None:
+    def _print_plan(self, sources: list, store: "Store", place: str) -> None:
         specs = [spec for source in sources if (spec := source.ask()) is not None]
         finished, asked = store.hashes(), {spec.hash for spec in specs}
         singles = sum(source.skip() for source in sources)
@@ -107,10 +109,14 @@ class Grid:
         print_result(json.dumps(content) if self.json else "\n".join(lines))
 
 
-def existing_store(place: str) -> Store:
-    """Open a store that is to be read: a mistyped name is not an empty store."""
+def existing_store(place: str, *, filled: bool = False) -> "Store":
+    """Open a store that is to be read, which holds runs if it must: a mistyped name is not an empty store."""
+    from ..store import Store
+
     store = Store(place)
     store.check_exists()
+    if filled and len(store) == 0:
+        raise SrhmError(f"{place} holds no finished run")
     return store
 
 
@@ -130,6 +136,9 @@ class Status:
 
     def run(self) -> None:
         """Print."""
+        from .status import status_content, status_text
+        from .terminal import watch_status
+
         stores = [existing_store(place) for place in self.stores]
         if self.watch:
             watch_status(lambda: status_content(stores))
@@ -150,6 +159,8 @@ class Cancel:
 
     def run(self) -> None:
         """Ask and wait."""
+        from ..store.ownership import ask_to_stop
+
         if not self.wait >= 0:
             raise ArgumentError("wait", self.wait, "is not a number of seconds", "Use wait >= 0")
         stores = [existing_store(place) for place in self.stores]
@@ -183,10 +194,13 @@ class Merge:
 
     def run(self) -> None:
         """Merge and print."""
+        from ..store import Merged, Store, read_archive
+        from ..store.archive import SUFFIX
+
         if not self.stores:
             raise ArgumentError("stores", "", "names no store", "Write: srhm merge INTO STORE [STORE ...]")
-        archives = [Path(place) for place in self.stores if place.endswith(ARCHIVE_SUFFIX)]
-        sources = [existing_store(place) for place in self.stores if not place.endswith(ARCHIVE_SUFFIX)]
+        archives = [Path(place) for place in self.stores if place.endswith(SUFFIX)]
+        sources = [existing_store(place) for place in self.stores if not place.endswith(SUFFIX)]
         # All archives are read before anything is written: a torn one leaves the store as it was.
         archived = [run for path in archives for run in read_archive(path)]
         target = Store(self.into)
@@ -213,24 +227,15 @@ class Export:
 
     def run(self) -> None:
         """Write."""
-        archive = self.out.name.endswith(ARCHIVE_SUFFIX)
+        from ..store import write_archive
+        from ..store.archive import SUFFIX
+
+        archive = self.out.name.endswith(SUFFIX)
         if not archive and self.out.suffix not in (".parquet", ".csv"):
-            raise ArgumentError(
-                "out",
-                str(self.out),
-                f"ends in neither .parquet nor .csv nor {ARCHIVE_SUFFIX}",
-                "Name such a file",
-            )
-        store = existing_store(self.store)
-        if len(store) == 0:
-            raise SrhmError(f"{self.store} holds no finished run")
-        try:
-            if self.out.is_dir():
-                raise ArgumentError("out", str(self.out), "is a folder", "Name a file")
-            check_folder(self.out.absolute().parent)
-        except OSError as error:
-            problem = f"cannot be written: {error.strerror}"
-            raise ArgumentError("out", str(self.out), problem, "Name another place") from error
+            problem = f"ends in neither .parquet nor .csv nor {SUFFIX}"
+            raise ArgumentError("out", str(self.out), problem, "Name such a file")
+        store = existing_store(self.store, filled=True)
+        check_output("out", self.out)
         if archive:
             write_archive(self.out, store.runs())
         elif self.out.suffix == ".csv":

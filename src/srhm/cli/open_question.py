@@ -7,13 +7,10 @@ from typing import Annotated, ClassVar
 
 import tyro
 
-from ..runner.executors import check_place, open_executor
-from ..store import Store
+from ..files import check_output
 from .grids import existing_store
 from .options import PAPER_STORE, RESUMES, AsJSON, Ensemble, On, StoreName, Workers
-from .paper import check_out
 from .printing import print_result
-from .terminal import DriverView
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,10 @@ class OpenQuestion:
 
     def run(self) -> None:
         """Compute, draw and report."""
-        from ..paper.open_question import arms_named, compute, plan_of  # Matplotlib takes a second to import
+        from ..paper.open_question import arms_named, compute, plan_of
+        from ..runner.executors import check_place, open_executor
+        from ..store import Store
+        from .terminal import DriverView
 
         arms = arms_named(self.arms)
         if self.plan:
@@ -50,7 +50,7 @@ class OpenQuestion:
             lines = [f"{one['name']:<14}{one['core_time']:>8}   {one['what']}" for one in content]
             print_result(json.dumps(content) if self.json else "\n".join(lines))
             return
-        check_out(self.out)
+        check_output("out", self.out, folder=True)
         store = existing_store(self.store) if self.draw else Store(self.store)
         if not self.draw:
             check_place(self.on, self.workers, self.ensemble)

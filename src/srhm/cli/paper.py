@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import tyro
 
-from ..errors import ArgumentError
-from ..files import check_folder
+from ..files import check_output
 from ..paper.figures import FIGURES, PaperFigure, figures_named
 from ..paper.tiers import TIERS, TierName
 from ..runner.driver import Policy
@@ -51,9 +50,9 @@ class Figure:
         """Draw."""
         figures = _chosen((self.number,))
         store = Store(PAPER_STORE) if self.store is None else existing_store(self.store)
-        check_out(self.out)
+        check_output("out", self.out, folder=True)
+        from ..figures import save  # Matplotlib takes a second to import
         from ..paper import draw, write_all
-        from ..paper.drawings import write_figure  # Matplotlib takes a second to import
         from ..store.index import RunIndex
 
         index, tier = RunIndex.of(store), TIERS[self.tier]
@@ -63,7 +62,7 @@ class Figure:
             written = [
                 path
                 for figure in figures
-                for path in write_figure(draw(figure, tier, index), self.out / f"figure_{figure.name}")
+                for path in save(draw(figure, tier, index), self.out / f"figure_{figure.name}")
             ]
         print_result("\n".join(f"wrote {path}" for path in written))
         if index.count == 0 and any(figure.settings for figure in figures):
@@ -108,7 +107,7 @@ class Reproduce:
         part = None if self.shard is None else parsed_shard(self.shard)
         memory = bytes_of_gpu(self.gpu_memory, self.on)
         check_place(self.on, self.workers, self.ensemble)
-        check_out(self.out)
+        check_output("out", self.out, folder=True)
         from ..paper import estimates, reproduce, write_all
         from ..paper.cost import Device
         from ..store.index import RunIndex
@@ -151,17 +150,6 @@ def _chosen(names: Sequence[str]) -> list[PaperFigure]:
         list(FIGURES.values()) if "all" in names else [one for name in names for one in figures_named(name)]
     )
     return [figure for figure in FIGURES.values() if figure in wanted]
-
-
-def check_out(folder: Path) -> None:
-    """Refuse a folder that cannot be written, before anything is computed."""
-    try:
-        if folder.exists() and not folder.is_dir():
-            raise ArgumentError("out", str(folder), "is a file", "Name a folder")
-        check_folder(folder)
-    except OSError as error:
-        problem = f"cannot be written: {error.strerror}"
-        raise ArgumentError("out", str(folder), problem, "Name another place") from error
 
 
 def _plan_text(expected: "Sequence[Estimate]", device: str) -> str:

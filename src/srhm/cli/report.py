@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar
 
 import tyro
 
-from ..errors import ArgumentError, SrhmError
-from ..files import check_folder
+from ..errors import ArgumentError
+from ..files import check_output
 from .grids import existing_store
 from .options import STORE, StoreName
 from .printing import print_result
@@ -33,19 +33,10 @@ class Report:
     def run(self) -> None:
         """Write."""
         if self.out.suffix not in (".html", ".htm"):
-            raise ArgumentError(
-                "out", str(self.out), "does not end in .html", "Name a file such as report.html"
-            )
-        store = existing_store(self.store)
-        if len(store) == 0:
-            raise SrhmError(f"{self.store} holds no finished run")
-        try:
-            if self.out.is_dir():
-                raise ArgumentError("out", str(self.out), "is a folder", "Name a file")
-            check_folder(self.out.absolute().parent)
-        except OSError as error:
-            problem = f"cannot be written: {error.strerror}"
-            raise ArgumentError("out", str(self.out), problem, "Name another place") from error
+            problem = "does not end in .html"
+            raise ArgumentError("out", str(self.out), problem, "Name a file such as report.html")
+        store = existing_store(self.store, filled=True)
+        check_output("out", self.out)
         from ..report import write_report  # Matplotlib takes a second to import
 
         count = write_report(self.out, store.runs(), self.title)

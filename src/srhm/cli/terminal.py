@@ -27,10 +27,10 @@ _View = TypeVar("_View", bound="_LiveView")
 
 
 class _LiveView:
-    """A view that is drawn again and again on a terminal, and has nowhere to be drawn elsewhere."""
+    """A view that is drawn again and again on a terminal; elsewhere its text is a line every half minute."""
 
-    def __init__(self, first: str) -> None:
-        self._first = first
+    def __init__(self, first: str, wait: float = 0.0) -> None:
+        self._first, self._line_at = first, time.monotonic() + wait
         self._console = Console(stderr=True)
         self._live: Live | None = None
 
@@ -45,6 +45,14 @@ class _LiveView:
     ) -> None:
         if self._live is not None:
             self._live.__exit__(kind, error, trace)
+
+    def show(self, text: str, *, now: bool = False) -> None:
+        """Show a text, elsewhere than on a terminal if it is time for a line, or now."""
+        if self._live is not None:
+            self._live.update(Text(text))
+        elif now or time.monotonic() >= self._line_at:
+            self._line_at = time.monotonic() + _LINE_SECONDS
+            print(text, file=sys.stderr, flush=True)
 
 
 class RunsView(_LiveView):
@@ -89,19 +97,14 @@ class TrainingView(_LiveView):
 
     def __init__(self, spec: RunSpec) -> None:
         self._title = f"{name(spec.setup)}, P = {spec.P:,}"
-        super().__init__(f"{self._title}: compiling")
-        self._line_at = time.monotonic() + _LINE_SECONDS
+        super().__init__(f"{self._title}: compiling", _LINE_SECONDS)
 
     def __call__(self, seen: dict[str, float]) -> None:
         """Show the state of the run."""
         text = f"{self._title}: epoch {seen['epoch']:,.0f}, loss {seen['train_loss']:.3g}"
         if seen["best_test_error"] <= 1:
             text += f", best test error {seen['best_test_error']:.4f}"
-        if self._live is not None:
-            self._live.update(Text(text))
-        elif time.monotonic() >= self._line_at:
-            self._line_at += _LINE_SECONDS
-            print(text, file=sys.stderr, flush=True)
+        self.show(text)
 
 
 class DriverView(_LiveView):
@@ -110,7 +113,6 @@ class DriverView(_LiveView):
     def __init__(self, title: str) -> None:
         super().__init__(f"{title}: starting")
         self._title = title
-        self._line_at = float("-inf")
         self._before: int | None = None
 
     def __call__(self, progress: Progress) -> None:
@@ -118,11 +120,7 @@ class DriverView(_LiveView):
         if self._before is None:
             self._before = progress.done  # found in the store, not done now
         text = f"{self._title}: {progress_text(progress, self._before)}"
-        if self._live is not None:
-            self._live.update(Text(text))
-        elif time.monotonic() >= self._line_at or progress.done == progress.total:
-            self._line_at = time.monotonic() + _LINE_SECONDS
-            print(text, file=sys.stderr, flush=True)
+        self.show(text, now=progress.done == progress.total)
 
 
 def progress_text(progress: Progress, done_before: int = 0) -> str:

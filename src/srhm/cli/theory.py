@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 from ..errors import in_short
 from ..model.options import Model
-from ..study.overview import summary
 from .options import ModelOptions
 from .printing import as_json, print_result
 
@@ -29,6 +28,8 @@ class Theory:
 
     def run(self) -> None:
         """Compute and print."""
+        from ..study.overview import summary  # JAX takes a second to import
+
         content = summary(self.model.params())
         print_result(
             json.dumps(content | {"P_max": as_json(content["P_max"])}) if self.json else _text(content)
