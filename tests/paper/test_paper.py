@@ -90,10 +90,10 @@ def test_every_figure_has_runs_that_can_be_specified(figure, tier):
     settings = tier.settings(figure)
     assert settings == sorted(settings, key=cost_near)
     for setting in settings:
-        if figure.searches:
+        if figure.kind.searches:
             assert tier.study(setting).replicates == tier.seeds
             assert "error" in tier.study(setting, sensitivities=True).thresholds
-        if figure.curved:
+        if figure.kind.curved:
             runs = tier.curve(figure, setting)
             assert len(runs) >= 3 * tier.seeds and len({run.hash for run in runs}) == len(runs)
 

@@ -11,10 +11,9 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table as Shown
 
-from ..errors import ArgumentError
 from ..figures import Curve, derivation_trees, learning_curves, scaling, transformations
 from ..figures.style import render
-from ..files import check_folder, user_path, write_atomically
+from ..files import check_output, user_path, write_atomically
 from ..measure.complexity import SampleComplexity
 from ..model.derivation import Derivation
 from ..model.grammar import Grammar
@@ -23,7 +22,7 @@ from ..model.stream import Stream
 from ..nets import FAMILIES, NetSpec
 from ..reference.networks import CNN, LCN
 from ..reference.published import published
-from ..report.page import Page, Section, Table, write_page
+from ..report.page import Cell, Page, Section, Table, write_page
 from ..runner.executors import Executor
 from ..runner.searches import Watcher, raise_failures, search
 from ..store import Store
@@ -60,14 +59,7 @@ def demo(
     Its page, figures and store are written into a folder, where finished runs are used again.
     """
     directory = user_path(directory)
-    try:
-        if directory.exists() and not directory.is_dir():
-            raise ArgumentError("directory", str(directory), "is a file", "Name a folder")
-        check_folder(directory)
-    except OSError as error:
-        raise ArgumentError(
-            "directory", str(directory), f"cannot be written: {error.strerror}", "Name another place"
-        ) from error
+    check_output("directory", directory, folder=True)
     store = Store(directory / "runs.sqlite")
     show = _Show(directory)
     print(f"The page {directory / 'index.html'} grows while the runs come in.", file=sys.stderr, flush=True)
@@ -225,40 +217,27 @@ def _scaling(studies: Sequence[Study]) -> Figure:
 
 
 def _results(studies: Sequence[Study]) -> Table:
-    rows, unconverged = [], [one.unconverged for one in studies]
+    records: list[dict[str, Cell]] = []
+    unconverged = any(one.unconverged for one in studies)
     for one in studies:
         setup, found, law = one.setup, _found(one), scaling_law(one.setup)
         paper = published(setup.net.family, setup.params)
         P_star = None if found is None else found.P_star
         ends = found.interval if found is not None and P_star is not None and found.interval else (None, None)
-        rows.append(
-            [
-                setup.net.row.label,
-                setup.params.v,
-                setup.params.s0,
-                one.replicates,
-                "running" if found is None else found.status if P_star is None else round(P_star),
-                None if ends[0] is None else round(ends[0]),
-                None if ends[1] is None else round(ends[1]),
-                round(law),
-                None if P_star is None else round(P_star / law, 2),
-                None if paper is None else round(paper.P_star),
-                None if paper is None or P_star is None else round(P_star / paper.P_star, 2),
-            ]
-        )
-    columns = [
-        "network",
-        "v",
-        "s0",
-        "seeds",
-        "P*",
-        "from",
-        "to",
-        "scaling law",
-        "ratio",
-        "paper",
-        "ratio to paper",
-    ]
+        record: dict[str, Cell] = {
+            "network": setup.net.row.label,
+            "v": setup.params.v,
+            "s0": setup.params.s0,
+            "seeds": one.replicates,
+            "P*": "running" if found is None else found.status if P_star is None else round(P_star),
+            "from": None if ends[0] is None else round(ends[0]),
+            "to": None if ends[1] is None else round(ends[1]),
+            "scaling law": round(law),
+            "ratio": None if P_star is None else round(P_star / law, 2),
+            "paper": None if paper is None else round(paper.P_star),
+            "ratio to paper": None if paper is None or P_star is None else round(P_star / paper.P_star, 2),
+        }
+        records.append(record | ({"unconverged": one.unconverged} if unconverged else {}))
     caption = (
         "Measured P* (v = m = n_c, L = s = 2) from and to the ends of its 90% interval (one seed: of its bracket); "
         "the paper's scaling law, which gives P* up to a constant, and P* over it; the published value, and P* over it."
@@ -269,40 +248,24 @@ def _results(studies: Sequence[Study]) -> Table:
             "larger than ours of 4 n_c points. A CNN needs more points with a larger batch: hence ratios to the "
             "paper near 0.6, which are 0.84 and more with batches of 252 (docs, reproduction.md)."
         )
-    if any(unconverged):
-        columns.append("unconverged")
-        rows = [[*row, count] for row, count in zip(rows, unconverged, strict=True)]
+    if unconverged:
         caption += (
             " Unconverged runs came to their last epoch with a loss above the threshold; P* takes them as is."
         )
-    return Table(columns, rows, caption)
+    return Table.of(records, caption)
 
 
 def _run_table(studies: Sequence[Study]) -> Table:
-    rows = []
+    records: list[dict[str, Cell]] = []
     for one in studies:
-        for seed, runs in enumerate(one.runs):
-            for run in sorted(runs, key=lambda run: run.spec.P):
-                metrics = run.metrics
-                values = [metrics.get(key) for key in ("error", "S_21", "D_21")]
-                shown = [None if value is None else round(value, 4) for value in values]
-                rows.append(
-                    [
-                        name(run.spec.setup),
-                        seed,
-                        run.spec.P,
-                        *shown,
-                        metrics["epochs"],
-                        round(run.seconds["train"], 1),
-                        run.status,
-                    ]
-                )
-    return Table(
-        columns=["network", "seed", "P", "test error", "S_21", "D_21", "epochs", "seconds", "status"],
-        rows=rows,
-        caption="Every run: test error of the final network, sensitivities of its second hidden layer to level-1 "
-        "changes.",
-    )
+        for seed, run in sorted(one.all_runs, key=lambda pair: (pair[0], pair[1].spec.P)):
+            values = {key: run.metrics.get(key) for key in ("error", "S_21", "D_21")}
+            shown = {key: None if value is None else round(value, 4) for key, value in values.items()}
+            record = {"network": name(run.spec.setup), "seed": seed, "P": run.spec.P}
+            record |= {"test error": shown.pop("error")} | shown | {"epochs": run.metrics["epochs"]}
+            records.append(record | {"seconds": round(run.seconds["train"], 1), "status": run.status})
+    caption = "Every run: test error of the final network, sensitivities of its second hidden layer to level-1 changes."
+    return Table.of(records, caption)
 
 
 def table_text(table: Table) -> str:

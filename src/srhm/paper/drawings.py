@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -23,7 +22,6 @@ from ..figures import (
     learning_curves,
     relevance,
     rescaled,
-    save,
     scaling,
 )
 from ..measure.complexity import SampleComplexity
@@ -58,12 +56,6 @@ def draw(figure: PaperFigure, tier: Tier, index: RunIndex) -> Figure:
     """Draw a figure of the paper: ours filled, the paper's open; what was not run has the paper's value alone."""
     settings = tier.drawn(figure)
     return _KINDS[type(figure.kind)](figure, settings, lambda one: study_of(one, tier, index))
-
-
-def write_figure(drawn: Figure, path_without_suffix: Path) -> list[Path]:
-    """Write a figure as PDF and PNG."""
-    path_without_suffix.parent.mkdir(parents=True, exist_ok=True)
-    return save(drawn, path_without_suffix)
 
 
 def _check_drawn(figure: PaperFigure, drawn: Sequence[Any]) -> None:
@@ -117,7 +109,7 @@ def fits_of(points: Sequence[ScalingPoint]) -> dict[str, Exponent]:
         own = [point for point in points if point.net == net]
         known = [(point.scaling_law, point.ours.value) for point in own if point.ours.value is not None]
         if len(known) > 2 and len({x for x, _ in known}) > 1:  # two would leave the slope without an interval
-            found[net] = fit_exponent(*zip(*known, strict=True))
+            found[net] = fit_exponent([law for law, _ in known], [P_star for _, P_star in known])
     return found
 
 

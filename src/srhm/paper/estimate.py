@@ -51,7 +51,7 @@ def estimates(figures: Sequence[PaperFigure], tier: Tier, device: Device) -> lis
 
 
 def _estimate(name: str, figures: Sequence[PaperFigure], tier: Tier, device: Device) -> Estimate:
-    searched = distinct(tier, figures, lambda figure: figure.searches)
+    searched = distinct(tier, figures, lambda figure: figure.kind.searches)
     sensed = distinct(tier, figures, lambda figure: figure.senses)
     curves = curve_runs(tier, figures)
     runs = tier.seeds * (RUNS_OF_A_SEARCH * len(searched) + _NEAR * len(sensed)) + len(curves)

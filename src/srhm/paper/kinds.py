@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from ..model.params import Params
 from ..nets import predict
@@ -144,19 +144,9 @@ class PaperFigure:
         return self.name[0].isdigit()
 
     @property
-    def searches(self) -> bool:
-        """Whether P* is searched for its settings."""
-        return self.kind.searches
-
-    @property
     def senses(self) -> bool:
         """Whether P*_S and P*_D are searched for its settings, besides P*."""
         return self.kind.senses or self.causes
-
-    @property
-    def curved(self) -> bool:
-        """Whether it draws whole curves."""
-        return self.kind.curved
 
     @property
     def heading(self) -> str:
@@ -167,10 +157,3 @@ class PaperFigure:
     def full_heading(self) -> str:
         """Its name and what it shows."""
         return f"{self.heading}: {self.title}" if self.in_paper else self.title
-
-
-def settings_of(figures: Mapping[Any, PaperFigure], wanted: Callable[[PaperFigure], bool]) -> list[Setup]:
-    """Return the settings of some figures, each once, in their order."""
-    return list(
-        dict.fromkeys(one for figure in figures.values() if wanted(figure) for one in figure.settings)
-    )

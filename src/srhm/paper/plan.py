@@ -39,7 +39,7 @@ class Phase:
 def phases(figures: Sequence[PaperFigure], tier: Tier, index: RunIndex) -> list[Phase]:
     """Return what the figures need at a tier, the cheapest informative points first."""
     check_instance(Tier, tier=tier)
-    searched = distinct(tier, figures, lambda figure: figure.searches)
+    searched = distinct(tier, figures, lambda figure: figure.kind.searches)
     sensed = distinct(tier, figures, lambda figure: figure.senses)
     specs = sorted(curve_runs(tier, figures), key=lambda spec: run_seconds(spec, Device.core()))
     found = [
@@ -62,7 +62,7 @@ def curve_runs(tier: Tier, figures: Iterable[PaperFigure]) -> list[RunSpec]:
     """Return the runs of all curves of some figures, each once."""
     found: dict[str, RunSpec] = {}
     for figure in figures:
-        for setting in tier.settings(figure) if figure.curved else ():
+        for setting in tier.settings(figure) if figure.kind.curved else ():
             found |= {spec.hash: spec for spec in tier.curve(figure, setting)}
     return list(found.values())
 

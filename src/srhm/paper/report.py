@@ -5,9 +5,10 @@ from pathlib import Path
 
 from .. import __version__
 from ..errors import SrhmError
+from ..figures import save
 from ..files import write_atomically
 from ..store.index import RunIndex
-from .drawings import draw, write_figure
+from .drawings import draw
 from .kinds import PaperFigure
 from .tables import (
     causes_table,
@@ -52,7 +53,7 @@ def write_all(figures: Sequence[PaperFigure], tier: Tier, index: RunIndex, folde
             drawn = draw(figure, tier, index)
         except SrhmError:  # nothing to draw yet: the table of figures says what is missing
             continue
-        written += write_figure(drawn, folder / f"figure_{figure.name}")
+        written += save(drawn, folder / f"figure_{figure.name}")
     path = folder / "tables.md"
     write_atomically(path, report(figures, tier, index).encode())
     return [*written, path]

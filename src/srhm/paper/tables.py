@@ -1,7 +1,8 @@
 """Tables of a reproduction, in Markdown: every published P* next to ours, exponents, and what is not computed."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
 
 from ..errors import check_instance
 from ..measure.complexity import SampleComplexity
@@ -15,13 +16,17 @@ from .cost import Device, run_seconds, shown
 from .drawings import label, replicates_of
 from .estimate import RUNS_OF_A_SEARCH
 from .figures import FIGURES
-from .kinds import PaperFigure, settings_of
+from .kinds import PaperFigure
 from .settings import setup as setup_on
 from .sharing import blank_exponent, by_sharing, sharing_of
 from .tiers import TIERS, Tier, study_of
 
 AGREES = 1.5
 """Within this factor of the paper's value ours agrees: its grids have steps of 1.3 to 1.7."""
+
+_Record = TypeVar("_Record")
+Columns: TypeAlias = Mapping[str, Callable[[_Record], str]]
+"""What each column of a table says of a record, by its head."""
 
 _ARCHITECTURES = 3
 _QUANTITIES = {"P_star": ("error", "P*"), "P_star_S": ("S", "P*_S"), "P_star_D": ("D", "P*_D")}
@@ -52,6 +57,13 @@ class Compared:
         return low / self.paper if low is not None and low > self.paper else None
 
     @property
+    def ratio_in_words(self) -> str:
+        """The ratio, and whether it is a bound; empty where there is nothing to compare."""
+        if self.ratio is None or self.found is None:
+            return ""
+        return f"{self.ratio:.2f}" if self.found.P_star is not None else f"> {self.ratio:.2f}"
+
+    @property
     def agrees(self) -> bool | None:
         """Whether it is within the factor; None where there is nothing to compare."""
         return None if self.ratio is None else 1 / AGREES <= self.ratio <= AGREES
@@ -62,7 +74,7 @@ def comparisons(tier: Tier, index: RunIndex) -> list[Compared]:
     check_instance(Tier, tier=tier)
     found: dict[tuple[str, str], Compared] = {}
     for figure in FIGURES.values():
-        if not figure.searches or not figure.in_paper:
+        if not figure.kind.searches or not figure.in_paper:
             continue
         for setting in figure.settings:
             for quantity in (*(("P_star_S", "P_star_D") if figure.senses else ()), "P_star"):
@@ -79,51 +91,24 @@ def comparisons(tier: Tier, index: RunIndex) -> list[Compared]:
 
 def comparison_table(compared: Iterable[Compared], quantity: str) -> str:
     """Return the table of one quantity: those that were measured."""
-    rows = []
-    for one in compared:
-        if one.quantity != quantity or one.found is None:
-            continue
-        verdict = (
-            {None: "", True: "yes", False: "**no**"}[one.agrees] if one.valid else "paper's is not valid"
-        )
-        paper = "" if one.paper is None else f"{one.paper:,}"
-        ratio = (
-            ""
-            if one.ratio is None
-            else f"{one.ratio:.2f}"
-            if one.found.P_star is not None
-            else f"> {one.ratio:.2f}"
-        )
-        rows.append(
-            [
-                one.figure,
-                one.setting.net.row.label,
-                label(one.setting),
-                paper,
-                *in_words(one.found),
-                ratio,
-                verdict,
-            ]
-        )
-    name = _QUANTITIES[quantity][1]
-    return table(
-        [
-            "figure",
-            "network",
-            "model",
-            f"paper's {name}",
-            "ours",
-            "90% interval",
-            "ours / paper",
-            "within 1.5",
-        ],
-        rows,
-    )
+    verdicts = {None: "", True: "yes", False: "**no**"}
+    columns: Columns[Compared] = {
+        "figure": lambda one: one.figure,
+        "network": lambda one: one.setting.net.row.label,
+        "model": lambda one: label(one.setting),
+        f"paper's {_QUANTITIES[quantity][1]}": lambda one: "" if one.paper is None else f"{one.paper:,}",
+        "ours": lambda one: in_words(one.found)[0],
+        "90% interval": lambda one: in_words(one.found)[1],
+        "ours / paper": lambda one: one.ratio_in_words,
+        "within 1.5": lambda one: verdicts[one.agrees] if one.valid else "paper's is not valid",
+    }
+    return table_of([one for one in compared if one.quantity == quantity and one.found is not None], columns)
 
 
-def in_words(found: SampleComplexity) -> tuple[str, str]:
+def in_words(found: SampleComplexity | None) -> tuple[str, str]:
     """Return P* and its interval as text; of an unknown one the bound, such as ``"> 320"``."""
-    check_instance(SampleComplexity, found=found)
+    if found is None:
+        return "", ""
     low, high = found.interval or (None, None)
     if found.P_star is None:
         bound = low if low is not None else high
@@ -135,12 +120,15 @@ def in_words(found: SampleComplexity) -> tuple[str, str]:
 
 def missing_table(compared: Iterable[Compared]) -> str:
     """Return what was published and not measured, with its cost on a core."""
-    rows = [
-        [one.figure, one.setting.net.row.label, label(one.setting), f"{one.paper:,}", shown(one.seconds)]
-        for one in sorted(compared, key=lambda one: one.seconds)
-        if one.quantity == "P_star" and one.found is None and one.paper is not None
-    ]
-    return table(["figure", "network", "model", "paper's P*", "cost on a core, about"], rows)
+    columns: Columns[Compared] = {
+        "figure": lambda one: one.figure,
+        "network": lambda one: one.setting.net.row.label,
+        "model": lambda one: label(one.setting),
+        "paper's P*": lambda one: f"{one.paper:,}",
+        "cost on a core, about": lambda one: shown(one.seconds),
+    }
+    missing = [one for one in compared if one.quantity == "P_star" and one.found is None and one.paper]
+    return table_of(sorted(missing, key=lambda one: one.seconds), columns)
 
 
 def causes_table(tier: Tier, index: RunIndex) -> str:
@@ -160,7 +148,7 @@ def causes_table(tier: Tier, index: RunIndex) -> str:
                 cells = []
                 for one in found:
                     ratio = "" if one is None or one.P_star is None else f" ({one.P_star / paper.P_star:.2f})"
-                    cells.append("" if one is None else in_words(one)[0] + ratio)
+                    cells.append(in_words(one)[0] + ratio)
                 rows.append([setting.net.row.label, label(setting), words, f"{paper.P_star:,}", *cells])
     heads = ["network", "model and option", "", "paper's", "ours (over the paper's)", "with the option"]
     return table(heads, rows)
@@ -218,9 +206,9 @@ class Power:
 def powers(tier: Tier, index: RunIndex) -> list[Power]:
     """Fit P* of each network as a power law in s0+1, m, n_c and s, at each L, with and without s0 = 0."""
     check_instance(Tier, tier=tier)
-    searched = settings_of(FIGURES, lambda figure: figure.searches)
     known = []
-    for setting in searched:
+    searched = (setting for one in FIGURES.values() if one.kind.searches for setting in one.settings)
+    for setting in dict.fromkeys(searched):
         if setting != setup_on(setting.net.family, setting.params):
             continue
         found = study_of(setting, tier, index).read()
@@ -261,28 +249,24 @@ def _fitted(net: str, L: int, words: str, known: Sequence[tuple[Setup, float]]) 
 
 def power_table(powers: Iterable[Power]) -> str:
     """Return the exponents next to those of the scaling law."""
-    rows = []
-    for one in powers:
-        ends = "" if one.found.interval is None else "{:.2f} to {:.2f}".format(*one.found.interval)
-        inside = (
-            one.found.interval is not None
-            and one.found.interval[0] <= one.scaling_law <= one.found.interval[1]
-        )
-        rows.append(
-            [FAMILIES[one.net].label, one.what, one.variable, f"{one.scaling_law:g}", f"{one.found.slope:.2f}", ends,
-             "yes" if inside else "no", str(one.found.points)]
-        )  # fmt: skip
-    heads = [
-        "network",
-        "points with",
-        "exponent of",
-        "scaling law",
-        "fitted",
-        "90% interval",
-        "scaling law within",
-        "points",
-    ]
-    return table(heads, rows)
+
+    def within(one: Power) -> str:
+        ends = one.found.interval
+        return "yes" if ends is not None and ends[0] <= one.scaling_law <= ends[1] else "no"
+
+    columns: Columns[Power] = {
+        "network": lambda one: FAMILIES[one.net].label,
+        "points with": lambda one: one.what,
+        "exponent of": lambda one: one.variable,
+        "scaling law": lambda one: f"{one.scaling_law:g}",
+        "fitted": lambda one: f"{one.found.slope:.2f}",
+        "90% interval": lambda one: (
+            "{:.2f} to {:.2f}".format(*one.found.interval) if one.found.interval else ""
+        ),
+        "scaling law within": within,
+        "points": lambda one: str(one.found.points),
+    }
+    return table_of(powers, columns)
 
 
 def sharing_table(tier: Tier, index: RunIndex) -> str:
@@ -318,6 +302,11 @@ def sharing_table(tier: Tier, index: RunIndex) -> str:
     return table([*heads, "exponent of s0+1", "the same, s0 > 0"], rows)
 
 
+def table_of(records: Iterable[_Record], columns: "Columns[_Record]") -> str:
+    """Return a Markdown table with a row for each record, by what each column says of it."""
+    return table(list(columns), [[cell(one) for cell in columns.values()] for one in records])
+
+
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a Markdown table."""
     lines = [heads, ["---"] * len(heads), *rows]
@@ -335,7 +324,7 @@ def figure_table(figures: Sequence[PaperFigure], tier: Tier, index: RunIndex) ->
         wanted = figure.stand_in if tier.name == "laptop" and figure.stand_in else figure.settings
         done = [one for one in wanted if any(study_of(one, tier, index).runs)]
         left = [one for one in figure.settings if one not in done]
-        each = RUNS_OF_A_SEARCH if figure.searches else 6.0
+        each = RUNS_OF_A_SEARCH if figure.kind.searches else 6.0
         seconds = each * full.seeds * sum(run_seconds(full.near(one), Device.core()) for one in left)
         stands = " stand-ins" if wanted != figure.settings else ""
         rows.append(

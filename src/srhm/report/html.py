@@ -4,17 +4,14 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from importlib import import_module
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
-
-from ..errors import MissingExtraError
+from ..errors import import_extra
 from ..files import write_atomically
 from ..study import Run
 from .content import content_of
+from .page import part, rendered
 from .palette import palettes
 
 _SCRIPTS = ("page.js", "table.js", "figures.js", "sensitivity.js", "details.js")
@@ -54,34 +51,23 @@ def report_html(content: Mapping[str, Any]) -> str:
     MissingExtraError
         If Plotly is not installed (extra ``report``).
     """
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {"quantity": _quantity, "sensitivity": _sensitivity}
-    template = environment.from_string(_part("report.html.jinja"))
-    scripts = [plotting_library(), "\n".join(_part(name) for name in _SCRIPTS)]
-    return template.render(
+    scripts = [plotting_library(), "\n".join(map(part, _SCRIPTS))]
+    return rendered(
+        "report.html.jinja",
+        {"quantity": _quantity, "sensitivity": _sensitivity},
         content=content,
         data=_data({**content, "palettes": palettes()}),
         scripts=scripts,
         policy=_policy(scripts),
-        style=_part("report.css"),
+        style=part("report.css"),
         nets=sorted({one["name"] for one in content["settings"]}),
     )
 
 
 def plotting_library() -> str:
     """Return the source of plotly.js, as the package plotly brings it."""
-    try:
-        offline = import_module("plotly.offline")
-    except ImportError as error:
-        raise MissingExtraError("plotly", "report") from error
     # A line end would be changed by whoever reads the page, and with it the digest.
-    return offline.get_plotlyjs().replace("\r\n", "\n")
-
-
-def _part(name: str) -> str:
-    return files("srhm.report").joinpath(name).read_text(encoding="utf-8")
+    return import_extra("plotly.offline", "report").get_plotlyjs().replace("\r\n", "\n")
 
 
 def _data(content: Mapping[str, Any]) -> str:

@@ -1,11 +1,12 @@
 """One self-contained HTML page of text, figures and tables, that may grow while runs come in."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 from matplotlib.figure import Figure
@@ -30,6 +31,11 @@ class Table:
     """The entries, row by row; the first entry names its row."""
     caption: str
     """What the table shows, in a phrase."""
+
+    @classmethod
+    def of(cls, records: Sequence[Mapping[str, Cell]], caption: str) -> "Table":
+        """Return the table of some records, one at least, whose keys are the columns."""
+        return cls(list(records[0]), [list(record.values()) for record in records], caption)
 
     def __post_init__(self) -> None:
         for row in self.rows:
@@ -122,13 +128,21 @@ def write_page(path: str | Path, page: Page) -> None:
     be opened from a disk or sent by mail. It is light or dark as the reader's system is. Texts are escaped.
     """
     check_instance(Page, page=page)
+    write_atomically(path, rendered("page.html.jinja", {}, page=page).encode("utf-8", errors="replace"))
+
+
+def rendered(name: str, filters: Mapping[str, Any], **values: Any) -> str:
+    """Return a template of this room with values, all of which are escaped."""
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    template = environment.from_string(
-        files("srhm.report").joinpath("page.html.jinja").read_text(encoding="utf-8")
-    )
-    write_atomically(path, template.render(page=page).encode("utf-8", errors="replace"))
+    environment.filters |= filters
+    return environment.from_string(part(name)).render(**values)
+
+
+def part(name: str) -> str:
+    """Return a file of this room."""
+    return files("srhm.report").joinpath(name).read_text(encoding="utf-8")
 
 
 def _is_number(entry: Cell) -> bool:
