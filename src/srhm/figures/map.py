@@ -57,7 +57,7 @@ def complexity_map(
     d, F = _rising("d", d, math.inf), _rising("F", F, 1.0)
     if F[-1] * d[-1] < s:
         raise ArgumentError("d", d, f"and F leave fewer than s = {s} informative inputs", "Use larger d")
-    values = np.array([[_height(one, share, v, s) for one in d] for share in F])
+    values = heights(d, F, n_c=v, m=v ** (s - 1), s=s)
     figure = Drawing(figsize=(SINGLE_COLUMN, 2.9), layout="constrained")
     panel = figure.subplots()
     mesh = panel.pcolormesh(d, F, np.ma.masked_invalid(values), cmap="cividis", shading="nearest", gid="map")
@@ -83,11 +83,17 @@ def complexity_map(
     return figure
 
 
-def _height(d: Number, F: Number, v: int, s: int) -> float:
-    """Return ln(P*/n_c); nan where F d < s, to within rounding."""
-    if F * d < s * (1 - 1e-9):
-        return math.nan
-    return math.log(predict_by_relevance(d, F, n_c=v, m=v ** (s - 1), s=s).scaling_law / v)
+def heights(
+    d: Sequence[Number], F: Sequence[Number], *, n_c: int, m: int, s: int, constant: Number = 1.0
+) -> np.ndarray:
+    """Return ln(P*/n_c) by a constant times Eq. 5, [F, d]; nan where F d < s, to within rounding: no tree."""
+
+    def height(d: Number, F: Number) -> float:
+        if F * d < s * (1 - 1e-9):
+            return math.nan
+        return math.log(constant * predict_by_relevance(d, F, n_c=n_c, m=m, s=s).scaling_law / n_c)
+
+    return np.array([[height(one, share) for one in d] for share in F])
 
 
 def _contours(panel: Axes, d: Sequence[Number], F: Sequence[Number], values: np.ndarray) -> None:

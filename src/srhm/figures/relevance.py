@@ -13,7 +13,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from ..errors import ArgumentError, check_instances
 from ..model.params import Params
-from ..theory import local_law, predict_by_relevance
+from ..theory import local_law
+from .map import heights
 from .style import INK, TITLE_SIZE, Drawing, Number, styled
 
 _MAP = "cividis"
@@ -95,7 +96,7 @@ def _panel(panel: Axes, points: Sequence[RelevancePoint], colours: Normalize):
     ds, Fs = [point.params.d for point in points], [point.params.relevant_fraction for point in points]
     d = np.geomspace(min(ds) / 1.6, max(ds) * 2.2, _CELLS)
     F = np.geomspace(min(Fs) / 1.6, 1.0, _CELLS)
-    values = np.array([[_height(one, share, params, constant) for one in d] for share in F])
+    values = heights(d.tolist(), F.tolist(), n_c=n_c, m=params.m, s=s, constant=constant)
     mesh = panel.pcolormesh(d, F, np.ma.masked_invalid(values), cmap=_MAP, norm=colours, shading="nearest")
     mesh.set(gid="map", edgecolor="face")
     panel.set(xscale="log", yscale="log", xlabel="input length $d$", ylabel="relevant fraction $F$")
@@ -130,14 +131,6 @@ def _apart(numbers: Sequence[Number]) -> list[Number]:
         if not found or number > 1.25 * found[-1]:
             found.append(number)
     return found
-
-
-def _height(d: Number, F: Number, params: Params, constant: float) -> float:
-    """Return ln(P*/n_c) of the map; nan where F d < s, which holds no tree."""
-    if F * d < params.s * (1 - 1e-9):
-        return math.nan
-    found = predict_by_relevance(d, F, n_c=params.n_c, m=params.m, s=params.s)
-    return math.log(constant * found.scaling_law / params.n_c)
 
 
 def _words(point: RelevancePoint, constant: float) -> str:

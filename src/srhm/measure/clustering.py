@@ -13,7 +13,7 @@ from ..model.derivation import Derivation, expand
 from ..model.encoding import Encoding, encode
 from ..model.grammar import Grammar
 from ..nets.design import encoding_for
-from .layers import LayerTable, layers_of, record_activations, tabulate
+from .layers import Table, layers_of, named, see, tabulate
 
 LEAST_CONTEXTS = 2
 """Smallest number of contexts, from which the standard error is defined."""
@@ -35,11 +35,7 @@ class Clusters:
 
     def metrics(self) -> dict[str, float]:
         """Return the values by name: ``"ari_21"`` is layer k = 2, level l = 1, ``"ari_21_error"`` its error."""
-        named = {}
-        for (k, level), value in np.ndenumerate(self.ari):
-            named[f"ari_{k + 1}{level + 1}"] = float(value)
-            named[f"ari_{k + 1}{level + 1}_error"] = float(self.error[k, level])
-        return named
+        return named("ari", self.ari, self.error)
 
     def table(self) -> LayerTable:
         """Return the values by the name of the layer: ``table()["conv1"]["ari_2"]``, and its ``"ari_2_error"``."""

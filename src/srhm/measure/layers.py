@@ -12,7 +12,8 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Integer, Shaped
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, check_integer
+from ..model.dataset import Dataset
 from ..model.params import Params
 from ..nets import Network, StatefulNetwork
 from ..nets.network import check_scores
@@ -200,6 +201,24 @@ def tabulate(layers: Sequence[str], **measured: tuple[np.ndarray, np.ndarray] | 
                         f"{letter}_{level}_error": float(error),
                     }
     return table
+
+
+def named(prefix: str, values: np.ndarray, errors: np.ndarray) -> dict[str, float]:
+    """Return values and errors [layer, level] by name: ``"S_21"`` is layer k = 2, level l = 1, ``"S_21_error"``."""
+    return {
+        f"{prefix}_{k + 1}{level + 1}{suffix}": float(value)
+        for suffix, array in (("", values), ("_error", errors))
+        for (k, level), value in np.ndenumerate(array)
+    }
+
+
+def first_inputs(dataset: Dataset, inputs: int, least: int) -> int:
+    """Return how many of the first inputs of a set are taken; all where it is smaller."""
+    count = min(check_integer("inputs", inputs, least=least), len(dataset))
+    if count < least:
+        fix = f"Use a test set of at least {least} points"
+        raise ArgumentError("dataset", len(dataset), "inputs are too few", fix)
+    return count
 
 
 def is_module(network: Any) -> bool:

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Integer
 
-from ..errors import ArgumentError, check_instance, check_integer
+from ..errors import check_instance, check_integer
 from ..model.dataset import Dataset
 from ..model.derivation import expand
 from ..model.encoding import Encoding, encode
 from ..model.grammar import Grammar
 from ..nets.design import encoding_for
-from .layers import Layers, LayerTable, layers_of, record_activations, tabulate
+from .layers import Layers, Table, first_inputs, layers_of, named, see, tabulate
 from .ridge import Ridge
 
 INPUTS = 2000
@@ -66,17 +66,12 @@ class Probes:
         ``"probe_rule_21"`` and ``"probe_placement_21"`` likewise, each with its ``"_error"``; ``"probe_chance_1"``
         is the chance level for a feature of level 1.
         """
-        named = {}
-        for prefix, reading in (
-            ("probe", self.feature),
-            ("probe_rule", self.rule),
-            ("probe_placement", self.placement),
-        ):
+        found = {}
+        kinds = {"probe": self.feature, "probe_rule": self.rule, "probe_placement": self.placement}
+        for prefix, reading in kinds.items():
             if reading is not None:
-                for (k, level), value in np.ndenumerate(reading.accuracy):
-                    named[f"{prefix}_{k + 1}{level + 1}"] = float(value)
-                    named[f"{prefix}_{k + 1}{level + 1}_error"] = float(reading.error[k, level])
-        return named | {
+                found |= named(prefix, reading.accuracy, reading.error)
+        return found | {
             f"probe_chance_{level}": float(chance)
             for level, chance in enumerate(self.feature.chance, start=1)
         }
@@ -130,11 +125,7 @@ def probes(
     check_instance(Dataset, dataset=dataset)
     batch = check_integer("batch", batch, least=1)
     encoding = encoding_for(network, encoding, dataset.params)
-    inputs = min(check_integer("inputs", inputs, least=LEAST_INPUTS), len(dataset))
-    if inputs < LEAST_INPUTS:
-        raise ArgumentError(
-            "dataset", len(dataset), "inputs are too few", f"Use a test set of at least {LEAST_INPUTS} points"
-        )
+    inputs = first_inputs(dataset, inputs, LEAST_INPUTS)
     kinds = {kind: latents for kind, latents in _latents(dataset, inputs).items() if latents[0].choices > 1}
     seen = _activations(layers_of(network), dataset, inputs, encoding, dtype, batch, progress)
     read = {name: _read(values, kinds) for name, values in seen.items()}

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from ..errors import ArgumentError, check_instance, check_integer, import_extra
+from ..errors import check_instance, check_integer, import_extra
 from ..model.dataset import Dataset
 from ..model.derivation import Derivation, diffeomorphism, exchange_synonyms, expand
 from ..model.encoding import Encoding, encode
@@ -23,15 +23,7 @@ from ..nets.distances import tree_distances
 from ..nets.network import check_scores
 from ..nets.patch_layer import works_on_patches
 from ..nets.subtrees import deduplicate
-from .layers import (
-    Layers,
-    LayerTable,
-    layers_of,
-    predicted_classes,
-    predictor_of,
-    record_activations,
-    tabulate,
-)
+from .layers import Layers, Table, first_inputs, judge, layers_of, named, predictor_of, see, tabulate
 
 if TYPE_CHECKING:
     import pandas
@@ -62,13 +54,8 @@ class Sensitivities:
 
     def metrics(self) -> dict[str, float]:
         """Return the values by name: ``"S_21"`` is layer k = 2, level l = 1, ``"S_21_error"`` its error."""
-        named = {}
-        for letter in ("S", "D"):
-            for suffix in ("", "_error"):
-                values = getattr(self, letter + suffix)
-                for (k, level), value in np.ndenumerate(values) if values is not None else ():
-                    named[f"{letter}_{k + 1}{level + 1}{suffix}"] = float(value)
-        return named
+        S = named("S", self.S, self.S_error)
+        return S if self.D is None or self.D_error is None else S | named("D", self.D, self.D_error)
 
     def table(self) -> LayerTable:
         """Return the values by the name of the layer: ``table()["conv1"]["S_2"]``, and its ``"S_2_error"``."""
@@ -143,11 +130,7 @@ def sensitivities(
     check_instance(Dataset, dataset=dataset)
     batch = check_integer("batch", batch, least=1)
     encoding = encoding_for(network, encoding, dataset.params)
-    inputs = min(check_integer("inputs", inputs, least=3), len(dataset))
-    if inputs < 3:
-        raise ArgumentError(
-            "dataset", len(dataset), "inputs are too few", "Use a test set of at least 3 points"
-        )
+    inputs = first_inputs(dataset, inputs, 3)
     params, original = dataset.params, dataset.derivation(0, inputs)
     transformations = {"S": exchange_synonyms} | ({"D": diffeomorphism} if params.has_blanks else {})
     forms = {
