@@ -7,6 +7,7 @@ import pytest
 from matplotlib.artist import getp
 
 from figure_checks import artists, legend_texts
+from grid_files import as_grid
 from setups import run_spec, setup
 from srhm import Params
 from srhm.cli import main
@@ -19,7 +20,6 @@ from srhm.runner.searches import search
 from srhm.runner.work import execute_job
 from srhm.store import Store
 from srhm.study import RunSpec, Study, read_grid
-from srhm.study.grid import as_grid
 from srhm.study.overview import summary
 from srhm.study.study import chosen_thresholds
 from toy_family import TOY, ToyOptions

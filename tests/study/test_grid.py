@@ -7,12 +7,13 @@ import pytest
 
 import srhm
 from folders import ROOT
+from grid_files import as_grid
 from setups import run_spec, setup
 from srhm.paper.demo import searches
 from srhm.runner.searches import all_sources
 from srhm.runner.sources import Single
 from srhm.study import Seeds
-from srhm.study.grid import as_grid, read_grid, shard
+from srhm.study.grid import read_grid, shard
 
 TEXT = """
 title = "both nets"

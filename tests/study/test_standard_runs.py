@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from grid_files import as_grid
 from setups import run_spec, setup
 from srhm import Params
 from srhm.nets import FAMILIES, build
@@ -19,7 +20,6 @@ from srhm.nets.weights import load_weights
 from srhm.runner.execution import execute
 from srhm.runner.resources import resources
 from srhm.study import RunSpec, Seeds, Study, read_grid
-from srhm.study.grid import as_grid
 from srhm.study.study import chosen_thresholds
 
 PAPER = Params(n_c=10, v=10, m=10, s=2, s0=2, L=2)

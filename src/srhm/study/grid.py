@@ -4,14 +4,14 @@ import itertools
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from ..errors import ArgumentError, check_choice, check_integer, name_fix
 from ..files import user_path
 from ..model.options import Model
-from .options import option_table, options_of, setup_of
+from .options import option_table, setup_of
 from .setup import RunSpec, Seeds, Setup
 from .study import Study, chosen_thresholds
 
@@ -181,40 +181,3 @@ def _studies_of(table: dict[str, Any]) -> Iterator[Study]:
         seeds = check_integer("seeds", one.get("seeds", 3), least=1, most=1000)
         rule = one.get("search", usual)
         yield Study(setup, seeds, _roles(one), chosen, one.get("start"), rule).check()
-
-
-def as_grid(specs: Sequence[RunSpec], title: str) -> str:
-    """Return the text of a file of runs that names these runs, one table for all that differ in P and seed alone.
-
-    Raises
-    ------
-    ArgumentError
-        If the seeds of a run are not those of a replicate.
-    """
-    groups: dict[str, tuple[dict[str, Any], dict[int, list[int]]]] = {}
-    for spec in specs:
-        table = _table(spec.setup)
-        seed = spec.seeds.samples
-        if spec.seeds != Seeds.replicate(seed):
-            raise ArgumentError("specs", spec.seeds, "is not a replicate", "Use Seeds.replicate(number)")
-        entry = groups.setdefault(repr(table), (table, {}))
-        entry[1].setdefault(seed, []).append(spec.P)
-    lines = [f"title = {_toml(title)}"]
-    for table, by_seed in groups.values():
-        for seed, Ps in sorted(by_seed.items()):
-            lines += ["", "[[runs]]", *(f"{key} = {_toml(value)}" for key, value in table.items())]
-            lines += [f"seeds = [{seed}]", f"P = {sorted(Ps)}"]
-    return "\n".join(lines) + "\n"
-
-
-def _table(setup: Setup) -> dict[str, Any]:
-    """The options that give a setup, those of the model among them."""
-    return asdict(Model.of(setup.params)) | options_of(setup)
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return repr(value)
