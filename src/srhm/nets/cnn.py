@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import equinox as eqx
-import numpy as np
 from jaxtyping import Array, Float
 
 from ..errors import check_choice
@@ -42,15 +41,8 @@ class PatchConvolution(PatchLayer):
         z = join_patches(x, self.patch, self.group) @ self.weight / x.shape[-1] ** 0.5
         return z if self.bias is None else z + BIAS_SCALE * self.bias[None]
 
-    def to_torch(self) -> Any:
-        """Return the layer as a PyTorch module, with its ReLU."""
-        from ..torch.networks import PatchLayer
-
-        bias = None if self.bias is None else np.asarray(self.bias)
-        return PatchLayer(np.asarray(self.weight), bias, BIAS_SCALE, self.patch, self.group)
-
-    def max_in_block(self, samples: int, parents: int) -> int:
-        """A patch has at most one child at a place."""
+    def most_in_block(self, samples: int, parents: int) -> int:
+        """Every patch has one child at a place at most."""
         return samples * parents
 
 

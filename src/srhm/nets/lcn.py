@@ -48,15 +48,8 @@ class LocalConnection(PatchLayer):
         )
         return z if self.bias is None else z + BIAS_SCALE * self.bias[None]
 
-    def to_torch(self) -> Any:
-        """Return the layer as a PyTorch module, with its ReLU."""
-        from ..torch.networks import PatchLayer
-
-        bias = None if self.bias is None else np.asarray(self.bias)
-        return PatchLayer(np.asarray(self.weight), bias, BIAS_SCALE, self.patch, self.group, self.sharing)
-
-    def max_in_block(self, samples: int, parents: int) -> int:
-        """A sample has at most one node at a position."""
+    def most_in_block(self, samples: int, parents: int) -> int:
+        """A sample has one node at a place at most."""
         return samples
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
 from .active import Active, Leaves, leaf_changes
@@ -36,6 +37,13 @@ class PatchLayer(eqx.Module):
         """The matrix of each group of places: those of a patch, or of all positions if nothing is shared."""
         entry, unit = self.weight.shape[-2:]
         return self.filters.reshape(-1, entry * self.group // self.patch, unit)
+
+    def to_torch(self) -> Any:
+        """Return the layer as a PyTorch module, with its ReLU."""
+        from ..torch import networks
+
+        bias, sharing = None if self.bias is None else np.asarray(self.bias), getattr(self, "sharing", None)
+        return networks.PatchLayer(np.asarray(self.weight), bias, BIAS_SCALE, self.patch, self.group, sharing)
 
     @abstractmethod
     def max_in_block(self, samples: int, parents: int) -> int:

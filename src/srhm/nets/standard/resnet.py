@@ -1,6 +1,6 @@
 """ResNet18 and ResNet34 (He et al. 2016) in one dimension, in the form for small inputs."""
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import equinox as eqx
@@ -16,9 +16,8 @@ from .modes import Evaluation
 from .network import StandardNetwork, Variant, VariantOptions, relu_node, standard_family
 from .unit import Unit
 
-_BLOCKS = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3)}
 _CHANNELS, _STRIDES = (1, 2, 4, 8), (1, 2, 2, 2)
-"""Blocks of each stage, their channels in units of the width, and the stride of the first of them."""
+"""Channels of the blocks of each stage, in units of the width, and the stride of the first of them."""
 _POOL = 4
 
 
@@ -54,20 +53,18 @@ class ResNet(StandardNetwork):
         return self.readout(x.mean(axis=1))
 
 
-def _draw(name: str) -> Callable[..., ResNet]:
-    def resnet(
-        params: Params, width: int, key: Key, channels: int, options: VariantOptions, dtype: Any
-    ) -> ResNet:
-        """Draw a ResNet (docs, networks.md)."""
-        uniform, entering, blocks = Uniforms(key, dtype), width, []
-        stem = Unit.draw(uniform, channels, width, 3)
-        for count, factor, stride in zip(_BLOCKS[name], _CHANNELS, _STRIDES, strict=True):
-            for number in range(count):
-                blocks.append(_block(uniform, entering, factor * width, stride if number == 0 else 1))
-                entering = factor * width
-        return ResNet(stem, tuple(blocks), Linear.draw(uniform, entering, params.n_c), options.variant)
-
-    return resnet
+def resnet(
+    counts: tuple[int, ...],
+    params: Params, width: int, key: Key, channels: int, options: VariantOptions, dtype: Any,
+) -> ResNet:  # fmt: skip
+    """Draw a ResNet with some blocks in each stage (docs, networks.md)."""
+    uniform, entering, blocks = Uniforms(key, dtype), width, []
+    stem = Unit.draw(uniform, channels, width, 3)
+    for count, factor, stride in zip(counts, _CHANNELS, _STRIDES, strict=True):
+        for number in range(count):
+            blocks.append(_block(uniform, entering, factor * width, stride if number == 0 else 1))
+            entering = factor * width
+    return ResNet(stem, tuple(blocks), Linear.draw(uniform, entering, params.n_c), options.variant)
 
 
 def _block(uniform: Uniforms, entering: int, leaving: int, stride: int) -> Block:
@@ -88,8 +85,8 @@ def _check(params: Params, width: int, options: VariantOptions) -> None:
 
 _SHARED: dict[str, Any] = {"options": VariantOptions, "stop_loss": lambda options: 1e-2, "check": _check}
 RESNET18 = standard_family(
-    "resnet18", _draw("resnet18"), label="ResNet18", colour="#E69F00", marker="D", **_SHARED
+    "resnet18", partial(resnet, (2, 2, 2, 2)), label="ResNet18", colour="#E69F00", marker="D", **_SHARED
 )
 RESNET34 = standard_family(
-    "resnet34", _draw("resnet34"), label="ResNet34", colour="#CC79A7", marker="p", **_SHARED
+    "resnet34", partial(resnet, (3, 4, 6, 3)), label="ResNet34", colour="#CC79A7", marker="p", **_SHARED
 )

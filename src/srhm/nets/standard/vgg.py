@@ -1,6 +1,6 @@
 """VGG11 and VGG16 (Simonyan & Zisserman 2015) in one dimension, with batch normalisation."""
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax.numpy as jnp
@@ -17,9 +17,8 @@ from .modes import Evaluation
 from .network import StandardNetwork, relu_node, standard_family
 from .unit import Unit
 
-_STAGES = {"vgg11": (1, 1, 2, 2, 2), "vgg16": (2, 2, 3, 3, 3)}
 _CHANNELS = (1, 2, 4, 8, 8)
-"""Convolutions of each stage, and their channels in units of the width."""
+"""Channels of the convolutions of each stage, in units of the width."""
 
 
 class VGG(StandardNetwork):
@@ -50,19 +49,19 @@ def max_pool(x: Positions) -> Images:
     return jnp.where(first >= second, first, second)
 
 
-def _draw(name: str) -> Callable[..., VGG]:
-    def vgg(params: Params, width: int, key: Key, channels: int, options: NoOptions, dtype: Any) -> VGG:
-        """Draw a VGG (docs, networks.md)."""
-        uniform, entering, stages = Uniforms(key, dtype), channels, []
-        for count, factor in zip(_STAGES[name], _CHANNELS, strict=True):
-            stage = []
-            for _ in range(count):
-                stage.append(Unit.draw(uniform, entering, factor * width, 3, bias=True))
-                entering = factor * width
-            stages.append(tuple(stage))
-        return VGG(tuple(stages), Linear.draw(uniform, entering, params.n_c))
-
-    return vgg
+def vgg(
+    counts: tuple[int, ...],
+    params: Params, width: int, key: Key, channels: int, options: NoOptions, dtype: Any,
+) -> VGG:  # fmt: skip
+    """Draw a VGG with some convolutions in each stage (docs, networks.md)."""
+    uniform, entering, stages = Uniforms(key, dtype), channels, []
+    for count, factor in zip(counts, _CHANNELS, strict=True):
+        stage = []
+        for _ in range(count):
+            stage.append(Unit.draw(uniform, entering, factor * width, 3, bias=True))
+            entering = factor * width
+        stages.append(tuple(stage))
+    return VGG(tuple(stages), Linear.draw(uniform, entering, params.n_c))
 
 
 def _check(params: Params, width: int, options: NoOptions) -> None:
@@ -74,7 +73,15 @@ def _check(params: Params, width: int, options: NoOptions) -> None:
 
 
 _SHARED: dict[str, Any] = {"stop_loss": lambda options: 1e-2, "check": _check}
-VGG11 = standard_family("vgg11", _draw("vgg11"), label="VGG11", colour="#009E73", marker="^", **_SHARED)
+VGG11 = standard_family(
+    "vgg11", partial(vgg, (1, 1, 2, 2, 2)), label="VGG11", colour="#009E73", marker="^", **_SHARED
+)
 VGG16 = standard_family(
-    "vgg16", _draw("vgg16"), label="VGG16", like="vgg11", colour="#56B4E9", marker="v", **_SHARED
+    "vgg16",
+    partial(vgg, (2, 2, 3, 3, 3)),
+    label="VGG16",
+    like="vgg11",
+    colour="#56B4E9",
+    marker="v",
+    **_SHARED,
 )
