@@ -1,64 +1,11 @@
 """The names of the namespace ``srhm``, which imports them when the first one is used."""
 
+from . import model
 from .compat import rhm
 from .errors import ArgumentError, BackendError, MissingExtraError, SrhmError
 from .inference import parse
-from .model import (
-    Batch,
-    Dataset,
-    Derivation,
-    Encoding,
-    Grammar,
-    Instance,
-    Params,
-    Split,
-    Stream,
-    Tree,
-    channels,
-    child_offsets,
-    diffeomorphism,
-    encode,
-    enumerate_all,
-    exchange_synonyms,
-    expand,
-    instances,
-    load,
-    placement_of,
-    rank,
-    split,
-    unrank,
-)
+from .model import *  # noqa: F403
 from .randomness import STREAM_VERSION
 
-__all__ = [
-    "STREAM_VERSION",
-    "ArgumentError",
-    "BackendError",
-    "Batch",
-    "Dataset",
-    "Derivation",
-    "Encoding",
-    "Grammar",
-    "Instance",
-    "MissingExtraError",
-    "Params",
-    "Split",
-    "SrhmError",
-    "Stream",
-    "Tree",
-    "channels",
-    "child_offsets",
-    "diffeomorphism",
-    "encode",
-    "enumerate_all",
-    "exchange_synonyms",
-    "expand",
-    "instances",
-    "load",
-    "parse",
-    "placement_of",
-    "rank",
-    "rhm",
-    "split",
-    "unrank",
-]
+__all__ = ["STREAM_VERSION", "ArgumentError", "MissingExtraError", "SrhmError", "parse", "rhm"]
+__all__ += model.__all__

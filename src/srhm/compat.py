@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ArgumentError, MissingExtraError, check_integer, in_short, name_fix, nearest
+from .errors import ArgumentError, check_integer, import_extra, in_short, name_fix, nearest
 from .model.dataset import Dataset, split
 from .model.encoding import encode
 from .model.grammar import Grammar
@@ -193,12 +193,7 @@ def rhm(**arguments: Any) -> RhmSets:
     >>> len(sets.train), len(sets.test), x.shape
     (400, 100, torch.Size([8, 4]))
     """
-    try:
-        import torch
-    except ModuleNotFoundError as error:
-        if error.name != "torch":
-            raise
-        raise MissingExtraError("torch", "torch") from None
+    torch = import_extra("torch", "torch")
     arguments = {name: value for name, value in arguments.items() if not _asks_for_nothing(name, value)}
     defaults = _generation(arguments)
     values = defaults | arguments

@@ -83,11 +83,14 @@ class BackendError(SrhmError):
 
 
 def import_extra(name: str, extra: str) -> Any:
-    """Return a module of an optional dependency, or raise a :class:`MissingExtraError`."""
+    """Return a module of an optional dependency, or raise a :class:`MissingExtraError` if it is not installed."""
+    package = name.partition(".")[0]
     try:
         return import_module(name)
-    except ImportError as error:
-        raise MissingExtraError(name.partition(".")[0], extra) from error
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != package:  # it is there, and lacks something itself
+            raise
+        raise MissingExtraError(package, extra) from None
 
 
 def check_instance(kind: type | tuple[type, ...], **arguments: Any) -> None:

@@ -11,10 +11,11 @@ from ..figures.style import Number
 from ..model.derivation import Tree
 from ..model.encoding import encode
 from ..model.params import Params
+from ..model.stream import default_rule
 from ..study.overview import summary
 from .drawing import MOST_DRAWN, is_drawn, pixels
-from .state import PageState
-from .walk import MOST_STEPS, Step, Walk, hindrance, rule_of, walk
+from .state import State
+from .walk import MOST_STEPS, Step, Walk, hindrance, walk
 
 MOST_LEVELS, MOST_PARENTS, MOST_CHOICES, MOST_SYMBOLS = 5, 8, 6, 64
 """How many levels of rules, rows and tuples of each table, and features of a level in words the page shows."""
@@ -259,7 +260,7 @@ def code(state: PageState, found: Walk) -> str:
         "",
         f"params = {state.params!r}",
         f"grammar = Grammar(params, seed={state.seed})",
-        f'derivation = Stream(grammar, seed={state.seed}, rule="{rule_of(state.params)}").take({state.sample}, 1)',
+        f'datum = Stream(grammar, seed={state.seed}, rule="{default_rule(state.params)}").take({state.sample}, 1)',
     ]
     for step, seed in zip(state.steps, found.seeds, strict=True):
         lines.append(

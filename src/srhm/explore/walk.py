@@ -13,7 +13,7 @@ from ..model.derivation import Derivation, Tree, diffeomorphism, exchange_synony
 from ..model.encoding import encode
 from ..model.grammar import Grammar
 from ..model.params import Params
-from ..model.stream import PERMUTATION_LIMIT, Stream
+from ..model.stream import Stream, default_rule
 
 MOST_STEPS = 40
 """Longest walk."""
@@ -93,16 +93,10 @@ def grammar_of(params: Params, seed: int) -> Grammar:
     return Grammar(params, seed)
 
 
-def rule_of(params: Params) -> Literal["permutation", "replacement"]:
-    """Return how data are numbered: as by `srhm sample`."""
-    return "permutation" if params.P_max <= PERMUTATION_LIMIT else "replacement"
-
-
 def stream_of(params: Params, seed: int) -> Stream:
-    """Return the data of a seed."""
-    return Stream(
-        grammar_of(params, check_integer("seed", seed, least=0, most=2**64 - 1)), seed, rule_of(params)
-    )
+    """Return the data of a seed, numbered as by `srhm sample`."""
+    check_integer("seed", seed, least=0, most=2**64 - 1)
+    return Stream(grammar_of(params, seed), seed, default_rule(params))
 
 
 def walk(params: Params, seed: int, sample: int, steps: Sequence[Step] = ()) -> Walk:

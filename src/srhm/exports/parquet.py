@@ -1,13 +1,12 @@
 """An export as Parquet files, one per shard."""
 
 from collections.abc import Iterable, Iterator
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import MissingExtraError
+from ..errors import import_extra
 from ..files import atomic_file
 from .plan import Plan, Shard
 from .table import Column
@@ -43,10 +42,7 @@ def finish(folder: Path, plan: Plan) -> Iterator[str]:
 
 
 def _arrow(module: str = "") -> Any:
-    try:
-        return import_module("pyarrow" + module)
-    except ImportError as error:
-        raise MissingExtraError("pyarrow", "table") from error
+    return import_extra("pyarrow" + module, "table")
 
 
 def _type(arrow: Any, column: Column) -> Any:

@@ -21,7 +21,7 @@ from ..model.dataset import Dataset
 from ..model.encoding import Encoding, channels, encode
 from ..model.grammar import Grammar
 from ..model.params import Params
-from ..model.stream import PERMUTATION_LIMIT, Stream
+from ..model.stream import Stream, default_rule
 from ..nets import Network
 from ..nets.design import encoding_for
 
@@ -183,8 +183,8 @@ def population_moments(
             "samples", None, f"means all {in_short(P_max)} data, too many", "Give a number of samples"
         )
     count = P_max if samples is None else check_integer("samples", samples, least=1)
-    rule = "permutation" if P_max <= PERMUTATION_LIMIT else "replacement"
-    return gradient_moments(net, Dataset.draw(Stream(grammar, seed, rule), count), **options)
+    stream = Stream(grammar, seed, default_rule(grammar.params))
+    return gradient_moments(net, Dataset.draw(stream, count), **options)
 
 
 def gradient_moments(

@@ -34,6 +34,11 @@ PERMUTATION_LIMIT = 2**62
 """Largest P_max for which the default split permutes the ranks of all data."""
 
 
+def default_rule(params: Params) -> SplitRule:
+    """Return how the data of a model are numbered by default: without repeats, where their ranks fit."""
+    return "permutation" if params.P_max <= PERMUTATION_LIMIT else "independent"
+
+
 _COMPARED = 64
 """Classes up to which the order of a block is found by comparing its words pair by pair, else by sorting them."""
 

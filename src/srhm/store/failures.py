@@ -1,13 +1,12 @@
 """The runs of a store that were given up."""
 
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import sqlalchemy as sql
 
 from ..study import RunSpec
-from .database import Database, chunks
+from .database import Database
 from .tables import FAILURES, RUNS
 
 
@@ -52,15 +51,3 @@ class Failures(Database):
             Failed(RunSpec.from_dict(row.spec), row.kind, row.reason, row.attempts, row.failed_at)
             for row in rows
         ]
-
-    def forget_failures(self, hashes: Iterable[str] | None = None) -> int:
-        """Delete the failures of these runs, or all, so that they are tried again; return how many there were."""
-        if not self.exists():
-            return 0
-        with self._writing() as connection:
-            if hashes is None:
-                return connection.execute(sql.delete(FAILURES)).rowcount
-            return sum(
-                connection.execute(sql.delete(FAILURES).where(FAILURES.c.hash.in_(some))).rowcount
-                for some in chunks(hashes)
-            )

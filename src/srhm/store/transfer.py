@@ -100,7 +100,7 @@ class Transfer(Runs):
                 write_atomically(here, read_weights(source.weights_folder, digest))
         with self._writing() as connection:
             hashes = [row["hash"] for row in rows]
-            there = set(connection.scalars(sql.select(RUNS.c.hash).where(RUNS.c.hash.in_(hashes))))
+            there = _finished(connection, hashes)
             new = [row for row in rows if row["hash"] not in there]
             insert_rows(connection, new)
         return len(new)
@@ -113,7 +113,7 @@ class Transfer(Runs):
         for some in chunks(rows):
             with self._writing() as connection:
                 hashes = [row["hash"] for row in some]
-                done = set(connection.scalars(sql.select(RUNS.c.hash).where(RUNS.c.hash.in_(hashes))))
+                done = _finished(connection, hashes)
                 at = sql.select(FAILURES.c.hash, FAILURES.c.failed_at).where(FAILURES.c.hash.in_(hashes))
                 before = {row.hash: row.failed_at for row in connection.execute(at)}
                 later = [row for row in some if row["failed_at"] > before.get(row["hash"], float("-inf"))]
@@ -163,6 +163,11 @@ class Transfer(Runs):
         rows()  # refuses what cannot be read, before a file is made
         with atomic_file(path) as file:
             frame.write_parquet(rows, file)
+
+
+def _finished(connection: sql.Connection, hashes: list[str]) -> set[str]:
+    """Return which of these runs have a row."""
+    return set(connection.scalars(sql.select(RUNS.c.hash).where(RUNS.c.hash.in_(hashes))))
 
 
 _FIELDS = ("status", "metrics", "record", "seconds", "versions", "device", "weights")
