@@ -36,13 +36,6 @@ _MOST_SHARDS = 10**5 - 1  # five digits in a name
 class Part:
     """One part of an export, such as its training set: samples of a stream, which are drawn when they are written.
 
-    Parameters
-    ----------
-    stream
-        The source of the samples.
-    count, start
-        The samples `start` to `start + count - 1`.
-
     Raises
     ------
     ArgumentError
@@ -50,8 +43,11 @@ class Part:
     """
 
     stream: Stream
+    """Where the samples come from."""
     count: int
+    """How many samples there are, from `start` on."""
     start: int = 0
+    """Which sample of the stream is the first."""
 
     def __post_init__(self) -> None:
         check_instance(Stream, stream=self.stream)

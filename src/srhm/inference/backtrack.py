@@ -22,16 +22,8 @@ def backtrack(
 ) -> Derivation:
     """Pick the class, then the rule and the placement of every node, with the derivations as the last axis.
 
-    Parameters
-    ----------
-    params, tables
-        The parameters of the model, and the lookup tables of its rules.
-    upward
-        The inside messages: with sums to draw from the posterior, with maxima to find its maximum.
-    picks
-        How to pick at each level l, and at L + 1 for the class.
-    sample
-        The sample of each derivation.
+    The inside messages have sums to draw from the posterior, maxima to find its maximum. There is a pick for each
+    level, and at L + 1 for the class.
     """
     xp, spread = upward.classes.__array_namespace__(), spread_of(params)
     symbols = picks(params.L + 1)(upward.classes[:, sample][:, None], 0)

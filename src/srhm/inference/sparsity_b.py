@@ -18,22 +18,16 @@ from .picks import Pick
 
 
 class Beginning(NamedTuple):
-    """The first k features of the rules, each distinct beginning once.
-
-    Attributes
-    ----------
-    feature
-        The last of the features.
-    shorter
-        The first k - 1, by number.
-    by_feature, by_shorter
-        The beginnings grouped by `feature`, and by `shorter`.
-    """
+    """The first k features of the rules, each kind once."""
 
     feature: Integer[Any, " beginning"]
+    """The last of the features."""
     shorter: Integer[Any, " beginning"]
+    """The first k - 1, by number."""
     by_feature: Groups
+    """Those that agree in the last feature."""
     by_shorter: Groups
+    """Those that agree in the first k - 1."""
 
 
 class RuleTable(NamedTuple):
@@ -44,20 +38,15 @@ class RuleTable(NamedTuple):
 
 
 class Inside(NamedTuple):
-    """The walks over the patches.
-
-    Attributes
-    ----------
-    blank
-        log p(received below a place | it is blank), [place, node, sample].
-    by_child, reached
-        For k = 1 .. s, and for k = 0 .. s: log p(received below the places passed | beginning),
-        [j, node, beginning, sample], for the walks to (k, j) that end with the child, and for all.
-    """
+    """The walks over the patches."""
 
     blank: Float[Any, "place node sample"]
+    """log p(what was received below a place | it is blank), [place, node, sample]."""
     by_child: tuple[Float[Any, "j node beginning sample"], ...]
+    """For k = 1 .. s, [j, node, beginning, sample]: log p(what was received below the places passed | beginning), of
+    the walks to (k, j) that end with the child."""
     reached: tuple[Float[Any, "j node beginning sample"], ...]
+    """For k = 0 .. s: the same, of all walks to (k, j)."""
 
 
 def table(level: Level, tuples: Integer[np.ndarray, "rule s"]) -> RuleTable:

@@ -224,14 +224,8 @@ def instances() -> tuple[str, ...]:
     return tuple(_known())
 
 
-def instance_name(params: Params) -> str:
-    """Return the name that an instance of a model has, whether it exists or not.
-
-    Raises
-    ------
-    ArgumentError
-        If n_c is not v or m is not v^(s-1): names contain neither.
-    """
+def name_of(params: Params) -> str:
+    """Return the name of the instance of a model, whether there is one or not; it needs n_c = v and m = v^(s-1)."""
     check_instance(Params, params=params)
     if params.n_c != params.v:
         raise ArgumentError("n_c", params.n_c, "is not v", f"Use n_c = {params.v}")

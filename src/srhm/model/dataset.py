@@ -235,18 +235,7 @@ def split(grammar: Grammar, P: int, P_test: int, seed: int = 0, *, replacement: 
 def split_streams(
     grammar: Grammar, P: int, P_test: int, seed: int = 0, *, replacement: bool = False
 ) -> tuple[Stream, Stream, float]:
-    """Return the streams whose first P and first P_test samples :func:`split` draws, and the bound on repeats.
-
-    Parameters
-    ----------
-    grammar, P, P_test, seed, replacement
-        As for :func:`split`.
-
-    Raises
-    ------
-    ArgumentError
-        As for :func:`split`.
-    """
+    """Return the streams whose first P and first P_test samples :func:`split` draws, and its bound on repeats."""
     check_instance(Grammar, grammar=grammar)
     P = check_integer("P", P, least=1, most=2**31 - 1)
     P_test = check_integer("P_test", P_test, least=1, most=2**31 - 1)

@@ -123,24 +123,10 @@ def encode_symbols(
     encoding: Encoding = "whitened",
     dtype: Any = None,
 ) -> Num[Any, "sample position channel"]:
-    """Write whole inputs, given by the symbol at every position, into dense inputs.
+    """Write whole inputs, given by the symbol at every position, densely, in an encoding with channels.
 
-    Parameters
-    ----------
-    params
-        The parameters of the model.
-    symbols
-        Features; numbers below 0, blanks or masked positions, are written as blanks.
-    encoding
-        An encoding with channels; see :data:`Encoding`.
-    dtype
-        Dtype of the result. Default: float32.
-
-    Raises
-    ------
-    ArgumentError
-        If the encoding is unknown or has no channels, the dtype cannot hold its values, there are not d symbols per
-        sample, or one is not below v (symbols are not checked inside a compiled function).
+    Anything below 0, a blank or a masked position, is written as a blank. Symbols are checked, but not inside a
+    compiled function. The type is float32 by default.
 
     Examples
     --------
@@ -171,13 +157,7 @@ def _looked_up(table: Any, symbols: Any, params: Params) -> Any:
 
 
 def codes(params: Params, encoding: Encoding) -> Num[np.ndarray, "symbol channel"]:
-    """Return the code of each feature in a dense encoding, and that of a blank in the last row, [v + 1, channel].
-
-    Raises
-    ------
-    ArgumentError
-        If the encoding is unknown or has no channels.
-    """
+    """Return how a dense encoding writes each feature, and a blank as the last row, [v + 1, channel]."""
     check_instance(Params, params=params)
     blank = -((params.level(1).v - 1.0) ** -0.5) if encoding == "whitened" else 0.0
     code = np.full((params.level(1).v + 1, channels(params, encoding)), blank)

@@ -77,22 +77,16 @@ def add_digits(number: Any, offset: Any, radices: Sequence[int]) -> Digits:
 
 
 class _Hash(NamedTuple):
-    """How the random words of each round are made; every array begins with the axis of rounds.
-
-    Attributes
-    ----------
-    first, second
-        The key of the round.
-    places
-        Place values that pack the digits of the source into 32-bit words, one to one, [round, word, row].
-    pairs
-        Number of pairs of words to encrypt, the tweak being the first word, [round].
-    """
+    """How the random words of each round are made; every array begins with the axis of rounds."""
 
     first: Any
+    """The first word of the key of the round."""
     second: Any
+    """Its second word."""
     places: Any
+    """Place values that pack the digits of the source into 32-bit words, one to one, [round, word, row]."""
     pairs: Any
+    """Number of pairs of words to encrypt, the tweak being the first word, [round]."""
 
 
 class _Move(NamedTuple):

@@ -36,6 +36,7 @@ PERMUTATION_LIMIT = 2**62
 
 def default_rule(params: Params) -> SplitRule:
     """Return how the data of a model are numbered by default: without repeats, where their ranks fit."""
+    check_instance(Params, params=params)
     return "permutation" if params.P_max <= PERMUTATION_LIMIT else "independent"
 
 
@@ -44,19 +45,14 @@ _COMPARED = 64
 
 
 class Origin(NamedTuple):
-    """The number of a sample in 32-bit words, for compiled code to count from; see :meth:`Stream.origin`.
-
-    Attributes
-    ----------
-    sample, block
-        The two words of the sample's number, and of the number that draws the class order of its block, [2].
-    rank
-        The number of the block as a rank, cut into the words of :func:`srhm.model.permutation.limbs_of`.
-    """
+    """The number of a sample in 32-bit words, for compiled code to count from; see :meth:`Stream.origin`."""
 
     sample: UInt32[Any, "2"]
+    """The two words of the sample's number, [2]."""
     block: UInt32[Any, "2"]
+    """The two words of the number that draws the class order of its block, [2]."""
     rank: UInt32[Any, " word"]
+    """The number of the block as a rank, cut into the words of :func:`srhm.model.permutation.limbs_of`."""
 
 
 @dataclass(frozen=True)
