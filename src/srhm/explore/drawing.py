@@ -7,9 +7,9 @@ from functools import lru_cache
 import matplotlib.style
 from matplotlib.figure import Figure
 
-from ..figures.picture import NAMES, Picture, cell_width, tree_height
-from ..figures.style import BLANK, DOUBLE_COLUMN, FAINT, INK, MUTED, styled
-from ..figures.tiles import EDGE, MARK, Page
+from ..figures.picture import across, tree_height, tree_width
+from ..figures.style import BLANK, FAINT, INK, MUTED, styled
+from ..figures.tiles import MARK, Page
 from ..figures.trees import mark_exchange, mark_shift
 from ..model.derivation import Tree
 from ..model.params import Params
@@ -28,8 +28,7 @@ _ON_DARK = {
 PIXELS = 120
 """CSS pixels for an inch, so that 8 points of a drawing are about the size of text."""
 
-_LEFT = EDGE + NAMES + 0.1
-_ABOVE = 0.17  # of the room for words above a tree, which are next to the drawing here
+_ABOVE = 0.17  # of the room for words above a tree, which stand beside the drawing here
 _BELOW = 0.1
 
 _drawing = threading.Lock()  # matplotlib's settings belong to the process
@@ -42,8 +41,7 @@ def is_drawn(params: Params) -> bool:
 
 def size(params: Params) -> tuple[float, float]:
     """Return width and height of a tree's drawing, in inches."""
-    width = _LEFT + params.d * cell_width(params, DOUBLE_COLUMN - _LEFT - EDGE) + EDGE
-    return max(width, 2.5), tree_height(params) - _ABOVE - _BELOW
+    return max(tree_width(params), 2.5), tree_height(params) - _ABOVE - _BELOW
 
 
 def pixels(params: Params) -> tuple[int, int]:
@@ -57,9 +55,7 @@ def tree_figure(params: Params, tree: Tree, before: Tree | None = None, step: St
     """Draw the tree of one datum, with what a step changed marked; d is at most `MOST_DRAWN`."""
     width, height = size(params)
     page = Page.blank(width, height, "")
-    cell = cell_width(params, DOUBLE_COLUMN - _LEFT - EDGE)
-    left = _LEFT + max(0.0, (width - _LEFT - EDGE - params.d * cell) / 2)
-    picture = Picture(page, 0, params, EDGE, left, height + _ABOVE, cell)
+    picture = across(page, 0, params, height + _ABOVE)
     picture.draw(tree, "")
     if before is not None and step is not None:
         if step.kind == "exchange":

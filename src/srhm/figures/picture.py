@@ -119,14 +119,24 @@ class Picture:
 
 def page_of_trees(params: Params, trees: int, title: str) -> tuple[Page, list[Picture]]:
     """Make a figure with room for some trees, one above the other, and the key of their tiles."""
-    cell = cell_width(params, DOUBLE_COLUMN - _LABELS - EDGE)
-    width = max(_LABELS + params.d * cell + EDGE, 0.7 * DOUBLE_COLUMN)
+    width = max(tree_width(params), 0.7 * DOUBLE_COLUMN)
     height = HEADING + trees * tree_height(params) + KEY
     page = Page.blank(width, height, title)
     page.key(params)
-    left = _LABELS + max(0.0, (width - _LABELS - EDGE - params.d * cell) / 2)
     tops = [height - HEADING - block * tree_height(params) for block in range(trees)]
-    return page, [Picture(page, block, params, EDGE, left, top, cell) for block, top in enumerate(tops)]
+    return page, [across(page, block, params, top) for block, top in enumerate(tops)]
+
+
+def across(page: Page, block: int, params: Params, top: float) -> Picture:
+    """Return the place of a tree that has the width of a page."""
+    cell = cell_width(params, DOUBLE_COLUMN - _LABELS - EDGE)
+    left = _LABELS + max(0.0, (page.figure.get_figwidth() - _LABELS - EDGE - params.d * cell) / 2)
+    return Picture(page, block, params, EDGE, left, top, cell)
+
+
+def tree_width(params: Params) -> float:
+    """Width of a tree with the names of its rows, in inches."""
+    return _LABELS + params.d * cell_width(params, DOUBLE_COLUMN - _LABELS - EDGE) + EDGE
 
 
 def cell_width(params: Params, room: float) -> float:

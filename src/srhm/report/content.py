@@ -43,7 +43,7 @@ def content_of(runs: Iterable[Run], title: str) -> dict[str, Any]:
     about = sorted(studies_of(runs), key=_order)
     of_run: dict[str, tuple[Run, list[int]]] = {}
     for number, one in enumerate(about):
-        for run in (run for runs in one.runs for run in runs):
+        for _, run in one.all_runs:
             of_run.setdefault(run.spec.hash, (run, []))[1].append(number)
     # In the order of their settings, so that tables and lines find them together.
     ordered = sorted(of_run.values(), key=lambda pair: (pair[1], pair[0].spec.P, pair[0].spec.hash))
@@ -130,13 +130,7 @@ def _complexity(found: SampleComplexity | None) -> dict[str, Any] | None:
 
 def _medians(one: Study, metrics: Sequence[str]) -> dict[str, list[list[float | int | None]]]:
     """Return P and the median over seeds of every metric, for lines."""
-    runs = [(seed, run) for seed, of_seed in enumerate(one.runs) for run in of_seed]
-    curve = Curve(
-        label(one),
-        [run.spec.P for _, run in runs],
-        {metric: [run.metrics.get(metric) for _, run in runs] for metric in metrics},
-        seeds=[seed for seed, _ in runs],
-    )
+    curve = Curve.of(one, label(one), metrics)
     found = {metric: curve.median(metric) for metric in metrics}
     return {
         metric: [[_number(value) for value in P], [_number(value) for value in values]]

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.utils.data import get_worker_info
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, check_choice
 from ..model.derivation import Derivation, Tree, expand
 from ..model.encoding import Encoding, check_encoding, encode
 from ..model.grammar import Grammar
@@ -48,8 +48,8 @@ class Form:
         check_encoding(self.encoding)
         if self.layout is None and self.encoding != "integer":
             object.__setattr__(self, "layout", DEFAULT_LAYOUT)
-        if self.layout not in (None, *LAYOUTS):
-            raise ArgumentError("layout", self.layout, "is not a layout", f"Use one of {', '.join(LAYOUTS)}")
+        if self.layout is not None:
+            check_choice("layout", self.layout, LAYOUTS, "is not a layout")
         if self.layout == "channels_first" and self.encoding == "integer":
             problem = "does not fit the encoding 'integer', which has no channels"
             raise ArgumentError("layout", self.layout, problem, "Leave layout out, or use another encoding")

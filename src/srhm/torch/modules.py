@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..errors import ArgumentError, name_fix
+from ..errors import ArgumentError, check_choice, name_fix
 from .form import DEFAULT_LAYOUT, LAYOUTS, Layout
 
 
@@ -50,9 +50,8 @@ class ModuleLayers:
         self, module: torch.nn.Module, names: Sequence[str] | None = None, layout: Layout = DEFAULT_LAYOUT
     ) -> None:
         if not isinstance(module, torch.nn.Module):
-            raise ArgumentError("module", module, "is not a PyTorch module", "Give a torch.nn.Module")
-        if layout not in LAYOUTS:
-            raise ArgumentError("layout", layout, "is not a layout", f"Use one of {', '.join(LAYOUTS)}")
+            raise ArgumentError("module", module, "is no PyTorch module", "Give a torch.nn.Module")
+        check_choice("layout", layout, LAYOUTS, "is not a layout")
         self.module, self.layout = module, layout
         known = dict(module.named_modules())
         del known[""]

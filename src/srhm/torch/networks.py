@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, check_choice
 from .form import DEFAULT_LAYOUT, LAYOUTS, Layout
 
 
@@ -67,8 +67,7 @@ class TorchNetwork(torch.nn.Module):
         layout: str = DEFAULT_LAYOUT,
     ) -> None:
         super().__init__()
-        if layout not in LAYOUTS:
-            raise ArgumentError("layout", layout, "is not a layout", f"Use one of {', '.join(LAYOUTS)}")
+        check_choice("layout", layout, LAYOUTS, "is not a layout")
         self.layout = layout
         self.layers = torch.nn.ModuleList(layers)
         self.readout = _parameter(readout)
