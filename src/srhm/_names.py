@@ -7,5 +7,13 @@ from .inference import parse
 from .model import *  # noqa: F403
 from .randomness import STREAM_VERSION
 
-__all__ = ["STREAM_VERSION", "ArgumentError", "MissingExtraError", "SrhmError", "parse", "rhm"]
+__all__ = [
+    "STREAM_VERSION",
+    "ArgumentError",
+    "BackendError",
+    "MissingExtraError",
+    "SrhmError",
+    "parse",
+    "rhm",
+]
 __all__ += model.__all__

@@ -13,7 +13,7 @@ from ..model.derivation import Derivation, expand
 from ..model.encoding import Encoding, encode
 from ..model.grammar import Grammar
 from ..nets.design import encoding_for
-from .layers import Table, layers_of, named, see, tabulate
+from .layers import LayerTable, layers_of, named, record_activations, tabulate
 
 LEAST_CONTEXTS = 2
 """Smallest number of contexts, from which the standard error is defined."""

@@ -17,7 +17,7 @@ from ..model.derivation import expand
 from ..model.encoding import Encoding, encode
 from ..model.grammar import Grammar
 from ..nets.design import encoding_for
-from .layers import Layers, Table, first_inputs, layers_of, named, see, tabulate
+from .layers import Layers, LayerTable, first_inputs, layers_of, named, record_activations, tabulate
 from .ridge import Ridge
 
 INPUTS = 2000

@@ -23,7 +23,17 @@ from ..nets.distances import tree_distances
 from ..nets.network import check_scores
 from ..nets.patch_layer import works_on_patches
 from ..nets.subtrees import deduplicate
-from .layers import Layers, Table, first_inputs, judge, layers_of, named, predictor_of, see, tabulate
+from .layers import (
+    Layers,
+    LayerTable,
+    first_inputs,
+    layers_of,
+    named,
+    predicted_classes,
+    predictor_of,
+    record_activations,
+    tabulate,
+)
 
 if TYPE_CHECKING:
     import pandas

@@ -37,7 +37,7 @@ PERMUTATION_LIMIT = 2**62
 def default_rule(params: Params) -> SplitRule:
     """Return how the data of a model are numbered by default: without repeats, where their ranks fit."""
     check_instance(Params, params=params)
-    return "permutation" if params.P_max <= PERMUTATION_LIMIT else "independent"
+    return "permutation" if params.P_max <= PERMUTATION_LIMIT else "replacement"
 
 
 _COMPARED = 64
