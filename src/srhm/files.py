@@ -34,8 +34,8 @@ def write_atomically(path: str | Path, content: bytes | memoryview) -> None:
 def atomic_file(path: str | Path) -> Iterator[BinaryIO]:
     """Open a file to be written piece by piece, which appears, whole, when the block has ended.
 
-    Missing folders are made. A block that ends with an error, Ctrl-C included, leaves the old file, and nothing beside
-    it. An error of the system names the file.
+    Missing folders are made. A block that ends with an error, Ctrl-C included, leaves only the old file. An error of
+    the system names the file.
     """
     path = user_path(path)
     # In the same folder, since no rename crosses file systems; random, since writers may share a network disk.

@@ -260,7 +260,7 @@ def code(state: PageState, found: Walk) -> str:
         "",
         f"params = {state.params!r}",
         f"grammar = Grammar(params, seed={state.seed})",
-        f'datum = Stream(grammar, seed={state.seed}, rule="{default_rule(state.params)}").take({state.sample}, 1)',
+        f'derivation = Stream(grammar, seed={state.seed}, rule="{default_rule(state.params)}").take({state.sample}, 1)',
     ]
     for step, seed in zip(state.steps, found.seeds, strict=True):
         lines.append(

@@ -28,7 +28,7 @@ _ON_DARK = {
 PIXELS = 120
 """CSS pixels for an inch, so that 8 points of a drawing are about the size of text."""
 
-_ABOVE = 0.17  # of the room for words above a tree, which stand beside the drawing here
+_ABOVE = 0.17  # of the room for words above a tree, which are next to the drawing here
 _BELOW = 0.1
 
 _drawing = threading.Lock()  # matplotlib's settings belong to the process
@@ -52,7 +52,7 @@ def pixels(params: Params) -> tuple[int, int]:
 
 @styled
 def tree_figure(params: Params, tree: Tree, before: Tree | None = None, step: Step | None = None) -> Figure:
-    """Draw the tree of one datum, with what a step changed marked; d is at most `MOST_DRAWN`."""
+    """Draw the tree of one sample, with what a step changed marked; d is at most `MOST_DRAWN`."""
     width, height = size(params)
     page = Page.blank(width, height, "")
     picture = across(page, 0, params, height + _ABOVE)

@@ -65,7 +65,7 @@ def generative_model(
         not in 1 to L.
     """
     params = checked_model(grammar, derivation, MOST_INPUTS)
-    if params.s0 == 0 or params.m == 1:
+    if not params.has_blanks or all(level.m == 1 for level in params.levels):
         problem = f"has s0 = {params.s0} blanks and m = {params.m} synonyms"
         raise ArgumentError("grammar", params, problem, "Use a model with s0 > 0 and m > 1")
     level = check_integer("level", level, least=1, most=params.L)
@@ -184,6 +184,6 @@ def _draw_parent(
         for child, feature in enumerate(grammar.rules[level - 1][parent, choice].tolist()):
             page.tile(left + child * _SYMBOL + 0.01, y, _SYMBOL - 0.02, feature, f"{gid}/feature/{child}")
         if (parent, choice) in used:
-            page.frame(left, y, params.s * _SYMBOL, 0.02, f"used/{level}/{parent}/{choice}", linewidth=1.3)
-        between = "or" if number < len(choices) - 1 else "…" if len(choices) < params.m else ""
-        page.write(left + params.s * _SYMBOL + _OR / 2, y + TILE / 2, between, color=MUTED, ha="center")
+            page.frame(left, y, numbers.s * _SYMBOL, 0.02, f"used/{level}/{parent}/{choice}", linewidth=1.3)
+        between = "or" if number < len(choices) - 1 else "…" if len(choices) < numbers.m else ""
+        page.write(left + numbers.s * _SYMBOL + _OR / 2, y + TILE / 2, between, color=MUTED, ha="center")

@@ -128,7 +128,7 @@ def _check(params: Params, nets: Sequence[NetKind]) -> Params:
         raise ArgumentError("nets", nets, "is empty", name_fix("", known))
     for net in nets:
         check_choice("nets", net, known, "is not a network that can be drawn")
-    filters = sum(params.patch**level for level in range(params.L))
+    filters = sum(level.patches for level in params.levels)
     limits = (("classes", params.n_c, MOST_CLASSES), ("filters", filters, len(LINE_COLOURS)))
     for name, number, most in limits:
         if number > most:

@@ -53,7 +53,7 @@ class Picture:
         return left + position * width + before, lower, width - before - after
 
     def draw(self, tree: Tree, words: str) -> None:
-        """Draw a tree of one datum, with words above it."""
+        """Draw a tree of one sample, with words above it."""
         params, page = self.params, self.page
         x, y, width = self.box(params.L + 1, 0)
         page.class_tile(x, y, width, f"class {int(tree.label[0])}", self._gid("class"))

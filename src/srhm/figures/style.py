@@ -231,7 +231,7 @@ def log_range(
 def panel_grid(
     count: int, columns: int, width: Number, height: Number, more: Number = 0.0
 ) -> tuple[Figure, list[Axes]]:
-    """Make a figure of some width with panels, row by row; `more` is the height beside those of the rows (inches)."""
+    """Make a figure of some width with panels, row by row; `more` is the height next to those of the rows (inches)."""
     rows = -(-count // columns)
     figure = Drawing(figsize=(width, more + height * rows), layout="constrained")
     panels = list(figure.subplots(rows, columns, squeeze=False).flat)

@@ -64,7 +64,7 @@ class Page:
             words += "; colours repeat, numbers do not"
         self.write(x + 0.24, y + size / 2, words)
         words = f"Class and features branch into $s$ = {params.s} features, by one of their "
-        words += f"$m$ = {params.m} rules" + (", and into blanks." if params.s0 else ".")
+        words += f"$m$ = {params.m} rules" + (", and into blanks." if params.has_blanks else ".")
         self.write(EDGE, 0.2, words)
 
     def write(self, x: float, y: float, words: str, size: float = 7.0, **look: Any) -> None:

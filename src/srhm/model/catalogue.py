@@ -224,7 +224,7 @@ def instances() -> tuple[str, ...]:
     return tuple(_known())
 
 
-def name_of(params: Params) -> str:
+def instance_name(params: Params) -> str:
     """Return the name of the instance of a model, whether there is one or not; it needs n_c = v and m = v^(s-1)."""
     check_instance(Params, params=params)
     if params.n_c != params.v:

@@ -41,8 +41,8 @@ class PatchConvolution(PatchLayer):
         z = join_patches(x, self.patch, self.group) @ self.weight / x.shape[-1] ** 0.5
         return z if self.bias is None else z + BIAS_SCALE * self.bias[None]
 
-    def most_in_block(self, samples: int, parents: int) -> int:
-        """Every patch has one child at a place at most."""
+    def max_in_block(self, samples: int, parents: int) -> int:
+        """A patch has at most one child at a place."""
         return samples * parents
 
 

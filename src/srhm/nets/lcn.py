@@ -48,8 +48,8 @@ class LocalConnection(PatchLayer):
         )
         return z if self.bias is None else z + BIAS_SCALE * self.bias[None]
 
-    def most_in_block(self, samples: int, parents: int) -> int:
-        """A sample has one node at a place at most."""
+    def max_in_block(self, samples: int, parents: int) -> int:
+        """A sample has at most one node at a position."""
         return samples
 
 

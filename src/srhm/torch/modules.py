@@ -50,7 +50,7 @@ class ModuleLayers:
         self, module: torch.nn.Module, names: Sequence[str] | None = None, layout: Layout = DEFAULT_LAYOUT
     ) -> None:
         if not isinstance(module, torch.nn.Module):
-            raise ArgumentError("module", module, "is no PyTorch module", "Give a torch.nn.Module")
+            raise ArgumentError("module", module, "is not a PyTorch module", "Give a torch.nn.Module")
         check_choice("layout", layout, LAYOUTS, "is not a layout")
         self.module, self.layout = module, layout
         known = dict(module.named_modules())
