@@ -14,7 +14,7 @@ from ..model.params import Params
 from ..model.stream import default_rule
 from ..study.overview import summary
 from .drawing import MOST_DRAWN, is_drawn, pixels
-from .state import State
+from .state import PageState
 from .walk import MOST_STEPS, Step, Walk, hindrance, walk
 
 MOST_LEVELS, MOST_PARENTS, MOST_CHOICES, MOST_SYMBOLS = 5, 8, 6, 64

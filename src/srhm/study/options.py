@@ -117,11 +117,11 @@ def field_docs(kind: type) -> dict[str, str]:
     return docs
 
 
-def setup_of(params: Params, given: Mapping[str, Any], *, published: bool = False) -> Setup:
-    """Return the setup that some options name, by the names of :func:`option_table`; None is as if it were left out.
+def setup_of(params: Params, options: Mapping[str, Any], *, published: bool = False) -> Setup:
+    """Return the setup with some options, by the names of :func:`option_table`; None means the default.
 
-    It starts from the defaults, or from all that the published code does differently. What is of another type or out of
-    range, or no option of the network, is an :class:`~srhm.ArgumentError`.
+    The defaults may be those of the published code (:meth:`~srhm.study.setup.Setup.published`). A value of the wrong
+    type, out of range, or that the network lacks, is an :class:`~srhm.ArgumentError`.
     """
     table = option_table()
     parts: dict[str, dict[str, Any]] = {"net": {"family": DEFAULT_FAMILY}, "options": {}, "setup": {}}
