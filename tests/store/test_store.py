@@ -195,9 +195,9 @@ def test_a_mistyped_store_is_told_with_the_nearest_file(tmp_path: Path) -> None:
         ({"device": 5}, "device = 5 is an int, not a str"),
         (
             {"seed_oder": 0},
-            "seed_oder = 0 is not a column that runs can be chosen by. Did you mean 'seed_order'?",
+            "seed_oder = 0 is not a column by which runs can be selected. Did you mean 'seed_order'?",
         ),
-        ({"metrics": {}}, "metrics = {} is not a column that runs can be chosen by."),
+        ({"metrics": {}}, "metrics = {} is not a column by which runs can be selected."),
     ],
 )
 def test_values_that_no_run_can_have_are_refused(tmp_path: Path, columns: dict[str, Any], said: str) -> None:
@@ -258,7 +258,7 @@ def test_a_full_disk_is_called_full(tmp_path: Path) -> None:
         connection.execute(f"PRAGMA max_page_count={pages}")
 
     sql.event.listen(store._engine, "connect", shrink)
-    with pytest.raises(StoreFull, match="Free some room"):
+    with pytest.raises(StoreFull, match="Free some space"):
         store.put_many(fake_run(spec) for spec in many_specs(200))
     sql.event.remove(store._engine, "connect", shrink)
     assert len(store) == 1  # all of them or none

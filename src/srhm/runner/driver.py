@@ -28,11 +28,11 @@ from .sources import RunSource
 from .work import RunJob
 
 _TICK_SECONDS = 1.0
-"""How often the progress is shown, and a store that was locked or full is tried again."""
+"""Interval at which the progress is shown, and a locked or full store is tried again."""
 _STORE_SECONDS = 120.0
 """How long finished runs wait for a store that is locked or full before the driver gives up."""
 _REASONS = 3
-"""Failures whose reasons are told."""
+"""Number of failures whose reasons are shown."""
 _LAST_SECONDS = 5.0
 """How long they wait when the driver has to end."""
 
@@ -48,13 +48,13 @@ class Policy:
     """
 
     retries: int = 2
-    """How often a run is tried again after its process was killed or lost, its memory or its time ran out."""
+    """How often a run is retried after its process was killed or lost, or its memory or time ran out."""
     limit: float | None = None
-    """Seconds after which a run counts as hung. The next try resumes from its checkpoint."""
+    """Seconds after which a run counts as hung; the next try resumes from its checkpoint. Default: no limit."""
     again: bool = False
-    """Try runs again that the store has as failed."""
+    """Retry runs that failed according to the store."""
     gpu_memory: int | None = None
-    """Bytes of memory of a GPU, of which every run asks for a part. Default: runs use CPUs. For clusters."""
+    """Memory of a GPU in bytes, of which every run requests a part, for clusters. Default: runs use CPUs."""
     keep_weights: bool = False
     """Keep the trained weights next to the store; finished runs without them are computed again."""
 
@@ -67,7 +67,7 @@ class Policy:
 
 
 Watch = Callable[[Progress], None]
-"""Called when something has changed, and about once a second."""
+"""Called when the progress has changed, and about once a second."""
 
 
 def drive(
@@ -79,37 +79,37 @@ def drive(
     watch: Watch | None = None,
     title: str = "",
 ) -> Progress:
-    """Work through all sources.
+    """Compute the runs of all sources.
 
-    Finished runs are in the store as soon as they come. Whatever ends this call, an interrupt or a kill, the same
-    call resumes: with the runs in the store, and with the checkpoints of those under way.
+    Finished runs are in the store immediately. Whatever ends this call, an interrupt or a kill, the same call resumes:
+    with the runs in the store, and with the checkpoints of running ones.
 
     Parameters
     ----------
     sources
-        What is wanted; earlier ones come first where the executor is short of slots.
+        The sources of runs; earlier ones come first if the executor is short of slots.
     store
-        Where finished runs are looked up and written.
+        The store of finished runs.
     executor
-        Who computes; it is closed at the end.
+        The executor of the runs; it is closed at the end.
     policy
-        What to do when things go wrong.
+        What to do in case of failures. Default: :class:`Policy() <Policy>`.
     watch
-        Is shown the progress.
+        Called with the progress.
     title
-        What the driver says of itself to others that ask for the store, such as its command.
+        The name of the driver for others that use the store, such as its command.
 
     Returns
     -------
     Progress
-        The last one.
+        The final progress.
 
     Raises
     ------
     KeyboardInterrupt
         If it is interrupted.
     SystemExit
-        With the status 143, if the process is told to end by SIGTERM, as `srhm cancel` does.
+        With status 143, if the process is asked to end by SIGTERM, as by `srhm cancel`.
     BackendError
         If JAX has no backend to compute on; no run is recorded as failed for that.
     Unavailable

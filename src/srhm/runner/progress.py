@@ -1,36 +1,36 @@
-"""How far a driver has come, and when it will be done."""
+"""The progress of a driver, and the time left."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a driver has come."""
+    """The progress of a driver."""
 
     total: int
-    """Single runs and searches."""
+    """Number of single runs and searches."""
     done: int
-    """Those that ask for no more run, whether finished or given up."""
+    """Number of those that need no more runs, finished or given up."""
     computed: int
-    """Runs computed by this driver."""
+    """Number of runs computed by this driver."""
     running: int
-    """Runs under way here."""
+    """Number of runs that are running now."""
     failed: int
-    """Searches and single runs that were given up."""
+    """Number of searches and single runs that were given up."""
     seconds: float
-    """Since the start."""
+    """Seconds since the start."""
     reasons: tuple[str, ...] = ()
-    """Why runs have failed, the last few."""
+    """The reasons of the last few failures."""
     unused: int = 0
-    """Runs computed ahead of a search that has not asked for them; they are not kept."""
+    """Number of runs that were computed ahead of a search but not asked for; they are not kept."""
 
     @property
     def rate(self) -> float:
-        """Runs computed in a second."""
+        """Runs computed per second."""
         return self.computed / self.seconds if self.seconds > 0 else 0.0
 
     def left(self, done_before: int = 0) -> float | None:
-        """Return the seconds left, if the rest goes as what was done since the start; None if nothing was."""
+        """Return the seconds left at the rate since the start; None if nothing was done."""
         done = self.done - done_before
         return None if done <= 0 else self.seconds * (self.total - self.done) / done
 

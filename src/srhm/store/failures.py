@@ -15,13 +15,13 @@ class Failed:
     """A run that was given up."""
 
     spec: RunSpec
-    """What was to be run."""
+    """The specification of the run."""
     kind: str
-    """What kind of failure: ``killed``, ``lost``, ``memory``, ``timeout`` or ``error``."""
+    """The kind of failure: ``killed``, ``lost``, ``memory``, ``timeout`` or ``error``."""
     reason: str
-    """What happened, in words for the user."""
+    """The reason, in words for the user."""
     attempts: int
-    """How often it was tried."""
+    """Number of tries."""
     failed_at: float
     """When it was given up, in seconds since 1970."""
 
@@ -30,7 +30,7 @@ class Failures(Database):
     """The failures; a finished run has none."""
 
     def fail(self, spec: RunSpec, kind: str, reason: str, attempts: int) -> None:
-        """Write that a run is given up; one that is finished meanwhile stays so."""
+        """Record that a run was given up; if it was finished meanwhile, it stays finished."""
         with self._writing() as connection:
             if connection.execute(sql.select(RUNS.c.hash).where(RUNS.c.hash == spec.hash)).first() is None:
                 row = {
@@ -45,7 +45,7 @@ class Failures(Database):
                 connection.execute(sql.insert(FAILURES).values(**row))
 
     def failures(self) -> list[Failed]:
-        """Return the failures, the oldest first."""
+        """Return the failures, oldest first."""
         rows = self._read(sql.select(FAILURES).order_by(FAILURES.c.failed_at, FAILURES.c.hash))
         return [
             Failed(RunSpec.from_dict(row.spec), row.kind, row.reason, row.attempts, row.failed_at)

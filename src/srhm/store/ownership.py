@@ -1,4 +1,4 @@
-"""Which process computes the runs of a store: one at a time, by a lock on a file next to the store.
+"""The process that computes the runs of a store: one at a time, by a lock on a file next to the store.
 
 The system gives the lock back when its process ends, however it ends, so a killed driver blocks nobody.
 """
@@ -21,34 +21,34 @@ from .problems import refused
 
 @dataclass(frozen=True)
 class DriverInfo:
-    """A process that computes the runs of a store, or one that was killed while it did."""
+    """A process that computes the runs of a store, or one that was killed meanwhile."""
 
     host: str
     """Name of its machine."""
     machine: str
-    """The boot and the container of that machine, since machines may have one name and processes one number."""
+    """The boot and the container of that machine: different machines may have the same name and process numbers."""
     pid: int
     """Number of the process there."""
     title: str
-    """What it does, such as its command."""
+    """Its title, such as its command."""
     total: int
-    """Searches and single runs that it was asked for."""
+    """Number of its searches and single runs."""
     finished_before: int
-    """Those that were finished when it began."""
+    """Number of those that were finished when it began."""
     done: int
-    """Those that are finished or given up now."""
+    """Number of those that are finished or given up now."""
     running: int
-    """Runs under way."""
+    """Number of runs that are running now."""
     started: float
-    """When it began, in seconds since 1970."""
+    """Start time, in seconds since 1970."""
     seen: float
-    """When it last wrote this."""
+    """Time of the last update, in seconds since 1970."""
     alive: bool = True
-    """Whether it is at work. If not, it was killed, and the same command resumes."""
+    """Whether it is running. If not, it was killed, and the same command resumes."""
 
     @property
     def here(self) -> bool:
-        """Whether its process is one of this machine, which can be sent a signal."""
+        """Whether its process is on this machine and can be sent a signal."""
         return (self.host, self.machine) == (socket.gethostname(), _machine())
 
     def __str__(self) -> str:
@@ -68,7 +68,7 @@ class Ownership:
     path
         The file of the store.
     title, total, done
-        What the driver says of itself; see :class:`DriverInfo`.
+        The description of the driver; see :class:`DriverInfo`.
 
     Raises
     ------
@@ -110,14 +110,14 @@ class Ownership:
             time.sleep(0.02)
 
     def update(self, done: int, running: int) -> None:
-        """Write how far the driver has come."""
+        """Write the progress of the driver."""
         self._info = replace(self._info, done=done, running=running, seen=time.time())
         content = json.dumps({name: value for name, value in asdict(self._info).items() if name != "alive"})
         with suppress(OSError):  # a full disk; it is only for others to read
             os.pwrite(self._descriptor, content.encode().ljust(_BYTES), 0)
 
     def end(self) -> None:
-        """Give the store back."""
+        """Release the store."""
         self._file.unlink(missing_ok=True)
         os.close(self._descriptor)
 
@@ -171,7 +171,7 @@ def _same(descriptor: int, file: Path) -> bool:
 
 
 def _machine() -> str:
-    """Return what tells apart machines of one name, and containers on one machine."""
+    """Return what distinguishes machines of the same name, and containers on one machine."""
     known = []
     for read in (
         lambda: Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip(),

@@ -1,4 +1,4 @@
-"""What can go wrong with the file of a store, in words for the user."""
+"""Errors with the file of a store, explained to the user."""
 
 import shutil
 import sqlite3
@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from ..errors import ArgumentError, SrhmError
 
 _NO_ROOM = 2**20
-"""Bytes free on a disk below which a failing write is called a full disk."""
+"""Free bytes on a disk below which a failed write is reported as a full disk."""
 
 
 class StoreBusy(SrhmError):  # noqa: N818 (it says what is the case)
@@ -17,7 +17,7 @@ class StoreBusy(SrhmError):  # noqa: N818 (it says what is the case)
 
 
 class StoreFull(SrhmError):  # noqa: N818
-    """The disk of the store is full; what was put before is safe."""
+    """The disk of the store is full; runs written before are safe."""
 
 
 def refused(name: str, problem: str, fix: str = "Name another file") -> ArgumentError:
@@ -58,5 +58,5 @@ def _busy(name: str, waited: float) -> StoreBusy:
 
 def _full(name: str, reason: str) -> StoreFull:
     return StoreFull(
-        f"{name} cannot grow: {reason}. Free some room on its disk; what was put before is safe."
+        f"{name} cannot grow: {reason}. Free some space on its disk; runs written before are safe."
     )

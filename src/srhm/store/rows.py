@@ -91,7 +91,7 @@ class Runs(Database):
             Checkpoint(self.checkpoint(run.spec)).remove()
 
     def runs(self, **columns: Any) -> Iterator[Run]:
-        """Yield the finished runs whose columns have the given values, such as ``net="cnn", v=6``, by P.
+        """Yield the finished runs whose columns have certain values, such as ``net="cnn", v=6``, in order of P.
 
         Possible columns are the hash, the network and the parameters of the model, ``P``, the seeds, the status and a
         few more. None means a missing value.
@@ -99,7 +99,7 @@ class Runs(Database):
         Raises
         ------
         ArgumentError
-            If the store does not exist, there is no such column, or it cannot have such a value.
+            If the store does not exist, a column is unknown, or it cannot have the value.
         """
         return (run_of(row) for row in self._rows(**columns))
 
@@ -112,20 +112,20 @@ class Runs(Database):
         known = [column.name for column in RUNS.c if not isinstance(column.type, sql.JSON)]
         for name, value in columns.items():
             if name not in known:
-                problem = "is not a column that runs can be chosen by"
+                problem = "is not a column by which runs can be selected"
                 raise ArgumentError(name, value, problem, name_fix(name, known))
         conditions = [RUNS.c[name] == _checked_value(name, value) for name, value in columns.items()]
         return self._stream(sql.select(RUNS.c.hash).where(*conditions).order_by(RUNS.c.P, RUNS.c.hash))
 
     def _stream(self, query: sql.Select) -> Iterator[Row]:
-        """Yield the rows whose hashes a query gives, in its order."""
+        """Yield the rows with the hashes that a query returns, in its order."""
         for some in chunks([row.hash for row in self._read(query)]):
             found = {row.hash: row for row in self._read(sql.select(RUNS).where(RUNS.c.hash.in_(some)))}
             yield from (found[one] for one in some)
 
 
 def _checked_value(name: str, value: Any) -> Any:
-    """Return a value that a column can have, or raise: one that it cannot have would choose no run, silently."""
+    """Return a value that a column can have, or raise an error: an impossible one would silently select no run."""
     column = RUNS.c[name]
     if name in _CHOICES:
         check_choice(name, value, _CHOICES[name], "is not a value of this column")

@@ -13,14 +13,14 @@ from .transfer import Transfer
 
 
 class Counts(NamedTuple):
-    """How many runs a store knows."""
+    """The numbers of runs in a store."""
 
     finished: int
-    """Runs with a result."""
+    """Number of finished runs."""
     failed: int
-    """Runs that were given up."""
+    """Number of runs that were given up."""
     running: int
-    """Runs under way."""
+    """Number of runs that are running now."""
 
 
 class Store(Transfer, Failures):
@@ -44,7 +44,7 @@ class Store(Transfer, Failures):
     Raises
     ------
     ArgumentError
-        If the path is a URL or a folder, lies below a file, or holds something else than a store of this version.
+        If the path is a URL or a folder, lies below a file, or is anything but a store of this version.
     StoreBusy
         On any use, if another process keeps the store locked.
     StoreFull
@@ -77,11 +77,11 @@ class Store(Transfer, Failures):
         return driver_of(self.path)
 
     def counts(self) -> Counts:
-        """Return how many runs are finished, were given up, and are under way."""
+        """Return the numbers of runs that are finished, were given up, and are running."""
         failed = sum(row.number for row in self._read(count(FAILURES)))
         driver = self.driver()
         return Counts(len(self), failed, driver.running if driver is not None and driver.alive else 0)
 
     def finished_since(self, epoch: float) -> int:
-        """Return how many runs were written since a time, in seconds since 1970."""
+        """Return the number of runs written since a time, in seconds since 1970."""
         return sum(row.number for row in self._read(count(RUNS).where(RUNS.c.ended >= sql.literal(epoch))))

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 
 class Merged(NamedTuple):
-    """What a merge did."""
+    """The result of a merge."""
 
     added: int
-    """Runs that were not in the store."""
+    """Number of runs that were new in the store."""
     known: int
-    """Runs that were."""
+    """Number of runs that were already in it."""
 
 
 class Transfer(Runs):
@@ -58,7 +58,7 @@ class Transfer(Runs):
         return Merged(added, known)
 
     def take(self, runs: Iterable[Run]) -> Merged:
-        """Take over runs, such as those of an archive; what is in the store stays as it is."""
+        """Take over runs, such as those of an archive; existing runs stay as they are."""
         known, here, added = 0, self.hashes(), 0
         for some in chunks(runs):
             new = {run.spec.hash: run for run in some if run.spec.hash not in here}
@@ -86,7 +86,7 @@ class Transfer(Runs):
             raise ArgumentError(
                 "store",
                 str(self.path),
-                f"holds a row that was changed: {row.hash[:12]} is not the hash of its specification",
+                f"contains a row that was changed: {row.hash[:12]} is not the hash of its specification",
                 "Restore it from a copy, or delete the row",
             )
         return RunSpec.from_dict(row.spec)
@@ -124,21 +124,21 @@ class Transfer(Runs):
                     connection.execute(sql.insert(FAILURES), new)
 
     def to_pandas(self, **columns: Any) -> "pandas.DataFrame":
-        """Return a table of the runs whose columns have the given values: one row for each, by P.
+        """Return a table of the runs whose columns have certain values, one row per run, in order of P.
 
         It has the columns of :meth:`write_parquet`.
 
         Raises
         ------
         ArgumentError
-            If the store does not exist, there is no such column to choose by, or it cannot have such a value.
+            If the store does not exist, a column is unknown, or it cannot have the value.
         MissingExtraError
             If pandas or pyarrow is not installed.
         """
         return frame.to_pandas(lambda: self._rows(**columns))
 
     def write_parquet(self, path: str | Path, **columns: Any) -> None:
-        """Write a Parquet file of the runs whose columns have the given values: one row for each, by P.
+        """Write a Parquet file of the runs whose columns have certain values, one row per run, in order of P.
 
         The columns are ``hash``, the specification (``n_c`` to ``sparsity``, ``P``, the options of the setup by the
         names of files of runs, such as ``net``, ``width``, ``bias`` and ``learning_rate``, and ``seed_ROLE``),
@@ -148,14 +148,14 @@ class Transfer(Runs):
         Parameters
         ----------
         path
-            The file, which appears when it is whole.
+            The file; it is written atomically.
         **columns
             As for :meth:`Store.runs <srhm.store.Store.runs>`.
 
         Raises
         ------
         ArgumentError
-            If the store does not exist, there is no such column to choose by, or it cannot have such a value.
+            If the store does not exist, a column is unknown, or it cannot have the value.
         MissingExtraError
             If pandas or pyarrow is not installed.
         """
