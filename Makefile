@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # Modules are compiled when they are first imported: most never are. Where Python may not keep them, all are, now.
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt \
 	$(if $(PYTHONDONTWRITEBYTECODE),,--no-compile)
-SPHINX := PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m sphinx -q -W --keep-going -n -d docs/_build/doctrees
+SPHINX := PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m sphinx -q -E -W --keep-going -n
 
 # The Python that .venv is made of, once: the first of these that runs (a shim on the PATH may not), is
 # recent enough and can make environments. `make PYTHON=python3.13 ...` chooses another.
@@ -48,9 +48,11 @@ lint: $(VENV)/has-lab $(VENV)/has-explore $(VENV)/has-torch $(VENV)/has-lint ## 
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m basedpyright --pythonpath $(BIN)/python
 
+# The examples run while the pages are built, notebooks included, each on a core of its own.
 docs: $(VENV)/has-lab $(VENV)/has-explore $(VENV)/has-table $(VENV)/has-ray $(VENV)/has-torch $(VENV)/has-sklearn $(VENV)/has-docs ## build docs/_build/html, warnings as errors, and run every example in it
-	$(SPHINX) -E -b html docs docs/_build/html
-	$(SPHINX) -b doctest docs docs/_build/doctest
+	$(SPHINX) -d docs/_build/examples -D nb_execution_mode=off -b doctest docs docs/_build/doctest & examples=$$!; \
+	$(SPHINX) -d docs/_build/doctrees -b html docs docs/_build/html; pages=$$?; \
+	wait $$examples && exit $$pages
 	$(BIN)/python docs/check_api.py docs/_build/html/objects.inv
 
 # The environment of the wheel sees the libraries of .venv, but not the package there: the file that leads to src is
