@@ -182,7 +182,7 @@ def test_a_batch_is_its_samples(sparsity, dtype):
         assert all_bits(start) == all_bits(oracles.rows(whole, slice(77)))
 
 
-@pytest.mark.parametrize("sparsity", "AB")
+@pytest.mark.parametrize("sparsity", [pytest.param("A", marks=pytest.mark.long), "B"])
 def test_a_compiled_batch_is_its_samples(sparsity):
     grammar = Grammar(Params(n_c=3, v=3, m=2, s=2, s0=1, L=2 if sparsity == "A" else 1, sparsity=sparsity), 2)
     inputs = Dataset.draw(Stream(grammar, 0, "replacement"), 400).encode("integer")
@@ -283,7 +283,7 @@ def test_posteriors_agree_with_each_other(sparsity):
     assert (-best <= found.derivation_entropy + 1e-9).all()  # the best is no rarer than the mean
 
 
-@pytest.mark.parametrize("sparsity", "AB")
+@pytest.mark.parametrize("sparsity", ["A", pytest.param("B", marks=pytest.mark.long)])
 def test_single_precision(sparsity):
     """What is lost is relative to the differences of log-probabilities: large where evidence has no structure."""
     for L in (2, 3):
@@ -300,7 +300,7 @@ def test_single_precision(sparsity):
                 np.testing.assert_allclose(value, exact, rtol=2e-5, atol=1e-3)
 
 
-@pytest.mark.parametrize("sparsity", "AB")
+@pytest.mark.parametrize("sparsity", ["A", pytest.param("B", marks=pytest.mark.long)])
 def test_the_derivative_of_the_likelihood_is_the_posterior(sparsity):
     params = Params(n_c=3, v=3, m=2, s=2, s0=1, L=2 if sparsity == "A" else 1, sparsity=sparsity)
     grammar = Grammar(params, 2)

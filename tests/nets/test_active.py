@@ -1,5 +1,7 @@
 """Active-tree execution: the dense network is the oracle, in double and in single precision."""
 
+from itertools import product as product_of
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -72,8 +74,17 @@ def check_double(name, params, encoding, width=5, **options):
         assert differences(value_and_gradient(net, leaves), value_and_gradient(Dense(net), leaves)) < 1e-12
 
 
-@pytest.mark.parametrize("name", FAMILIES)
-@pytest.mark.parametrize("model", MODELS)
+ALWAYS = {("fcn", "deep"), *(("lcn", model) for model in ("blanks", "deep", "sparsity B", "levels of B"))}
+"""Of the CNN the dense network is always the oracle, of the others on these models; on the rest in long tests."""
+
+
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [
+        one if one[0] == "cnn" or one in ALWAYS else pytest.param(*one, marks=LONG)
+        for one in product_of(FAMILIES, MODELS)
+    ],
+)
 def test_outputs_and_gradients_are_those_of_the_dense_network(name, model):
     check_double(name, MODELS[model], "whitened")
 
@@ -131,7 +142,7 @@ def test_batches_at_few_places(name):
     ("name", "model"),
     [
         ("cnn", "deep"),
-        ("lcn", "deep"),
+        pytest.param("lcn", "deep", marks=LONG),
         pytest.param("fcn", "deep", marks=LONG),
         pytest.param("cnn", "sparsity B", marks=LONG),
     ],

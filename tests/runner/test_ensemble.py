@@ -57,6 +57,7 @@ def test_rows_are_those_of_single_runs() -> None:
         assert run.spec.hash == other.spec.hash
 
 
+@pytest.mark.long
 def test_a_study_is_searched_as_one_run_at_a_time(tmp_path: Path) -> None:
     """Three replicates on a short grid, run by run and three at a time."""
     studies = [Study(SPEC.setup, 3, start=40, rule="nearest_grid") for _ in range(2)]

@@ -112,7 +112,11 @@ print(1024 * peak)
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the peak from /proc")
 @pytest.mark.parametrize(
     ("net", "params", "P", "width"),
-    [("cnn", SMALL, 64, 16), ("lcn", LARGE, 2000, 512), ("cnn", SMALL, 400_000, 64)],
+    [
+        ("cnn", SMALL, 64, 16),
+        pytest.param("lcn", LARGE, 2000, 512, marks=pytest.mark.long),
+        pytest.param("cnn", SMALL, 400_000, 64, marks=pytest.mark.long),
+    ],
     ids=["small", "large network", "many data"],
 )
 def test_memory_is_that_of_a_measured_run_within_a_factor_of_two(net, params, P, width):
