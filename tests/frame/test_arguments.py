@@ -67,7 +67,7 @@ MODULES = (
 
 INSIDE = {
     "advance", "advance_online", "batch_loss", "batch_gradient", "start", "outputs", "Leaves", "Run", "BayesError",
-    "MostProbable", "LayerwisePredictor", "RelevancePoint", "Series", "Setting", "check_options", "check_scores",
+    "MostProbable", "LayerwisePredictor", "RelevancePoint", "Series", "BackendError", "check_options", "check_scores",
     "chosen_thresholds", "SrhmError", "Instance", "Split", "Design", "check_start", "encoding_for", "shared_layers",
 }  # fmt: skip
 """Results, and what runs inside compiled programs, where no user calls it."""

@@ -125,6 +125,7 @@ class NetSpec:
 
     def predict(self, params: Params) -> Prediction | None:
         """Return the predicted P* on a model; None without a prediction, for example if levels differ."""
+        check_instance(Params, params=params)
         return self.row.predict(params) if self.row.predict is not None and params.uniform else None
 
     def cost(self, params: Params) -> Cost:
