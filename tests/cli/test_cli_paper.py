@@ -96,7 +96,7 @@ def test_shards_are_merged_and_drawn(
             ["open-question", "depth", "--draw", "--store", "none.sqlite"],
             "store = 'none.sqlite' does not exist",
         ),
-        (["open-question", "depth", "--on", "moon"], "on = 'moon' is not a place for runs"),
+        (["open-question", "depth", "--on", "moon"], "on = 'moon' is not an executor"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_written(

@@ -200,7 +200,7 @@ def test_ctrl_c_while_a_worker_starts_is_not_lost() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_the_place_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_executor_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(open_executor(workers=1), InProcess)
     pool = open_executor(workers=3)
     assert isinstance(pool, Workers) and pool.slots == 3
@@ -222,14 +222,14 @@ def test_the_place_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"on": "moon"}, "on = 'moon' is not a place for runs"),
+        ({"on": "moon"}, "on = 'moon' is not an executor"),
         ({"workers": 0}, "workers = 0 is below 1"),
         ({"workers": 1.5}, "workers = 1.5 is not an integer"),
         ({"ensemble": 0}, "ensemble = 0 is below 1"),
         ({"on": "ray", "ensemble": 4}, "ensemble = 4 is for this machine"),
     ],
 )
-def test_a_place_that_is_none_is_refused(arguments: dict, said: str) -> None:
+def test_what_is_not_an_executor_is_refused(arguments: dict, said: str) -> None:
     with pytest.raises(srhm.ArgumentError, match=said):
         open_executor(**arguments)
 

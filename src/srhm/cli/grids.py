@@ -57,7 +57,7 @@ class Grid:
     def run(self) -> None:
         """Compute and print."""
         from ..runner.driver import Policy, drive
-        from ..runner.executors import check_place, open_executor
+        from ..runner.executors import check_executor, open_executor
         from ..runner.searches import all_sources
         from ..store import Store
         from ..study.grid import parsed_shard, read_grid, shard
@@ -67,7 +67,7 @@ class Grid:
         memory = bytes_of_gpu(self.gpu_memory, self.on)
         policy = Policy(self.retries, self.limit, self.again, memory, self.keep_weights)
         part = None if self.shard is None else parsed_shard(self.shard)
-        check_place(self.on, self.workers, self.ensemble)
+        check_executor(self.on, self.workers, self.ensemble)
         place = self._place(part)
         store = Store(place)
         grid = read_grid(self.grid)  # the longest: a file may name many runs

@@ -40,7 +40,7 @@ class OpenQuestion:
     def run(self) -> None:
         """Compute, draw and report."""
         from ..paper.open_question import arms_named, compute, plan_of
-        from ..runner.executors import check_place, open_executor
+        from ..runner.executors import check_executor, open_executor
         from ..store import Store
         from .terminal import DriverView
 
@@ -53,7 +53,7 @@ class OpenQuestion:
         check_output("out", self.out, folder=True)
         store = existing_store(self.store) if self.draw else Store(self.store)
         if not self.draw:
-            check_place(self.on, self.workers, self.ensemble)
+            check_executor(self.on, self.workers, self.ensemble)
         with DriverView("srhm open-question") as view:
             found = compute(
                 arms,

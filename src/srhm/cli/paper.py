@@ -13,7 +13,7 @@ from ..files import check_output
 from ..paper.figures import FIGURES, PaperFigure, figures_named
 from ..paper.tiers import TIERS, TierName
 from ..runner.driver import Policy
-from ..runner.executors import check_place, default_workers, open_executor
+from ..runner.executors import check_executor, default_workers, open_executor
 from ..store import Store
 from ..study.grid import parsed_shard
 from .grids import existing_store
@@ -106,7 +106,7 @@ class Reproduce:
         figures, tier = _chosen(self.figures), TIERS[self.tier]
         part = None if self.shard is None else parsed_shard(self.shard)
         memory = bytes_of_gpu(self.gpu_memory, self.on)
-        check_place(self.on, self.workers, self.ensemble)
+        check_executor(self.on, self.workers, self.ensemble)
         check_output("out", self.out, folder=True)
         from ..paper import estimates, reproduce, write_all
         from ..paper.cost import Device

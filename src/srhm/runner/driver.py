@@ -210,10 +210,10 @@ class _Driver:
         if self.policy.again:
             return {}
         known = self.store.failures()
-        return {one.spec.hash: Failure(_kind(one.kind), one.reason) for one in known}
+        return {failed.spec.hash: Failure(_kind(failed.kind), failed.reason) for failed in known}
 
     def _ask(self) -> None:
-        """Have sources ask until there is work for all slots; runs in the store are told at once."""
+        """Have sources ask until there is work for all slots; those in the store are given to them at once."""
         while self.asking and len(self.waiting) < self.executor.slots - len(self.under_way):
             source = self.asking.popleft()
             spec = source.ask()
@@ -338,15 +338,15 @@ class _Driver:
         runs: list[tuple[_Task, Run]] = []
         for outcome in outcomes:
             task = self.under_way.pop(outcome.number)
-            found = outcome.failure if outcome.result is None else _read(outcome.result)
+            result = outcome.failure if outcome.result is None else _read(outcome.result)
             if not task.sources:
-                if isinstance(found, Run):
-                    self.ahead[task.spec.hash] = found
-            elif isinstance(found, Run):
-                runs.append((task, found))
-                self.unsaved.append(found)
-            elif found is not None:
-                self._failed(task, found)
+                if isinstance(result, Run):
+                    self.ahead[task.spec.hash] = result
+            elif isinstance(result, Run):
+                runs.append((task, result))
+                self.unsaved.append(result)
+            elif result is not None:
+                self._failed(task, result)
         self._save()
         for task, run in runs:
             self._tell_all(task, run)
@@ -381,8 +381,8 @@ class _Driver:
 
     def _failed(self, task: _Task, failure: Failure) -> None:
         """Try a run again if that may help, else record that it failed."""
-        other = self.computed > 0 or failure.kind != "backend"  # a backend that other workers have
-        if other and failure.kind != "error" and task.attempts <= self.policy.retries:
+        may_help = self.computed > 0 or failure.kind != "backend"  # a backend that other workers have
+        if may_help and failure.kind != "error" and task.attempts <= self.policy.retries:
             self.waiting[task.spec.hash] = task
             return
         if failure.kind == "backend":
@@ -405,7 +405,7 @@ class _Driver:
         self.finished.add(task.spec.hash)
         for source in reversed(task.sources):
             source.tell(run, computed=True)
-            self.asking.appendleft(source)  # a search goes on before another begins
+            self.asking.appendleft(source)  # a search continues before another begins
 
     # --- meanwhile ---
 
@@ -449,7 +449,7 @@ class _Driver:
 
 
 def _read(result: str) -> Run | Failure:
-    """Read a run that came back; a node with another version of the package may send what is none."""
+    """Read a run that came back; a node with another version of the package may send something else."""
     try:
         return Run.from_dict(json.loads(result))
     except ValueError as error:

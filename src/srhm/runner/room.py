@@ -22,7 +22,7 @@ def check_room(spec: RunSpec) -> None:
     if net > data:
         name, value, what = "width", spec.setup.width, "a network"
     else:
-        name, value = max((("P", spec.P), ("P_test", spec.setup.P_test)), key=lambda one: one[1])
+        name, value = max((("P", spec.P), ("P_test", spec.setup.P_test)), key=lambda part: part[1])
         what = "data sets"
     check_memory(name, value, data + net, what, f"Use a smaller {name}")
 

@@ -29,8 +29,8 @@ def default_workers() -> int:
     return jax.local_device_count() if backend_name() != "cpu" else available_cores()
 
 
-def check_place(on: str, workers: int | None = None, ensemble: int | None = None) -> None:
-    """Refuse a place for runs that is none, and numbers that cannot be, without opening anything.
+def check_executor(on: str, workers: int | None = None, ensemble: int | None = None) -> None:
+    """Refuse an executor that there is not, and numbers that are out of range, without opening anything.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def check_place(on: str, workers: int | None = None, ensemble: int | None = None
     if ensemble is not None:
         check_integer("ensemble", ensemble, least=1, most=10_000)
     if not str(on).startswith("ray://"):
-        check_choice("on", on, ("local", "ray", "ray://HOST:PORT"), "is not a place for runs")
+        check_choice("on", on, ("local", "ray", "ray://HOST:PORT"), "is not an executor")
     if on != "local" and ensemble is not None:
         problem = "is for this machine: a cluster computes each run in a program of its own"
         raise ArgumentError("ensemble", ensemble, problem, "Leave it out, or use on='local'")
@@ -83,7 +83,7 @@ def open_executor(
         If a script that workers import for a function of it calls this.
     """
     refuse_within_import()
-    check_place(on, workers, ensemble)
+    check_executor(on, workers, ensemble)
     if on != "local":
         from .on_ray import OnRay
 
@@ -116,7 +116,7 @@ __all__ = [
     "Unavailable",
     "Workers",
     "available_cores",
-    "check_place",
+    "check_executor",
     "compute_on_one_thread",
     "default_workers",
     "keep_compiled_programs",

@@ -102,12 +102,12 @@ class Unavailable(SrhmError):  # noqa: N818 # it says what is the matter
 
 
 def failure_of(error: BaseException) -> Failure:
-    """Return the failure that an error of the work stands for, with its type, message and place."""
+    """Return the failure that an error of the work stands for, with its type, message and line."""
     if isinstance(error, BackendError):
         return Failure("backend", str(error))
     last = traceback.extract_tb(error.__traceback__)[-1:]
-    place = "".join(f" ({Path(frame.filename).name}, line {frame.lineno})" for frame in last)
-    reason = f"{type(error).__name__}: {error}{place}"
+    where = "".join(f" ({Path(frame.filename).name}, line {frame.lineno})" for frame in last)
+    reason = f"{type(error).__name__}: {error}{where}"
     # What XLA calls the want of memory of a device, and of a host.
     short = isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
     return Failure("memory" if short else "error", reason[:_MOST_WORDS])

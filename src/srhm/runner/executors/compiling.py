@@ -1,8 +1,8 @@
 """Processes that share compiled programs do not compile one at the same time: one does, the others wait and read it.
 
 JAX looks for a program in the folder of compiled ones, and compiles and writes it if it is not there. Here a lock is
-taken before the look and kept until the program is written. JAX has no public place for that: where its cache is not
-the one that is known, everything goes on without locks.
+taken before the look and kept until the program is written. JAX has no public function for that: where its cache is
+another than the known one, there are no locks.
 """
 
 import fcntl
@@ -111,7 +111,7 @@ def compile_one_at_a_time() -> None:
         opened = open_cache(path)
         try:
             return opened and (LockedCache(opened[0], path), path)
-        except OSError:  # a folder that can only be read, or is no folder of this machine
+        except OSError:  # a folder that can only be read, or not a folder of this machine
             return opened
 
     open_locked.locked = True  # pyright: ignore[reportFunctionMemberAccess]

@@ -1,4 +1,4 @@
-"""Jobs on a Ray cluster, or on a Ray of this machine's own: each is one task, which Ray places and we watch over."""
+"""Jobs on a Ray cluster, or on a Ray of this machine's own: each is one task, which Ray assigns to a node."""
 
 import time
 from collections import deque
@@ -43,7 +43,7 @@ class OnRay(Executor):
         cluster through its client server. Where this process is connected already, that connection is used, and
         left open.
     slots
-        Jobs under way at a time; unless given, two for each core of the cluster, so that a worker that has finished
+        Jobs under way at a time. Default: two for each core of the cluster, so that a worker that has finished
         finds the next job waiting, and following the cluster as it grows or shrinks.
 
     Raises

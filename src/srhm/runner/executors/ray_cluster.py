@@ -26,7 +26,7 @@ _CONNECT_SECONDS = 60.0
 """How long a cluster that answers may take until it has let us in."""
 _ATTEMPTS = 5
 """A client server forks a process for each client. Now and then one dies at birth, and the next one does not (Ray's
-issue 63202); how that is told depends on when it died."""
+issue 63202); what the error is depends on when it died."""
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _TOKEN = "If it wants a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
 """A cluster of another token does not say so: it does not answer."""
@@ -132,11 +132,11 @@ class Cluster:
 
     def largest(self) -> dict[str, float]:
         """Return the most that a node has of each resource."""
-        most: dict[str, float] = {}
+        largest: dict[str, float] = {}
         for node in self.ray.nodes():
             for name, amount in node["Resources"].items() if node["Alive"] else ():
-                most[name] = max(most.get(name, 0.0), amount)
-        return most
+                largest[name] = max(largest.get(name, 0.0), amount)
+        return largest
 
     def close(self) -> None:
         """Disconnect, and end Ray if we started it; leave a connection alone that is not ours."""

@@ -109,7 +109,7 @@ def _interrupt(number: int, frame: Any) -> None:
 
 @cache
 def _prepare() -> None:
-    """Prepare the process once: it goes on to other jobs."""
+    """Prepare the process once: it does other jobs afterwards."""
     compute_on_one_thread()
     keep_compiled_programs()
 
@@ -117,7 +117,7 @@ def _prepare() -> None:
 @cache
 def _find(work: str) -> Callable[[str], str]:
     module, name = work.split(":")
-    found: Any = importlib.import_module(module)
+    function: Any = importlib.import_module(module)
     for part in name.split("."):
-        found = getattr(found, part)
-    return found
+        function = getattr(function, part)
+    return function

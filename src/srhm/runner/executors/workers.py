@@ -75,7 +75,9 @@ class Workers(Executor):
                 f"{_STARTS} worker processes in a row ended while they started. Try one worker (--workers 1), "
                 "which computes in this process and shows what is wrong."
             )
-        self._workers = [one for one in self._workers if one.job is not None or one.process.is_alive()]
+        self._workers = [
+            worker for worker in self._workers if worker.job is not None or worker.process.is_alive()
+        ]
         idle = next((worker for worker in self._workers if worker.job is None), None)
         if idle is None:
             idle = _Worker.started(self._work, self._free_device())
@@ -94,8 +96,8 @@ class Workers(Executor):
             if until is not None:
                 ends.append(until)
             ready = wait([worker.pipe for worker in busy], None if not ends else max(0.0, min(ends) - now))
-            found = [self._outcome(worker) for worker in busy if worker.pipe in ready]
-            outcomes = [outcome for outcome in found if outcome is not None]
+            ended = [self._outcome(worker) for worker in busy if worker.pipe in ready]
+            outcomes = [outcome for outcome in ended if outcome is not None]
             for worker in busy:
                 worker.keep_limit()
             if outcomes or (until is not None and time.monotonic() >= until):
@@ -194,7 +196,7 @@ class _Worker:
                 self._count()
                 return None
             content = json.loads(message)
-        except (EOFError, OSError, ValueError):  # ValueError: cut amid what it wrote
+        except (EOFError, OSError, ValueError):  # ValueError: it wrote a part
             self.job = self.ends = None
             self.process.join(_GRACE_SECONDS)
             return Outcome(number, failure=self._death())
