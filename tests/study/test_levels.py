@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from fake_runs import fake_run
+from grid_files import as_grid
 from setups import run_spec, setup
 from srhm import ArgumentError, Params
 from srhm.explore.state import PageState, read
@@ -15,7 +16,7 @@ from srhm.nets import NetSpec, predict
 from srhm.store import Store
 from srhm.study import RunSpec, Study
 from srhm.study.describe import command_options, name
-from srhm.study.grid import as_grid, read_grid
+from srhm.study.grid import read_grid
 
 PARAMS = Params(n_c=3, v=(4, 3), m=(2, 3), s=2, s0=(1, 0))
 RUN = run_spec(PARAMS, "cnn", 50, width=8, P_test=20)

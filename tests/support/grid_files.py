@@ -41,6 +41,8 @@ def _table(setup: Setup) -> dict[str, Any]:
 def _toml(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, tuple):  # a number for each level is a text, for lists stand for several settings
+        value = ",".join(map(str, value))
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return repr(value)
