@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import oracles
-from enumeration import Enumeration
+from enumeration import Enumeration, check_alike, check_oracle, received
 from oracles import MIXED, ORACLES, equal, name_of
 from srhm import Dataset, Grammar, Params, Stream, encode, expand, rank
 from srhm.inference import (
@@ -42,40 +42,6 @@ LARGEST = [
 """320,000 and 559,872 derivations."""
 
 LARGE = Params(n_c=7, v=6, m=5, s=2, s0=2, L=3)
-
-
-def received(grammar, inputs, seed=0):
-    """Evidence of every kind in double precision: clean, masked, noisy, both, and without any structure."""
-    params = grammar.params
-    channels = [Channel(), Channel(masked=0.4), Channel(noise=0.3), Channel(0.1, 0.3), Channel(masked=1.0)]
-    kinds = [
-        channel.evidence(params, channel.transmit(params, inputs, seed), np.float64) for channel in channels
-    ]
-    random = np.random.default_rng(seed)
-    some = random.normal(scale=3.0, size=kinds[0].shape)
-    impossible = random.random(some.shape) < 0.3
-    np.put_along_axis(impossible, np.where(inputs < 0, params.level(1).v, inputs)[:, :, None], False, axis=2)
-    return np.concatenate([*kinds, some, np.where(impossible, -np.inf, some)])
-
-
-def check_oracle(found, evidence, oracle):
-    for row, one in enumerate(np.asarray(evidence)):
-        exact = oracle.posterior(one)
-        ours = jax.tree.map(lambda array, row=row: array[row], tuple(found))
-        for value, wanted in zip(jax.tree.leaves(ours), jax.tree.leaves(exact), strict=True):
-            np.testing.assert_allclose(value, wanted, rtol=0, atol=1e-10)
-
-
-def check_alike(grammar, evidence, found):
-    """Check that all questions have the same answers."""
-    left = entropies(grammar, evidence)
-    for value, again in [
-        (found.log_likelihood, log_likelihood(grammar, evidence)),
-        (found.label, class_posterior(grammar, evidence)),
-        (found.label_entropy, left.label),
-        (found.derivation_entropy, left.derivation),
-    ]:
-        np.testing.assert_allclose(np.asarray(again), value, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("params", MODELS, ids=name_of)

@@ -2,10 +2,12 @@
 
 from functools import cached_property
 
+import jax
 import numpy as np
 from scipy.special import logsumexp
 
 from srhm import encode, expand
+from srhm.inference import Channel, class_posterior, entropies, log_likelihood
 from srhm.model.derivation import from_digits, radices
 
 
@@ -25,9 +27,21 @@ class Enumeration:
     def inputs(self):
         return encode(self.params, self.tree.features[0], self.tree.positions[0], "integer")
 
+    @cached_property
+    def log_prior(self):
+        """ln p of each derivation: one factor for the class, and one for each rule and placement."""
+        params, derivation = self.params, self.derivation
+        p = np.full(params.P_max, 1 / params.n_c)
+        for level in range(1, params.L + 1):
+            parents = self.tree.features[level] if level < params.L else self.tree.label[:, None]
+            p *= self.grammar.rule_probability(level)[parents, derivation.rules[level - 1]].prod(axis=1)
+            p *= self.grammar.placement_probability(level)[derivation.placements[level - 1]].prod(axis=1)
+        with np.errstate(divide="ignore"):
+            return np.log(p)
+
     def joint(self, evidence):
         """ln p(received, derivation) for one sample's evidence [position, symbol], [derivation]."""
-        total = np.full(self.params.P_max, -np.log(self.params.P_max))
+        total = self.log_prior.copy()
         for position, symbols in enumerate(self.inputs.T):
             total += evidence[position, symbols]  # -1 is the last column, the blank
         return total
@@ -63,3 +77,37 @@ def table_of(p, places, values, place_count, value_count):
 
 def entropy(p):
     return -(p[p > 0] * np.log(p[p > 0])).sum()
+
+
+def received(grammar, inputs, seed=0):
+    """Evidence of every kind in double precision: clean, masked, noisy, both, and without any structure."""
+    params = grammar.params
+    channels = [Channel(), Channel(masked=0.4), Channel(noise=0.3), Channel(0.1, 0.3), Channel(masked=1.0)]
+    kinds = [
+        channel.evidence(params, channel.transmit(params, inputs, seed), np.float64) for channel in channels
+    ]
+    random = np.random.default_rng(seed)
+    some = random.normal(scale=3.0, size=kinds[0].shape)
+    impossible = random.random(some.shape) < 0.3
+    np.put_along_axis(impossible, np.where(inputs < 0, params.level(1).v, inputs)[:, :, None], False, axis=2)
+    return np.concatenate([*kinds, some, np.where(impossible, -np.inf, some)])
+
+
+def check_oracle(found, evidence, oracle):
+    for row, one in enumerate(np.asarray(evidence)):
+        exact = oracle.posterior(one)
+        ours = jax.tree.map(lambda array, row=row: array[row], tuple(found))
+        for value, wanted in zip(jax.tree.leaves(ours), jax.tree.leaves(exact), strict=True):
+            np.testing.assert_allclose(value, wanted, rtol=0, atol=1e-10)
+
+
+def check_alike(grammar, evidence, found):
+    """Check that all questions have the same answers."""
+    left = entropies(grammar, evidence)
+    for value, again in [
+        (found.log_likelihood, log_likelihood(grammar, evidence)),
+        (found.label, class_posterior(grammar, evidence)),
+        (found.label_entropy, left.label),
+        (found.derivation_entropy, left.derivation),
+    ]:
+        np.testing.assert_allclose(np.asarray(again), value, rtol=0, atol=1e-12)

@@ -177,6 +177,7 @@ def population_moments(
     (64, True, (16, 8))
     """
     check_instance(Grammar, grammar=grammar)
+    grammar.refuse_weights()
     P_max = grammar.params.P_max
     if samples is None and P_max > 2**31 - 1:
         raise ArgumentError(

@@ -60,6 +60,7 @@ def open_gradient(
     (16, 8)
     """
     check_instance(Grammar, grammar=grammar)
+    grammar.refuse_weights()
     inputs = positions(grammar).given_class @ codes(
         grammar.params, encoding_for(net, encoding, grammar.params)
     )  # [position, class_, channel]

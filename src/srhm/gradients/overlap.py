@@ -82,6 +82,7 @@ def overlap(
     True
     """
     check_instance(Grammar, grammar=grammar)
+    grammar.refuse_weights()
     check_instance(Network, net=net)
     layer, m = net.layers[0], grammar.params.level(1).m
     if not isinstance(layer, PatchLayer):

@@ -9,13 +9,13 @@ from jaxtyping import Integer
 from ..model.derivation import Derivation, placement_of
 from ..model.params import Params
 from .picks import Pick
-from .spread import spread_of
+from .spread import LevelTable
 from .upward import Upward
 
 
 def backtrack(
     params: Params,
-    tables: tuple[Any, ...],
+    tables: tuple[LevelTable, ...],
     upward: Upward,
     picks: Callable[[int], Pick],
     sample: Integer[Any, " derivation"],
@@ -25,7 +25,7 @@ def backtrack(
     The inside messages have sums to draw from the posterior, maxima to find its maximum. There is a pick for each
     level, and at L + 1 for the class.
     """
-    xp, spread = upward.classes.__array_namespace__(), spread_of(params)
+    xp = upward.classes.__array_namespace__()
     symbols = picks(params.L + 1)(upward.classes[:, sample][:, None], 0)
     label, sample = symbols[0], sample[None, :]
     places = xp.zeros_like(symbols)
@@ -36,10 +36,12 @@ def backtrack(
         weights = messages.rules[places, symbols, :, sample]  # [node, derivation, m]
         choice = pick(xp.moveaxis(weights, -1, 0), 0)
         rule = symbols * np.int32(numbers.m) + choice
-        offsets = spread.sample_placements(numbers, table, messages.inside, places, rule, pick, sample)
+        offsets = table.spread.sample_placements(
+            numbers, table.rules, messages.inside, places, rule, pick, sample
+        )
         rules.insert(0, choice)
         placements.insert(0, placement_of(numbers, offsets))
-        features = xp.take(table.tuples, rule, axis=0, mode="clip")
+        features = xp.take(table.rules.tuples, rule, axis=0, mode="clip")
         places = _in_order(xp, places[:, :, None] * np.int32(numbers.patch) + offsets)
         symbols = _in_order(xp, features)
     return Derivation(label, tuple(rules), tuple(placements))

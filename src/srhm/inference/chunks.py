@@ -36,8 +36,8 @@ def in_chunks(kernel: Kernel, grammar: Grammar, evidence: Any, *arguments: Any) 
     """
     params, tables = grammar.params, tables_of(grammar)
     if _namespace(params, evidence) is not np:
-        return _compiled(kernel, params)(tables, evidence, arguments)
-    size, parts = _size(params, _CACHE), []
+        return _compiled(kernel, params, _largest(grammar))(tables, evidence, arguments)
+    size, parts = _size(_largest(grammar), _CACHE), []
     for first in range(0, max(1, len(evidence)), size):
         part = evidence[first : first + size]
         padded = _samples_last(_padded(part, max(1, -(-len(part) // _LEAST)) * _LEAST))
@@ -48,11 +48,11 @@ def in_chunks(kernel: Kernel, grammar: Grammar, evidence: Any, *arguments: Any) 
 
 
 @lru_cache(maxsize=64)
-def _compiled(kernel: Kernel, params: Params) -> Callable[[Any, Any, Any], Any]:
+def _compiled(kernel: Kernel, params: Params, largest: int) -> Callable[[Any, Any, Any], Any]:
     import jax
     import jax.numpy as jnp
 
-    size = _size(params, _CACHE if jax.default_backend() == "cpu" else _DEVICE)
+    size = _size(largest, _CACHE if jax.default_backend() == "cpu" else _DEVICE)
 
     def whole(tables: Any, evidence: Any, arguments: tuple[Any, ...]) -> Any:
         samples = len(evidence)
@@ -80,10 +80,17 @@ def mapped(function: Callable[..., Any], first: Any, *others: Any) -> Any:
     return type(first)(*parts) if hasattr(first, "_fields") else tuple(parts)
 
 
-def _size(params: Params, numbers: int) -> int:
+def _largest(grammar: Grammar) -> int:
+    """Numbers in the largest array of a sample."""
+    params, largest = grammar.params, grammar.params.d * (grammar.params.level(1).v + 1)
+    for level, weights in zip(params.levels, grammar.placement_weights, strict=True):
+        placements = 1 if weights is None else level.placements
+        largest = max(largest, level.patches * level.parents * level.m * placements)
+    return largest
+
+
+def _size(largest: int, numbers: int) -> int:
     """Samples in a chunk: a power of 2, as many as fit, but enough to outweigh the start of each operation."""
-    largest = max(level.patches * level.parents * level.m for level in params.levels)
-    largest = max(largest, params.d * (params.level(1).v + 1))
     return max(_LEAST, 1 << min(10, max(1, numbers // largest).bit_length() - 1))
 
 

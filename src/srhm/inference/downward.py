@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from ..model.params import Params
 from .log_domain import information, log_sum, normalised_exp
-from .spread import spread_of
+from .spread import LevelTable
 from .upward import Upward
 
 
@@ -42,20 +42,20 @@ def classes(upward: Upward) -> tuple[Float[Any, " sample"], Float[Any, "class_ s
     return total - log(len(upward.classes)), normalised_exp(upward.classes, total[None])
 
 
-def descend(params: Params, tables: tuple[Any, ...], upward: Upward) -> Posterior:
+def descend(params: Params, tables: tuple[LevelTable, ...], upward: Upward) -> Posterior:
     """Compute the posterior of all latents from the inside pass, with the samples as the last axis."""
-    xp, spread = upward.classes.__array_namespace__(), spread_of(params)
+    xp = upward.classes.__array_namespace__()
     log_likelihood, label = classes(upward)
     label_entropy = information(label, upward.classes, log_sum(upward.classes, 0)[None]).sum(axis=0)
     parents, blank = label[None], xp.zeros_like(log_likelihood)[None]
     symbols, rules, entropy = [], [], label_entropy
     for level in range(params.L, 0, -1):
-        messages, numbers = upward.levels[level - 1], params.level(level)
+        messages, numbers, table = upward.levels[level - 1], params.level(level), tables[level - 1]
         total = messages.parents[:, :, None]
         used = parents[:, :, None] * normalised_exp(messages.rules, total)
         entropy = entropy + information(used, messages.rules, total).sum(axis=(0, 1, 2))
         flat = used.reshape(used.shape[0], -1, used.shape[3])
-        children, entropy_gain = spread.descend(numbers, tables[level - 1], messages.inside, flat, blank)
+        children, entropy_gain = table.spread.descend(numbers, table.rules, messages.inside, flat, blank)
         entropy = entropy + entropy_gain
         children = children.reshape(-1, numbers.v + 1, children.shape[3])
         parents, blank = children[:, : numbers.v], children[:, numbers.v]

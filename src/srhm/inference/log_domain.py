@@ -27,6 +27,12 @@ def finite(values: Any) -> Any:
     return values.__array_namespace__().maximum(values, _FLOOR)
 
 
+def log_of(weights: Any) -> Any:
+    """Return the logarithms of weights that are multiples of 2^-32, in double precision."""
+    with np.errstate(divide="ignore"):
+        return np.log(np.asarray(weights, np.float64)) - 32 * np.log(2)
+
+
 def constant(values: Any) -> Any:
     """Return the values as constants, without derivatives."""
     if values.__array_namespace__() is np:

@@ -6,23 +6,22 @@ Samples are the last axis, so that one operation serves all of them. A patch is 
 
 from collections.abc import Callable
 from functools import lru_cache
+from math import log
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Integer
+from jaxtyping import Float
 
 from ..model.grammar import Grammar
-from ..model.params import Level, Params
-from . import sparsity_a, sparsity_b
-from .log_domain import Semiring
+from ..model.params import Level
+from . import any_placements, sparsity_a, sparsity_b
+from .log_domain import Semiring, log_of
 from .picks import Pick
 
 
 class Spread(NamedTuple):
     """The steps of the recursions inside one patch."""
 
-    table: Callable[[Level, Integer[np.ndarray, "rule s"]], Any]
-    """From the parameters of a level and its tuples, [rule, s]: the lookup table for the other steps."""
     ascend: Callable[[Level, Any, Float[Any, "node place symbol sample"], Semiring], tuple[Any, Any]]
     """From the level, the table, the patches and a semiring: the inside messages of the patches, and
     log p(received below | rule), [node, rule, sample], summed over all placements."""
@@ -36,19 +35,47 @@ class Spread(NamedTuple):
 
 
 _SPREADS = {
-    "A": Spread(sparsity_a.table, sparsity_a.ascend, sparsity_a.descend, sparsity_a.sample_placements),
-    "B": Spread(sparsity_b.table, sparsity_b.ascend, sparsity_b.descend, sparsity_b.sample_placements),
+    module.RuleTable: Spread(module.ascend, module.descend, module.sample_placements)
+    for module in (sparsity_a, sparsity_b, any_placements)
 }
 
 
-def spread_of(params: Params) -> Spread:
-    """Return the steps for the sparsity of a model."""
-    return _SPREADS[params.sparsity]
+class LevelTable(NamedTuple):
+    """The lookup tables of a level."""
+
+    rules: Any
+    """That of the steps inside a patch; its type tells which they are."""
+    log_weights: Float[Any, "parent m"] | None
+    """ln of the probability of each rule; None where all have the same."""
+
+    @property
+    def spread(self) -> Spread:
+        """The steps inside a patch."""
+        return _SPREADS[type(self.rules)]
+
+    def weighted(self, rules: Float[Any, "node parent m sample"]) -> Float[Any, "node parent m sample"]:
+        """Add to log p(received below | rule) the probability of the rule, if it is not 1/m for all."""
+        if self.log_weights is None:
+            return rules
+        xp = rules.__array_namespace__()
+        return rules + xp.asarray(self.log_weights, rules.dtype)[None, :, :, None]
+
+    def prior(self, m: int) -> float:
+        """Return what is to be subtracted from sums over m rules that :meth:`weighted` has left as they are."""
+        return log(m) if self.log_weights is None else 0.0
 
 
 @lru_cache(maxsize=64)
-def tables_of(grammar: Grammar) -> tuple[Any, ...]:
+def tables_of(grammar: Grammar) -> tuple[LevelTable, ...]:
     """Return the lookup tables of the rules, level by level from the input on."""
-    make = spread_of(grammar.params).table
-    levels = zip(grammar.params.levels, grammar.rules, strict=True)
-    return tuple(make(level, rules.reshape(-1, level.s).astype(np.int32)) for level, rules in levels)
+    found = []
+    for level, rules, of_rules, of_placements in zip(
+        grammar.params.levels, grammar.rules, grammar.rule_weights, grammar.placement_weights, strict=True
+    ):
+        tuples = rules.reshape(-1, level.s).astype(np.int32)
+        if of_placements is None:
+            table: Any = (sparsity_a if level.sparsity == "A" else sparsity_b).table(level, tuples)
+        else:
+            table = any_placements.table(level, tuples, of_placements)
+        found.append(LevelTable(table, None if of_rules is None else log_of(of_rules)))
+    return tuple(found)

@@ -9,14 +9,13 @@ With lambda(x) = log p(received below the node | its symbol is x), the messages 
 (docs, inference.md). The same with maxima in place of the sums gives the best derivation instead of all.
 """
 
-from math import log
 from typing import Any, NamedTuple
 
 from jaxtyping import Float
 
 from ..model.params import Params
 from .log_domain import Semiring, constant, finite
-from .spread import spread_of
+from .spread import LevelTable
 
 
 class LevelMessages(NamedTuple):
@@ -25,9 +24,9 @@ class LevelMessages(NamedTuple):
     inside: Any
     """The messages inside their patches, as :class:`~srhm.inference.spread.Spread` has it."""
     rules: Float[Any, "node parent m sample"]
-    """log p(received below | rule of a parent)."""
+    """log p(received below | rule of a parent); where rules have weights, with the probability of the rule."""
     parents: Float[Any, "node parent sample"]
-    """The same, summed over the rules of a parent (or their maximum), before their probability 1/m."""
+    """The same, summed over the rules of a parent (or their maximum); without the probability 1/m of equal rules."""
 
 
 class Upward(NamedTuple):
@@ -41,27 +40,29 @@ class Upward(NamedTuple):
 
 def ascend(
     params: Params,
-    tables: tuple[Any, ...],
+    tables: tuple[LevelTable, ...],
     evidence: Float[Any, "position symbol sample"],
     semiring: Semiring,
 ) -> Upward:
     """Compute all messages; the largest of each node is kept apart, which saves precision."""
-    xp, spread = evidence.__array_namespace__(), spread_of(params)
+    xp = evidence.__array_namespace__()
     messages, apart = _largest_apart(evidence)
     levels = []
     for level in range(1, params.L + 1):
-        numbers = params.level(level)
+        numbers, table = params.level(level), tables[level - 1]
         patches = messages.reshape(-1, numbers.patch, *messages.shape[1:])
-        inside, scores = spread.ascend(numbers, tables[level - 1], patches, semiring)
-        rules = scores.reshape(scores.shape[0], numbers.parents, numbers.m, scores.shape[2])
+        inside, scores = table.spread.ascend(numbers, table.rules, patches, semiring)
+        rules = table.weighted(scores.reshape(scores.shape[0], numbers.parents, numbers.m, scores.shape[2]))
         parents = semiring.total(rules, 2)
         levels.append(LevelMessages(inside, rules, parents))
         if level < params.L:
             blank = patches[:, :, numbers.v].sum(axis=1)
-            messages = xp.concatenate([parents - log(numbers.m), blank[:, None]], axis=1)
+            messages = xp.concatenate([parents - table.prior(numbers.m), blank[:, None]], axis=1)
             messages, largest = _largest_apart(messages)
             apart = apart + largest
-    return Upward(tuple(levels), levels[-1].parents[0] - log(params.level(params.L).m) + apart[None])
+    return Upward(
+        tuple(levels), levels[-1].parents[0] - tables[-1].prior(params.level(params.L).m) + apart[None]
+    )
 
 
 def _largest_apart(

@@ -190,14 +190,20 @@ def _latents(dataset: Dataset, count: int) -> dict[str, list[_Latent]]:
             for feature, bound, chance in zip(features, bounds, _guesses(grammar), strict=True)
         ],
         "rule": [
-            _Latent(rule, level.m, 1 / level.m, parent)
+            _Latent(rule, level.m, _best_rule(grammar, level.level, parent), parent)
             for rule, parent, level in zip(derivation.rules, features[1:], params.levels, strict=True)
         ],
         "placement": [
-            _Latent(placement, level.placements, 1 / level.placements)
+            _Latent(placement, level.placements, float(grammar.placement_probability(level.level).max()))
             for placement, level in zip(derivation.placements, params.levels, strict=True)
         ],
     }
+
+
+def _best_rule(grammar: Grammar, level: int, parent: Integer[np.ndarray, "sample node"]) -> float:
+    """Return the probability of the most probable rule, mean over the parents of the samples."""
+    best = grammar.rule_probability(level).max(axis=1)
+    return float(best[0] if (best == best[0]).all() else best[parent].mean())
 
 
 def _guesses(grammar: Grammar) -> list[float]:
@@ -207,7 +213,10 @@ def _guesses(grammar: Grammar) -> list[float]:
     guesses = [float(share.max(axis=1).mean())]
     for level in reversed(params.levels):
         rules = grammar.rules[level.level - 1]
-        of_child = np.stack([(rules == feature).mean(axis=1) for feature in range(level.v)], axis=-1)
+        weights = grammar.rule_probability(level.level)[:, :, None]
+        of_child = np.stack(
+            [(weights * (rules == feature)).sum(axis=1) for feature in range(level.v)], axis=-1
+        )
         share = np.einsum("np,psv->nsv", share, of_child).reshape(-1, level.v)
         guesses.append(float(share.max(axis=1).mean()))
     return guesses[::-1]

@@ -145,7 +145,7 @@ def sensitivities(
     transformations = {"S": exchange_synonyms} | ({"D": diffeomorphism} if params.has_blanks else {})
     forms = {
         letter: [
-            transformed(params, original, level, seed, cumulative=cumulative)
+            transformed(dataset.stream.grammar, original, level, seed, cumulative=cumulative)
             for level in range(1, params.L + 1)
         ]
         for letter, transformed in transformations.items()

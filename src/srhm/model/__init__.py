@@ -18,6 +18,7 @@ from .encoding import Encoding, channels, encode
 from .grammar import Grammar
 from .params import Params
 from .stream import Stream
+from .weights import LogNormal, Zipf
 
 __all__ = [
     "Batch",
@@ -26,10 +27,12 @@ __all__ = [
     "Encoding",
     "Grammar",
     "Instance",
+    "LogNormal",
     "Params",
     "Split",
     "Stream",
     "Tree",
+    "Zipf",
     "channels",
     "child_offsets",
     "diffeomorphism",

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -191,7 +191,19 @@ class Split:
     replacement."""
     repeat_bound: float
     """Upper bound on the probability that any of the P + P_test samples equals another: 0 for a permutation, (P +
-    P_test)^2 / (2 P_max) for draws with replacement (1 if that is larger)."""
+    P_test)^2 / (2 P_max) for draws with replacement (1 if that is larger); larger where weights are uneven."""
+
+    @cached_property
+    def seen_share(self) -> float:
+        """The share of the test inputs that are in the training set too: 0 for a permutation."""
+        if self.rule == "permutation":
+            return 0.0
+        train, test = (
+            np.ascontiguousarray(np.concatenate([one.features, one.positions], axis=1, dtype=np.uint32))
+            for one in (self.train, self.test)
+        )
+        row = np.dtype((np.void, train.dtype.itemsize * train.shape[1]))
+        return float(np.isin(test.view(row).ravel(), train.view(row).ravel()).mean())
 
 
 def split(grammar: Grammar, P: int, P_test: int, seed: int = 0, *, replacement: bool = False) -> Split:
@@ -209,7 +221,7 @@ def split(grammar: Grammar, P: int, P_test: int, seed: int = 0, *, replacement: 
         Any integer from 0 to 2^64 - 1.
     replacement
         Draw with replacement, as the published code does: a sample may occur more than once, within and across
-        the sets. By default this happens only where P_max exceeds 2^62.
+        the sets. By default this happens only where P_max exceeds 2^62, or rules or placements have uneven weights.
 
     Raises
     ------
@@ -240,9 +252,11 @@ def split_streams(
     P = check_integer("P", P, least=1, most=2**31 - 1)
     P_test = check_integer("P_test", P_test, least=1, most=2**31 - 1)
     P_max = grammar.params.P_max
-    if replacement or P_max > PERMUTATION_LIMIT:
+    if replacement or grammar.weighted or P_max > PERMUTATION_LIMIT:
         train = Stream(grammar, seed, "replacement")
-        return train, replace(train, role="test"), min(1.0, (P + P_test) ** 2 / (2 * P_max))
+        pairs = (P + P_test) ** 2
+        bound = pairs * _coincidence(grammar) / 2 if grammar.weighted else pairs / (2 * P_max)
+        return train, replace(train, role="test"), min(1.0, bound)
     if P + P_test > P_max:
         raise ArgumentError(
             "P",
@@ -252,6 +266,16 @@ def split_streams(
         )
     train = Stream(grammar, seed, "permutation")
     return train, replace(train, reverse=True), 0.0
+
+
+def _coincidence(grammar: Grammar) -> float:
+    """The probability that two samples are equal, classes being equally likely."""
+    below: Any = None  # of each symbol, that two trees below it are equal
+    for level, rules in enumerate(grammar.rules, 1):
+        same = np.ones(rules.shape[:2]) if below is None else below[rules].prod(axis=-1)  # [parent, m]
+        of_rules = (grammar.rule_probability(level) ** 2 * same).sum(axis=1)
+        below = of_rules * (grammar.placement_probability(level) ** 2).sum()
+    return float(below.sum()) / grammar.params.n_c**2
 
 
 def _compact(stream: Stream, origin: Origin, count: int, xp: Any) -> tuple[Any, Any, Any]:

@@ -18,6 +18,7 @@ from ..errors import ArgumentError, check_array, check_instance, check_integer, 
 from ..randomness import below, fold, role_key, threefry2x32
 from .grammar import Grammar
 from .params import Level, Params
+from .weights import choose
 
 
 class Derivation(NamedTuple):
@@ -188,18 +189,50 @@ def _binomials(places: int, chosen: int) -> np.ndarray:
     return np.array([min(comb(t, chosen), 2**31 - 1) for t in range(places)], np.int32)
 
 
+def choose_by_weights(grammar: Grammar, words: Derivation) -> Derivation:
+    """Return the derivations that random words make, from the class down, by the weights of a grammar."""
+    params, symbols = grammar.params, words.label
+    rules, placements = [], []
+    for level in reversed(params.levels):
+        index = level.level - 1
+        rules.insert(0, _chosen(words.rules[index], level.m, grammar.rule_weights[index], symbols))
+        placements.insert(
+            0, _chosen(words.placements[index], level.placements, grammar.placement_weights[index])
+        )
+        symbols = _children(grammar, level, symbols, rules[0])
+    return Derivation(words.label, tuple(rules), tuple(placements))
+
+
+def _chosen(words: Any, count: int, weights: Any, parent: Any = None) -> Any:
+    """Turn words [sample, node] into choices; `parent`, [sample] or [sample, node], matters to the weights of rules."""
+    if weights is None:
+        return below(words, count).astype(np.int32)
+    if parent is None:
+        return choose(words, weights)
+    return choose(words, weights, parent.reshape(words.shape).astype(np.int32))
+
+
+def _children(grammar: Grammar, level: Level, symbols: Any, rules: Any) -> Any:
+    """The features below parents, [sample, node * s], in the order of their positions."""
+    xp = rules.__array_namespace__()
+    rule = symbols.reshape(rules.shape).astype(np.int32) * np.int32(level.m) + rules
+    tuples = xp.asarray(grammar.rules[level.level - 1].reshape(-1, level.s))
+    return xp.take(tuples, rule, axis=0, mode="clip").reshape(len(rules), -1)
+
+
 def exchange_synonyms(
-    params: Params, derivation: Derivation, level: int, seed: int = 0, *, cumulative: bool = False
+    params: Params | Grammar, derivation: Derivation, level: int, seed: int = 0, *, cumulative: bool = False
 ) -> Derivation:
     """Re-draw the rule choices of one level, p_l of the paper (Eq. 6); the label stays the same.
 
-    Every choice of level l is replaced by a uniform one, the old value included; nothing else changes. Below
+    Every choice of level l is drawn again, the old value included; nothing else changes. Below
     an exchanged feature the choices stay, so the new symbols there follow from the grammar.
 
     Parameters
     ----------
     params
-        The parameters of the model.
+        The parameters of the model; or the grammar, whose weights the choices are then drawn by. With the params all
+        are alike.
     derivation
         A batch of derivations. Row i is re-drawn from (seed, level, i), so the result depends on the rows of the batch.
     level
@@ -215,16 +248,15 @@ def exchange_synonyms(
         If the level is not between 1 and L, the seed is not an integer from 0 to 2^64 - 1, or the derivations are not
         of this model, as for :func:`expand`.
     """
-    check_instance(Params, params=params)
     return _redraw(params, derivation, level, seed, "rules", cumulative)
 
 
 def diffeomorphism(
-    params: Params, derivation: Derivation, level: int, seed: int = 0, *, cumulative: bool = False
+    params: Params | Grammar, derivation: Derivation, level: int, seed: int = 0, *, cumulative: bool = False
 ) -> Derivation:
     """Re-draw the placements of one level, the diffeomorphism tau_l of the paper (Eq. 7); no symbol changes.
 
-    Every placement of level l is replaced by a uniform one, the old value included; a feature that moves
+    Every placement of level l is drawn again, the old value included; a feature that moves
     carries its sub-tree with it. With s0 = 0 there is one placement and nothing changes.
 
     Parameters
@@ -237,7 +269,6 @@ def diffeomorphism(
     ArgumentError
         As for :func:`exchange_synonyms`.
     """
-    check_instance(Params, params=params)
     return _redraw(params, derivation, level, seed, "placements", cumulative)
 
 
@@ -248,19 +279,28 @@ _PART = {"rules": 0, "placements": 1}
 
 
 def _redraw(
-    params: Params, derivation: Derivation, level: int, seed: int, part: str, cumulative: bool
+    params: Params | Grammar, derivation: Derivation, level: int, seed: int, part: str, cumulative: bool
 ) -> Derivation:
+    check_instance((Params, Grammar), params=params)
+    grammar = params if isinstance(params, Grammar) else None
+    params = params.params if isinstance(params, Grammar) else params
     level = check_integer("level", level, least=1, most=params.L)
     _check(params, derivation)
     key = fold(role_key(seed, "transformation"), _PART[part])
     xp = derivation.label.__array_namespace__()
     row = xp.arange(derivation.label.shape[0], dtype=np.uint32)[:, None]
     choices = list(getattr(derivation, part))
-    for redrawn in range(1 if cumulative else level, level + 1):
-        node = xp.arange(params.level(redrawn).nodes, dtype=np.uint32)[None, :]
+    weights = (None,) * params.L if grammar is None else getattr(grammar, f"{part[:-1]}_weights")
+    for redrawn in range(level, 0 if cumulative else level - 1, -1):  # the parents of a level before it
+        numbers = params.level(redrawn)
+        node = xp.arange(numbers.nodes, dtype=np.uint32)[None, :]
         words, _ = threefry2x32(fold(key, redrawn), *xp.broadcast_arrays(row, node))
-        bound = getattr(params.level(redrawn), _BOUNDS[part])
-        choices[redrawn - 1] = below(words, bound).astype(choices[redrawn - 1].dtype)
+        parent = None
+        if part == "rules" and weights[redrawn - 1] is not None and grammar is not None:
+            now = expand(grammar, derivation._replace(rules=tuple(choices)))
+            parent = now.label if redrawn == params.L else now.features[redrawn]
+        drawn = _chosen(words, getattr(numbers, _BOUNDS[part]), weights[redrawn - 1], parent)
+        choices[redrawn - 1] = drawn.astype(choices[redrawn - 1].dtype)
     return derivation._replace(**{part: tuple(choices)})
 
 

@@ -2,22 +2,29 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Integer
+from jaxtyping import Float, Integer
 
 from ..errors import ArgumentError, check_instance, check_integer
 from ..files import user_path, write_atomically
 from ..memory import check_memory
 from ..randomness import STREAM_VERSION, Key, add_wide, below, fold, role_key, threefry2x32
 from .params import Level, Params
+from .weights import TOTAL, integers_of, of_levels
 
 _FORMAT = "srhm-grammar"
+
+_PARTS = ("params", "seed", "rules", "rule_weights", "placement_weights")
+"""What a grammar is made of; all else follows from it."""
+
+_WEIGHTS = 2**32
+"""The number of the key of the weights of rules, beyond those of levels; that of placements is the next."""
 
 
 class Grammar:
@@ -32,6 +39,11 @@ class Grammar:
         The parameters of the model.
     seed
         Any integer from 0 to 2^64 - 1; the same seed gives the same rules on every machine.
+    rule_weights
+        How probable each rule of a parent is: :class:`Zipf`, :class:`LogNormal`, or numbers [parent, m] or [m], which
+        are divided by their sum. For all levels, or by level as in ``{2: Zipf(1)}``. Default: all alike.
+    placement_weights
+        How probable each placement is, [placement], as for rules. Default: all alike.
 
     Attributes
     ----------
@@ -42,11 +54,14 @@ class Grammar:
     rules : tuple of arrays
         ``rules[l - 1]`` holds the tuples of level-l features, shape [parent, m, s], read-only. The parents
         are the `n_c` classes at level L and the features of level l + 1 below.
+    rule_weights, placement_weights : tuple of arrays or None
+        For each level the weights, [parent, m] and [placement], as multiples of 2^-32; None where all are alike.
 
     Raises
     ------
     ArgumentError
-        If the seed is not such an integer, or the rules are larger than main memory.
+        If the seed is not such an integer, the rules are larger than main memory, or weights have another shape, are
+        negative, or round to 0.
 
     Examples
     --------
@@ -55,7 +70,9 @@ class Grammar:
     ((2, 2, 2), (3, 2, 2))
     """
 
-    def __init__(self, params: Params, seed: int = 0) -> None:
+    def __init__(
+        self, params: Params, seed: int = 0, *, rule_weights: Any = None, placement_weights: Any = None
+    ) -> None:
         check_instance(Params, params=params)
         self.params = params
         key = role_key(seed, "grammar")  # checks the seed
@@ -68,9 +85,62 @@ class Grammar:
             for level in params.levels
         )
         _freeze(self.rules)
+        self.rule_weights = self._weights("rule_weights", rule_weights, key)
+        self.placement_weights = self._weights("placement_weights", placement_weights, key)
+
+    def _weights(self, name: str, given: Any, key: Key | None) -> tuple[np.ndarray | None, ...]:
+        """Return the weights of the rules, or of the placements, by level."""
+        rules, by_level = name == "rule_weights", of_levels(name, self.params, given)
+        keys = None if key is None else fold(key, _WEIGHTS + (not rules))
+        found: list[np.ndarray | None] = [None] * self.params.L
+        for level, weights in by_level.items():
+            own = None if keys is None else fold(keys, level)
+            found[level - 1] = integers_of(name, weights, self.params.level(level), rules=rules, key=own)
+        return tuple(found)
+
+    @property
+    def weighted(self) -> bool:
+        """Whether some rules or placements are more probable than others."""
+        return any(one is not None for one in (*self.rule_weights, *self.placement_weights))
+
+    def rule_probability(self, level: int) -> Float[np.ndarray, "parent m"]:
+        """Return the probability of each rule of each parent of level-l tuples.
+
+        Raises
+        ------
+        ArgumentError
+            If the level is not between 1 and L.
+        """
+        numbers, weights = self.params.level(level), self.rule_weights[level - 1]
+        return np.full((numbers.parents, numbers.m), 1 / numbers.m) if weights is None else weights / TOTAL
+
+    def placement_probability(self, level: int) -> Float[np.ndarray, " placement"]:
+        """Return the probability of each placement of level-l features.
+
+        Raises
+        ------
+        ArgumentError
+            If the level is not between 1 and L.
+        """
+        count, weights = self.params.level(level).placements, self.placement_weights[level - 1]
+        return np.full(count, 1 / count) if weights is None else weights / TOTAL
+
+    def refuse_weights(self) -> None:
+        """Raise an error if some rules or placements are more probable than others, for what takes equal ones only.
+
+        Raises
+        ------
+        ArgumentError
+            If they are.
+        """
+        if self.weighted:
+            problem = "has rules or placements of uneven weights, and this is known for equal ones only"
+            raise ArgumentError("grammar", self, problem, "Use a grammar without weights")
 
     @classmethod
-    def from_rules(cls, params: Params, rules: Sequence[Any]) -> "Grammar":
+    def from_rules(
+        cls, params: Params, rules: Sequence[Any], *, rule_weights: Any = None, placement_weights: Any = None
+    ) -> "Grammar":
         """Build a grammar from given rules.
 
         Parameters
@@ -81,6 +151,8 @@ class Grammar:
             A list or tuple with an entry for each level, level 1 (the input) first and the classes' rules last:
             integers of shape [parent, m, s]. If n_c = v, the shapes do not show a reversed order. The code in
             circulation numbers its layers from the classes on; :func:`srhm.compat.grammar_of_layers` reads those.
+        rule_weights, placement_weights
+            As for :class:`Grammar`, except LogNormal, which needs a seed.
 
         Raises
         ------
@@ -104,6 +176,8 @@ class Grammar:
         grammar.params, grammar.seed = params, None
         grammar.rules = tuple(_checked_level(level, rules[level.level - 1]) for level in params.levels)
         _freeze(grammar.rules)
+        grammar.rule_weights = grammar._weights("rule_weights", rule_weights, None)
+        grammar.placement_weights = grammar._weights("placement_weights", placement_weights, None)
         return grammar
 
     @cached_property
@@ -161,16 +235,28 @@ class Grammar:
         sha = hashlib.sha256(json.dumps(asdict(self.params), sort_keys=True).encode())
         for level_rules in self.rules:
             sha.update(level_rules.astype("<i8").tobytes())
+        for name, weights in self._named_weights().items():
+            for level, of_level in weights.items():
+                sha.update(f"{name} {level}".encode() + of_level.astype("<i8").tobytes())
         return sha.hexdigest()
+
+    def _named_weights(self) -> dict[str, dict[int, np.ndarray]]:
+        """The weights that are not uniform, by name and level."""
+        named = {"rule_weights": self.rule_weights, "placement_weights": self.placement_weights}
+        found = {
+            name: {level: one for level, one in enumerate(weights, 1) if one is not None}
+            for name, weights in named.items()
+        }
+        return {name: weights for name, weights in found.items() if weights}
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy or a pickled grammar is made of; all else follows from it."""
-        return {name: self.__dict__[name] for name in ("params", "seed", "rules")}
+        return {name: self.__dict__[name] for name in _PARTS}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Make a copy, or a grammar out of a pickle, whose arrays NumPy has made writeable."""
-        self.params, self.seed, self.rules = state["params"], state["seed"], state["rules"]
-        _freeze(self.rules)
+        self.__dict__.update(state)
+        _freeze(one for name in _PARTS[2:] for one in state[name] if one is not None)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Grammar) and self.digest == other.digest
@@ -195,6 +281,9 @@ class Grammar:
             "    [\n" + ",\n".join(f"      {json.dumps(parent.tolist())}" for parent in level) + "\n    ]"
             for level in self.rules
         ]
+        for name, weights in self._named_weights().items():
+            content = {str(level): one.tolist() for level, one in weights.items()}
+            lines.append(f"  {json.dumps(name)}: {json.dumps(content)}")
         lines.append('  "rules": [\n' + ",\n".join(levels) + "\n  ]")
         return "{\n" + ",\n".join(lines) + "\n}\n"
 
@@ -217,15 +306,20 @@ class Grammar:
                 raise ValueError("the format is another")
             params, rules = Params.from_dict(content["params"]), list(content["rules"])
             version, seed, digest = content["stream_version"], content["seed"], content["digest"]
+            weights = {
+                name: {int(level): one for level, one in content[name].items()}
+                for name in ("rule_weights", "placement_weights")
+                if name in content
+            }
         except ArgumentError:
             raise
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ArgumentError("text", text, "is not a saved grammar", fix) from error
-        grammar = cls.from_rules(params, rules)
+        grammar = cls.from_rules(params, rules, **weights)
         if digest != grammar.digest:
             raise ArgumentError("digest", digest, "does not fit the rules", fix)
         if check_integer("stream_version", version, least=1) == STREAM_VERSION and seed is not None:
-            if cls(params, seed) != grammar:
+            if cls(params, seed, **weights) != grammar:
                 raise ArgumentError("seed", seed, "does not give the rules", fix)
             grammar.seed = seed
         return grammar
@@ -253,10 +347,10 @@ class Grammar:
         return cls.from_json(text)
 
 
-def _freeze(rules: Sequence[np.ndarray]) -> None:
-    """Make the rules read-only: their digest is computed once."""
-    for level_rules in rules:
-        level_rules.setflags(write=False)
+def _freeze(arrays: Iterable[np.ndarray]) -> None:
+    """Make arrays read-only: their digest is computed once."""
+    for array in arrays:
+        array.setflags(write=False)
 
 
 def _draw_tuples(key: Key, parents: int, m: int, v: int, s: int) -> Integer[np.ndarray, "parents m s"]:

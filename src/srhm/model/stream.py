@@ -20,7 +20,7 @@ from ..randomness import (
     subtract_wide,
     threefry2x32,
 )
-from .derivation import Derivation, from_choices, from_digits, radices
+from .derivation import Derivation, choose_by_weights, from_choices, from_digits, radices
 from .grammar import Grammar
 from .params import Params
 from .permutation import KeyedPermutation, add_digits, limbs_of
@@ -100,6 +100,9 @@ class Stream:
                 f"needs P_max <= 2^62, not {in_short(self.params.P_max)}",
                 "Use 'replacement'",
             )
+        if self.rule == "permutation" and self.grammar.weighted:
+            problem = "gives every sample the same probability, and the grammar's weights are uneven"
+            raise ArgumentError("rule", self.rule, problem, "Use 'replacement'")
         if self.reverse and self.rule != "permutation":
             raise ArgumentError("reverse", True, "is impossible for an endless stream", "Use reverse=False")
         role_key(self.seed, self.role)  # checks both
@@ -244,7 +247,13 @@ class Stream:
                 digits = [np.uint32(bound - 1) - digit for bound, digit in zip(bounds, digits, strict=True)]
             return from_digits(params, label, self._permutation(digits, label.astype(np.uint32)))
         number = add_wide(origin.sample, offset)
+        if self.grammar.weighted:
 
+            def words(state: None, *key: Any) -> tuple[None, tuple[Any, Any]]:
+                return state, threefry2x32(Key(*key), *number)
+
+            drawn = from_choices(params, label, *scan(xp, words, None, *self._keys[1])[1])
+            return choose_by_weights(self.grammar, drawn)
         if params.uniform:
 
             def choices(state: None, *key: Any) -> tuple[None, tuple[Any, Any]]:

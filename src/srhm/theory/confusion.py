@@ -125,6 +125,7 @@ def _misgrouping(
     grammar: Grammar, level: int, knows_positions: bool, shared: bool
 ) -> Callable[[float], float]:
     """Return the mean over the tuples seen at all places of the bound on their error, as a function of P."""
+    grammar.refuse_weights()
     numbers = grammar.params.level(level)
     statistics = tuples(grammar, level) if knows_positions else patches(grammar, level)
     one = ClassStatistics(

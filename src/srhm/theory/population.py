@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from ..errors import check_instance, check_integer
 from ..memory import check_memory
+from ..model.derivation import child_offsets
 from ..model.grammar import Grammar
 from ..model.params import Level, Params
 from .class_statistics import ClassStatistics
@@ -36,7 +37,10 @@ def transitions(grammar: Grammar, level: int) -> Float[np.ndarray, "child parent
     s, v, parents = numbers.s, numbers.v, numbers.parents
     row = np.arange(s) * parents + np.arange(parents)[:, None, None]  # [parent, 1, child]
     entry = row * v + grammar.rules[level - 1]
-    return np.bincount(entry.ravel(), minlength=s * parents * v).reshape(s, parents, v) / numbers.m
+    if grammar.rule_weights[level - 1] is None:
+        return np.bincount(entry.ravel(), minlength=s * parents * v).reshape(s, parents, v) / numbers.m
+    weights = np.broadcast_to(grammar.rule_probability(level)[:, :, None], entry.shape).ravel()
+    return np.bincount(entry.ravel(), weights, s * parents * v).reshape(s, parents, v)
 
 
 def features(grammar: Grammar, level: int = 1) -> ClassStatistics:
@@ -81,8 +85,12 @@ def tuples(grammar: Grammar, level: int = 1) -> ClassStatistics:
     check_instance(Grammar, grammar=grammar)
     params = grammar.params
     level = check_integer("level", level, least=1, most=params.L)
-    m = params.level(level).m
-    return ClassStatistics(np.repeat(_symbols(grammar, level + 1), m, axis=2) / m)
+    parents = _symbols(grammar, level + 1)
+    if grammar.rule_weights[level - 1] is None:
+        m = params.level(level).m
+        return ClassStatistics(np.repeat(parents, m, axis=2) / m)
+    of_rules = parents[..., None] * grammar.rule_probability(level)
+    return ClassStatistics(of_rules.reshape(*parents.shape[:2], -1))
 
 
 def positions(grammar: Grammar, level: int = 1) -> ClassStatistics:
@@ -96,7 +104,8 @@ def positions(grammar: Grammar, level: int = 1) -> ClassStatistics:
         If the level is not between 1 and L.
     """
     check_instance(Grammar, grammar=grammar)
-    return _placed(features(grammar, level), slot_probability(grammar.params, level))
+    level = check_integer("level", level, least=1, most=grammar.params.L)
+    return _placed(features(grammar, level), _node_probability(grammar.params, level, grammar))
 
 
 def patches(grammar: Grammar, level: int = 1) -> ClassStatistics:
@@ -111,7 +120,9 @@ def patches(grammar: Grammar, level: int = 1) -> ClassStatistics:
         If the level is not between 1 and L.
     """
     check_instance(Grammar, grammar=grammar)
-    return _placed(tuples(grammar, level), _node_probability(grammar.params, level + 1))
+    level = check_integer("level", level, least=1, most=grammar.params.L)
+    where = _node_probability(grammar.params, level + 1, grammar)
+    return _placed(tuples(grammar, level), where)
 
 
 def slot_probability(params: Params, level: int = 1) -> Float[np.ndarray, "slot position"]:
@@ -159,6 +170,14 @@ def child_probability(params: Params | Level) -> Float[np.ndarray, "child place"
     return np.array([[count / params.placements for count in row] for row in counts])
 
 
+def _weighted(numbers: Level, weights: np.ndarray) -> Float[np.ndarray, "child place"]:
+    """Where each child of a node is, if placements have weights."""
+    where = np.zeros((numbers.s, numbers.patch))
+    offsets = child_offsets(numbers, np.arange(numbers.placements, dtype=np.int32))
+    np.add.at(where, (np.arange(numbers.s), offsets), weights[:, None])
+    return where
+
+
 def _symbols(grammar: Grammar, level: int) -> Float[np.ndarray, "slot class_ symbol"]:
     """P(symbol of a level | class) at each of its slots; level L + 1 is the class itself."""
     params = grammar.params
@@ -173,14 +192,19 @@ def _symbols(grammar: Grammar, level: int) -> Float[np.ndarray, "slot class_ sym
     return given
 
 
-def _node_probability(params: Params, level: int) -> Float[np.ndarray, "slot position"]:
+def _node_probability(
+    params: Params, level: int, grammar: Grammar | None = None
+) -> Float[np.ndarray, "slot position"]:
     """The positions of the symbols of a level; level L + 1 is the class, which has one position."""
     levels = params.levels[level - 1 :]
     needed = 8 * prod(numbers.s * numbers.patch for numbers in levels)
     check_memory("params", params, needed, "an array of all slots and positions", "Use a smaller model")
     where = np.ones((1, 1))
     for numbers in reversed(levels):
-        where = np.kron(where, child_probability(numbers))
+        if grammar is None or grammar.placement_weights[numbers.level - 1] is None:
+            where = np.kron(where, child_probability(numbers))
+        else:
+            where = np.kron(where, _weighted(numbers, grammar.placement_probability(numbers.level)))
     return where
 
 

@@ -1,0 +1,105 @@
+"""Uneven placements inside one patch: a sum over all placements of every rule, one by one."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Integer
+
+from ..model.derivation import child_offsets
+from ..model.params import Level
+from .groups import Groups, group_rows, sum_groups
+from .log_domain import Semiring, information, log_of, normalised_exp
+from .picks import Pick
+
+
+class RuleTable(NamedTuple):
+    """The rules and the placements of a level."""
+
+    tuples: Integer[Any, "rule s"]
+    offsets: Integer[Any, "placement s"]
+    weights: Float[Any, " placement"]
+    """ln of the probability of each placement."""
+    empty: Bool[Any, "placement place"]
+    """Which places of the patch stay blank."""
+    by_child: tuple[Groups, ...]
+    """For each child the pairs of placement and rule, grouped by the place and feature of the child."""
+
+
+class Inside(NamedTuple):
+    """The messages inside a patch."""
+
+    joint: Float[Any, "node placement rule sample"]
+    """log p(placement, what was received below | rule)."""
+    total: Float[Any, "node rule sample"]
+    """The same, summed over placements (or their maximum)."""
+
+
+def table(level: Level, tuples: Integer[np.ndarray, "rule s"], weights: np.ndarray) -> RuleTable:
+    """Return the lookup table of a level's tuples and the weights of its placements."""
+    offsets = np.asarray(child_offsets(level, np.arange(level.placements, dtype=np.int32)))
+    by_child = []
+    for child in range(level.s):
+        key = offsets[:, None, child] * level.v + tuples[None, :, child]
+        by_child.append(group_rows(key.ravel(), level.patch * level.v))
+    empty = np.ones((level.placements, level.patch), bool)
+    np.put_along_axis(empty, offsets, False, axis=1)
+    return RuleTable(tuples, offsets, log_of(weights), empty, tuple(by_child))
+
+
+def ascend(
+    level: Level, table: RuleTable, patches: Float[Any, "node place symbol sample"], semiring: Semiring
+) -> tuple[Inside, Float[Any, "node rule sample"]]:
+    """Combine the children of every rule in every placement."""
+    xp = patches.__array_namespace__()
+    blank = patches[:, :, level.v]
+    shape = len(patches), level.placements, len(table.tuples), patches.shape[3]
+    joint = xp.zeros(shape, patches.dtype) + xp.asarray(table.weights, patches.dtype)[None, :, None, None]
+    for child in range(level.s):
+        place, feature = table.offsets[:, None, child], table.tuples[None, :, child]
+        number = xp.asarray(place * np.int32(level.v + 1) + feature)
+        joint = joint + xp.take(
+            patches.reshape(len(patches), -1, patches.shape[3]), number, axis=1, mode="clip"
+        )
+    # A sum that leaves out places, and no difference: messages may be -inf.
+    empty = xp.asarray(table.empty)[None, :, :, None]
+    others = xp.where(empty, blank[:, None], xp.zeros_like(blank)[:, None])
+    joint = joint + others.sum(axis=2)[:, :, None]
+    total = semiring.total(joint, 1)
+    return Inside(joint, total), total
+
+
+def descend(
+    level: Level,
+    table: RuleTable,
+    inside: Inside,
+    rules: Float[Any, "node rule sample"],
+    blank: Float[Any, "node sample"],
+) -> tuple[Float[Any, "node place symbol sample"], Float[Any, " sample"]]:
+    """Pass every rule's posterior on to its placements, and these to the symbols at every place."""
+    xp = rules.__array_namespace__()
+    node, _, sample = rules.shape
+    total = inside.total[:, None]
+    used = rules[:, None] * normalised_exp(inside.joint, total)
+    entropy_gain = information(used, inside.joint, total).sum(axis=(0, 1, 2))
+    pairs = used.reshape(node, -1, sample)
+    of_children = xp.stack([sum_groups(pairs, groups) for groups in table.by_child])
+    features = of_children.sum(axis=0).reshape(node, level.patch, level.v, sample)
+    placed = used.sum(axis=2)  # [node, placement, sample]
+    empty = xp.asarray(table.empty, rules.dtype)[None, :, :, None]
+    absent = (empty * placed[:, :, None]).sum(axis=1) + blank[:, None]
+    return xp.concatenate([features, absent[:, :, None]], axis=2), entropy_gain
+
+
+def sample_placements(
+    level: Level,
+    table: RuleTable,
+    inside: Inside,
+    node: Integer[Any, "node derivation"],
+    rule: Integer[Any, "node derivation"],
+    pick: Pick,
+    sample: Integer[Any, "1 derivation"],
+) -> Integer[Any, "node derivation s"]:
+    """Pick a placement for each rule."""
+    xp = node.__array_namespace__()
+    weights = inside.joint[node, :, rule, sample]  # [node, derivation, placement]
+    return xp.take(xp.asarray(table.offsets), pick(xp.moveaxis(weights, -1, 0), 1), axis=0)
