@@ -3,7 +3,7 @@
     python examples/sklearn_svc_forest.py
 
 An estimator is measured as it is: inputs are flat, and its only layer is its decision function or, where it has none,
-its class probabilities. Such learners need many points: the threshold is 40% here, so that this takes a minute.
+its class probabilities. Such learners need many points: the threshold is 40% here, so that this takes a few minutes.
 """
 
 from typing import Any
@@ -13,13 +13,11 @@ from sklearn.svm import SVC
 
 import srhm
 from srhm.measure import sensitivities
-from srhm.runner.own import pstar
 
 MODEL = srhm.Params(n_c=8, v=8, m=4, s=2, s0=1, L=2)
 SETTINGS: dict[str, Any] = {
     "start": 1500,
     "seeds": 3,
-    "workers": 2,
     "thresholds": {"error": 0.40},
     "P_test": 1000,
     "encoding": "onehot",
@@ -47,7 +45,7 @@ def main(params=MODEL, **changes):
     settings, found = SETTINGS | changes, {}
     sets = srhm.split(srhm.Grammar(params, seed=0), min(500, params.P_max // 2), settings["P_test"], seed=0)
     for train in (svc, forest):
-        found[train.__name__] = one = pstar(train, params, **settings)["error"]
+        found[train.__name__] = one = srhm.pstar(params, train, **settings).complexity()
         print(f"{train.__name__}: P* {one.P_star}, {one.interval_kind} {one.interval}, {one.status}")
         measured = sensitivities(train(sets.train, 0), sets.test, encoding="onehot")
         print("  output, S of each level:", *(f"{value:.2f}" for value in measured.S[0]))

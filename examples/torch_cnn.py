@@ -15,14 +15,12 @@ from torch import nn
 
 import srhm
 from srhm.nets import NetSpec
-from srhm.runner.own import pstar
 from srhm.torch import BalancedBatchSampler, TorchDataset
 
 MODEL = srhm.Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)
 SETTINGS: dict[str, Any] = {
     "start": 800,
     "seeds": 3,
-    "workers": 2,
     "thresholds": {"error": 0.10, "S_21": 0.40},  # S_21: of the second hidden layer, to synonyms of level 1
 }
 
@@ -79,17 +77,13 @@ def train(dataset, seed, width=64, max_epochs=10_000):
     return net
 
 
-def tell(P, replicate, found):
-    """Print one run."""
-    print(f"seed {replicate}, P = {P}:", *(f"{name} {value:.3f}" for name, value in found.items()))
-
-
 def main(params=MODEL, **changes):
     """Measure P* and print it."""
-    found = pstar(train, params, **SETTINGS | {"watch": tell} | changes)
-    for name, one in found.items():
+    settings = SETTINGS | changes
+    found = srhm.pstar(params, train, **settings)
+    for one in map(found.complexity, settings["thresholds"]):
         print(
-            f"{name} = {one.threshold:g}: P* {one.P_star}, {one.interval_kind} {one.interval}, {one.status}"
+            f"{one.quantity} = {one.threshold:g}: P* {one.P_star}, {one.interval_kind} {one.interval}, {one.status}"
         )
     return found
 

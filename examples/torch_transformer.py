@@ -13,14 +13,12 @@ from torch import nn
 
 import srhm
 from srhm.measure import sensitivities
-from srhm.runner.own import pstar
 from srhm.torch import BalancedBatchSampler, ModuleLayers, TorchDataset
 
 MODEL = srhm.Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)
 SETTINGS: dict[str, Any] = {
     "start": 500,
     "seeds": 3,
-    "workers": 2,
     "encoding": "integer",
 }
 
@@ -63,15 +61,10 @@ def train(dataset, seed, width=32, depth=2, max_epochs=300):
     return ModuleLayers(net, [f"encoder.layers.{number}" for number in range(depth)])
 
 
-def tell(P, replicate, found):
-    """Print one run."""
-    print(f"seed {replicate}, P = {P}:", *(f"{name} {value:.3f}" for name, value in found.items()))
-
-
 def main(params=MODEL, options=None, **changes):
     """Measure P*, then the sensitivities of one network trained on as many points, and print them."""
-    settings = SETTINGS | {"watch": tell, "options": options or {}} | changes
-    found = pstar(train, params, **settings)["error"]
+    settings = SETTINGS | {"options": options or {}} | changes
+    found = srhm.pstar(params, train, **settings).complexity()
     print(f"P* {found.P_star}, {found.interval_kind} {found.interval}, {found.status}")
     P = round(found.P_star or settings["start"])
     sets = srhm.split(srhm.Grammar(params, seed=0), P, min(1000, params.P_max - P), seed=0)

@@ -5,7 +5,7 @@ Finished runs are kept in a store, so the same call again computes nothing, and 
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +17,25 @@ from .measure.complexity import SampleComplexity
 from .model.params import Params
 from .nets import FAMILIES, NetSpec
 from .nets.weights import load_weights
-from .runner.driver import Policy, drive
-from .runner.executors import compute_on_one_thread, default_workers, keep_compiled_programs, open_executor
-from .runner.own import pstar as pstar_of_function
+from .runner.driver import Policy
+from .runner.executors import (
+    Executor,
+    compute_on_one_thread,
+    default_workers,
+    keep_compiled_programs,
+    open_executor,
+)
+from .runner.functions import Importable, Train, custom_net, refuse_within_import
 from .runner.room import check_room
-from .runner.searches import raise_failures, search
-from .runner.sources import Single
+from .runner.searches import raise_failures, run_single, search
+from .runner.work import CustomWork, execute_job
 from .store import Store
-from .study import Run, Setup, Study
-from .study.describe import name
-from .study.options import DEFAULT_FAMILY, option_table, setup_of
-from .study.study import chosen_thresholds
+from .study import Measuring, Run, Seeds, Setup, Study
+from .study.custom import CustomNet
+from .study.describe import name as name_of
+from .study.grid import parsed_shard
+from .study.options import DEFAULT_FAMILY, option_table, setup_of, used_by_custom
+from .study.study import check_quantities, chosen_thresholds
 
 __all__ = ["FinishedRun", "FinishedSearch", "pstar", "run"]
 
@@ -51,7 +59,7 @@ class FinishedRun:
 
     @property
     def status(self) -> str:
-        """``converged``, ``epochs`` (it came to its last epoch), or ``diverged``."""
+        """``converged``, ``epochs`` (the last one came first), ``diverged``; of a function of your own ``trained``."""
         return self.run.status
 
     @property
@@ -71,31 +79,43 @@ class FinishedRun:
         return np.array(values, float).reshape(len(layers), L)
 
     def network(self) -> Any:
-        """Return the trained network, an Equinox module: a map from dense inputs to outputs."""
+        """Return the trained network, an Equinox module: a map from dense inputs to outputs.
+
+        Raises
+        ------
+        SrhmError
+            If a function of your own trained it: of that only what was measured is kept.
+        """
         spec = self.run.spec
-        assert self.run.weights is not None  # the front door keeps them
+        if self.run.weights is None:
+            seeds = spec.seeds
+            raise SrhmError(
+                f"the network that {spec.net.family} trained is not kept. Train it again: your function with "
+                f"srhm.split(srhm.Grammar(params, {seeds.grammar}), {spec.P}, {spec.setup.P_test}, {seeds.samples}, "
+                f"replacement={spec.setup.replacement}).train and the seed {seeds.network} is what was run"
+            )
         template = spec.net.build(spec.params, spec.seeds.network)
         return load_weights(self.store.weights_folder, self.run.weights, template)
 
     def __repr__(self) -> str:
         spec = self.run.spec
-        return f"FinishedRun({name(spec.setup)}, P={spec.P}: error {self.error:.4f}, {self.status})"
+        return f"FinishedRun({name_of(spec.setup)}, P={spec.P}: error {self.error:.4f}, {self.status})"
 
 
 @dataclass(frozen=True)
 class FinishedSearch:
-    """P* of a built-in network, with the runs that it was read off."""
+    """P*, with the runs that it was read off."""
 
     study: Study
     """The setup, its replicates and their runs."""
 
-    def complexity(self, quantity: str = "error") -> SampleComplexity:
-        """Return P* of a quantity over the replicates, with its interval, kind and status."""
-        return self.study.complexity(quantity)
+    def complexity(self, quantity: str | None = None) -> SampleComplexity:
+        """Return P* of a quantity over the replicates, with its interval, kind and status; of the first by default."""
+        return self.study.complexity(next(iter(self.study.thresholds)) if quantity is None else quantity)
 
     @property
     def P_star(self) -> float | None:
-        """Training points at which the test error falls to 10%; None if the runs do not tell."""
+        """Training points at which the test error falls to its threshold; None if the runs do not tell."""
         return self.complexity().P_star
 
     @property
@@ -108,93 +128,164 @@ class FinishedSearch:
         """All runs, by replicate."""
         return [run for _, run in self.study.all_runs]
 
-    def plot(self) -> Any:
-        """Draw the test error against P, each run and the median, with P* on its threshold: a Matplotlib figure."""
+    def plot(self, quantities: Sequence[str] | None = None) -> Any:
+        """Draw quantities against P, all runs and the median, with P* where it was searched.
+
+        Parameters
+        ----------
+        quantities
+            Metrics of the runs, a panel for each, such as ``["error", "S_21"]``. Default: those that were searched.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            The figure.
+        """
         from .figures import Curve, learning_curves
 
-        study, found = self.study, self.complexity()
+        study, setup = self.study, self.study.setup
+        names = list(study.thresholds if quantities is None else quantities)
+        searched = {name: study.complexity(name) for name in names if name in study.thresholds}
+        found = {name: one for name, one in searched.items() if one.P_star is not None}
         curve = Curve(
-            name(study.setup),
+            name_of(setup),
             [run.spec.P for _, run in study.all_runs],
-            {"error": [run.metrics.get("error") for _, run in study.all_runs]},
-            P_star=None if found.P_star is None else {"error": found.P_star},
-            P_star_interval=None if found.P_star is None else {"error": found.interval},
+            {name: [run.metrics.get(name) for _, run in study.all_runs] for name in names},
+            P_star={name: one.P_star for name, one in found.items()},
+            P_star_interval={name: one.interval for name, one in found.items()},
             seeds=[number for number, _ in study.all_runs],
         )
-        return learning_curves([curve], chance=1 - 1 / study.setup.params.n_c)
+        limits = {**setup.net.row.thresholds(setup.params), **study.thresholds}
+        chance, L = 1 - 1 / setup.params.n_c, setup.params.L
+        return learning_curves([curve], limits, chance=chance, quantities=names, L=L)
 
     def __repr__(self) -> str:
-        return f"FinishedSearch({name(self.study.setup)}: {self.complexity()!r})"
+        return f"FinishedSearch({name_of(self.study.setup)}: {self.complexity()!r})"
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the front door is asked to run: a setup, and the function of the user's if one trains."""
+
+    setup: Setup
+    train: Train | None = None
+    work: CustomWork | None = field(init=False)
+    """Its work in this process."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "work", None if self.train is None else CustomWork(self.train))
+
+    def check(self, store: Store) -> Store:
+        """Return the store if the function of the user's is still the one whose runs it has."""
+        if isinstance(self.setup.net, CustomNet):
+            store.check_source(self.setup.net)
+        return store
+
+    def executor(self, on: str, workers: int) -> tuple[Executor, Importable | None]:
+        """Return who computes, and where other processes find the function."""
+        if self.train is None or (on == "local" and workers == 1):
+            return open_executor(on, workers, work=self.work), None
+        train = Importable.of(self.train, "net")
+        compute_on_one_thread()
+        return open_executor(on, workers, work=execute_job), train
 
 
 def run(
     params: Params,
-    net: str | NetSpec = DEFAULT_FAMILY,
+    net: str | NetSpec | Train = DEFAULT_FAMILY,
     *,
     P: int,
-    seed: int = 0,
+    seed: int | Seeds = 0,
+    name: str | None = None,
+    options: Mapping[str, Any] | None = None,
     store: str | Path = STORE,
     progress: bool = True,
-    **options: Any,
+    **settings: Any,
 ) -> FinishedRun:
-    """Train a built-in network on P points of a model, and measure its test error and sensitivities.
+    """Train a network on P points of a model, and measure its test error and sensitivities.
 
     Parameters
     ----------
     params
         The parameters of the model.
     net
-        The name of a family, such as ``"cnn"``, or a :class:`~srhm.nets.NetSpec`.
+        The name of a family, such as ``"cnn"``, a :class:`~srhm.nets.NetSpec`, or a function of your own,
+        ``train(dataset, seed) -> network``: it trains on a :class:`srhm.Dataset` of P points and returns any network
+        that :func:`srhm.measure.layers_of` takes.
     P
         Training points, of all classes together.
     seed
-        The replicate: seed of the rules, the data, the initial weights and the order.
+        The replicate: seed of the rules, the data, the initial weights and the order; or the
+        :class:`~srhm.study.Seeds` of each.
+    name
+        The name by which the runs of a function of your own are kept. Default: ``"module:function"``. It is found
+        again by its name and a hash of its text, not of what it calls: give it another name when that changes.
+    options
+        Further arguments of a function of your own, by name: numbers, texts and lists of them.
     store
-        The file in which the run is kept, with its weights next to it.
+        The file in which the run is kept, with the weights of a built-in network next to it.
     progress
         Say on standard error how far the run has come.
-    **options
-        Options by the names of files of runs, such as ``width=64``, ``bias="shared"``, ``learning_rate=0.03``.
+    **settings
+        Of a built-in network the options by the names of files of runs, such as ``width=64``, ``bias="shared"``,
+        ``learning_rate=0.03``; of a function of your own ``encoding``, ``P_test``, ``replacement``,
+        ``sensitivity_inputs``, ``cumulative`` and ``probe``.
 
     Raises
     ------
     ArgumentError
-        If an argument is out of range, or there is no such option.
+        If an argument is out of range or not used, or the store has runs of another function of this name.
     SrhmError
         If the run failed, with its reason.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> store = f"{tempfile.mkdtemp()}/runs.sqlite"
+    >>> params = Params(n_c=2, v=3, m=2, s=2, s0=1, L=1)
+    >>> found = run(params, "fcn", P=16, width=8, P_test=6, store=store, progress=False)
+    >>> found.status, found.S.shape  # [layer, level]
+    ('converged', (2, 1))
     """
-    spec = _setup(params, net, options).at(P, check_integer("seed", seed, least=0, most=2**64 - 1))
-    kept = Store(store)
+    refuse_within_import()
+    asked = _asked(params, net, name, options, settings)
+    seed = seed if isinstance(seed, Seeds) else check_integer("seed", seed, least=0, most=2**64 - 1)
+    spec = asked.setup.at(P, seed)
+    kept = asked.check(Store(store))
     check_room(spec)
-    _quietly_compiled()
-    seen = _say(f"{name(spec.setup)}, P = {spec.P:,}") if progress else None
-    drive(
-        [Single(spec)],
-        kept,
-        open_executor("local", 1),
-        policy=Policy(again=True, keep_weights=True),
-        watch=seen,
-    )
-    found = kept.get(spec)
-    if found is None:
-        reasons = [one.reason for one in kept.failures() if one.spec.hash == spec.hash]
-        raise SrhmError(f"the run of {name(spec.setup)}, P = {spec.P}, failed: {' '.join(reasons)}")
-    return FinishedRun(found, kept)
+    executor, _ = asked.executor("local", 1)
+    policy = Policy(again=True, keep_weights=asked.train is None)
+    seen = _say(f"{name_of(spec.setup)}, P = {spec.P:,}") if progress else None
+    try:
+        return FinishedRun(
+            run_single(spec, kept, executor, policy=policy, watch=seen, title="srhm.run"), kept
+        )
+    except SrhmError as error:
+        raise error from (asked.work.error if asked.work else None)
 
 
 def pstar(
     params: Params,
-    net: str | NetSpec | Callable[..., Any] = DEFAULT_FAMILY,
+    net: str | NetSpec | Train = DEFAULT_FAMILY,
     *,
     seeds: int = 3,
     quantities: str = "error",
+    thresholds: Mapping[str, float] | None = None,
     start: float | None = None,
+    within: float = 0.10,
+    largest: int | None = None,
     fix: Sequence[str] = (),
+    name: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    on: str = "local",
     workers: int | None = None,
+    shard: str | None = None,
+    limit: float | None = None,
+    gpu: float | None = None,
     store: str | Path = STORE,
     progress: bool = True,
-    **options: Any,
-) -> FinishedSearch | Mapping[str, SampleComplexity]:
+    **settings: Any,
+) -> FinishedSearch:
     """Measure P*, the training points at which the test error falls to 10%.
 
     For each seed, P is bracketed and bisected until the neighbours of the crossing are within 10%, and the error
@@ -205,79 +296,156 @@ def pstar(
     params
         The parameters of the model.
     net
-        The name of a family, such as ``"cnn"``, a :class:`~srhm.nets.NetSpec`, or a function of one's own,
-        ``train(dataset, seed) -> network`` (:func:`srhm.runner.own.pstar`, which takes further options).
+        The name of a family, a :class:`~srhm.nets.NetSpec`, or a function of your own that trains, as for :func:`run`.
+        Replicate r of all of them has the same rules, training and test points.
     seeds
         Number of replicates, each with rules, data, weights and order of its own.
     quantities
         ``"error"``, or ``"all"``: also the P at which S and D fall to the thresholds of the family.
+    thresholds
+        Thresholds by quantity in place of that, such as ``{"error": 0.1, "S_21": 0.4}``: S_21 is the sensitivity of
+        layer 2 to synonyms of level 1.
     start
-        First P to try. Default: the predicted P*; a function of one's own has none.
+        First P to try. Default: the predicted P*; a function of your own has none.
+    within
+        Relative distance of the neighbours between which P* is interpolated.
+    largest
+        The most training points. Default: as many as leave the test set unseen.
     fix
         Roles that all replicates share: some of grammar, samples, network, order.
+    name, options
+        Of a function of your own, as for :func:`run`.
+    on
+        Where runs are computed: ``"local"``, ``"ray"`` or ``"ray://HOST:PORT"``; see :func:`srhm.runner.open_executor`.
     workers
-        Runs at a time. Default: as many as there are replicates or cores; a function of one's own one.
+        Runs at a time, of each replicate one. Default: as many as there are replicates or cores; of a function of your
+        own one, in this process. Other processes have to import it: then it must be a function of a module, not of
+        the script or notebook that is running.
+    shard
+        ``"i/n"``: the i-th of n parts of the replicates, for a task with a store of its own. Merge the stores with
+        `srhm merge`, and call this again without it.
+    limit
+        Seconds after which a run of another process counts as hung, and is tried again.
+    gpu
+        The part of a GPU that every run asks a Ray cluster for.
     store
-        The file in which the runs of a built-in network are kept.
+        The file in which the runs are kept.
     progress
-        Say on standard error how far the search has come.
-    **options
+        Print each finished run on standard error.
+    **settings
         As for :func:`run`.
 
     Returns
     -------
     FinishedSearch
-        P*, its interval and the runs; of a function of one's own a dictionary of P* by quantity.
+        P*, its interval and the runs.
 
     Raises
     ------
     ArgumentError
-        If an argument is out of range, or there is no such option.
+        If an argument is out of range or not used, the store has runs of another function of this name, or other
+        processes could not find the function.
     SrhmError
-        If a run failed, with its reason.
+        If a run failed, with its reason; in this process from the error of your function.
+
+    Examples
+    --------
+    A learner that knows its training points by heart, and nothing else:
+
+    >>> import tempfile
+    >>> def train(dataset, seed):
+    ...     known = {x.tobytes(): y for x, y in zip(dataset.encode(), dataset.labels)}
+    ...     return lambda x: [known.get(one.tobytes(), 0) for one in x]
+    >>> params = Params(n_c=2, v=3, m=2, s=2, s0=1, L=1)
+    >>> store = f"{tempfile.mkdtemp()}/runs.sqlite"
+    >>> found = pstar(params, train, name="by heart", start=8, seeds=2, P_test=4, store=store, progress=False)
+    >>> found.complexity().status, len(found.runs)
+    ('above', 8)
     """
-    if callable(net):
-        if start is None:
-            problem = "has no default for a function of your own"
-            raise ArgumentError("start", None, problem, "Give the first P to try, such as start=1000")
-        return pstar_of_function(
-            net, params, start=start, seeds=seeds, fix=fix, workers=workers or 1, **options
+    refuse_within_import()
+    asked = _asked(params, net, name, options, settings)
+    setup, own = asked.setup, asked.train is not None
+    if thresholds is not None and quantities != "error":
+        raise ArgumentError("quantities", quantities, "is given next to thresholds", "Give one of them")
+    limits = chosen_thresholds(setup, quantities) if thresholds is None else dict(thresholds)
+    check_quantities(params, limits)
+    if own and "order" in fix:
+        raise ArgumentError(
+            "fix", "order", "is not a seed of a function of your own", "Use network, samples, grammar"
         )
-    setup = _setup(params, net, options)
-    study = Study(setup, seeds, tuple(fix), chosen_thresholds(setup, quantities), start).check()
-    workers = min(seeds, default_workers()) if workers is None else check_integer("workers", workers, least=1)
-    _quietly_compiled()
-    last: list[int] = []
+    study = Study(setup, seeds, tuple(fix), limits, start, within=within, largest=largest).check()
+    if workers is None:
+        usual = 1 if own else default_workers()
+        workers = min(seeds, usual) if on == "local" else seeds
+    workers = min(check_integer("workers", workers, least=1, most=100_000), seeds if own else 100_000)
+    if limit is not None and on == "local" and workers == 1:
+        raise ArgumentError(
+            "limit", limit, "cannot be kept in this process", "Use workers >= 2, or leave it out"
+        )
+    if gpu is not None and not on.startswith("ray"):
+        raise ArgumentError("gpu", gpu, "is for Ray clusters", "Use on='ray', or leave it out")
+    policy = Policy(again=True, limit=limit, gpu=gpu)
+    part = None if shard is None else parsed_shard(shard)
+    kept = asked.check(Store(store))
+    executor, train = asked.executor(on, workers)
+    seen: set[str] = set()
 
     def watch(studies: list[Study], running: int) -> None:
-        count = len(studies[0].all_runs)
-        if progress and last != [count]:
-            last[:] = [count]
-            print(f"{name(setup)}: {count} runs finished, {running} running", file=sys.stderr, flush=True)
+        for replicate, run in studies[0].all_runs:
+            if progress and run.spec.hash not in seen:
+                seen.add(run.spec.hash)
+                error = _number(run.metrics["error"])
+                text = f"{name_of(setup)}: seed {replicate}, P = {run.spec.P:,}: error {error:.4f}"
+                print(text, file=sys.stderr, flush=True)
 
-    search([study], Store(store), open_executor("local", workers), watch=watch, title="srhm.pstar")
-    raise_failures([study])
+    search([study], kept, executor, watch=watch, policy=policy, title="srhm.pstar", part=part, train=train)
+    raise_failures([study], asked.work.error if asked.work else None)
     return FinishedSearch(study)
 
 
-def _setup(params: Params, net: str | NetSpec, options: Mapping[str, Any]) -> Setup:
+def _asked(
+    params: Params, net: Any, name: str | None, options: Mapping[str, Any] | None, settings: Mapping[str, Any]
+) -> _Asked:
+    """Return what is asked for, checked."""
     check_instance(Params, params=params)
-    for option in options:
-        if option not in option_table():
-            raise ArgumentError(option, options[option], "is not an option", name_fix(option, option_table()))
+    table = option_table()
+    for option, value in settings.items():
+        if option not in table:
+            raise ArgumentError(option, value, "is not an option", name_fix(option, table))
+    if callable(net):
+        own = custom_net(net, name, settings.get("encoding", "whitened"), options)
+        return _Asked(_custom_setup(params, own, settings), net)
+    compute_on_one_thread()  # before JAX first computes
+    keep_compiled_programs()
+    for argument, value in {"name": name, "options": options}.items():
+        if value is not None:
+            problem = "is for a function of your own"
+            raise ArgumentError(argument, value, problem, "Give the options of a network by their names")
     if isinstance(net, NetSpec):
         own = {"net": net.family, "width": net.width, "encoding": net.encoding} | net.chosen
-        for option in own.keys() & options.keys():
+        for option in own.keys() & settings.keys():
             problem = "is given together with a NetSpec, which has its own"
-            raise ArgumentError(option, options[option], problem, "Put it into the NetSpec")
-        options = own | dict(options)
+            raise ArgumentError(option, settings[option], problem, "Put it into the NetSpec")
     else:
         check_choice("net", net, FAMILIES, "is not a network")
-        options = {"net": net, **options}
+        own = {"net": net}
     shown = {
-        key: "".join(map(str, value)) if isinstance(value, tuple) else value for key, value in options.items()
+        key: "".join(map(str, value)) if isinstance(value, tuple) else value
+        for key, value in {**own, **settings}.items()
     }
-    return setup_of(params, shown)
+    return _Asked(setup_of(params, shown))
+
+
+def _custom_setup(params: Params, net: CustomNet, settings: Mapping[str, Any]) -> Setup:
+    """Return the setup of a function of the user's."""
+    table = option_table()
+    for option, value in settings.items():
+        if not used_by_custom(table[option]):
+            problem = "is not used by a function of your own, which trains as it does"
+            fix = "Leave it out, or pass it to the function: options={...}"
+            raise ArgumentError(option, value, problem, fix)
+    measured = {name: value for name, value in settings.items() if table[name].part == "measuring"}
+    return Setup(params, net, measuring=Measuring(**measured), replacement=settings.get("replacement", False))
 
 
 def _say(title: str) -> Callable[[Any], None]:
@@ -290,12 +458,6 @@ def _say(title: str) -> Callable[[Any], None]:
             print(text, file=sys.stderr, flush=True)
 
     return watch
-
-
-def _quietly_compiled() -> None:
-    """Compute on one thread, as the command line does, and keep compiled programs."""
-    compute_on_one_thread()
-    keep_compiled_programs()
 
 
 def _number(value: Any) -> float:

@@ -539,6 +539,14 @@ def test_train_reports_and_reads_the_run_back(capsys: pytest.CaptureFixture[str]
     assert "test error" in text and "layer 2" in text and "level 1" in text
 
 
+def test_a_run_of_a_store_in_use_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    owned = Store("used.sqlite").own("another command", 1, 0)
+    arguments = ["run", "--P", "300", *SMALL, "--store", "used.sqlite"]
+    status, out, err = run(capsys, *arguments)
+    owned.end()
+    assert (status, out) == (1, "") and "used.sqlite is in use by another command (process " in err
+
+
 def test_a_stopped_run_goes_on_to_the_same_result(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     arguments = ["run", "--P", "300", *SMALL, "--stop-loss", "0.0001", "--max-epochs", "150", "--json"]
     _, out, _ = run(capsys, *arguments, "--store", "whole.sqlite")
@@ -640,7 +648,7 @@ def test_ctrl_c_after_training_does_not_lose_it(
     monkeypatch.setattr(Checkpoint, "due", lambda self: True)  # as if every run were long
     with monkeypatch.context() as patch:
         patch.setattr(
-            "srhm.runner.execution.sensitivities" if first == "measure" else "srhm.cli.measure.Store.put",
+            "srhm.runner.execution.sensitivities" if first == "measure" else "srhm.store.Store.put_many",
             interrupted,
         )
         status, out, err = run(capsys, *arguments)

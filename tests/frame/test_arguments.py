@@ -5,8 +5,8 @@ from importlib import import_module
 
 import pytest
 
-from own_learners import knows_all_but
-from srhm import ArgumentError, Dataset, Derivation, Grammar, Params, Stream, split
+from custom_learners import knows_all_but
+from srhm import ArgumentError, Dataset, Derivation, Grammar, Params, Stream, pstar, split
 from srhm.figures import learning_curves, scaling
 from srhm.inference import Channel
 from srhm.learners import LayerwiseLearner
@@ -15,7 +15,6 @@ from srhm.measure.probing import probes
 from srhm.measure.sensitivity import sensitivities
 from srhm.measure.sensitivity import test_error as error_of
 from srhm.nets import NetSpec, build
-from srhm.runner.own import pstar
 from srhm.study import Measuring, RunSpec, Seeds, Setup, Study
 from srhm.torch import EndlessDataset, TorchDataset
 from srhm.training import Optimizer, Stopping, train_ensemble
@@ -132,7 +131,7 @@ def test_lists_of_another_type(refuses):
 
 def test_fields_of_another_type(refuses):
     with refuses("params", "{'v': 4}", "Give a Params"):
-        pstar(knows_all_but, {"v": 4}, start=100)
+        pstar({"v": 4}, knows_all_but, start=100)
     with refuses("params", "{'v': 4}", "Give a Params"):
         Setup({"v": 4}, NetSpec("cnn"))
     with refuses("net", "'cnn'", "Give a NetSpec"):

@@ -14,7 +14,7 @@ from srhm.torch import ModuleLayers, TorchDataset
 
 EXAMPLES = ROOT / "examples"
 SMALL = Params(n_c=3, v=3, m=3, s=2, s0=0, L=2)  # 81 data
-HERE = {"seeds": 1, "workers": 1, "start": 40, "P_test": 16, "within": 0.5}
+HERE = {"seeds": 1, "start": 40, "P_test": 16, "within": 0.5, "progress": False}
 
 
 @pytest.fixture(autouse=True)
@@ -54,15 +54,17 @@ def test_the_cnn_is_the_built_in_one():
     )  # by distinct sub-trees
 
 
-def test_torch_cnn(capsys):
+def test_torch_cnn(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     found = example("torch_cnn").main(
         SMALL, options={"width": 16, "max_epochs": 200}, thresholds={"error": 0.5, "S_21": 0.6}, **HERE
     )
-    assert found["error"].P_star is not None and 3 < found["error"].P_star < 65
+    assert found.P_star is not None and 3 < found.P_star < 65
     assert "S_21 = 0.6: P*" in capsys.readouterr().out
 
 
-def test_torch_transformer(capsys):
+def test_torch_transformer(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     changes = {"thresholds": {"error": 0.5}, "options": {"width": 16, "max_epochs": 60}}
     found, measured = example("torch_transformer").main(SMALL, **changes, **HERE)
     assert found.P_star is not None and 3 < found.P_star < 65
@@ -70,7 +72,8 @@ def test_torch_transformer(capsys):
     assert "S of encoder.layers.1: level 1 " in capsys.readouterr().out
 
 
-def test_sklearn(capsys):
+def test_sklearn(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     pytest.importorskip("sklearn", reason="needs scikit-learn, which make test installs")
     module = example("sklearn_svc_forest")
     params = Params(n_c=4, v=4, m=2, s=2, s0=1, L=1)  # 32 data

@@ -16,6 +16,8 @@ CLONE = ("Makefile", "pyproject.toml", "constraints.txt", "results")
 REPLACED = {
     "make demo": "make -n demo",  # what it would do
     "make test": "make -n test",
+    '"cnn", width=64)': '"cnn", width=8, seeds=1, max_epochs=9)',
+    "P=1000, width=64": "P=100, width=8, max_epochs=9",
     "P=2000, P_test=5000": "P=200, P_test=500",
     "width=256": "width=16",
     "srhm explore": "srhm explore --help",  # which else serves until Ctrl-C

@@ -11,7 +11,7 @@ import srhm
 from setups import setup
 from srhm.nets import NetSpec
 from srhm.runner.execution import execute
-from srhm.store import Store
+from srhm.store import Store, StoreInUse
 
 PARAMS = srhm.Params(v=3, s0=1, L=2)
 OPTIONS = {"width": 8, "P_test": 60, "max_epochs": 5, "stop_loss": 0.2}
@@ -52,15 +52,12 @@ def test_pstar_of_a_built_in_network(tmp_path):
     assert len(found.runs) == found.complexity().runs == len(Store(options["store"]))
     assert isinstance(found.plot(), Figure) and "P* = " in repr(found)
     assert srhm.pstar(params, "lcn", **options).study.computed == 0
-
-
-def test_pstar_of_a_function():
-    def train(dataset, seed):
-        known = {x.tobytes(): y for x, y in zip(dataset.encode(), dataset.labels, strict=True)}
-        return lambda x: [known.get(one.tobytes(), 0) for one in x]
-
-    params = srhm.Params(n_c=2, v=3, m=2, s=2, s0=1, L=1)
-    assert srhm.pstar(params, train, start=8, seeds=2, P_test=4)["error"].status == "above"
+    both = srhm.pstar(params, "lcn", thresholds={"error": 0.1, "S_21": 0.9}, **options)
+    assert len(both.plot().axes) == 2 and both.complexity("S_21").threshold == 0.9
+    owned = Store(options["store"]).own("another call", 1, 0)
+    with pytest.raises(StoreInUse, match="is in use by another call"):
+        srhm.pstar(params, "lcn", **options | {"seeds": 3})
+    owned.end()
 
 
 @pytest.mark.usefixtures("unchecked")
@@ -81,11 +78,6 @@ def test_mistakes_are_named_before_anything_is_written(tmp_path, monkeypatch, ar
     with pytest.raises(srhm.ArgumentError) as caught:
         srhm.run(**{"params": PARAMS, "P": 100, **arguments})
     assert caught.value.argument == argument and not list(tmp_path.iterdir())
-
-
-def test_a_function_needs_a_start():
-    with pytest.raises(srhm.ArgumentError, match="start = None has no default"):
-        srhm.pstar(PARAMS, lambda dataset, seed: None)
 
 
 def test_rooms_and_the_front_door_need_no_further_import_and_cost_nothing_before():

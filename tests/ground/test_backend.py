@@ -17,7 +17,6 @@ from srhm.nets import build
 from srhm.runner.driver import drive
 from srhm.runner.execution import execute
 from srhm.runner.executors import Ensemble, Executor, InProcess, Workers, default_workers, open_executor
-from srhm.runner.own import pstar
 from srhm.runner.work import execute_ensemble_job, execute_job
 from srhm.store import Store
 from srhm.training import Optimizer, train, train_online
@@ -37,7 +36,7 @@ def without_backend(dataset: Any, seed: int) -> Any:
     return build("fcn", dataset.params, 4, seed)
 
 
-def test_every_entry_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_entry_names_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     grammar = srhm.Grammar(PARAMS, 0)
     sets, net = srhm.split(grammar, 4, 4, 0), build("fcn", PARAMS, 4)
     stream = srhm.Stream(grammar, 0, "replacement")
@@ -48,7 +47,7 @@ def test_every_entry_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
         lambda: execute(SPEC),
         lambda: srhm.Dataset.draw(stream, 4, backend="jax"),
         lambda: bayes_error(grammar, Channel(0.1), samples=4, backend="jax"),
-        lambda: pstar(without_backend, PARAMS, start=4, P_test=4),
+        lambda: srhm.pstar(PARAMS, without_backend, start=4, P_test=4, store=tmp_path / "runs.sqlite"),
         default_workers,
         lambda: open_executor("local", 1),
         lambda: open_executor("local", 2),
@@ -81,10 +80,14 @@ def test_no_run_fails_for_it(
     assert drive(singles([SPEC]), store, InProcess(execute_job)).computed == 1
 
 
-def test_a_worker_without_it_ends_the_search_of_a_function(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_without_it_ends_the_search_of_a_function(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("JAX_PLATFORMS", "nowhere")
+    store = tmp_path / "runs.sqlite"
     with pytest.raises(BackendError, match=r"^JAX_PLATFORMS = 'nowhere' names nothing .*known backends"):
-        pstar(without_backend, PARAMS, start=4, seeds=2, P_test=4, workers=2)
+        srhm.pstar(PARAMS, without_backend, start=4, seeds=2, P_test=4, workers=2, store=store)
+    assert not Store(store).failures()
 
 
 @pytest.mark.parametrize("command", ["run --P 4", "pstar --seeds 1", "grid grid.toml --workers 1", "demo"])

@@ -15,8 +15,6 @@ from srhm.exports import Part, export
 from srhm.figures.style import save
 from srhm.files import atomic_file, check_folder, user_path, write_atomically
 from srhm.nets.weights import read_weights, save_weights
-from srhm.runner.functions import find
-from srhm.runner.notes import Notes
 from srhm.store import Store, read_archive, write_archive
 from srhm.study.grid import read_grid
 from srhm.training.checkpoint import Checkpoint
@@ -177,25 +175,17 @@ def test_every_function_that_takes_a_path_puts_the_home_in(tmp_path, monkeypatch
     assert write_archive("~/runs.jsonl.xz", []) == 0 == len(list(read_archive("~/runs.jsonl.xz")))
     Path(home, "GRID.toml").write_text("[[pstar]]\nnet = 'cnn'\nv = 4\ns0 = 0\n", encoding="utf-8")
     assert len(read_grid("~/GRID.toml").studies) == 1
-    Path(home, "mine.py").write_text("def train():\n    pass\n", encoding="utf-8")
-    assert find("~/mine.py:train").__name__ == "train"
-    Notes("~/results.jsonl", {}).add(10, 0, {"error": 0.5})
     save(Figure(), "~/figure")
     assert not list(away.iterdir())
-    names = (
-        "GRID.toml data figure.pdf figure.png mine.py plain results.jsonl rules.json runs.jsonl.xz weights"
-    )
-    assert {path.name for path in home.iterdir()} - {"__pycache__"} == set(names.split())
+    names = "GRID.toml data figure.pdf figure.png plain rules.json runs.jsonl.xz weights"
+    assert {path.name for path in home.iterdir()} == set(names.split())
 
 
 def test_a_byte_order_mark_is_passed_over(tmp_path):
     """Some editors begin a file with it."""
     grammar = srhm.Grammar(srhm.Params(n_c=2, v=2, m=2, s=2, s0=0, L=2), seed=0)
-    rules, notes, grid = (tmp_path / name for name in ("rules.json", "results.jsonl", "GRID.toml"))
+    rules, grid = (tmp_path / name for name in ("rules.json", "GRID.toml"))
     rules.write_text(grammar.to_json(), encoding="utf-8-sig")
     assert srhm.Grammar.load(rules).digest == grammar.digest
     grid.write_text("[[pstar]]\nnet = 'cnn'\nv = 4\ns0 = 0\n", encoding="utf-8-sig")
     assert len(read_grid(grid).studies) == 1
-    Notes(notes, {}).add(10, 0, {"error": 0.5})
-    notes.write_bytes(b"\xef\xbb\xbf" + notes.read_bytes())
-    assert Notes(notes, {}).results() == [(10, 0, {"error": 0.5})]

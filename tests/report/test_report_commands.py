@@ -36,7 +36,7 @@ def asked():
         program, *words = shlex.split(command)
         assert program == "srhm"
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("srhm.cli.measure.execute", stop)
+            patch.setattr("srhm.cli.measure.run_single", stop)
             patch.setattr("srhm.cli.measure.search", stop)
             patch.setattr("srhm.cli.measure.open_executor", lambda *_: None)
             patch.setattr("srhm.cli.measure.Store", NoStore)
@@ -54,12 +54,6 @@ class NoStore:
         assert place == "srhm-runs/runs.sqlite"
 
     def get(self, spec: RunSpec) -> None:
-        return None
-
-    def check_writable(self) -> None:
-        pass
-
-    def checkpoint(self, spec: RunSpec) -> None:
         return None
 
 

@@ -2,16 +2,20 @@
 
 import json
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, Literal
 
 from ..errors import ArgumentError, check_integer
 from ..model.options import Model
+from ..runner.driver import Policy
 from ..runner.execution import execute
-from ..runner.executors import default_workers, open_executor
+from ..runner.executors import InProcess, default_workers, open_executor
 from ..runner.room import check_room
-from ..runner.searches import raise_failures, search
+from ..runner.searches import raise_failures, run_single, search
+from ..runner.work import RunJob, finished
 from ..store import Store
+from ..study import Run as FinishedRun
 from ..study import Study
 from ..study.setup import Role
 from ..study.study import SearchRule, chosen_thresholds
@@ -55,19 +59,30 @@ class Run:
         found = store.get(spec)
         if found is None:
             check_room(spec)
-            store.check_writable()
             with TrainingView(spec) as view:
-                found = execute(
-                    spec,
-                    checkpoint=store.checkpoint(spec),
-                    weights=store.weights_folder if spec.setup.measuring.records_weights else None,
-                    budget=self.budget,
-                    progress=view,
-                )
-            if found.status != "stopped":
-                store.put(found)
-                store.tidy()
+                executor = InProcess(partial(_work, budget=self.budget, progress=view))
+                try:
+                    found = run_single(spec, store, executor, policy=Policy(again=True), title="srhm run")
+                except _Stopped as stopped:
+                    found = stopped.run
         print_result(json.dumps(run_content(found)) if self.json else run_text(found))
+
+
+def _work(content: str, budget: float | None, progress: TrainingView) -> str:
+    """Do a job of the driver, for no longer than the budget."""
+    job = RunJob.from_dict(json.loads(content))
+    checkpoint = None if job.checkpoint is None else Path(job.checkpoint)
+    run = execute(job.spec, checkpoint=checkpoint, weights=job.weights, budget=budget, progress=progress)
+    if run.status == "stopped":
+        raise _Stopped(run)
+    return finished(run)
+
+
+class _Stopped(BaseException):
+    """The budget is spent, and the checkpoint written."""
+
+    def __init__(self, run: FinishedRun) -> None:
+        self.run = run
 
 
 @dataclass(frozen=True)

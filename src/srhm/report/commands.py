@@ -6,11 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..study import RunSpec, Seeds, Setup
+from ..study.custom import CustomNet
 from ..study.describe import command_options
+from ..study.options import options_of
 
 
 def run_command(spec: RunSpec) -> str | None:
     """Return the `srhm run` that is this run, or None if the seeds of its roles differ.
+
+    Of a function of the user's it is the call in Python.
 
     Examples
     --------
@@ -20,6 +24,9 @@ def run_command(spec: RunSpec) -> str | None:
     'srhm run --net lcn --v 6 --s0 1 --L 2 --width 64 --P 500 --seed 0'
     """
     seed = spec.seeds.samples
+    if isinstance(spec.net, CustomNet):
+        which = seed if spec.seeds == Seeds.replicate(seed) else spec.seeds
+        return _call("run", spec.setup, {"P": spec.P, "seed": which})
     if spec.seeds != Seeds.replicate(seed):
         return None
     return _line("run", command_options(spec.setup) | {"P": spec.P, "seed": seed})
@@ -28,7 +35,7 @@ def run_command(spec: RunSpec) -> str | None:
 def pstar_command(
     setup: Setup, seeds: int, fix: tuple[str, ...] = (), start: float | int | None = None
 ) -> str:
-    """Return the `srhm pstar` that measures P* of a setup.
+    """Return the `srhm pstar` that measures P* of a setup; of a function of the user's the call in Python.
 
     Parameters
     ----------
@@ -48,6 +55,8 @@ def pstar_command(
     >>> pstar_command(Setup(Params(v=6, s0=1, L=2), NetSpec("lcn", width=64)), 3)
     'srhm pstar --net lcn --v 6 --s0 1 --L 2 --width 64 --seeds 3'
     """
+    if isinstance(setup.net, CustomNet):
+        return _call("pstar", setup, {"start": start, "seeds": seeds} | ({"fix": fix} if fix else {}))
     options = command_options(setup) | {"seeds": seeds} | ({"start": start} if start is not None else {})
     return _line("pstar", options) + (" --fix " + " ".join(fix) if fix else "")
 
@@ -74,3 +83,13 @@ def _line(command: str, options: Mapping[str, Any]) -> str:
         words.append(f"--{option}")
         words.append(value if isinstance(value, str) else json.dumps(value))
     return shlex.join(words)
+
+
+def _call(function: str, setup: Setup, rest: dict[str, Any]) -> str:
+    """Return a call of the front door for a function of the user's, `train`, which only its author has."""
+    net = setup.net
+    measured = {name: value for name, value in options_of(setup).items() if name not in ("net", *net.chosen)}
+    options = {"options": net.chosen} if net.chosen else {}
+    words = rest | {"name": net.family} | measured | options
+    arguments = ", ".join(f"{name}={value!r}" for name, value in words.items())
+    return f"srhm.{function}(srhm.{setup.params!r}, train, {arguments})"

@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import get_args
 
@@ -22,6 +22,7 @@ from ..store.ownership import Ownership
 from ..study import Run, RunSpec
 from ..study.failure import Failure, FailureKind
 from .executors import Executor, Job, Outcome
+from .functions import Importable
 from .progress import Progress
 from .resources import resources
 from .sources import RunSource
@@ -57,6 +58,8 @@ class Policy:
     """Memory of a GPU in bytes, of which every run requests a part, for clusters. Default: runs use CPUs."""
     keep_weights: bool = False
     """Keep the trained weights next to the store; finished runs without them are computed again."""
+    gpu: float | None = None
+    """The part of a GPU that every run asks a cluster for. Default: an estimate, with `gpu_memory`."""
 
     def __post_init__(self) -> None:
         check_integer("retries", self.retries, least=0, most=1000)
@@ -64,6 +67,8 @@ class Policy:
             check_number("limit", self.limit, above=0.0)
         if self.gpu_memory is not None:
             check_integer("gpu_memory", self.gpu_memory, least=1)
+        if self.gpu is not None:
+            check_number("gpu", self.gpu, above=0.0)
 
 
 Watch = Callable[[Progress], None]
@@ -78,6 +83,7 @@ def drive(
     policy: Policy | None = None,
     watch: Watch | None = None,
     title: str = "",
+    train: Importable | None = None,
 ) -> Progress:
     """Compute the runs of all sources.
 
@@ -98,6 +104,8 @@ def drive(
         Called with the progress.
     title
         The name of the driver for others that use the store, such as its command.
+    train
+        Where workers find the function of the user's whose runs these are.
 
     Returns
     -------
@@ -119,7 +127,7 @@ def drive(
     SrhmError
         If the store stays locked or full for two minutes; before the first run, if it cannot be written.
     """
-    return _Driver(sources, store, executor, policy or Policy(), watch, title).run()
+    return _Driver(sources, store, executor, policy or Policy(), watch, title, train).run()
 
 
 @dataclass(eq=False)
@@ -139,6 +147,7 @@ class _Driver:
     policy: Policy
     watch: Watch | None
     title: str
+    train: Importable | None
     asking: deque[RunSource] = field(default_factory=deque)
     """Sources that may ask for a run."""
     waiting: dict[str, _Task] = field(default_factory=dict)
@@ -298,10 +307,12 @@ class _Driver:
                 task.spec,
                 str(self.store.checkpoint(task.spec).absolute()),
                 str(self.store.weights_folder.absolute()) if keep else None,
+                self.train,
             )
             self.numbers += 1
             task.attempts += 1
             needs = resources(task.spec, gpu_memory=self.policy.gpu_memory)
+            needs = needs if self.policy.gpu is None else replace(needs, gpu=self.policy.gpu)
             self.executor.start(Job(self.numbers, json.dumps(job.to_dict()), needs, self.policy.limit))
             del self.waiting[key]
             self.under_way[self.numbers] = task
@@ -437,15 +448,17 @@ class _Driver:
         try:
             outcomes = self.executor.close(interrupted=True)
         finally:
-            with suppress(Exception):  # what went wrong first is what counts
-                self._take(outcomes)
-            until = time.monotonic() + _LAST_SECONDS
-            while self.unsaved and time.monotonic() < until:
-                time.sleep(0.2)
+            try:
+                with suppress(Exception):  # what went wrong first is what counts
+                    self._take(outcomes)
+                until = time.monotonic() + _LAST_SECONDS
+                while self.unsaved and time.monotonic() < until:
+                    time.sleep(0.2)
+                    with suppress(Exception):
+                        self._save()
+            finally:  # also when Ctrl-C is pressed again: a notebook goes on
                 with suppress(Exception):
-                    self._save()
-            with suppress(Exception):
-                self._leave()
+                    self._leave()
 
 
 def _read(result: str) -> Run | Failure:

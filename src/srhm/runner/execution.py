@@ -4,6 +4,7 @@ import platform
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,9 +14,11 @@ import numpy as np
 from .. import __version__
 from ..errors import ArgumentError, check_instance, check_instances
 from ..measure.clustering import clusters
+from ..measure.layers import layers_of, record_activations
 from ..measure.probing import probes
-from ..measure.sensitivity import sensitivities
-from ..model.dataset import Dataset, split
+from ..measure.sensitivity import sensitivities, test_error
+from ..model.dataset import Dataset, Split, split
+from ..model.encoding import encode
 from ..model.grammar import Grammar
 from ..nets import Design
 from ..nets.weights import save_weights
@@ -96,6 +99,67 @@ def execute_ensemble(
     ]
 
 
+def execute_custom(spec: RunSpec, train: Callable[..., Any]) -> Run:
+    """Draw the data of a run, have a function of the user's train on them, and measure what it returns.
+
+    The run is ``"trained"``, or ``"diverged"`` if outputs are not numbers. S and D are measured of a network that gives
+    scores; of one that gives class numbers the error is all there is.
+
+    Parameters
+    ----------
+    spec
+        What to run: a setup with a :class:`~srhm.study.custom.CustomNet`.
+    train
+        The function.
+
+    Raises
+    ------
+    ArgumentError
+        If what it returns is not a network; and whatever the function raises.
+    """
+    check_instance(RunSpec, spec=spec)
+    check_room(spec)
+    setup, times = spec.setup, [time.perf_counter()]
+    sets = _draw(spec)
+    times.append(time.perf_counter())
+    net = train(sets.train, spec.seeds.network, **spec.net.chosen)
+    times.append(time.perf_counter())
+    error = test_error(net, sets.test, encoding=setup.net.encoding)
+    metrics: dict[str, Any] = {"error": error, "repeat_bound": sets.repeat_bound}
+    diverged = bool(np.isnan(error))
+    if not diverged and _gives_scores(net, spec, sets.test):
+        metrics |= _sensitivities(spec, net, sets.test)
+    times.append(time.perf_counter())
+    seconds: dict[str, float] = {
+        part: end - begin
+        for part, (begin, end) in zip(("data", "train", "sensitivities"), pairwise(times), strict=True)
+    }
+    if setup.measuring.probe and not diverged:
+        metrics |= _probes(spec, net, sets.test)
+        seconds["probes"] = time.perf_counter() - times[-1]
+    clean = {name: _number(value) for name, value in metrics.items()}
+    status = "diverged" if diverged else "trained"
+    return Run(spec, status, clean, [], seconds, _versions() | {"executed": "alone"}, platform.machine())
+
+
+def _gives_scores(net: Any, spec: RunSpec, test_set: Dataset) -> bool:
+    """Return whether a network shows layers, not class numbers alone."""
+    part = next(iter(test_set.batches(3)))
+    x = encode(spec.params, part.features, part.positions, spec.net.encoding)
+    try:
+        record_activations(layers_of(net), x, spec.params)
+    except ArgumentError:
+        return False
+    return True
+
+
+def _draw(spec: RunSpec) -> Split:
+    """Draw the data of a run."""
+    setup, seeds = spec.setup, spec.seeds
+    grammar = Grammar(spec.params, seeds.grammar)
+    return split(grammar, spec.P, setup.P_test, seeds.samples, replacement=setup.replacement)
+
+
 class _Ready(NamedTuple):
     """A run before training: its job, the bound on repeated data, and the seconds that the data took."""
 
@@ -113,8 +177,7 @@ def _prepare(spec: RunSpec, weights: str | Path | None) -> _Ready:
         raise ArgumentError("weights", None, problem, fix)
     setup, params, seeds = spec.setup, spec.params, spec.seeds
     began = time.perf_counter()
-    grammar = Grammar(params, seeds.grammar)
-    sets = split(grammar, spec.P, setup.P_test, seeds.samples, replacement=setup.replacement)
+    sets = _draw(spec)
     seconds = time.perf_counter() - began
     job = TrainingJob(
         setup.net.build(params, seeds.network),

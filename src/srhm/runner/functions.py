@@ -1,55 +1,125 @@
-"""How a function of the user's is named, so that a worker on this machine or another can find it."""
+"""A function of the user's that trains: what stands for it in a setup, and how other processes find it."""
 
 import hashlib
 import importlib
-import importlib.util
 import inspect
 import sys
-from collections.abc import Callable
-from functools import cache
+import textwrap
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import ArgumentError, SrhmError
-from ..files import user_path
+from ..model.encoding import Encoding
+from ..study.custom import CustomNet
+
+Train = Callable[..., Any]
+"""``train(dataset, seed) -> network``, from a training set and a seed to any network that
+:func:`srhm.measure.layers.predictor_of` takes."""
 
 _importing: list[str] = []
-"""Scripts that are being imported for a function of theirs."""
+"""Modules that are being imported for a function of theirs."""
+
+
+def custom_net(
+    train: Train, name: str | None = None, encoding: Encoding = "whitened", options: Mapping[str, Any] | None = None
+) -> CustomNet:  # fmt: skip
+    """Return what stands for a function in a setup: its name, and a hash of its text.
+
+    Parameters
+    ----------
+    train
+        The function.
+    name
+        Its name. Default: ``"module:function"``, or ``"script:function"`` if the script that is running has it.
+    encoding
+        How the network takes its inputs.
+    options
+        Further arguments of the function, by name.
+
+    Raises
+    ------
+    ArgumentError
+        If the name is left out, and the text is not known or does not say all: of a lambda, a partial, a method of an
+        object, a function that uses variables of another one, or one that was typed at a prompt.
+    """
+    text, depends = _text(train), bool(getattr(train, "__closure__", None))
+    if name is None:
+        if text is None or depends:
+            known = "uses variables of the function around it" if depends else "has no source text of its own"
+            problem = f"is needed: {train!r} {known}, by which its runs could be told from those of another"
+            raise ArgumentError("name", None, problem, "Give name=, a name under which its runs are kept")
+        name = ":".join(filter(None, [_home(train.__module__), train.__name__]))
+    source = None if text is None else hashlib.sha256(text.encode()).hexdigest()
+    return CustomNet(name, encoding=encoding, options=dict(options or {}), source=source)
+
+
+def _text(train: Train) -> str | None:
+    """Return the source text of a function, or None where there is none that is its alone."""
+    if inspect.ismethod(train) and inspect.isclass(train.__self__):
+        train = train.__func__
+    if not inspect.isfunction(train) or train.__name__ == "<lambda>":
+        return None
+    try:
+        return textwrap.dedent(inspect.getsource(train))
+    except (OSError, TypeError):  # it was typed at a prompt
+        return None
+
+
+def _home(module: str) -> str:
+    """Return the name of the module that a function is of, or of the script; nothing in a notebook."""
+    main = sys.modules["__main__"]
+    if module != "__main__":
+        return module
+    spec, path = getattr(main, "__spec__", None), getattr(main, "__file__", None)
+    return spec.name if spec is not None else Path(path).stem if path is not None else ""
+
+
+@dataclass(frozen=True)
+class Importable:
+    """How another process, on this machine or another, finds a function of the user's."""
+
+    name: str
+    """``"module:function"``."""
+    path: tuple[str, ...]
+    """Where modules are looked for: Ray's workers look elsewhere by themselves."""
+
+    @classmethod
+    def of(cls, function: Train, argument: str) -> "Importable":
+        """Return it, or raise as :func:`name_of`."""
+        return cls(name_of(function, argument), tuple(str(Path(folder).absolute()) for folder in sys.path))
+
+    def find(self) -> Train:
+        """Return the function, in the process that is to call it."""
+        sys.path += [folder for folder in self.path if folder not in sys.path]
+        return find(self.name, "net")
 
 
 def name_of(function: Any, argument: str) -> str:
-    """Return the name of a function, ``"module:function"``, or ``"/path/script.py:function"`` if a script has it.
+    """Return the name of a function, ``"module:function"``, by which other processes find it.
 
     Parameters
     ----------
     function
-        A function of a module or of the script that is running, or its name.
+        A function of a module.
     argument
         What the caller calls it.
 
     Raises
     ------
     ArgumentError
-        If a worker could not find it: a lambda, a function inside another, a method of an object, one of a
-        notebook, or one whose module has another of that name.
+        If they could not: it is a lambda, a function inside another, a method of an object, one of the script or
+        notebook that is running, or one whose module has another of that name.
     """
-    if isinstance(function, str):
-        find(function, argument)
-        return function
     module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", "<unnamed>")
-    main = sys.modules.get("__main__")
-    path = getattr(main, "__file__", None)
-    alone = inspect.ismethod(function) and not inspect.isclass(
-        function.__self__
-    )  # the object would not go along
-    found = path is not None if module == "__main__" else _in_module(module, name) == function
-    if alone or "<" in name or not found:
-        problem = "cannot be found by other processes"
-        fix = "Put it into a file as a function with a name and import it, or compute here with workers=1"
+    # Of a method, the object would not go along.
+    alone = inspect.ismethod(function) and not inspect.isclass(function.__self__)
+    if module == "__main__" or alone or "<" in name or _in_module(module, name) != function:
+        where = "is of the script or notebook that is running, and " if module == "__main__" else ""
+        problem = f"{where}cannot be found by other processes"
+        fix = "Put it into a file of its own as a function with a name and import it, or compute here with workers=1"
         raise ArgumentError(argument, function, problem, fix)
-    if module == "__main__" and path is not None:
-        spec = getattr(main, "__spec__", None)  # of `python -m`, whose imports may be relative
-        module = Path(path).absolute() if spec is None else spec.name
     return f"{module}:{name}"
 
 
@@ -61,63 +131,38 @@ def _in_module(module: str | None, name: str) -> Any:
     return found
 
 
-@cache
-def find(name: str, argument: str = "train") -> Callable[..., Any]:
+def find(name: str, argument: str) -> Callable[..., Any]:
     """Return the function of a name.
 
     Raises
     ------
     ArgumentError
-        If there is no such module, file or function.
+        If there is no such module or function.
     """
-    home, colon, rest = name.rpartition(":")
+    module, _, rest = name.partition(":")
+    _importing.append(module)
     try:
-        if not colon:
-            raise ImportError("there is no colon in it")
-        found: Any = _script(home) if home.endswith(".py") else importlib.import_module(home)
+        found: Any = importlib.import_module(module)
         for part in rest.split("."):
             found = getattr(found, part)
-    except (ImportError, AttributeError, OSError) as error:
-        problem = f"names no function that can be imported ({error})"
-        raise ArgumentError(
-            argument, name, problem, "Use 'module:function' or 'script.py:function'"
-        ) from None
+    except (ImportError, AttributeError) as error:
+        problem = f"cannot be imported ({error})"
+        raise ArgumentError(argument, name, problem, "Install its module where runs are computed") from None
+    finally:
+        _importing.pop()
     return found
 
 
 def refuse_within_import() -> None:
-    """Refuse to compute in a script that is only imported for one of its functions.
+    """Refuse to compute in a module that is only imported for one of its functions.
 
     Raises
     ------
     SrhmError
-        If such an import is under way: without the error, every worker would do all that the script does.
+        If such an import is under way: without the error, every worker would do all that the module does.
     """
     if _importing:
         raise SrhmError(
             f"{_importing[-1]} computes when it is imported, as workers do to find its functions. Put all that it does "
             'under `if __name__ == "__main__":`, or move the function to a file of its own and import it'
         )
-
-
-def _script(path: str) -> Any:
-    """Import a file under a name of its own; what stands under `if __name__ == "__main__"` does not run."""
-    main, path = sys.modules.get("__main__"), str(user_path(path))
-    if path == str(Path(getattr(main, "__file__", None) or "").absolute()):  # the script that is running
-        return main
-    name = f"srhm_script_{hashlib.sha256(path.encode()).hexdigest()[:16]}"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, path)
-        if spec is None or spec.loader is None:
-            raise ImportError(f"{path} is no Python file")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        _importing.append(path)
-        try:
-            spec.loader.exec_module(module)
-        except BaseException:
-            del sys.modules[name]
-            raise
-        finally:
-            _importing.pop()
-    return sys.modules[name]

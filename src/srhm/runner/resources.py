@@ -8,6 +8,7 @@ import math
 from ..errors import check_instance, check_integer
 from ..measure.probing import INPUTS
 from ..study import RunSpec
+from ..study.custom import CustomNet
 from .executors.base import Resources
 from .room import FLOAT, data_bytes
 
@@ -24,6 +25,8 @@ _GPU_PARTS = 16
 
 def resources(spec: RunSpec, *, gpu_memory: int | None = None) -> Resources:
     """Estimate what a run needs: a core, main memory, and a part of a GPU if there is one.
+
+    What a function of the user's needs besides a core is not known.
 
     Parameters
     ----------
@@ -47,6 +50,8 @@ def resources(spec: RunSpec, *, gpu_memory: int | None = None) -> Resources:
     0.0625
     """
     check_instance(RunSpec, spec=spec)
+    if isinstance(spec.net, CustomNet):
+        return Resources()
     setup, cost = spec.setup, spec.net.cost(spec.params)
     data, weights = data_bytes(spec), FLOAT * cost.parameters
     net = _COPIES * weights + FLOAT * cost.activations(setup.batch, setup.P_test)

@@ -4,6 +4,7 @@ from ..errors import check_instance
 from ..memory import check_memory
 from ..model.dataset import bytes_of
 from ..study import RunSpec
+from ..study.custom import CustomNet
 
 FLOAT = 4
 """Bytes of a number."""
@@ -18,7 +19,8 @@ def check_room(spec: RunSpec) -> None:
         It names the largest part: the width, P or P_test.
     """
     check_instance(RunSpec, spec=spec)
-    data, net = data_bytes(spec), FLOAT * spec.net.cost(spec.params).parameters
+    data = data_bytes(spec)
+    net = 0 if isinstance(spec.net, CustomNet) else FLOAT * spec.net.cost(spec.params).parameters
     if net > data:
         name, value, what = "width", spec.setup.width, "a network"
     else:

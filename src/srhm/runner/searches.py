@@ -1,13 +1,17 @@
 """Searches for P* as sources of runs, and their computation by the driver."""
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 
-from ..errors import SrhmError
+from ..errors import ArgumentError, SrhmError, name_fix
 from ..store import Store
 from ..study import Run, RunSpec, Study
+from ..study.describe import name
 from ..study.failure import Failure
-from .driver import Policy, drive
+from ..study.grid import shard
+from .driver import Policy, Watch, drive
 from .executors import Executor
+from .functions import Importable
 from .sources import RunSource, Single
 
 Watcher = Callable[[list[Study], int], None]
@@ -31,6 +35,12 @@ class Replicate(RunSource):
 
     def tell(self, run: Run, *, computed: bool) -> None:
         """Take a finished run."""
+        missing = [quantity for quantity in self._study.thresholds if quantity not in run.metrics]
+        if missing and run.status != "diverged":
+            known = [metric for metric in run.metrics if re.fullmatch(r"[SD]_\d+", metric)]
+            scores = "Have it return one score for each class, [sample, class]"
+            fix = name_fix(missing[0], ["error", *known]) if known else scores
+            raise ArgumentError("thresholds", missing[0], "is not measured of this network", fix)
         self._study.tell(self._number, run)
         self._study.computed += computed
 
@@ -58,6 +68,8 @@ def search(
     watch: Watcher | None = None,
     policy: Policy | None = None,
     title: str = "",
+    part: tuple[int, int] | None = None,
+    train: Importable | None = None,
 ) -> list[Study]:
     """Complete studies with the runs in the store, computing those that are missing; see :func:`~.driver.drive`.
 
@@ -76,6 +88,10 @@ def search(
         What to do when runs fail; runs that failed before are tried again unless it says otherwise.
     title
         Tells this call from others that use the store.
+    part
+        (i, n) computes the i-th of n parts of the replicates alone, for tasks with stores of their own.
+    train
+        Where workers find the function of the user's whose runs these are.
 
     Returns
     -------
@@ -87,7 +103,8 @@ def search(
     KeyboardInterrupt
         If it is interrupted; every run that was finished is in the store.
     ArgumentError
-        Before the first run, if a search has no first P, or the store cannot be written.
+        Before the first run, if a search has no first P, or the store cannot be written. After it, if the network has
+        no layer of a threshold.
     """
     studies = [study.check() for study in studies]
     # So the programs of a study are compiled once, by one worker, and the other replicates find them on disk.
@@ -95,13 +112,33 @@ def search(
     sources = [source for one in searches for source in one[:1]] + [
         source for one in searches for source in one[1:]
     ]
+    sources = sources if part is None else shard(sources, *part)
     shown = None if watch is None else lambda progress: watch(studies, progress.running)
-    drive(sources, store, executor, policy=policy or Policy(again=True), watch=shown, title=title)
+    policy = policy or Policy(again=True)
+    drive(sources, store, executor, policy=policy, watch=shown, title=title, train=train)
     return studies
 
 
-def raise_failures(studies: Sequence[Study]) -> None:
-    """Raise an :class:`~srhm.SrhmError` that tells which runs failed and why, if any did."""
+def run_single(
+    spec: RunSpec, store: Store, executor: Executor, *, policy: Policy, watch: Watch | None = None, title: str
+) -> Run:
+    """Return a run from the store, computed first if it is not there; see :func:`~.driver.drive`.
+
+    Raises
+    ------
+    SrhmError
+        If it failed, with its reason.
+    """
+    drive([Single(spec)], store, executor, policy=policy, watch=watch, title=title)
+    found = store.get(spec)
+    if found is None:
+        reasons = [one.reason for one in store.failures() if one.spec.hash == spec.hash]
+        raise SrhmError(f"the run of {name(spec.setup)}, P = {spec.P}, failed: {' '.join(reasons)}")
+    return found
+
+
+def raise_failures(studies: Sequence[Study], cause: Exception | None = None) -> None:
+    """Raise an :class:`~srhm.SrhmError` that tells which runs failed and why, if any did, from its cause if known."""
     failures = [failed for one in studies for failed in one.failures.values()]
     if failures:
         spec, failure = failures[0]
@@ -109,4 +146,4 @@ def raise_failures(studies: Sequence[Study]) -> None:
         raise SrhmError(
             f"the run {spec.net.family}, P = {spec.P}, seed {spec.seeds.samples} on {spec.params} failed{others}: "
             f"{failure.reason}. Finished runs are kept; the same command resumes"
-        )
+        ) from cause

@@ -1,5 +1,6 @@
 """Runs as columns: the one table that pandas and Parquet get."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import IO, TYPE_CHECKING, Any
@@ -8,6 +9,7 @@ from ..errors import import_extra
 from ..model.options import Model
 from ..model.params import PER_LEVEL
 from ..study import RunSpec
+from ..study.custom import CustomNet
 from ..study.options import all_options, option_table
 from ..study.setup import ROLES
 from .database import Row, chunks
@@ -56,13 +58,16 @@ def write_parquet(rows: Rows, file: IO[bytes]) -> None:
 def _types(rows: Iterable[Row]) -> dict[str, str]:
     """Return the columns of a table with these rows, and their types."""
     names: dict[str, set[str]] = {part: set() for part in _PARTS}
+    options: set[str] = set()
     types = _columns()
     for row in rows:
         for part, found in names.items():
             found.update(getattr(row, part))
+        options.update(row.spec["net"].get("custom", {}).get("options", ()))
         params = row.spec["params"]
         types |= {name: "string" for name in PER_LEVEL if not isinstance(params[name], int)}
     types |= {_metric(name, types): "float64" for name in sorted(names["metrics"])}
+    types |= {f"option_{name}": "string" for name in sorted(options)}
     types |= {f"seconds_{name}": "float64" for name in sorted(names["seconds"])}
     return types | {f"versions_{name}": "string" for name in sorted(names["versions"])}
 
@@ -88,6 +93,8 @@ def _flat(row: Row, types: dict[str, str]) -> dict[str, Any]:
     flat |= {name: str(flat[name]) for name in PER_LEVEL if types[name] == "string"}
     flat |= {name: row._mapping[name] for name in ("hash", "status", "device", "weights", "finished")}
     flat |= {f"seed_{role}": getattr(spec.seeds, role) for role in ROLES}
+    if isinstance(spec.net, CustomNet):
+        flat |= {f"option_{name}": json.dumps(value) for name, value in spec.net.options.items()}
     flat |= {_metric(name, fixed): value for name, value in row.metrics.items()}
     flat |= {f"seconds_{name}": value for name, value in row.seconds.items()}
     flat |= {f"versions_{name}": value for name, value in row.versions.items()}

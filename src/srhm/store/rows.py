@@ -12,6 +12,8 @@ from ..model.params import PER_LEVEL
 from ..nets import FAMILIES
 from ..nets.weights import is_digest
 from ..study import Run, RunSpec
+from ..study.custom import CustomNet
+from ..study.runs import STATUSES
 from ..training.checkpoint import Checkpoint
 from .database import Database, Row, chunks
 from .tables import FAILURES, RUNS, row_of, run_of
@@ -111,11 +113,33 @@ class Runs(Database):
         self.check_exists()
         known = [column.name for column in RUNS.c if not isinstance(column.type, sql.JSON)]
         for name, value in columns.items():
+            if name == "net":
+                check_choice("net", value, (*FAMILIES, *self._nets()), "is not a network of this store")
             if name not in known:
                 problem = "is not a column by which runs can be selected"
                 raise ArgumentError(name, value, problem, name_fix(name, known))
         conditions = [RUNS.c[name] == _checked_value(name, value) for name, value in columns.items()]
         return self._stream(sql.select(RUNS.c.hash).where(*conditions).order_by(RUNS.c.P, RUNS.c.hash))
+
+    def _nets(self) -> set[str]:
+        """Return the names of what was trained."""
+        return {row.net for row in self._read(sql.select(RUNS.c.net).distinct())}
+
+    def check_source(self, net: CustomNet) -> None:
+        """Refuse a function of the user's if the store has runs of another one under its name.
+
+        Raises
+        ------
+        ArgumentError
+            If a run of that name has another hash of the source text.
+        """
+        source = RUNS.c.spec["net"]["custom"]["source"].as_string().label("source")
+        rows = self._read(sql.select(source).where(RUNS.c.net == net.family).distinct())
+        if any(row.source != net.source for row in rows):
+            problem = f"names a function whose text has changed since its runs in {self.path} were computed"
+            raise ArgumentError(
+                "name", net.family, problem, "Give the new one another name=, or use another store="
+            )
 
     def _stream(self, query: sql.Select) -> Iterator[Row]:
         """Yield the rows with the hashes that a query returns, in its order."""
@@ -149,7 +173,7 @@ def _checked_value(name: str, value: Any) -> Any:
     return value
 
 
-_CHOICES = {"net": FAMILIES, "sparsity": ("A", "B"), "status": ("converged", "epochs", "diverged")}
+_CHOICES = {"sparsity": ("A", "B"), "status": STATUSES}
 """The columns that hold one of some names."""
 
 

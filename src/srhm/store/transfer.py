@@ -142,7 +142,8 @@ class Transfer(Runs):
 
         The columns are ``hash``, the specification (``n_c`` to ``sparsity``, ``P``, the options of the setup by the
         names of files of runs, such as ``net``, ``width``, ``bias`` and ``learning_rate``, and ``seed_ROLE``),
-        ``status``, ``device``, ``weights``, ``finished``, the metrics, of all these runs together, by their names,
+        ``status``, ``device``, ``weights``, ``finished``, the arguments of functions of
+        the user's, ``option_NAME``, as JSON text, the metrics, of all these runs together, by their names,
         ``seconds_PART`` and ``versions_PACKAGE``. Metrics are floats, and null where there is no number.
 
         Parameters

@@ -5,4 +5,14 @@ from .runs import Run
 from .setup import Measuring, RunSpec, Seeds, Setup
 from .study import Study, studies_of
 
-__all__ = ["Grid", "Measuring", "Run", "RunSpec", "Seeds", "Setup", "Study", "read_grid", "studies_of"]
+__all__ = [
+    "Grid",
+    "Measuring",
+    "Run",
+    "RunSpec",
+    "Seeds",
+    "Setup",
+    "Study",
+    "read_grid",
+    "studies_of",
+]

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..model.options import Model
+from .custom import CustomNet
 from .options import options_of
 from .setup import Setup
 from .study import Study
@@ -27,9 +28,11 @@ def command_options(setup: Setup) -> dict[str, Any]:
 
     `--protocol published` stands for the others where that is shorter.
     """
-    training = [options_of(setup), {"protocol": "published"} | options_of(setup, published=True)]
+    training = [options_of(setup)]
+    if not isinstance(setup.net, CustomNet):
+        training.append({"protocol": "published"} | options_of(setup, published=True))
     chosen = _model_options(setup) | min(training, key=len)
-    return {name: chosen[name] for name in _ALWAYS} | chosen
+    return {name: chosen[name] for name in _ALWAYS if name in chosen} | chosen
 
 
 def _model_options(setup: Setup) -> dict[str, Any]:
@@ -66,4 +69,5 @@ def _words(name: str, value: Any) -> str:
 
 def label(study: Study) -> str:
     """Return network, model, width, and the differences from the default study."""
-    return ", ".join([name(study.setup), f"width {study.setup.width}", *filter(None, [change_words(study)])])
+    width = f"width {study.setup.width}" if study.setup.width else ""
+    return ", ".join(filter(None, [name(study.setup), width, change_words(study)]))

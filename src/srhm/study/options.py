@@ -15,6 +15,7 @@ from ..model.encoding import Dense
 from ..model.params import Params
 from ..nets import FAMILIES, Family, NetSpec
 from ..training import TASKS, Optimizer, Stopping, Task
+from .custom import CustomNet
 from .setup import Measuring, Setup
 
 
@@ -183,8 +184,17 @@ def all_options(setup: Setup) -> dict[str, Any]:
 
 
 def _value(setup: Setup, option: Option) -> Any:
+    if isinstance(setup.net, CustomNet) and not used_by_custom(option) and option.name != "net":
+        return None
     part = {"setup": setup, "options": setup.net.options}.get(option.part)
     return getattr(getattr(setup, option.part) if part is None else part, option.field, None)
+
+
+def used_by_custom(option: Option) -> bool:
+    """Return whether an option is of use where a function of the user's trains: for its inputs, or what is measured."""
+    return option.name in ("encoding", "replacement") or (
+        option.part == "measuring" and option.name != "record"
+    )
 
 
 def _shown(value: Any) -> Any:
@@ -198,8 +208,13 @@ def _shown(value: Any) -> Any:
 def options_of(setup: Setup, *, published: bool = False) -> dict[str, Any]:
     """Return the options of a setup by their names on the command line and in files.
 
-    Only what differs from the default, or from the published protocol, stands there, and the network and its width.
+    Only what differs from the default, or from the published protocol, stands there, and the network and its width;
+    of a function of the user's also its own arguments.
     """
+    if isinstance(setup.net, CustomNet):
+        defaults = all_options(Setup(setup.params, replace(setup.net, encoding="whitened")))
+        given = {name: value for name, value in all_options(setup).items() if value != defaults[name]}
+        return {"net": setup.net.family} | given | setup.net.chosen
     base = Setup(setup.params, NetSpec(setup.net.family))
     base = base.published() if published else base
     defaults, always = all_options(base), ("net", "width")

@@ -8,6 +8,9 @@ from ..errors import ArgumentError
 from ..nets.weights import is_digest
 from .setup import RunSpec
 
+STATUSES = ("converged", "epochs", "diverged", "trained")
+"""How a finished run may have ended."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -16,11 +19,11 @@ class Run:
     spec: RunSpec
     """The specification of the run."""
     status: str
-    """``converged``, ``epochs``, or ``diverged``."""
+    """``converged``, ``epochs``, or ``diverged``; ``trained`` if a function of the user's decided when to end."""
     metrics: dict[str, float | int | None]
     """``error``, ``best_test_error``, ``train_loss``, ``epochs``, ``steps``, ``best_epoch`` and ``S_kl``, ``D_kl``
     with their errors; with probes also ``probe_kl``, ``probe_rule_kl``, ``probe_placement_kl`` and ``ari_kl``. None
-    for a missing number."""
+    for a missing number. Of a function of the user's ``error``, and S and D where it gives scores."""
     record: list[dict[str, float | int | str | None]]
     """``step``, ``epoch``, ``train_loss`` and ``test_error`` at log-spaced steps, if requested, and whatever else was
     recorded: metrics by name, and ``weights``, the SHA-256 of their file. None for a missing number."""
@@ -104,7 +107,7 @@ def _is_text(value: Any) -> bool:
 
 
 _KINDS: dict[str, Callable[[Any], bool]] = {
-    "status": lambda value: value in ("converged", "epochs", "diverged", "stopped"),
+    "status": lambda value: value in (*STATUSES, "stopped"),
     "metrics": lambda value: _holds(value, _is_number),
     "record": lambda value: isinstance(value, list) and all(_is_point(one) for one in value),
     "seconds": lambda value: _holds(value, lambda one: one is not None and _is_number(one)),

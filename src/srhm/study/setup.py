@@ -15,6 +15,7 @@ from ..nets import NetSpec
 from ..randomness import STREAM_VERSION
 from ..training import Classification, Optimizer, Stopping, Task
 from ..training.task import task_from
+from .custom import CustomNet
 
 Role = Literal["grammar", "samples", "network", "order"]
 ROLES: tuple[Role, ...] = ("grammar", "samples", "network", "order")
@@ -134,7 +135,8 @@ class Setup:
     params: Params
     """The parameters of the model."""
     net: NetSpec
-    """The network."""
+    """The network; or a function of the user's that trains (:class:`~srhm.study.custom.CustomNet`), which knows itself
+    how: then optimizer, stopping, task and record are left out."""
     optimizer: Optimizer = field(default_factory=Optimizer)
     """How the weights are trained."""
     stopping: Stopping = field(default_factory=Stopping)
@@ -156,12 +158,15 @@ class Setup:
         object.__setattr__(self, "task", task_from(self.task))
         params, net = self.params, self.net.on(self.params)
         optimizer, stopping, measuring = self.optimizer, self.stopping, self.measuring
-        if optimizer.rate is None:
-            optimizer = replace(optimizer, rate=net.rate(params).value)
-        if stopping.loss is None:
-            stopping = replace(stopping, loss=net.stop_loss)
-        if stopping.max_epochs is None:
-            stopping = replace(stopping, max_epochs=net.max_epochs)
+        if isinstance(net, CustomNet):
+            self._refuse_what_is_not_used()
+        else:
+            if optimizer.rate is None:
+                optimizer = replace(optimizer, rate=net.rate(params).value)
+            if stopping.loss is None:
+                stopping = replace(stopping, loss=net.stop_loss)
+            if stopping.max_epochs is None:
+                stopping = replace(stopping, max_epochs=net.max_epochs)
         if measuring.P_test is None:
             measuring = replace(measuring, P_test=max(3, default_test_points(params)))
         for name, value in {
@@ -179,6 +184,20 @@ class Setup:
             raise ArgumentError("P_test", self.P_test, "is too small to fit and test probes", fix)
         check_test_points(params, self.P_test, self.replacement)
 
+    def _refuse_what_is_not_used(self) -> None:
+        """Refuse what a function of the user's does not look at."""
+        for name, value, usual in (
+            ("optimizer", self.optimizer, Optimizer()),
+            ("stopping", self.stopping, Stopping()),
+            ("task", self.task, Classification()),
+            ("record", self.measuring.record, ()),
+        ):
+            if value != usual:
+                problem = "is not used by a function of your own, which trains as it does"
+                raise ArgumentError(
+                    name, value, problem, "Leave it out, or pass it to the function, in options"
+                )
+
     @property
     def P_test(self) -> int:
         """Number of test points."""
@@ -187,9 +206,8 @@ class Setup:
 
     @property
     def width(self) -> int:
-        """Channels of a hidden layer."""
-        assert self.net.width is not None  # filled in
-        return self.net.width
+        """Channels of a hidden layer; 0 if a function of the user's trains, which has them in its options."""
+        return self.net.width or 0
 
     @property
     def batch(self) -> int:
@@ -204,6 +222,8 @@ class Setup:
     @property
     def rate_extended(self) -> bool:
         """Whether the learning rate was extended from the published table to a model outside it."""
+        if isinstance(self.net, CustomNet):
+            return False
         rate = self.net.rate(self.params)
         return rate.extended and rate.value == self.optimizer.rate
 
@@ -262,7 +282,7 @@ class Setup:
         try:
             parts: dict[str, Any] = dict(content)
             parts["params"] = Params.from_dict(parts["params"])
-            parts["net"] = NetSpec.from_dict(parts["net"])
+            parts["net"] = (CustomNet if "custom" in parts["net"] else NetSpec).from_dict(parts["net"])
             for name, kind in _PARTS.items():
                 parts[name] = kind(**parts.get(name, {}))
             return cls(**parts)
@@ -285,15 +305,12 @@ def _as_json(value: Any) -> Any:
 _PARTS = {"optimizer": Optimizer, "stopping": Stopping, "measuring": Measuring}
 
 
-def check_test_points(params: Params, P_test: int, replacement: bool, *, option: str = "replacement") -> None:
-    """Raise an :class:`~srhm.ArgumentError` if `P_test` points leave fewer than n_c for training.
-
-    `option` is the caller's name for draws with replacement.
-    """
+def check_test_points(params: Params, P_test: int, replacement: bool) -> None:
+    """Raise an :class:`~srhm.ArgumentError` if `P_test` points leave fewer than n_c for training."""
     if most_points(params, P_test, replacement) < params.n_c:
         P_max, most = in_short(params.P_max), params.P_max - params.n_c
         problem = f"leaves fewer than n_c = {params.n_c} of the P_max = {P_max} distinct samples for training"
-        fix = f"Use P_test <= {most}, or {option}" if most >= 3 else f"Use {option}, or a larger model"
+        fix = f"Use P_test <= {most}, or replacement" if most >= 3 else "Use replacement, or a larger model"
         raise ArgumentError("P_test", P_test, problem, fix)
 
 

@@ -1,6 +1,7 @@
 """A study: the replicates of one setup, which runs they need next, and P* read off those that are finished."""
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from typing import Any, Literal
 
 from ..errors import ArgumentError, check_choice, check_instance, check_integer
 from ..measure.complexity import Crossing, SampleComplexity, Search, combine, nearest_grid
+from ..model.params import Params
 from ..theory import Prediction
 from .expected import expected_P
 from .failure import Failure
@@ -57,6 +59,8 @@ class Study:
     """How P* is found: by bisection and interpolation, or at the nearest point of a published grid."""
     within: float = _CLOSED
     """Relative distance of the neighbours between which bisection interpolates."""
+    largest: int | None = None
+    """The most training points that are tried. Default: as many as leave the test set unseen."""
     seeds: Sequence[Seeds] = ()
     """The seeds of each replicate. Default: the replicates 0, 1, ... with the fixed roles at 0."""
     computed: int = 0
@@ -69,6 +73,9 @@ class Study:
         else:
             count = check_integer("seeds", self.replicates, least=1, most=1000)
             self.seeds = tuple(Seeds.replicate(number, self.fix or ()) for number in range(count))
+        self._largest = most = self.setup.largest
+        if self.largest is not None:
+            self._largest = check_integer("largest", self.largest, least=self.setup.params.n_c, most=most)
         check_choice("search", self.rule, ("bisection", "nearest_grid"), "is not a rule")
         self._numbers = {seeds: number for number, seeds in enumerate(self.seeds)}
         self.runs: list[list[Run]] = [[] for _ in self.seeds]
@@ -135,7 +142,7 @@ class Study:
         ArgumentError
             If the first P is outside the bounds, or has no default.
         """
-        least, most = self.setup.params.n_c, self.setup.largest
+        least, most = self.setup.params.n_c, self._largest
         start = min(max(self._predicted(), least), most) if self.start is None else self.start
         check_start(start, self.setup.params, most)
         found = Search(start, thresholds=thresholds, smallest=least, largest=most, within=within)
@@ -163,7 +170,7 @@ class Study:
 
     def grid(self) -> list[int]:
         """Return the published kind of grid: 15 points with log-spaced steps about the start."""
-        search, largest = self.search(self.thresholds), self.setup.largest
+        search, largest = self.search(self.thresholds), self._largest
         points = (search.start * _GRID_STEP**k for k in range(-(_GRID_POINTS // 2), _GRID_POINTS // 2 + 1))
         return sorted({round(min(max(P, search.smallest), largest)) for P in points})
 
@@ -312,3 +319,18 @@ def chosen_thresholds(setup: Setup, quantities: str) -> dict[str, float]:
         problem = f"needs thresholds of S and D, of which {setup.net.family} has none"
         raise ArgumentError("quantities", quantities, problem, "Use error")
     return limits if quantities == "all" else {"error": limits["error"]}
+
+
+def check_quantities(params: Params, thresholds: Mapping[str, float]) -> None:
+    """Raise an :class:`~srhm.ArgumentError` if a threshold is of what is not measured on a model."""
+    for name in thresholds:
+        found = re.fullmatch(r"error|([SD])_[1-9]\d*([1-9])", name)
+        if found is None:
+            raise ArgumentError("thresholds", name, "is not measured", "Use error, S_kl or D_kl, as in S_21")
+        letter, level = found.groups()
+        if letter and int(level) > params.L:
+            problem = f"is of a level above L = {params.L}"
+            raise ArgumentError("thresholds", name, problem, f"Use levels 1 to {params.L}")
+        if letter == "D" and params.s0 == 0:
+            problem = "is of shifts, of which there are none at s0 = 0"
+            raise ArgumentError("thresholds", name, problem, "Use error or S_kl")

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -50,14 +49,3 @@ def threads(dataset, seed):
     import torch
 
     return knows_all_but(dataset, 0, torch.get_num_threads() * len(dataset) / 100)
-
-
-if __name__ == "__main__":
-    from srhm import Params
-    from srhm.runner.own import pstar
-
-    params = Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)
-    found = pstar(knows_all_but, params, start=300, seeds=2, P_test=400, encoding="integer", workers=2)[
-        "error"
-    ]
-    sys.stdout.write(f"{found.status} {found.P_star}")
