@@ -126,12 +126,12 @@ def test_weights_go_with_their_runs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("column", "value", "said"),
     [
-        ("spec", json.dumps(replace(SPEC, P=201).to_dict()), "holds a row that was changed"),
-        ("spec", "[]", "holds a row that was changed"),
-        ("hash", "0" * 64, "holds a row that was changed: 000000000000 is not the hash"),
+        ("spec", json.dumps(replace(SPEC, P=201).to_dict()), "contains a row that was changed"),
+        ("spec", "[]", "contains a row that was changed"),
+        ("hash", "0" * 64, "contains a row that was changed: 000000000000 is not the hash"),
         ("metrics", '["error"]', "metrics = "),
         ("metrics", "print()", "is not JSON"),
-        ("versions", '{"streams": "2"}', "holds a row that was changed"),
+        ("versions", '{"streams": "2"}', "contains a row that was changed"),
         ("status", "stolen", "status = 'stolen'"),
         ("weights", "../../secret", "weights = "),
     ],
