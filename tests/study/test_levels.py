@@ -1,20 +1,23 @@
-"""Setups of models whose levels differ: files of runs, commands, stores and tables."""
+"""Setups of models whose levels or weights differ: files of runs, commands, stores and tables."""
 
 import json
-from dataclasses import asdict
+import re
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from fake_runs import fake_run
 from grid_files import as_grid
 from setups import run_spec, setup
-from srhm import ArgumentError, Params
+from srhm import ArgumentError, Grammar, Params, Zipf
 from srhm.explore.state import PageState, read
 from srhm.model.options import Model
 from srhm.nets import NetSpec, predict
 from srhm.store import Store
-from srhm.study import RunSpec, Study
+from srhm.study import RunSpec, Setup, Study
 from srhm.study.describe import command_options, name
 from srhm.study.grid import read_grid
 
@@ -79,3 +82,39 @@ def test_the_page_of_a_model_takes_them() -> None:
     assert state.params == Params(v=6, s0=(3, 0)) and "s0=3%2C0" in state.query()
     assert read({"s0": ["3,0,1"]}).problems["s0"].startswith("s0 = (3, 0, 1) has 3 numbers, and L = 2")
     assert asdict(Model.of(state.params))["s0"] == "3,0"
+
+
+def test_setups_have_weights(tmp_path: Path) -> None:
+    params = Params(v=4, s0=1, L=2)
+    plain = setup(params, width=8, P_test=20)
+    weighted = setup(params, width=8, P_test=20, rule_weights="2:Zipf(1.0)", placement_weights="1:4,2,1,1")
+    assert weighted.rule_weights == "2:zipf(1)" and weighted.replacement and weighted.digest != plain.digest
+    assert weighted == replace(plain, rule_weights={2: Zipf(1)}, placement_weights={1: [4, 2, 1, 1]})
+    grammar = weighted.grammar(3)
+    assert grammar == Grammar(params, 3, rule_weights={2: Zipf(1)}, placement_weights={1: [4, 2, 1, 1]})
+    assert plain.grammar(3) == Grammar(params, 3) and "weights" not in json.dumps(plain.to_dict())
+    assert Setup.from_dict(json.loads(json.dumps(weighted.to_dict()))) == weighted
+    file = tmp_path / "grid.toml"
+    file.write_text(as_grid([weighted.at(50)], "one"))
+    assert [spec.hash for spec in read_grid(file).runs] == [weighted.at(50).hash]
+    assert name(weighted).endswith("rules 2:zipf(1) placements 1:4,2,1,1")
+    drawn = replace(plain, rule_weights="lognormal(0.5)")
+    first, second = (drawn.grammar(seed).rule_weights[0].tolist() for seed in (1, 2))
+    assert first != second
+
+
+@pytest.mark.parametrize(
+    ("text", "fix"),
+    [
+        ("zipf", "Write zipf(1), lognormal(0.5) or numbers such as 3,1"),
+        ("2:", "Write zipf(1), lognormal(0.5) or numbers such as 3,1"),
+        ("1:zipf(1) 1:zipf(2)", "Write zipf(1), lognormal(0.5) or numbers such as 3,1"),
+        ("3:zipf(1)", "Use levels 1 to 2"),
+        ("3,1", "Give Zipf(a), LogNormal(sigma), or numbers [parent, m] or [m]"),
+        ("lognormal(0)", "Give sigma as a finite number > 0"),
+        (np.ones((4, 4)), "Give a law, or one row for all parents"),
+    ],
+)
+def test_weights_of_setups_that_do_not_fit(text: Any, fix: str) -> None:
+    with pytest.raises(ArgumentError, match=re.escape(fix)):
+        setup(Params(v=4, s0=1, L=2), width=8, rule_weights=text)

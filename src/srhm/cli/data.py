@@ -12,6 +12,7 @@ from ..model.encoding import Encoding
 from ..model.grammar import Grammar
 from ..model.options import Model
 from ..model.stream import Stream, default_rule
+from ..model.weights import weights_of_text, weights_text
 from .options import ModelOptions
 from .printing import as_json, print_result
 
@@ -27,6 +28,11 @@ class Sample:
     """
 
     model: ModelOptions = field(default_factory=Model)
+    rule_weights: str = ""
+    """Weights of the rules: zipf(1), lognormal(0.5) or numbers such as 3,1, for all levels, or by level as in
+    2:zipf(1). Default: all alike."""
+    placement_weights: str = ""
+    """Weights of the placements, as those of rules."""
     count: int = 10
     """Number of data."""
     seed: int = 0
@@ -43,13 +49,18 @@ class Sample:
     def run(self) -> None:
         """Draw and show."""
         params = self.model.params()
-        rule = default_rule(params)
+        weights = {
+            name: weights_of_text(name, weights_text(name, params, getattr(self, name)))
+            for name in ("rule_weights", "placement_weights")
+        }
         check_integer("count", self.count, least=1, most=2**31 - 1)
         if self.out is not None:
             _check_new_file(self.out)
         elif self.count > 10_000:
             raise ArgumentError("count", self.count, "is much to print", "Save the data with --out FILE.npz")
-        stream = Stream(Grammar(params, self.seed), self.seed, rule)
+        grammar = Grammar(params, self.seed, **weights)
+        rule = default_rule(grammar)
+        stream = Stream(grammar, self.seed, rule)
         data = Dataset.draw(stream, self.count)
         if self.out is not None:
             _save_data(self.out, data, self.encoding)

@@ -184,7 +184,7 @@ def population_moments(
             "samples", None, f"means all {in_short(P_max)} data, too many", "Give a number of samples"
         )
     count = P_max if samples is None else check_integer("samples", samples, least=1)
-    stream = Stream(grammar, seed, default_rule(grammar.params))
+    stream = Stream(grammar, seed, default_rule(grammar))
     return gradient_moments(net, Dataset.draw(stream, count), **options)
 
 

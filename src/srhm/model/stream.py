@@ -34,9 +34,12 @@ PERMUTATION_LIMIT = 2**62
 """Largest P_max for which the default split permutes the ranks of all data."""
 
 
-def default_rule(params: Params) -> SplitRule:
-    """Return how the data of a model are numbered by default: without repeats, where their ranks fit."""
-    check_instance(Params, params=params)
+def default_rule(model: Params | Grammar) -> SplitRule:
+    """Return how samples are numbered by default: without repeats, if their ranks fit and all are equally likely."""
+    check_instance((Params, Grammar), model=model)
+    if isinstance(model, Grammar) and model.weighted:
+        return "replacement"
+    params = model if isinstance(model, Params) else model.params
     return "permutation" if params.P_max <= PERMUTATION_LIMIT else "replacement"
 
 

@@ -4,6 +4,7 @@ A weight is a multiple of 2^-32, and those of one parent, or of the placements o
 rounded from exact or decimal arithmetic, by the method of largest remainders.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal, localcontext
@@ -223,3 +224,73 @@ def choose(
     for one in above:
         choice = choice + one.astype(np.int32)
     return choice
+
+
+def weights_text(argument: str, params: Params, given: Any) -> str:
+    """Return weights as setups and commands write them, checked: ``zipf(1)``, or by level ``1:lognormal(0.5) 2:3,1``.
+
+    Raises
+    ------
+    ArgumentError
+        If they are not weights of the model, or differ from parent to parent, which a text cannot say.
+    """
+    if isinstance(given, str):
+        given = _parsed(argument, given)
+    if given is None:
+        return ""
+    by_level, texts = of_levels(argument, params, given), {}
+    for level, weights in by_level.items():
+        rules, key = argument == "rule_weights", Key(np.uint32(0), np.uint32(0))
+        if not isinstance(weights, Zipf | LogNormal) and np.ndim(weights) > 1:
+            fix = "Give a law, or one row for all parents; a Grammar takes a row for each"
+            raise ArgumentError(argument, weights, "differs from parent to parent", fix)
+        integers_of(argument, weights, params.level(level), rules=rules, key=key)
+        if isinstance(weights, Zipf | LogNormal):
+            value = weights.a if isinstance(weights, Zipf) else weights.sigma
+            texts[level] = f"{type(weights).__name__.lower()}({_shortest(value)})"
+        else:
+            texts[level] = ",".join(_shortest(one) for one in np.asarray(weights).tolist())
+    if not isinstance(given, Mapping):
+        return texts[1]
+    return " ".join(f"{level}:{texts[level]}" for level in sorted(texts))
+
+
+def weights_of_text(argument: str, text: str) -> Any:
+    """Return the weights that a text of :func:`weights_text` gives, as :class:`~srhm.Grammar` takes them."""
+    return _parsed(argument, text) if text else None
+
+
+def _shortest(value: float) -> str:
+    return repr(int(value)) if isfinite(value) and value == int(value) else repr(value)
+
+
+def _parsed(argument: str, text: str) -> Any:
+    """Weights from a text: those of all levels, or a dictionary."""
+    parts = text.split()
+    if not parts:
+        return None
+    if len(parts) == 1 and ":" not in text:
+        return _law(argument, text, parts[0])
+    found: dict[int, Any] = {}
+    for part in parts:
+        level, _, law = part.partition(":")
+        if not level.isdecimal() or not law or int(level) in found:
+            raise _unreadable(argument, text)
+        found[int(level)] = _law(argument, text, law)
+    return found
+
+
+def _law(argument: str, text: str, law: str) -> Any:
+    named = re.fullmatch(r"(zipf|lognormal)\(([^()]+)\)", law.lower())
+    try:
+        numbers = [float(one) for one in (named[2] if named else law).split(",")]
+    except ValueError:
+        raise _unreadable(argument, text) from None
+    if named and len(numbers) > 1:
+        raise _unreadable(argument, text)
+    return {"zipf": Zipf, "lognormal": LogNormal}[named[1]](numbers[0]) if named else numbers
+
+
+def _unreadable(argument: str, text: str) -> ArgumentError:
+    fix = "Write zipf(1), lognormal(0.5) or numbers such as 3,1; by level 1:zipf(1) 2:3,1"
+    return ArgumentError(argument, text, "is not a text of weights", fix)

@@ -19,7 +19,6 @@ from ..measure.probing import probes
 from ..measure.sensitivity import sensitivities, test_error
 from ..model.dataset import Dataset, Split, split
 from ..model.encoding import encode
-from ..model.grammar import Grammar
 from ..nets import Design
 from ..nets.weights import save_weights
 from ..randomness import STREAM_VERSION
@@ -156,7 +155,7 @@ def _gives_scores(net: Any, spec: RunSpec, test_set: Dataset) -> bool:
 def _draw(spec: RunSpec) -> Split:
     """Draw the data of a run."""
     setup, seeds = spec.setup, spec.seeds
-    grammar = Grammar(spec.params, seeds.grammar)
+    grammar = setup.grammar(seeds.grammar)
     return split(grammar, spec.P, setup.P_test, seeds.samples, replacement=setup.replacement)
 
 

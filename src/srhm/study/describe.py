@@ -20,6 +20,8 @@ def name(setup: Setup) -> str:
         f"v={params.v} m={params.m} n_c={params.n_c}"
     )  # fmt: skip
     kind = "" if params.sparsity == "A" else f" sparsity {params.sparsity}"
+    kind += f" rules {setup.rule_weights}" if setup.rule_weights else ""
+    kind += f" placements {setup.placement_weights}" if setup.placement_weights else ""
     return f"{setup.net.row.label} {same} L={params.L} s={params.s} s0={params.s0}{kind}"
 
 

@@ -9,8 +9,10 @@ from typing import Any, Literal
 
 from ..errors import ArgumentError, check_choice, check_instance, check_integer, check_number, in_short
 from ..measure.probing import LEAST_INPUTS
+from ..model.grammar import Grammar
 from ..model.params import Params
 from ..model.stream import PERMUTATION_LIMIT
+from ..model.weights import weights_of_text, weights_text
 from ..nets import NetSpec
 from ..randomness import STREAM_VERSION
 from ..training import Classification, Optimizer, Stopping, Task
@@ -147,6 +149,11 @@ class Setup:
     """Draw training and test points with replacement, within and across the sets (published)."""
     task: Task = field(default_factory=Classification)
     """What the network is trained to predict; in files and on the command line, its name."""
+    rule_weights: str = ""
+    """Weights of the rules, the same for all parents but for lognormal: zipf(1), lognormal(0.5) or numbers such as 3,1,
+    for all levels, or by level as in 2:zipf(1). Default: all alike. Points are then drawn with replacement."""
+    placement_weights: str = ""
+    """Weights of the placements, as those of rules."""
 
     def __post_init__(self) -> None:
         check_instance(Params, params=self.params)
@@ -156,6 +163,10 @@ class Setup:
         check_instance(Measuring, measuring=self.measuring)
         check_flag("replacement", self.replacement)
         object.__setattr__(self, "task", task_from(self.task))
+        for name in ("rule_weights", "placement_weights"):
+            object.__setattr__(self, name, weights_text(name, self.params, getattr(self, name)))
+        if self.rule_weights or self.placement_weights:
+            object.__setattr__(self, "replacement", True)
         params, net = self.params, self.net.on(self.params)
         optimizer, stopping, measuring = self.optimizer, self.stopping, self.measuring
         if isinstance(net, CustomNet):
@@ -227,6 +238,13 @@ class Setup:
         rate = self.net.rate(self.params)
         return rate.extended and rate.value == self.optimizer.rate
 
+    def grammar(self, seed: int) -> Grammar:
+        """Return the rules of a seed, with their weights."""
+        weights = {
+            name: weights_of_text(name, getattr(self, name)) for name in ("rule_weights", "placement_weights")
+        }
+        return Grammar(self.params, seed, **weights)
+
     def at(self, P: int, seeds: Seeds | int = 0) -> "RunSpec":
         """Return a run of the setup.
 
@@ -267,7 +285,11 @@ class Setup:
                 for one in fields(part)
                 if (value := getattr(part, one.name)) != getattr(default, one.name)
             }
-        content |= {"replacement": True} if self.replacement else {}
+        content |= {
+            name: value
+            for name in ("replacement", "rule_weights", "placement_weights")
+            if (value := getattr(self, name))
+        }
         return content | ({} if self.task == Classification() else {"task": self.task.to_dict()})
 
     @classmethod
