@@ -28,11 +28,11 @@ class Sample:
     """
 
     model: ModelOptions = field(default_factory=Model)
-    rule_weights: str = ""
+    rule_weights: str | None = None
     """Weights of the rules: zipf(1), lognormal(0.5) or numbers such as 3,1, for all levels, or by level as in
     2:zipf(1). Default: all alike."""
-    placement_weights: str = ""
-    """Weights of the placements, as those of rules."""
+    placement_weights: str | None = None
+    """Weights of the placements, as those of rules. Default: all alike."""
     count: int = 10
     """Number of data."""
     seed: int = 0

@@ -1,5 +1,6 @@
 """What tyro would make of docstrings and choices, made readable: whole paragraphs, choices in order, near misses."""
 
+import re
 from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from types import NoneType, UnionType
@@ -62,6 +63,27 @@ def _read_optional(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | N
         instance_from_str=lambda texts: None if texts == ["None"] else spec.instance_from_str(texts),
         is_instance=lambda value: value is None or spec.is_instance(value),
         str_from_instance=lambda value: ["None"] if value is None else spec.str_from_instance(value),
+    )
+
+
+@CHOICES.primitive_rule
+def _read_by_level(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
+    """Read one number, or a text with one for each level, which the model checks."""
+    if not _is_union(info.type) or {*get_args(info.type)} - {NoneType} != {int, str}:
+        return None
+    optional = NoneType in get_args(info.type)
+
+    def read(texts: list[str]) -> int | str | None:
+        if optional and texts == ["None"]:
+            return None
+        return int(texts[0]) if re.fullmatch("[+-]?[0-9]{1,20}", texts[0]) else texts[0]
+
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="INT[,INT...]",
+        instance_from_str=read,
+        is_instance=lambda value: isinstance(value, int | str | None),
+        str_from_instance=lambda value: [str(value)],
     )
 
 
