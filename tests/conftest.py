@@ -5,12 +5,13 @@ random streams. The false-alarm rate that such a test states is the probability 
 failed it when its streams were chosen.
 """
 
+import ctypes
 import gc
 import importlib.util
 import os
 import shutil
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import hypothesis
@@ -61,6 +62,8 @@ def pytest_runtest_logfinish():
     elif in_use() > LEFT[0] + 400:
         jax.clear_caches()
         gc.collect()
+        with suppress(OSError, AttributeError):  # the C library of other systems has none
+            ctypes.CDLL("libc.so.6").malloc_trim(0)  # what is freed does not leave the process by itself
         LEFT[0] = in_use()
 
 

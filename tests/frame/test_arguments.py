@@ -2,6 +2,8 @@
 
 import inspect
 from importlib import import_module
+from types import UnionType
+from typing import Union, get_args, get_origin
 
 import pytest
 
@@ -100,7 +102,11 @@ def test_an_argument_of_another_type_is_named(unchecked, function, argument):
     given = {}
     for name, parameter in inspect.signature(function).parameters.items():
         if parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD:
-            given[name] = OBJECTS.get(parameter.annotation, OTHERS.get(name))
+            kind = parameter.annotation
+            kind = (
+                get_args(kind)[0] if get_origin(kind) in (Union, UnionType) else kind
+            )  # the first of several
+            given[name] = OBJECTS.get(kind, OTHERS.get(name))
             if name == "net" and function.__module__.startswith("srhm.training"):
                 given[name] = NET
     given[argument] = {"v": 4}

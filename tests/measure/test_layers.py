@@ -357,7 +357,7 @@ def test_what_is_no_network(refuses):
     net = Twice()
     with refuses("names", "'conv'", "Use one of embed, attend, attend.out_proj, relu, unused"):
         ModuleLayers(net, ["conv"])
-    with refuses("layout", "'NCL'", "Use one of positions_first, channels_first"):
+    with refuses("layout", "'NCL'", "Use 'positions_first' or 'channels_first'"):
         ModuleLayers(net, [], layout="NCL")
     with refuses("names", "'unused'", "Leave it out, or name a submodule that is called"):
         ModuleLayers(net, ["unused"], layout="positions_first")(TEST.encode()[:5])

@@ -222,7 +222,7 @@ def test_samples_may_occur_again():
     rows = [set(map(tuple, one.encode("integer").tolist())) for one in (sets.train, sets.test)]
     again = [tuple(one) in rows[0] for one in sets.test.encode("integer").tolist()]
     assert sets.seen_share == np.mean(again) > 0.2
-    assert split(Grammar(A), 20, 20).seen_share == 0
+    assert split(Grammar(A), 10, 10).seen_share == 0
     p = np.exp(Enumeration(grammar).log_prior)
     big = Grammar(Params(n_c=6, v=6, m=6, s=2, s0=1, L=2), rule_weights=Zipf(1.0))
     assert split(big, 30, 10).repeat_bound < 1

@@ -484,11 +484,14 @@ def test_shapes_and_filters_of_shared_layers(L):
 
 def test_filters_are_those_of_the_parents_not_of_their_places():
     """s = 2, s0 = 1: the four patches of a parent are two sub-patches of two places."""
-    assert shared_filters(Params(n_c=3, v=3, m=2, s=2, s0=1, L=2), 4, 1) == (0, 0, 1, 1)
-    deep = shared_filters(Params(n_c=3, v=3, m=2, s=2, s0=1, L=3), 16, 1)
+    levels = Params(n_c=3, v=3, m=2, s=2, s0=1, L=3).levels
+    assert shared_filters(4, levels[2:]) == (0, 0, 1, 1) and shared_filters(4, ()) is None
+    deep = shared_filters(16, levels[1:2])
     assert deep == (0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7)
-    both = shared_filters(Params(n_c=3, v=3, m=2, s=2, s0=1, L=3), 16, 2)
+    both = shared_filters(16, levels[1:])
     assert both == (0, 0, 1, 1, 0, 0, 1, 1, 2, 2, 3, 3, 2, 2, 3, 3)
+    differ = Params(n_c=3, v=3, m=1, s=(2, 3, 2), s0=(0, 1, 0)).levels  # six patches a parent, in three pairs
+    assert shared_filters(12, differ[1:]) == (0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5)
 
 
 @pytest.mark.parametrize("frozen", [(2,), (1, 3)])

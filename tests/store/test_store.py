@@ -182,7 +182,7 @@ def test_a_mistyped_store_is_told_with_the_nearest_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("columns", "said"),
     [
-        ({"net": "cn"}, "net = 'cn' is not a value of this column. Did you mean 'cnn'? Use one of cnn, lcn"),
+        ({"net": "cn"}, "net = 'cn' is not a network of this store. Did you mean 'cnn'? Use one of cnn, lcn"),
         ({"sparsity": "C"}, "Use 'A' or 'B'"),
         ({"status": "convergd"}, "Did you mean 'converged'?"),
         ({"P": "200"}, "P = '200' is not an integer"),

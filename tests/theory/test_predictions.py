@@ -120,7 +120,16 @@ def test_predicted_and_scaling_law_are_two_words_everywhere():
     assert "predicted  2,938, 1.7 times the scaling law s^(L/2) (s0+1)^L n_c m^L (Eq. 3)" in pstar_text(
         content
     )
-    grid = {"done": 1, "total": 1, "computed": 0, "seconds": 0, "failed": 0, "store": "", "failures": []}
+    grid = {
+        "done": 1,
+        "total": 1,
+        "computed": 0,
+        "unused": 0,
+        "seconds": 0,
+        "failed": 0,
+        "store": "",
+        "failures": [],
+    }
     assert "predicted 2,938" in grid_text({"pstar": [content]} | grid)
 
     (setting,) = content_of(study.runs[0], "")["settings"]

@@ -501,7 +501,7 @@ def test_ranks_are_those_of_torch_distributed(monkeypatch, refuses):
     next(iter(sampler)), next(iter(data))
     told = EndlessDataset(independent(), 2, rank=0, world_size=2)
     monkeypatch.setattr(torch.distributed, "get_rank", lambda: 1)  # sent to another process
-    fix = "Make it in each process after torch.distributed.init_process_group, or give rank and world_size"
+    fix = "Create it in each process after torch.distributed.init_process_group, or give rank and world_size"
     for made in (sampler, data, pickle.loads(pickle.dumps(data))):
         with refuses("rank", "3", fix):
             next(iter(made))
@@ -524,7 +524,7 @@ def test_bad_arguments(refuses):
             lambda: TorchDataset(kept, layout="NCL"),
             "layout",
             "'NCL'",
-            "Use one of positions_first, channels_first",
+            "Use 'positions_first' or 'channels_first'",
         ),
         (
             lambda: TorchDataset(kept, encoding="integer", layout="channels_first"),

@@ -108,5 +108,5 @@ def test_what_has_no_such_form_is_refused(refuses):
             call()
     with refuses("net", "'Linear'", "Give one of srhm.nets.build, a cnn, an lcn or an fcn"):
         to_torch(eqx.nn.Linear(2, 2, key=jax.random.key(0)))
-    with refuses("layout", "'sideways'", "Use one of positions_first, channels_first"):
+    with refuses("layout", "'sideways'", "Use 'positions_first' or 'channels_first'"):
         to_torch(build("cnn", A, 8), layout="sideways")

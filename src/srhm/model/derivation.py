@@ -191,6 +191,8 @@ def _binomials(places: int, chosen: int) -> np.ndarray:
 
 def choose_by_weights(grammar: Grammar, words: Derivation) -> Derivation:
     """Return the derivations that random words make, from the class down, by the weights of a grammar."""
+    check_instance(Grammar, grammar=grammar)
+    check_instance(Derivation, words=words)
     params, symbols = grammar.params, words.label
     rules, placements = [], []
     for level in reversed(params.levels):

@@ -255,7 +255,7 @@ class Grammar:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Make a copy, or a grammar out of a pickle, whose arrays NumPy has made writeable."""
-        self.__dict__.update(state)
+        self.__dict__.update({name: state[name] for name in _PARTS})
         _freeze(one for name in _PARTS[2:] for one in state[name] if one is not None)
 
     def __eq__(self, other: object) -> bool:

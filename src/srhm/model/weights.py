@@ -43,7 +43,7 @@ class Zipf:
         value = float(self.a) if self.a == inf else check_number("a", self.a, above=-1.0)
         object.__setattr__(self, "a", value)
 
-    def draw(self, rows: int, count: int, key: Key) -> list[list[Decimal]]:
+    def _draw(self, rows: int, count: int, key: Key) -> list[list[Decimal]]:
         """Return the weights, the same in each row, up to a factor."""
         if self.a == inf:
             row = [Decimal(k == 0) for k in range(count)]
@@ -68,7 +68,7 @@ class LogNormal:
     def __post_init__(self) -> None:
         object.__setattr__(self, "sigma", check_number("sigma", self.sigma, above=0.0))
 
-    def draw(self, rows: int, count: int, key: Key) -> list[list[Decimal]]:
+    def _draw(self, rows: int, count: int, key: Key) -> list[list[Decimal]]:
         """Return the weights up to a factor, drawn with a key."""
         z = _normals(key, rows * count)
         weights = [(Decimal(self.sigma) * one).exp() for one in z]
@@ -115,7 +115,7 @@ def integers_of(
             problem = "is drawn with the seed of a grammar, and given rules have none"
             raise ArgumentError(argument, given, problem, "Give the weights as numbers")
         with localcontext(prec=_DIGITS):
-            table: Any = given.draw(rows, count, Key(np.uint32(0), np.uint32(0)) if key is None else key)
+            table: Any = given._draw(rows, count, Key(np.uint32(0), np.uint32(0)) if key is None else key)
     else:
         try:
             numbers = np.asarray(given)

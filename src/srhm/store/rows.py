@@ -114,7 +114,9 @@ class Runs(Database):
         known = [column.name for column in RUNS.c if not isinstance(column.type, sql.JSON)]
         for name, value in columns.items():
             if name == "net":
-                check_choice("net", value, (*FAMILIES, *self._nets()), "is not a network of this store")
+                check_choice(
+                    "net", value, dict.fromkeys([*FAMILIES, *self._nets()]), "is not a network of this store"
+                )
             if name not in known:
                 problem = "is not a column by which runs can be selected"
                 raise ArgumentError(name, value, problem, name_fix(name, known))
