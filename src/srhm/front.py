@@ -243,7 +243,7 @@ def run(
     >>> import tempfile
     >>> store = f"{tempfile.mkdtemp()}/runs.sqlite"
     >>> params = Params(n_c=2, v=3, m=2, s=2, s0=1, L=1)
-    >>> found = run(params, "fcn", P=16, width=8, P_test=6, store=store, progress=False)
+    >>> found = run(params, "fcn", P=8, width=8, P_test=6, store=store, progress=False)
     >>> found.status, found.S.shape  # [layer, level]
     ('converged', (2, 1))
     """
@@ -360,7 +360,7 @@ def pstar(
     >>> store = f"{tempfile.mkdtemp()}/runs.sqlite"
     >>> found = pstar(params, train, name="by heart", start=8, seeds=2, P_test=4, store=store, progress=False)
     >>> found.complexity().status, len(found.runs)
-    ('above', 8)
+    ('above', 4)
     """
     refuse_within_import()
     asked = _asked(params, net, name, options, settings)
