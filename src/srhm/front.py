@@ -429,11 +429,7 @@ def _asked(
     else:
         check_choice("net", net, FAMILIES, "is not a network")
         own = {"net": net}
-    shown = {
-        key: "".join(map(str, value)) if isinstance(value, tuple) else value
-        for key, value in {**own, **settings}.items()
-    }
-    return _Asked(setup_of(params, shown))
+    return _Asked(setup_of(params, {**own, **settings}))
 
 
 def _custom_setup(params: Params, net: CustomNet, settings: Mapping[str, Any]) -> Setup:
@@ -444,8 +440,10 @@ def _custom_setup(params: Params, net: CustomNet, settings: Mapping[str, Any]) -
             problem = "is not used by a function of your own, which trains as it does"
             fix = "Leave it out, or pass it to the function: options={...}"
             raise ArgumentError(option, value, problem, fix)
-    measured = {name: value for name, value in settings.items() if table[name].part == "measuring"}
-    return Setup(params, net, measuring=Measuring(**measured), replacement=settings.get("replacement", False))
+    parts: dict[str, dict[str, Any]] = {"measuring": {}, "setup": {}, "net": {}}
+    for option, value in settings.items():
+        parts[table[option].part][option] = value
+    return Setup(params, net, measuring=Measuring(**parts["measuring"]), **parts["setup"])
 
 
 def _say(title: str) -> Callable[[Any], None]:

@@ -113,7 +113,7 @@ def test_interrupted_members_go_on_from_their_checkpoints(
     monkeypatch.undo()
     pool.close(interrupted=True)
     assert all(file.exists() for file in files)
-    again = execute(specs[1], checkpoint=files[1], budget=0.0)  # alone: it takes up where it was cut
+    again = execute(specs[1], checkpoint=files[1], budget=0.0)  # alone: it resumes
     assert again.status == "stopped" and again.metrics["epochs"] > 10
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import srhm
 from fake_runs import fake_run
 from grid_files import as_grid
 from setups import run_spec, setup
@@ -101,6 +102,24 @@ def test_setups_have_weights(tmp_path: Path) -> None:
     drawn = replace(plain, rule_weights="lognormal(0.5)")
     first, second = (drawn.grammar(seed).rule_weights[0].tolist() for seed in (1, 2))
     assert first != second
+
+
+def test_the_front_door_takes_weights(tmp_path: Path) -> None:
+    """Of a built-in network and of a function of one's own, which gets the data drawn by them."""
+    params, seen = Params(v=4, s0=1, L=1), []
+
+    def train(dataset: Any, seed: int) -> Any:
+        seen.append(dataset)
+        return lambda x: np.zeros(len(x), int)
+
+    weights: dict[str, Any] = {"rule_weights": (3, 1, 2, 2), "placement_weights": Zipf(1)}
+    options: dict[str, Any] = {"P": 16, "P_test": 8, "store": tmp_path / "runs.sqlite", "progress": False}
+    own = srhm.run(params, train, name="zeros", **weights, **options)
+    built_in = srhm.run(params, "cnn", width=4, max_epochs=2, **weights, **options)
+    grammar = Grammar(params, 0, rule_weights=[3, 1, 2, 2], placement_weights=Zipf(1))
+    assert seen[0].stream.grammar == grammar
+    for found in (own, built_in):
+        assert found.run.spec.setup.rule_weights == "3,1,2,2" and found.run.spec.setup.grammar(0) == grammar
 
 
 @pytest.mark.parametrize(

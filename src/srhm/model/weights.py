@@ -106,7 +106,7 @@ def integers_of(
     ------
     ArgumentError
         If they have another shape, are negative or not finite, do not add up to more than 0, or a positive one rounds
-        to 0; or a law is random and there is no seed.
+        to 0; or a random law is given without a seed.
     """
     rows, count = (level.parents, level.m) if rules else (1, level.placements)
     shape = (rows, count) if rules else (count,)

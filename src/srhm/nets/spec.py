@@ -258,7 +258,9 @@ def predict(net: "str | NetSpec", params: Params) -> Prediction:
     found = netspec(net).predict(params)
     if found is None and not params.uniform:
         fix = "Use a model with one v, m, s and s0 for all levels"
-        raise ArgumentError("params", params, "has levels that differ, of which there is no prediction", fix)
+        raise ArgumentError(
+            "params", params, "has levels that differ, and the predictions are of equal ones", fix
+        )
     if found is None:
         predicted = [one.name for one in FAMILIES.values() if one.predict is not None]
         raise ArgumentError("net", net, "has no prediction", f"Use {' or '.join(map(repr, predicted))}")

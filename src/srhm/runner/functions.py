@@ -137,7 +137,7 @@ def find(name: str, argument: str) -> Callable[..., Any]:
     Raises
     ------
     ArgumentError
-        If there is no such module or function.
+        If the module or function does not exist.
     """
     module, _, rest = name.partition(":")
     _importing.append(module)
