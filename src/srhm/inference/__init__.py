@@ -6,23 +6,30 @@ from .bayes import BayesError, bayes_error, channel_error
 from .channel import MASKED, Channel
 from .downward import Posterior
 from .parse import parse
+from .prediction import Annotated, annotate, masked_symbol, next_symbol, prefix_posterior, surprisal
 from .queries import Entropies, class_posterior, entropies, log_likelihood, posterior
 from .single import MostProbable, most_probable, sample_posterior
 
 __all__ = [
     "MASKED",
+    "Annotated",
     "BayesError",
     "Channel",
     "Entropies",
     "MostProbable",
     "Posterior",
+    "annotate",
     "bayes_error",
     "channel_error",
     "class_posterior",
     "entropies",
     "log_likelihood",
+    "masked_symbol",
     "most_probable",
+    "next_symbol",
     "parse",
     "posterior",
+    "prefix_posterior",
     "sample_posterior",
+    "surprisal",
 ]

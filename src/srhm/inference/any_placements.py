@@ -7,8 +7,8 @@ from jaxtyping import Bool, Float, Integer
 
 from ..model.derivation import child_offsets
 from ..model.params import Level
-from .groups import Groups, group_rows, sum_groups
-from .log_domain import Semiring, information, log_of, normalised_exp
+from .groups import Groups, group_rows, log_sum_groups, sum_groups
+from .log_domain import Semiring, information, log_of, log_plus, log_sum, normalised_exp
 from .picks import Pick
 
 
@@ -88,6 +88,35 @@ def descend(
     empty = xp.asarray(table.empty, rules.dtype)[None, :, :, None]
     absent = (empty * placed[:, :, None]).sum(axis=1) + blank[:, None]
     return xp.concatenate([features, absent[:, :, None]], axis=2), entropy_gain
+
+
+def predict(
+    level: Level,
+    table: RuleTable,
+    inside: Inside,
+    patches: Float[Any, "node place symbol sample"],
+    rules: Float[Any, "node rule sample"],
+    blank: Float[Any, "node sample"],
+) -> Float[Any, "node place symbol sample"]:
+    """Go through the places with all pairs of placement and rule."""
+    xp, v = patches.__array_namespace__(), level.v
+    offsets = np.asarray(child_offsets(level, np.arange(level.placements, dtype=np.int32)))
+    joint = rules[:, None] + xp.asarray(table.weights, rules.dtype)[None, :, None, None]
+    found = []
+    for place in range(level.patch):
+        pairs = joint.reshape(len(joint), -1, joint.shape[3])
+        features = xp.full_like(patches[:, place, :v], -np.inf)
+        child = np.where(offsets == place, np.arange(level.s), -1).max(axis=1)  # of each placement; -1: none
+        for groups in table.by_child:
+            here = Groups(*(None if rows is None else rows[place * v : (place + 1) * v] for rows in groups))
+            features = log_plus(features, log_sum_groups(pairs, here))
+        absent = log_plus(log_sum(log_sum(joint[:, child < 0], 1), 1), blank) if (child < 0).any() else blank
+        found.append(xp.concatenate([features, absent[:, None]], axis=1))
+        message, symbols = patches[:, place], xp.asarray(table.tuples)[:, np.maximum(child, 0)].T
+        symbols = xp.where(xp.asarray(child < 0)[:, None], np.int32(v), symbols)  # [placement, rule]
+        joint = joint + xp.take(message, symbols, axis=1, mode="clip")
+        blank = blank + message[:, v]
+    return xp.stack(found, axis=1)
 
 
 def sample_placements(

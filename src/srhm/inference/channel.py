@@ -104,7 +104,7 @@ class Channel:
         ArgumentError
             If the inputs are not such an array, or a number is out of range.
         """
-        symbols = _checked(params, inputs, "inputs", least=-1)
+        symbols = checked_symbols(params, inputs, "inputs", least=-1)
         xp, key = symbols.__array_namespace__(), role_key(seed, "channel")
         start = check_integer("start", start, least=0, most=2**63)
         sample = add_wide(start, xp.arange(symbols.shape[0], dtype=np.uint32)[:, None])
@@ -141,7 +141,7 @@ class Channel:
         ArgumentError
             If `received` is not such an array.
         """
-        symbols = _checked(params, received, "received", least=MASKED)
+        symbols = checked_symbols(params, received, "received", least=MASKED)
         xp, v = symbols.__array_namespace__(), params.level(1).v
         count = self.drawn_symbols(params)
         other = self.noise / count
@@ -164,7 +164,7 @@ def _happens(words: UInt32[Any, "..."], probability: float) -> Bool[Any, "..."]:
     return words <= np.uint32(count - 1) if count else words < np.uint32(0)
 
 
-def _checked(params: Params, symbols: Any, name: str, least: int) -> Integer[Any, "sample position"]:
+def checked_symbols(params: Params, symbols: Any, name: str, least: int) -> Integer[Any, "sample position"]:
     """Return symbols in 32 bits; inside a compiled function their values are not checked."""
     symbols = symbols if hasattr(symbols, "__array_namespace__") else np.asarray(symbols)
     if symbols.ndim != 2 or symbols.shape[1] != params.d or np.dtype(symbols.dtype).kind not in "iu":

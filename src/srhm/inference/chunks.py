@@ -124,11 +124,11 @@ def _namespace(params: Params, evidence: Any) -> Any:
     return xp
 
 
-def refuse_impossible(log_likelihood: Float[Any, " sample"]) -> None:
-    """Raise an error where ln p(received) is -inf, if it is a NumPy array."""
+def refuse_impossible(log_likelihood: Float[Any, " sample"], argument: str = "evidence") -> None:
+    """Raise an error about an argument where ln p(received) is -inf, if it is a NumPy array."""
     if isinstance(log_likelihood, np.ndarray) and (log_likelihood == -np.inf).any():
         raise ArgumentError(
-            "evidence",
+            argument,
             f"sample {int(np.argmin(log_likelihood))}",
             "has probability zero: this grammar cannot have produced it",
             "Give inputs of the same grammar, or a channel with noise",

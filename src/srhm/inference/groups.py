@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Integer
 
+from .log_domain import log_sum
+
 
 class Groups(NamedTuple):
     """The rows of an array, sorted into groups."""
@@ -30,9 +32,18 @@ def group_rows(keys: Integer[np.ndarray, " row"], count: int) -> Groups:
 
 def sum_groups(values: Float[Any, "*axes row sample"], groups: Groups) -> Float[Any, "*axes group sample"]:
     """Add up the rows of every group."""
+    return _gathered(values, groups, 0.0).sum(axis=-2)
+
+
+def log_sum_groups(terms: Float[Any, "*axes row sample"], groups: Groups) -> Float[Any, "*axes group sample"]:
+    """Return the log of the sum of exp(terms) over the rows of every group."""
+    return log_sum(_gathered(terms, groups, -np.inf), -2)
+
+
+def _gathered(values: Any, groups: Groups, padding: float) -> Float[Any, "*axes group member sample"]:
     xp = values.__array_namespace__()
     rows = xp.take(values, groups.members, axis=-2, mode="clip")
-    if groups.real is not None:
-        real = xp.asarray(groups.real).reshape(*[1] * (values.ndim - 2), *groups.real.shape, 1)
-        rows = xp.where(real, rows, xp.zeros_like(rows))
-    return rows.sum(axis=-2)
+    if groups.real is None:
+        return rows
+    real = xp.asarray(groups.real).reshape(*[1] * (values.ndim - 2), *groups.real.shape, 1)
+    return xp.where(real, rows, xp.full_like(rows, padding))

@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 from ..model.params import Level
-from .groups import Groups, group_rows, sum_groups
-from .log_domain import Semiring, information, normalised_exp, others
+from .groups import Groups, group_rows, log_sum_groups, sum_groups
+from .log_domain import Semiring, information, log_plus, log_sum, normalised_exp, others
 from .picks import Pick
 
 
@@ -65,6 +65,34 @@ def descend(
     absent = others(placed.sum(axis=3), axis=2) + blank[:, None, None]
     symbols = xp.concatenate([placed, absent[:, :, :, None]], axis=3)
     return symbols.reshape(rules.shape[0], level.patch, level.v + 1, rules.shape[2]), entropy_gain
+
+
+def predict(
+    level: Level,
+    table: RuleTable,
+    inside: Inside,
+    patches: Float[Any, "node place symbol sample"],
+    rules: Float[Any, "node rule sample"],
+    blank: Float[Any, "node sample"],
+) -> Float[Any, "node place symbol sample"]:
+    """Go from child to child, and through the places of each: what was passed weighs the rules."""
+    xp, v, width = patches.__array_namespace__(), level.v, level.s0 + 1
+    places, found = iter(range(level.patch)), []
+    for child in range(level.s):
+        features = log_sum_groups(rules, table.by_child[child]) - log(width)  # and a place of the child
+        any_feature = log_sum(features, 1)
+        passed = xp.zeros_like(blank)  # log p(received | blanks) of the places of the child so far
+        before = xp.full_like(features, -np.inf)  # the same | the child was at one of them
+        for left in range(width - 1, -1, -1):
+            place = patches[:, next(places)]
+            absent = log_plus(log_sum(features + before, 1), blank)
+            if left:
+                absent = log_plus(absent, any_feature + passed + log(left))
+            found.append(xp.concatenate([features + passed[:, None], absent[:, None]], axis=1))
+            before = log_plus(before + place[:, None, v], place[:, :v] + passed[:, None])
+            passed, blank = passed + place[:, v], blank + place[:, v]
+        rules = rules + xp.take(inside.combined[:, child], table.tuples[:, child], axis=1, mode="clip")
+    return xp.stack(found, axis=1)
 
 
 def sample_placements(

@@ -4,7 +4,7 @@ The walk has a step for each place and is at (k, j) after k children and j blank
 blank, is at place k + j - 1, counted from 0. Rules that begin with the same features share that part of the walk.
 """
 
-from math import log
+from math import comb, log
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,8 +12,8 @@ from jaxtyping import Float, Integer
 
 from ..model.params import Level
 from ..randomness import scan
-from .groups import Groups, group_rows, sum_groups
-from .log_domain import Semiring, information, normalised_exp
+from .groups import Groups, group_rows, log_sum_groups, sum_groups
+from .log_domain import Semiring, information, log_plus, log_sum, normalised_exp
 from .picks import Pick
 
 
@@ -130,6 +130,38 @@ def descend(
     ahead = xp.flip(xp.cumsum(xp.flip(arriving[1:, :, 0], axis=0), axis=0), axis=0)
     absent = absent + _at(level, 0, ahead)
     return xp.moveaxis(xp.concatenate([features, absent[:, :, None]], axis=2), 0, 1), entropy_gain
+
+
+def predict(
+    level: Level,
+    table: RuleTable,
+    inside: Inside,
+    patches: Float[Any, "node place symbol sample"],
+    rules: Float[Any, "node rule sample"],
+    blank: Float[Any, "node sample"],
+) -> Float[Any, "node place symbol sample"]:
+    """Take at every place the walks that have reached it, each with the number of ways to end it."""
+    xp, s = patches.__array_namespace__(), level.s
+    whole = [rules - log(level.placements)]  # log p(beginning, placement), by its length
+    for beginning in reversed(table.beginnings):
+        whole.insert(0, log_sum_groups(whole[0], beginning.by_shorter))
+    found = []
+    for place in range(level.patch):
+        absent, features = blank, xp.full_like(patches[:, place, : level.v], -np.inf)
+        for k in range(s + 1):
+            j, left = place - k, level.patch - place - 1
+            if not 0 <= j <= level.patch - s:
+                continue
+            reached = inside.reached[k][j]
+            if ways := comb(left, s - k):  # the place is blank
+                absent = log_plus(absent, log_sum(whole[k] + reached, 1) + log(ways))
+            if k < s and (ways := comb(left, s - k - 1)):  # or the next child is here
+                beginning = table.beginnings[k]
+                walks = whole[k + 1] + xp.take(reached, beginning.shorter, axis=1, mode="clip")
+                features = log_plus(features, log_sum_groups(walks, beginning.by_feature) + log(ways))
+        found.append(xp.concatenate([features, absent[:, None]], axis=1))
+        blank = blank + inside.blank[place]
+    return xp.stack(found, axis=1)
 
 
 def _walk(xp: Any, step: Any, first: Any, *rows: Any) -> Any:

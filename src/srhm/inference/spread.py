@@ -29,13 +29,18 @@ class Spread(NamedTuple):
     """From the level, the table, the inside messages, the posterior of every rule [node, rule, sample] and of a
     blank node [node, sample]: the posterior of the symbol at every place, [node, place, symbol, sample], and the
     expected information in the placements, [sample]."""
+    predict: Callable[[Level, Any, Any, Any, Any, Any], Any]
+    """From the level, the table, the inside messages, the patches, and the log-probability of every rule
+    [node, rule, sample] and of a blank node [node, sample] given what was received to the left of a node: the same of
+    the symbol at every place, given what was received to the left of the place, up to a constant for each place,
+    [node, place, symbol, sample]."""
     sample_placements: Callable[[Level, Any, Any, Any, Any, Pick, Any], Any]
     """From the level, the table, the inside messages, nodes and their rules, both [node, derivation], a pick, and
     the sample of each derivation: the places of the children, [node, derivation, s]."""
 
 
 _SPREADS = {
-    module.RuleTable: Spread(module.ascend, module.descend, module.sample_placements)
+    module.RuleTable: Spread(module.ascend, module.descend, module.predict, module.sample_placements)
     for module in (sparsity_a, sparsity_b, any_placements)
 }
 
@@ -59,6 +64,12 @@ class LevelTable(NamedTuple):
             return rules
         xp = rules.__array_namespace__()
         return rules + xp.asarray(self.log_weights, rules.dtype)[None, :, :, None]
+
+    def log_rules(self, parents: Float[Any, "node parent sample"], m: int) -> Float[Any, "node rule sample"]:
+        """Return the log-probability of every rule from that of its parent."""
+        xp = parents.__array_namespace__()
+        rules = self.weighted(xp.repeat(parents[:, :, None] - self.prior(m), m, axis=2))
+        return rules.reshape(rules.shape[0], -1, rules.shape[3])
 
     def prior(self, m: int) -> float:
         """Return what is to be subtracted from sums over m rules that :meth:`weighted` has left as they are."""

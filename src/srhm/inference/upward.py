@@ -21,6 +21,8 @@ from .spread import LevelTable
 class LevelMessages(NamedTuple):
     """The inside messages of the nodes above one level."""
 
+    patches: Float[Any, "node place symbol sample"]
+    """log p(received below a place | its symbol), up to a constant for each place."""
     inside: Any
     """The messages inside their patches, as :class:`~srhm.inference.spread.Spread` has it."""
     rules: Float[Any, "node parent m sample"]
@@ -54,7 +56,7 @@ def ascend(
         inside, scores = table.spread.ascend(numbers, table.rules, patches, semiring)
         rules = table.weighted(scores.reshape(scores.shape[0], numbers.parents, numbers.m, scores.shape[2]))
         parents = semiring.total(rules, 2)
-        levels.append(LevelMessages(inside, rules, parents))
+        levels.append(LevelMessages(patches, inside, rules, parents))
         if level < params.L:
             blank = patches[:, :, numbers.v].sum(axis=1)
             messages = xp.concatenate([parents - table.prior(numbers.m), blank[:, None]], axis=1)
