@@ -1,5 +1,6 @@
-"""Uneven weights of rules and placements: as stated, the same everywhere, and in every exact answer."""
+"""Uneven weights of rules, placements and classes: as stated, the same everywhere, and in every exact answer."""
 
+import pickle
 from decimal import Decimal, localcontext
 from math import inf
 
@@ -29,6 +30,7 @@ from srhm.inference import Channel, bayes_error, most_probable, posterior, sampl
 from srhm.learners import LayerwiseLearner
 from srhm.model.weights import TOTAL
 from srhm.theory import features, patches, positions, predicted_P, tuples
+from srhm.torch import TorchDataset
 
 A = Params(n_c=3, v=3, m=3, s=2, s0=1, L=1)
 DEEP = Params(n_c=2, v=3, m=2, s=2, s0=1, L=2)
@@ -48,6 +50,13 @@ GRAMMARS = {
     "placements of B": Grammar(B, 1, placement_weights=Zipf(0.3)),
     "rules of B": Grammar(B, 1, rule_weights=Zipf(0.3)),
     "levels that differ": Grammar(LEVELS, 1, rule_weights=Zipf(0.2), placement_weights={2: LogNormal(1.0)}),
+    "classes": Grammar(A, 1, class_weights=Zipf(0.5)),
+    "classes of two levels": Grammar(DEEP, 1, class_weights=[1, 3]),
+    "classes of B": Grammar(B, 1, rule_weights=Zipf(0.3), class_weights=LogNormal(1.0)),
+    "all": Grammar(
+        LEVELS, 1, rule_weights=Zipf(0.2), placement_weights=LogNormal(1.0), class_weights=LogNormal(0.7)
+    ),
+    "a class that never comes": Grammar(DENSE, 1, class_weights=[2, 0, 1]),
     "a placement that never comes": Grammar(A, 1, placement_weights=[1, 0, 2, 0]),
 }
 NAMES = list(GRAMMARS)
@@ -60,6 +69,8 @@ def test_draws_have_the_stated_weights(name):
     params, samples = grammar.params, 20_000
     derivation = Stream(grammar, 3, "replacement").take(0, samples)
     tree = expand(grammar, derivation)
+    if grammar.class_weights is not None:  # else they are balanced
+        check_likely(np.bincount(derivation.label, minlength=params.n_c), grammar.class_probability)
     for level in range(1, params.L + 1):
         parents = tree.features[level] if level < params.L else tree.label[:, None]
         for parent in range(params.level(level).parents):
@@ -121,7 +132,7 @@ def test_posterior_by_enumeration(name):
         np.testing.assert_allclose(joint[number], joint.max(), rtol=0, atol=1e-10)
 
 
-@pytest.mark.parametrize("name", ["both", "placements of B"])
+@pytest.mark.parametrize("name", ["both", "placements of B", "classes of B"])
 def test_draws_from_the_posterior_by_enumeration(name):
     """Chi-square of the counts of derivations, rare ones together (false-alarm rate 2e-4)."""
     oracle, draws = Enumeration(GRAMMARS[name]), 4000
@@ -134,12 +145,22 @@ def test_draws_from_the_posterior_by_enumeration(name):
     check_likely(np.array(observed), np.array([*p[common], p[~common].sum()]))
 
 
-@pytest.mark.parametrize("name", ["zipf", "both", "placements of B"])
+def test_classes_are_drawn_independently():
+    """Chi-square of the pairs of neighbours (false-alarm rate 2e-4); without weights they are balanced."""
+    grammar = GRAMMARS["classes"]
+    labels = Stream(grammar, 3, "replacement").take(0, 20_000).label
+    pairs = np.bincount(3 * labels[::2] + labels[1::2], minlength=9)
+    check_likely(pairs, np.outer(grammar.class_probability, grammar.class_probability).ravel())
+    stream = Stream(Grammar(A, 1, rule_weights=Zipf(1.0)), 3, "replacement")
+    assert (np.sort(stream.take(0, 300).label.reshape(-1, 3), axis=1) == [0, 1, 2]).all()
+
+
+@pytest.mark.parametrize("name", ["zipf", "both", "placements of B", "classes of B", "all"])
 def test_bayes_error_by_enumeration(name):
     """Within 4 standard errors of the exact one (false-alarm rate 6e-5)."""
     oracle, channel = Enumeration(GRAMMARS[name]), Channel(masked=1.0)
     found = bayes_error(oracle.grammar, channel, samples=200)
-    assert found.value == pytest.approx(1 - 1 / oracle.params.n_c)
+    assert found.value == pytest.approx(1 - oracle.grammar.class_probability.max())
     channel = Channel(noise=0.4)
     found = bayes_error(oracle.grammar, channel, samples=2000)
     rng = np.random.default_rng(0)
@@ -155,7 +176,7 @@ def test_bayes_error_by_enumeration(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_statistics_by_enumeration(name):
     oracle = Enumeration(GRAMMARS[name])
-    grammar, params, p = oracle.grammar, oracle.params, np.exp(oracle.log_prior) * oracle.params.n_c
+    grammar, params, p = oracle.grammar, oracle.params, np.exp(oracle.log_prior)
     for level in range(1, params.L + 1):
         numbers = params.level(level)
         seen, where = oracle.tree.features[level - 1], oracle.tree.positions[level - 1]
@@ -175,7 +196,14 @@ def check_statistics(found, oracle, p, symbols, count):
     expected = np.zeros((symbols.shape[1], oracle.params.n_c, count))
     for place, column in enumerate(symbols.T):
         np.add.at(expected[place], (oracle.tree.label, column), p)
-    assert np.abs(found.given_class - expected).max() < 1e-12
+    prior = oracle.grammar.class_probability
+    joint = expected.sum(axis=1), expected - prior[:, None] * expected.sum(axis=1, keepdims=True)
+    assert np.abs(prior[:, None] * found.given_class - expected).max() < 1e-12
+    assert np.abs(found.probability - joint[0]).max() < 1e-12
+    assert np.abs(found.covariance - joint[1]).max() < 1e-12
+    with np.errstate(invalid="ignore"):
+        given = expected / joint[0][:, None]
+    np.testing.assert_allclose(found.conditional, given, rtol=0, atol=1e-12)
 
 
 def test_laws_are_what_they_say():
@@ -195,21 +223,29 @@ def test_laws_are_what_they_say():
 @pytest.mark.parametrize("name", NAMES)
 def test_weights_are_part_of_the_grammar(name):
     grammar = GRAMMARS[name]
-    for weights in (*grammar.rule_weights, *grammar.placement_weights):
+    for weights in (*grammar.rule_weights, *grammar.placement_weights, grammar.class_weights):
         assert weights is None or (weights.sum(axis=-1) == TOTAL).all()
     plain = Grammar(grammar.params, 1)
     assert equal(plain.rules, grammar.rules) and plain != grammar and plain.digest != grammar.digest
     again = Grammar.from_json(grammar.to_json())
     assert again == grammar and again.seed == 1
     assert equal(again.rule_weights, grammar.rule_weights)
+    copied = pickle.loads(pickle.dumps(grammar))
+    assert copied == grammar and copied.class_probability.tolist() == again.class_probability.tolist()
+    weights = {name: numbered(one) for name, one in grammar.weights_to_dict().items()}
+    assert Grammar.from_rules(grammar.params, grammar.rules, **weights) == grammar
     assert "weights" not in plain.to_json() and "_weights" in grammar.to_json()
+
+
+def numbered(weights):
+    return {int(level): one for level, one in weights.items()} if isinstance(weights, dict) else weights
 
 
 def test_equal_weights_are_none():
     grammar = Grammar(DEEP, 1, rule_weights=[2, 2], placement_weights={1: [0.1] * 4, 2: LogNormal(1.0)})
     assert grammar.rule_weights == (None, None) and grammar.placement_weights[0] is None
     assert not Grammar(DEEP, 1, rule_weights=[2, 2]).weighted
-    assert Grammar(DEEP, 1, rule_weights=[2, 2]) == Grammar(DEEP, 1)
+    assert Grammar(DEEP, 1, rule_weights=[2, 2], class_weights=[5, 5]) == Grammar(DEEP, 1)
     assert Grammar(DEEP, 1, rule_weights=Zipf(1.0)) == Grammar(DEEP, 1, rule_weights=[4, 1])
 
 
@@ -232,6 +268,72 @@ def test_samples_may_occur_again():
     )
 
 
+DISTINCT = [
+    "zipf at the top",
+    "both",
+    "placements of B",
+    "levels that differ",
+    "classes of two levels",
+    "all",
+]
+
+
+@pytest.mark.parametrize("name", DISTINCT)
+def test_distinct_samples(name):
+    """Each point is the next of its class in the stream that is new: against a loop over the stream."""
+    grammar, P, P_test = GRAMMARS[name], 40, 12
+    sets = split(grammar, P, P_test, 3, distinct=True)
+    assert sets.rule == "replacement" and sets.distinct and sets.repeat_bound == 0 == sets.seen_share
+    seen = set()
+    for part, role, count in ((sets.test, "test", P_test), (sets.train, "samples", P)):
+        stream = Stream(grammar, 3, "replacement", role=role)
+        assert part.stream == stream and len(part) == count
+        drawn, fresh = Dataset.draw(stream, 40_000), {c: [] for c in range(grammar.params.n_c)}
+        for number, row in enumerate(map(tuple, drawn.encode("integer").tolist())):
+            if row not in seen:
+                seen.add(row)
+                fresh[int(drawn.labels[number])].append(number)
+        expected = [fresh[c].pop(0) for c in drawn.labels[:count].tolist()]
+        assert part.numbers.tolist() == expected and (part.labels == drawn.labels[:count]).all()
+        seen -= {tuple(row) for row in drawn.encode("integer").tolist()}
+        seen |= set(map(tuple, part.encode("integer").tolist()))
+        tree = expand(grammar, part.derivation(3, 5))
+        assert equal((tree.features[0], tree.positions[0]), (part.features[3:8], part.positions[3:8]))
+        latents = TorchDataset(part, 5, latents=True, start=3)[[4, 0]][-1]
+        of_rows = part.derivation().rules[0][[7, 3]]
+        assert equal(latents["rules_1"].numpy(), of_rows)
+    smaller = split(grammar, P // 2, P_test, 3, distinct=True)
+    assert equal(smaller.train.features, sets.train.features[: P // 2])
+    assert equal(smaller.test.features, sets.test.features)
+
+
+def test_distinct_samples_elsewhere(refuses):
+    plain = split(Grammar(A), 10, 10, distinct=True)
+    assert plain.rule == "permutation" and plain.distinct and plain.train.numbers is None
+    assert not split(Grammar(A), 10, 10, replacement=True).distinct
+    for grammar in (Grammar(A), GRAMMARS["zipf"]):
+        with refuses("distinct", "True", "Leave out one of the two"):
+            split(grammar, 10, 10, replacement=True, distinct=True)
+    large = Params(v=40, m=40, s0=3, L=3)
+    assert large.P_max > 2**62
+    sets, again = split(Grammar(large), 30, 10, distinct=True), split(Grammar(large), 30, 10)
+    assert sets.distinct and not again.distinct
+    assert equal((sets.train.features, sets.test.positions), (again.train.features, again.test.positions))
+
+
+def test_distinct_samples_that_are_not_there(refuses, monkeypatch):
+    monkeypatch.setattr("srhm.model.dataset._LEAST_DRAWS", 2000)
+    P_max = A.P_max
+    with refuses("P", P_max, "Use fewer points, or distinct=False"):
+        split(GRAMMARS["zipf"], P_max, 3, distinct=True)
+    assert split(GRAMMARS["zipf"], P_max - 3, 3, distinct=True).distinct
+    with refuses("P", 10, "Use fewer points, or distinct=False"):
+        split(GRAMMARS["a placement that never comes"], P_max // 2 - 8, 9, distinct=True)
+    rare = Grammar(A, 1, rule_weights=[2**31, 2**31 - 1, 1])
+    with refuses("P", P_max - 3, "Use fewer points, or distinct=False"):
+        split(rare, P_max - 3, 3, distinct=True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "argument", "fix"),
     [
@@ -248,6 +350,10 @@ def test_samples_may_occur_again():
         ({"rule_weights": [1, 1, 1e-12]}, "rule_weights", "Use a smaller exponent or sigma"),
         ({"rule_weights": Zipf(60.0)}, "rule_weights", "Use a smaller exponent or sigma"),
         ({"placement_weights": [1, 2, 3]}, "placement_weights", "numbers [placement]"),
+        ({"class_weights": [1, 2]}, "class_weights", "numbers [class_]"),
+        ({"class_weights": {1: [1, 2, 3]}}, "class_weights", "is by level, and classes have none"),
+        ({"class_weights": [1, 1, 1e-12]}, "class_weights", "fewer choices"),
+        ({"class_weights": [0, 0, 0]}, "class_weights", "Give one of them a positive weight"),
     ],
 )
 def test_weights_that_do_not_fit(arguments, argument, fix):

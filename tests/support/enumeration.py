@@ -31,7 +31,7 @@ class Enumeration:
     def log_prior(self):
         """ln p of each derivation: one factor for the class, and one for each rule and placement."""
         params, derivation = self.params, self.derivation
-        p = np.full(params.P_max, 1 / params.n_c)
+        p = self.grammar.class_probability[derivation.label]
         for level in range(1, params.L + 1):
             parents = self.tree.features[level] if level < params.L else self.tree.label[:, None]
             p *= self.grammar.rule_probability(level)[parents, derivation.rules[level - 1]].prod(axis=1)

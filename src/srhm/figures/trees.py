@@ -184,12 +184,12 @@ def changed(
     row: int,
     level: int,
     seed: int,
-    transform: Callable[[Params, Derivation, int, int], Derivation],
+    transform: Callable[[Grammar, Derivation, int, int], Derivation],
 ) -> Tree | None:
     """Transform the batch with the first seed that changes the row; None if none does."""
     before = tree_of(grammar, derivation, row, "row")
     for tried in range(seed, seed + _SEEDS):
-        after = tree_of(grammar, transform(grammar.params, derivation, level, tried), row, "row")
+        after = tree_of(grammar, transform(grammar, derivation, level, tried), row, "row")
         for old, new in ((before.features, after.features), (before.positions, after.positions)):
             if any((a != b).any() for a, b in zip(old, new, strict=True)):
                 return after

@@ -35,7 +35,7 @@ class BayesError:
     standard_error: float
     """Standard error of ``value``."""
     interval: tuple[float, float]
-    """Lower and upper end, in [0, 1 - 1/n_c]."""
+    """Lower and upper end, from 0 to the error of a guess without an input: 1 - 1/n_c for equal classes."""
     interval_kind: str
     """What the interval is, such as ``"90% t-interval over 10000 inputs"``."""
     samples: int
@@ -102,7 +102,7 @@ def bayes_error(
     return BayesError(
         value,
         standard_error,
-        _interval(value, standard_error, samples, 1 - 1 / grammar.params.n_c, channel),
+        _interval(value, standard_error, samples, 1 - grammar.class_probability.max(), channel),
         f"90% t-interval over {samples} inputs",
         samples,
         channel,

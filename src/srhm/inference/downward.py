@@ -5,7 +5,6 @@ products of conditional probabilities, all known from the inside pass, without d
 The entropies of the choices, each weighted by the probability that it is made, add up to the entropy of the derivation.
 """
 
-from math import log
 from typing import Any, NamedTuple
 
 from jaxtyping import Float
@@ -39,7 +38,7 @@ class Posterior(NamedTuple):
 def classes(upward: Upward) -> tuple[Float[Any, " sample"], Float[Any, "class_ sample"]]:
     """Return log p(received) and the posterior of the class."""
     total = log_sum(upward.classes, 0)
-    return total - log(len(upward.classes)), normalised_exp(upward.classes, total[None])
+    return total - upward.prior, normalised_exp(upward.classes, total[None])
 
 
 def descend(params: Params, tables: tuple[LevelTable, ...], upward: Upward) -> Posterior:

@@ -1,6 +1,5 @@
 """Single derivations of an input: the most probable one, and samples from the posterior."""
 
-from math import log
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -99,7 +98,7 @@ def _most_probable(params: Params, tables: Any, evidence: _Evidence, rows: _Rows
     upward = ascend(params, tables, evidence, MAX)
     sample = evidence.__array_namespace__().arange(evidence.shape[2])
     derivation = backtrack(params, tables, upward, lambda level: picks.best, sample)
-    return likelihood, derivation, MAX.total(upward.classes, 0) - log(params.n_c) - finite(likelihood)
+    return likelihood, derivation, MAX.total(upward.classes, 0) - upward.prior - finite(likelihood)
 
 
 def _draw(

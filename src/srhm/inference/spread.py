@@ -52,6 +52,8 @@ class LevelTable(NamedTuple):
     """That of the steps inside a patch; its type tells which they are."""
     log_weights: Float[Any, "parent m"] | None
     """ln of the probability of each rule; None where all have the same."""
+    log_classes: Float[Any, " class_"] | None = None
+    """At level L: ln of the probability of each class; None where all have the same."""
 
     @property
     def spread(self) -> Spread:
@@ -89,4 +91,6 @@ def tables_of(grammar: Grammar) -> tuple[LevelTable, ...]:
         else:
             table = any_placements.table(level, tuples, of_placements)
         found.append(LevelTable(table, None if of_rules is None else log_of(of_rules)))
+    if grammar.class_weights is not None:
+        found[-1] = found[-1]._replace(log_classes=log_of(grammar.class_weights))
     return tuple(found)

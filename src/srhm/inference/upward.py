@@ -9,6 +9,7 @@ With lambda(x) = log p(received below the node | its symbol is x), the messages 
 (docs, inference.md). The same with maxima in place of the sums gives the best derivation instead of all.
 """
 
+from math import log
 from typing import Any, NamedTuple
 
 from jaxtyping import Float
@@ -37,7 +38,9 @@ class Upward(NamedTuple):
     levels: tuple[LevelMessages, ...]
     """From level 1 to L."""
     classes: Float[Any, "class_ sample"]
-    """log p(received | class)."""
+    """log p(received | class); where classes have weights, with the probability of the class."""
+    prior: float
+    """What is to be subtracted from sums over classes: ln n_c where they have the same probability."""
 
 
 def ascend(
@@ -62,9 +65,10 @@ def ascend(
             messages = xp.concatenate([parents - table.prior(numbers.m), blank[:, None]], axis=1)
             messages, largest = _largest_apart(messages)
             apart = apart + largest
-    return Upward(
-        tuple(levels), levels[-1].parents[0] - tables[-1].prior(params.level(params.L).m) + apart[None]
-    )
+    classes = levels[-1].parents[0] - tables[-1].prior(params.level(params.L).m) + apart[None]
+    if tables[-1].log_classes is None:
+        return Upward(tuple(levels), classes, log(params.n_c))
+    return Upward(tuple(levels), classes + xp.asarray(tables[-1].log_classes, classes.dtype)[:, None], 0.0)
 
 
 def _largest_apart(

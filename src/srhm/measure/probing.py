@@ -209,7 +209,7 @@ def _best_rule(grammar: Grammar, level: int, parent: Integer[np.ndarray, "sample
 def _guesses(grammar: Grammar) -> list[float]:
     """Return for level 1 to L+1 the chance of the most frequent feature, mean over nodes."""
     params = grammar.params
-    share = np.full((1, params.n_c), 1 / params.n_c)  # of each symbol at each node
+    share = grammar.class_probability[None]  # of each symbol at each node
     guesses = [float(share.max(axis=1).mean())]
     for level in reversed(params.levels):
         rules = grammar.rules[level.level - 1]

@@ -7,7 +7,7 @@ from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Integer, Num, Shaped
+from jaxtyping import Integer, Num, Shaped, UInt32
 
 from ..cores import available_cores
 from ..errors import ArgumentError, check_array, check_choice, check_instance, check_integer
@@ -52,12 +52,17 @@ class Dataset:
     """Their positions in the input, likewise."""
     labels: Integer[np.ndarray, " sample"]
     """The classes [sample]."""
+    numbers: UInt32[np.ndarray, " sample"] | None = None
+    """Numbers of the samples in the stream, counted from `start`, where repeats were left out (:func:`split`). Default:
+    consecutive."""
 
     def __post_init__(self) -> None:
         check_instance(Stream, stream=self.stream)
         check_leaves(self.params, self.features, self.positions)
         fix = "Give labels of the stream's model"
         check_array("labels", self.labels, (len(self.features),), most=self.params.n_c - 1, fix=fix)
+        if self.numbers is not None:
+            check_array("numbers", self.numbers, (len(self.features),), most=2**32 - 1, fix=fix)
 
     @classmethod
     def draw(cls, stream: Stream, count: int, start: int = 0, backend: Backend = "numpy") -> "Dataset":
@@ -157,6 +162,8 @@ class Dataset:
         count = check_integer("count", len(self) - first if count is None else count, least=0)
         if first + count > len(self):
             raise ArgumentError("count", count, f"reaches beyond the {len(self)} samples", "Take fewer")
+        if self.numbers is not None:
+            return self.stream.at(self.numbers[first : first + count], self.start)
         return self.stream.take(self.start + first, count)
 
     def encode(
@@ -188,25 +195,28 @@ class Split:
     """The test set."""
     rule: SplitRule
     """``"permutation"``: P + P_test distinct data, none common to both sets. ``"replacement"``: draws with
-    replacement."""
+    replacement, of which repeats may have been left out."""
     repeat_bound: float
-    """Upper bound on the probability that any of the P + P_test samples equals another: 0 for a permutation, (P +
+    """Upper bound on the probability that any of the P + P_test samples equals another: 0 if they are distinct, (P +
     P_test)^2 / (2 P_max) for draws with replacement (1 if that is larger); larger where weights are uneven."""
+    distinct: bool
+    """Whether all P + P_test samples are known to be distinct: by a permutation, or since repeats were left out."""
 
     @cached_property
     def seen_share(self) -> float:
-        """The share of the test inputs that are in the training set too: 0 for a permutation."""
-        if self.rule == "permutation":
-            return 0.0
-        train, test = (
-            np.ascontiguousarray(np.concatenate([one.features, one.positions], axis=1, dtype=np.uint32))
-            for one in (self.train, self.test)
-        )
-        row = np.dtype((np.void, train.dtype.itemsize * train.shape[1]))
-        return float(np.isin(test.view(row).ravel(), train.view(row).ravel()).mean())
+        """The share of the test inputs that are in the training set too: 0 if all samples are distinct."""
+        return 0.0 if self.distinct else float(np.isin(_inputs(self.test), _inputs(self.train)).mean())
 
 
-def split(grammar: Grammar, P: int, P_test: int, seed: int = 0, *, replacement: bool = False) -> Split:
+def split(
+    grammar: Grammar,
+    P: int,
+    P_test: int,
+    seed: int = 0,
+    *,
+    replacement: bool = False,
+    distinct: bool = False,
+) -> Split:
     """Draw a training set of `P` points and a test set of `P_test`.
 
     Training sets with the same seed are nested: the set of P points is the beginning of the set of any larger P.
@@ -221,13 +231,19 @@ def split(grammar: Grammar, P: int, P_test: int, seed: int = 0, *, replacement: 
         Any integer from 0 to 2^64 - 1.
     replacement
         Draw with replacement, as the published code does: a sample may occur more than once, within and across
-        the sets. By default this happens only where P_max exceeds 2^62, or rules or placements have uneven weights.
+        the sets. By default this happens only where P_max exceeds 2^62, or the grammar has uneven weights.
+    distinct
+        All P + P_test samples are distinct. Where they are drawn with replacement by default, repeats are left out:
+        the classes of both sets are those of their streams, and each point is the next sample of its class that is
+        neither in the test set nor in the training set so far. So frequent samples are rarer in large sets than by
+        their weights. Elsewhere this holds anyhow. It is a property of the sets, never of a stream.
 
     Raises
     ------
     ArgumentError
-        If P + P_test exceeds P_max without replacement, a number is out of range, or the sets are larger
-        than main memory.
+        If P + P_test exceeds P_max without replacement, a number is out of range, the sets are larger than main
+        memory, `distinct` is combined with `replacement`, or a class has too few distinct samples, or so rare ones
+        that not enough come among 100 draws a point (2^20 at least).
 
     Examples
     --------
@@ -237,11 +253,89 @@ def split(grammar: Grammar, P: int, P_test: int, seed: int = 0, *, replacement: 
     (200, 56, 'permutation', 0.0)
     """
     check_instance(Grammar, grammar=grammar)
+    if distinct and replacement:
+        raise ArgumentError("distinct", True, "contradicts replacement=True", "Leave out one of the two")
     train, test, bound = split_streams(grammar, P, P_test, seed, replacement=replacement)
     name, value = max((("P", P), ("P_test", P_test)), key=lambda one: one[1])
     needed = bytes_of(grammar.params, P + P_test)
     check_memory(name, value, needed, "data sets", f"Use a smaller {name}")
-    return Split(Dataset.draw(train, P), Dataset.draw(test, P_test), train.rule, bound)
+    if train.rule == "permutation" or not distinct:
+        sets = Dataset.draw(train, P), Dataset.draw(test, P_test)
+        return Split(*sets, train.rule, bound, train.rule == "permutation")
+    _check_distinct(grammar, {"P": (train, P), "P_test": (test, P_test)})
+    test_set = _draw_distinct(test, P_test, "P_test")
+    return Split(_draw_distinct(train, P, "P", test_set), test_set, train.rule, 0.0, True)
+
+
+_LEAST_DRAWS, _DRAWS_PER_POINT = 2**20, 100
+"""Draws after which distinct samples are given up."""
+
+_MANY = 2.0**40
+"""Distinct samples that are enough for any set."""
+
+
+def _check_distinct(grammar: Grammar, sets: dict[str, tuple[Stream, int]]) -> None:
+    """Raise an error if a class has fewer distinct samples than the sets ask for."""
+    below: Any = None  # of each symbol, how many trees below it have a positive probability, up to many
+    for level, rules in enumerate(grammar.rules, 1):
+        with np.errstate(over="ignore"):
+            trees = np.ones(rules.shape[:2]) if below is None else below[rules].prod(axis=-1)
+        trees = np.where(grammar.rule_probability(level) > 0, np.minimum(trees, _MANY), 0).sum(axis=1)
+        below = np.minimum(trees * np.count_nonzero(grammar.placement_probability(level)), _MANY)
+    wanted: Any = sum(
+        np.bincount(stream.take(0, count).label, minlength=grammar.params.n_c)
+        for stream, count in sets.values()
+    )
+    if (wanted > below).any():
+        class_ = int(np.argmax(wanted > below))
+        P, P_test = (count for _, count in sets.values())
+        problem = (
+            f"and P_test = {P_test} ask for {wanted[class_]} distinct samples of class {class_}, which has "
+            f"{int(below[class_])}"
+        )
+        raise ArgumentError("P", P, problem, "Use fewer points, or distinct=False")
+
+
+def _draw_distinct(stream: Stream, count: int, name: str, taken: Dataset | None = None) -> Dataset:
+    """Take the classes of the first samples of a stream, and for each point the next new sample of its class.
+
+    Samples that are taken by another set are not new.
+    """
+    most = max(_LEAST_DRAWS, _DRAWS_PER_POINT * count)
+    size = min(most, 2 * count)
+    while True:
+        drawn = Dataset.draw(stream, size)
+        inputs, labels = _inputs(drawn), drawn.labels.astype(np.int64)
+        new = np.zeros(size, bool)
+        new[np.unique(inputs, return_index=True)[1]] = True
+        if taken is not None:
+            new &= ~np.isin(inputs, _inputs(taken))
+        numbers = np.flatnonzero(new)
+        numbers = numbers[np.argsort(labels[numbers], kind="stable")]
+        points = np.argsort(labels[:count], kind="stable")
+        there, wanted = (np.bincount(labels[rows], minlength=stream.params.n_c) for rows in (numbers, points))
+        if (there >= wanted).all():
+            break
+        if size == most:
+            class_ = int(np.argmax(there < wanted))
+            problem = (
+                f"asks for {wanted[class_]} distinct samples of class {class_}, and {size} draws have {there[class_]}: "
+                "the others are too rare"
+            )
+            raise ArgumentError(name, count, problem, "Use fewer points, or distinct=False")
+        size = min(most, 2 * size)
+    within = np.arange(count) - np.repeat(np.cumsum(wanted) - wanted, wanted)
+    chosen = np.empty(count, np.uint32)
+    chosen[points] = numbers[(np.cumsum(there) - there)[labels[points]] + within]
+    features, positions = drawn.features[chosen], drawn.positions[chosen]
+    return Dataset(stream, 0, features, positions, drawn.labels[chosen], chosen)
+
+
+def _inputs(dataset: Dataset) -> Shaped[np.ndarray, " sample"]:
+    """The inputs, each as one value that can be compared."""
+    whole = np.concatenate([dataset.features, dataset.positions], axis=1, dtype=np.uint32)
+    whole = np.ascontiguousarray(whole)
+    return whole.view(np.dtype((np.void, whole.dtype.itemsize * whole.shape[1]))).ravel()
 
 
 def split_streams(
@@ -269,13 +363,13 @@ def split_streams(
 
 
 def _coincidence(grammar: Grammar) -> float:
-    """The probability that two samples are equal, classes being equally likely."""
+    """The probability that two samples are equal."""
     below: Any = None  # of each symbol, that two trees below it are equal
     for level, rules in enumerate(grammar.rules, 1):
         same = np.ones(rules.shape[:2]) if below is None else below[rules].prod(axis=-1)  # [parent, m]
         of_rules = (grammar.rule_probability(level) ** 2 * same).sum(axis=1)
         below = of_rules * (grammar.placement_probability(level) ** 2).sum()
-    return float(below.sum()) / grammar.params.n_c**2
+    return float((grammar.class_probability**2 * below).sum())
 
 
 def _compact(stream: Stream, origin: Origin, count: int, xp: Any) -> tuple[Any, Any, Any]:

@@ -16,15 +16,15 @@ from ..files import user_path, write_atomically
 from ..memory import check_memory
 from ..randomness import STREAM_VERSION, Key, add_wide, below, fold, role_key, threefry2x32
 from .params import Level, Params
-from .weights import TOTAL, integers_of, of_levels
+from .weights import TOTAL, WEIGHTS, integers_of, of_levels
 
 _FORMAT = "srhm-grammar"
 
-_PARTS = ("params", "seed", "rules", "rule_weights", "placement_weights")
+_PARTS = ("params", "seed", "rules", *WEIGHTS)
 """What a grammar is made of; all else follows from it."""
 
 _WEIGHTS = 2**32
-"""The number of the key of the weights of rules, beyond those of levels; that of placements is the next."""
+"""The number of the key of the weights of rules, beyond those of levels; placements and classes have the next ones."""
 
 
 class Grammar:
@@ -44,6 +44,9 @@ class Grammar:
         are divided by their sum. For all levels, or by level as in ``{2: Zipf(1)}``. Default: all alike.
     placement_weights
         How probable each placement is, [placement], as for rules. Default: all alike.
+    class_weights
+        How probable each class is: a law, or numbers [class_]. Each sample's class is then drawn independently.
+        Default: all alike, and balanced (:class:`Stream`).
 
     Attributes
     ----------
@@ -56,6 +59,8 @@ class Grammar:
         are the `n_c` classes at level L and the features of level l + 1 below.
     rule_weights, placement_weights : tuple of arrays or None
         For each level the weights, [parent, m] and [placement], as multiples of 2^-32; None where all are alike.
+    class_weights : array or None
+        The weights of the classes, [class_], likewise.
 
     Raises
     ------
@@ -71,7 +76,13 @@ class Grammar:
     """
 
     def __init__(
-        self, params: Params, seed: int = 0, *, rule_weights: Any = None, placement_weights: Any = None
+        self,
+        params: Params,
+        seed: int = 0,
+        *,
+        rule_weights: Any = None,
+        placement_weights: Any = None,
+        class_weights: Any = None,
     ) -> None:
         check_instance(Params, params=params)
         self.params = params
@@ -85,23 +96,32 @@ class Grammar:
             for level in params.levels
         )
         _freeze(self.rules)
-        self.rule_weights = self._weights("rule_weights", rule_weights, key)
-        self.placement_weights = self._weights("placement_weights", placement_weights, key)
+        self._set_weights(key, rule_weights, placement_weights, class_weights)
 
-    def _weights(self, name: str, given: Any, key: Key | None) -> tuple[np.ndarray | None, ...]:
-        """Return the weights of the rules, or of the placements, by level."""
-        rules, by_level = name == "rule_weights", of_levels(name, self.params, given)
-        keys = None if key is None else fold(key, _WEIGHTS + (not rules))
-        found: list[np.ndarray | None] = [None] * self.params.L
-        for level, weights in by_level.items():
-            own = None if keys is None else fold(keys, level)
-            found[level - 1] = integers_of(name, weights, self.params.level(level), rules=rules, key=own)
-        return tuple(found)
+    def _set_weights(self, key: Key | None, *given: Any) -> None:
+        """Set the weights of the rules and of the placements, by level, and of the classes."""
+        found: list[list[np.ndarray | None]] = []
+        for number, (name, weights) in enumerate(zip(WEIGHTS, given, strict=True)):
+            keys = None if key is None else fold(key, _WEIGHTS + number)
+            found.append([None] * (self.params.L + 1))
+            for level, of_level in of_levels(name, self.params, weights).items():
+                own = None if keys is None else fold(keys, level)
+                found[-1][level - 1] = integers_of(name, of_level, self.params, level, own)
+        rules, placements, (*_, self.class_weights) = found
+        self.rule_weights, self.placement_weights = tuple(rules[:-1]), tuple(placements[:-1])
 
     @property
     def weighted(self) -> bool:
-        """Whether some rules or placements are more probable than others."""
-        return any(one is not None for one in (*self.rule_weights, *self.placement_weights))
+        """Whether some rules, placements or classes are more probable than others."""
+        return any(
+            one is not None for one in (*self.rule_weights, *self.placement_weights, self.class_weights)
+        )
+
+    @property
+    def class_probability(self) -> Float[np.ndarray, " class_"]:
+        """The probability of each class."""
+        n_c, weights = self.params.n_c, self.class_weights
+        return np.full(n_c, 1 / n_c) if weights is None else weights / TOTAL
 
     def rule_probability(self, level: int) -> Float[np.ndarray, "parent m"]:
         """Return the probability of each rule of each parent of level-l tuples.
@@ -126,7 +146,9 @@ class Grammar:
         return np.full(count, 1 / count) if weights is None else weights / TOTAL
 
     def refuse_weights(self) -> None:
-        """Raise an error if some rules or placements are more probable than others, for what takes equal ones only.
+        """Raise an error if some rules, placements or classes are more probable than others.
+
+        For what takes equal ones only.
 
         Raises
         ------
@@ -134,12 +156,20 @@ class Grammar:
             If they are.
         """
         if self.weighted:
-            problem = "has rules or placements of uneven weights, and this is known for equal ones only"
+            problem = (
+                "has rules, placements or classes of uneven weights, and this is known for equal ones only"
+            )
             raise ArgumentError("grammar", self, problem, "Use a grammar without weights")
 
     @classmethod
     def from_rules(
-        cls, params: Params, rules: Sequence[Any], *, rule_weights: Any = None, placement_weights: Any = None
+        cls,
+        params: Params,
+        rules: Sequence[Any],
+        *,
+        rule_weights: Any = None,
+        placement_weights: Any = None,
+        class_weights: Any = None,
     ) -> "Grammar":
         """Build a grammar from given rules.
 
@@ -151,7 +181,7 @@ class Grammar:
             A list or tuple with an entry for each level, level 1 (the input) first and the classes' rules last:
             integers of shape [parent, m, s]. If n_c = v, the shapes do not show a reversed order. The code in
             circulation numbers its layers from the classes on; :func:`srhm.compat.grammar_of_layers` reads those.
-        rule_weights, placement_weights
+        rule_weights, placement_weights, class_weights
             As for :class:`Grammar`, except LogNormal, which needs a seed.
 
         Raises
@@ -176,8 +206,7 @@ class Grammar:
         grammar.params, grammar.seed = params, None
         grammar.rules = tuple(_checked_level(level, rules[level.level - 1]) for level in params.levels)
         _freeze(grammar.rules)
-        grammar.rule_weights = grammar._weights("rule_weights", rule_weights, None)
-        grammar.placement_weights = grammar._weights("placement_weights", placement_weights, None)
+        grammar._set_weights(None, rule_weights, placement_weights, class_weights)
         return grammar
 
     @cached_property
@@ -235,19 +264,32 @@ class Grammar:
         sha = hashlib.sha256(json.dumps(asdict(self.params), sort_keys=True).encode())
         for level_rules in self.rules:
             sha.update(level_rules.astype("<i8").tobytes())
-        for name, weights in self._named_weights().items():
+        for name, weights in self._uneven().items():
             for level, of_level in weights.items():
                 sha.update(f"{name} {level}".encode() + of_level.astype("<i8").tobytes())
         return sha.hexdigest()
 
-    def _named_weights(self) -> dict[str, dict[int, np.ndarray]]:
-        """The weights that are not uniform, by name and level."""
-        named = {"rule_weights": self.rule_weights, "placement_weights": self.placement_weights}
+    def _uneven(self) -> dict[str, dict[int, np.ndarray]]:
+        """The weights that are uneven, by name and level; level L + 1 is the classes."""
+        by_level = {name: enumerate(getattr(self, name), 1) for name in WEIGHTS if name != "class_weights"}
+        by_level["class_weights"] = enumerate([self.class_weights], self.params.L + 1)
         found = {
-            name: {level: one for level, one in enumerate(weights, 1) if one is not None}
-            for name, weights in named.items()
+            name: {level: one for level, one in of_levels if one is not None}
+            for name, of_levels in by_level.items()
         }
         return {name: weights for name, weights in found.items() if weights}
+
+    def weights_to_dict(self) -> dict[str, Any]:
+        """Return the weights that are uneven as JSON data, in units of 2^-32.
+
+        They are by name, those of rules and placements also by level; :class:`Grammar` takes them as they are, once
+        the levels are integers.
+        """
+        found: dict[str, Any] = {
+            name: {str(level): one.tolist() for level, one in weights.items()}
+            for name, weights in self._uneven().items()
+        }
+        return found | ({} if self.class_weights is None else {"class_weights": self.class_weights.tolist()})
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy or a pickled grammar is made of; all else follows from it."""
@@ -256,7 +298,7 @@ class Grammar:
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Make a copy, or a grammar out of a pickle, whose arrays NumPy has made writeable."""
         self.__dict__.update({name: state[name] for name in _PARTS})
-        _freeze(one for name in _PARTS[2:] for one in state[name] if one is not None)
+        _freeze(one for one in (*self.rules, *self.rule_weights, *self.placement_weights, self.class_weights))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Grammar) and self.digest == other.digest
@@ -281,9 +323,7 @@ class Grammar:
             "    [\n" + ",\n".join(f"      {json.dumps(parent.tolist())}" for parent in level) + "\n    ]"
             for level in self.rules
         ]
-        for name, weights in self._named_weights().items():
-            content = {str(level): one.tolist() for level, one in weights.items()}
-            lines.append(f"  {json.dumps(name)}: {json.dumps(content)}")
+        lines += [f"  {json.dumps(name)}: {json.dumps(one)}" for name, one in self.weights_to_dict().items()]
         lines.append('  "rules": [\n' + ",\n".join(levels) + "\n  ]")
         return "{\n" + ",\n".join(lines) + "\n}\n"
 
@@ -306,11 +346,7 @@ class Grammar:
                 raise ValueError("the format is another")
             params, rules = Params.from_dict(content["params"]), list(content["rules"])
             version, seed, digest = content["stream_version"], content["seed"], content["digest"]
-            weights = {
-                name: {int(level): one for level, one in content[name].items()}
-                for name in ("rule_weights", "placement_weights")
-                if name in content
-            }
+            weights = {name: _numbered(content[name]) for name in WEIGHTS if name in content}
         except ArgumentError:
             raise
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -347,10 +383,16 @@ class Grammar:
         return cls.from_json(text)
 
 
-def _freeze(arrays: Iterable[np.ndarray]) -> None:
+def _freeze(arrays: Iterable[np.ndarray | None]) -> None:
     """Make arrays read-only: their digest is computed once."""
     for array in arrays:
-        array.setflags(write=False)
+        if array is not None:
+            array.setflags(write=False)
+
+
+def _numbered(weights: Any) -> Any:
+    """Weights of a JSON text; levels are numbers again."""
+    return {int(level): one for level, one in weights.items()} if isinstance(weights, dict) else weights
 
 
 def _draw_tuples(key: Key, parents: int, m: int, v: int, s: int) -> Integer[np.ndarray, "parents m s"]:

@@ -24,6 +24,7 @@ from .derivation import Derivation, choose_by_weights, from_choices, from_digits
 from .grammar import Grammar
 from .params import Params
 from .permutation import KeyedPermutation, add_digits, limbs_of
+from .weights import choose
 
 SplitRule = Literal["permutation", "replacement"]
 
@@ -63,7 +64,7 @@ class Stream:
     """A sequence of samples, endless or of all data: sample i is a pure function of (grammar, seed, i).
 
     Every aligned block of n_c samples (k n_c to (k+1) n_c - 1) contains each class once, in a random order that is
-    part of the stream.
+    part of the stream. Where classes have weights, the class of each sample is drawn by them, independently.
 
     Parameters
     ----------
@@ -183,9 +184,12 @@ class Stream:
             skipped = start % n_c
             origin = self.origin(start - skipped)
         sample = xp.arange(skipped + count, dtype=np.uint32)
-        words = self._order_words(origin, xp.arange(-(-(skipped + count) // n_c), dtype=np.uint32))
-        labels = self._all_places(words)  # [class_, block]
-        labels = (labels[::-1] if self.reverse else labels).T.reshape(-1)[: skipped + count]
+        if self.grammar.class_weights is None:
+            words = self._order_words(origin, xp.arange(-(-(skipped + count) // n_c), dtype=np.uint32))
+            labels = self._all_places(words)  # [class_, block]
+            labels = (labels[::-1] if self.reverse else labels).T.reshape(-1)[: skipped + count]
+        else:
+            labels = self._drawn_labels(origin, sample)
         derivation = self._derive(labels, origin, sample)
         if skipped:
             first = slice(skipped, None)
@@ -213,6 +217,8 @@ class Stream:
             If `start` is not a multiple of n_c, or lies outside the stream.
         """
         origin = start if isinstance(start, Origin) else self.origin(start)
+        if self.grammar.class_weights is not None:
+            return self._derive(self._drawn_labels(origin, indices), origin, indices)
         xp = indices.__array_namespace__()
         n_c = np.uint32(self.params.n_c)
         block = indices // n_c
@@ -273,6 +279,13 @@ class Stream:
 
         tables = [xp.asarray(bound) for bound in bounds]
         return from_choices(params, label, *scan(xp, choices_of_level, None, *tables, *self._keys[1])[1])
+
+    def _drawn_labels(self, origin: Origin, offset: UInt32[Any, " sample"]) -> Integer[Any, " sample"]:
+        """The classes of the samples at an offset from the origin, drawn by the weights of the classes."""
+        key = fold(role_key(self.seed, self.role), 3)
+        words, _ = threefry2x32(key, *add_wide(origin.sample, offset))
+        assert self.grammar.class_weights is not None  # asked by those who call
+        return choose(words, self.grammar.class_weights)
 
     def _order_words(self, origin: Origin, block: UInt32[Any, " block"]) -> UInt32[Any, "class_ block"]:
         """Random words, whose order is the class order of the blocks at an offset from the origin."""

@@ -1,7 +1,7 @@
-"""Uneven weights of rules and placements, held as exact integers: the same on every machine.
+"""Uneven weights of rules, placements and classes, held as exact integers: the same on every machine.
 
-A weight is a multiple of 2^-32, and those of one parent, or of the placements of a level, add up to 1. They are
-rounded from exact or decimal arithmetic, by the method of largest remainders.
+A weight is a multiple of 2^-32, and those of one parent, of the placements of a level, or of the classes add up to 1.
+They are rounded from exact or decimal arithmetic, by the method of largest remainders.
 """
 
 import re
@@ -17,7 +17,7 @@ from jaxtyping import Integer, UInt32
 
 from ..errors import ArgumentError, check_number
 from ..randomness import Key, fold, threefry2x32
-from .params import Level, Params
+from .params import Params
 
 TOTAL = 2**32
 """The sum of the integers of one parent."""
@@ -25,10 +25,17 @@ TOTAL = 2**32
 _DIGITS = 40
 """Decimal digits of the computation: far more than the ten that are kept."""
 
+WEIGHTS = {
+    "rule_weights": "[parent, m] or [m]",
+    "placement_weights": "[placement]",
+    "class_weights": "[class_]",
+}
+"""The arguments that give weights, and the shapes of their numbers at one level."""
+
 
 @dataclass(frozen=True)
 class Zipf:
-    """Weights in proportion to (k + 1)^-(1 + a) of rule (or placement) k = 0, 1, ...: a power law.
+    """Weights in proportion to (k + 1)^-(1 + a) of rule (placement, class) k = 0, 1, ...: a power law.
 
     Raises
     ------
@@ -54,7 +61,7 @@ class Zipf:
 
 @dataclass(frozen=True)
 class LogNormal:
-    """Weights in proportion to exp(sigma z), z a normal draw for each parent and rule (or each placement).
+    """Weights in proportion to exp(sigma z), z a normal draw for each parent and rule (each placement, each class).
 
     Raises
     ------
@@ -94,13 +101,21 @@ def _normals(key: Key, count: int) -> list[Decimal]:
 
 
 Weights = Zipf | LogNormal | Sequence[Any] | np.ndarray
-"""Weights of the rules of a level: a law, or numbers [parent, m] or [m]; of its placements: numbers [placement]."""
+"""Weights of the rules of a level, of its placements, or of the classes: a law, or numbers as WEIGHTS says."""
+
+
+def shape_of(argument: str, params: Params, level: int) -> tuple[int, ...]:
+    """Return the shape of the weights of a level; that of the classes is L + 1."""
+    if argument == "class_weights":
+        return (params.n_c,)
+    numbers = params.level(level)
+    return (numbers.parents, numbers.m) if argument == "rule_weights" else (numbers.placements,)
 
 
 def integers_of(
-    argument: str, given: Weights, level: Level, *, rules: bool, key: Key | None
+    argument: str, given: Weights, params: Params, level: int, key: Key | None
 ) -> Integer[np.ndarray, "*parent choice"] | None:
-    """Return the weights of a level as multiples of 2^-32, or None if all are equal.
+    """Return the weights of a level as multiples of 2^-32, or None if all are equal; level L + 1 is the classes.
 
     Raises
     ------
@@ -108,8 +123,9 @@ def integers_of(
         If they have another shape, are negative or not finite, do not add up to more than 0, or a positive one rounds
         to 0; or a random law is given without a seed.
     """
-    rows, count = (level.parents, level.m) if rules else (1, level.placements)
-    shape = (rows, count) if rules else (count,)
+    shape = shape_of(argument, params, level)
+    rows, count = (1, *shape)[-2:]
+    where = "the classes" if level > params.L else f"level {level}"
     if isinstance(given, Zipf | LogNormal):
         if key is None and isinstance(given, LogNormal):
             problem = "is drawn with the seed of a grammar, and given rules have none"
@@ -119,22 +135,20 @@ def integers_of(
     else:
         try:
             numbers = np.asarray(given)
-            numbers = np.broadcast_to(numbers, shape) if rules and numbers.shape == (count,) else numbers
+            numbers = np.broadcast_to(numbers, shape) if numbers.shape == (count,) else numbers
         except ValueError:
             numbers = np.empty(0)
         if numbers.shape != shape or numbers.dtype.kind not in "iuf":
-            kind = "[parent, m] or [m]" if rules else "[placement]"
-            fix = f"Give Zipf(a), LogNormal(sigma), or numbers {kind}"
-            problem = f"does not have the shape {shape} of level {level.level}"
+            fix = f"Give Zipf(a), LogNormal(sigma), or numbers {WEIGHTS[argument]}"
+            problem = f"does not have the shape {shape} of {where}"
             raise ArgumentError(argument, given, problem, fix)
         table = numbers.reshape(rows, count).tolist()
         wrong = next((one for row in table for one in row if not (isfinite(one) and one >= 0)), None)
         if wrong is not None:
             raise ArgumentError(argument, wrong, "is not a weight", "Give finite numbers from 0 on")
         if any(not any(row) for row in table):
-            raise ArgumentError(
-                argument, given, "has nothing but zeros", "Give each parent a positive weight"
-            )
+            fix = f"Give {'one of them' if rows == 1 else 'each parent'} a positive weight"
+            raise ArgumentError(argument, given, "has nothing but zeros", fix)
     if all(one == row[0] for row in table for one in row):
         return None
     rounded = (
@@ -145,10 +159,8 @@ def integers_of(
             (k for k, (one, whole) in enumerate(zip(exact, row, strict=True)) if one and not whole), None
         )
         if lost is not None:
-            problem = (
-                f"has a weight, number {lost} at level {level.level}, that rounds to 0 in units of 2^-32"
-            )
-            raise ArgumentError(argument, given, problem, "Use a smaller exponent or sigma, or fewer rules")
+            problem = f"has a weight, number {lost} of {where}, that rounds to 0 in units of 2^-32"
+            raise ArgumentError(argument, given, problem, "Use a smaller exponent or sigma, or fewer choices")
     found = np.array(rounded, np.uint64).reshape(shape)
     found.setflags(write=False)
     return found
@@ -175,15 +187,20 @@ def _rounded(row: Sequence[Any]) -> list[int]:
 
 
 def of_levels(argument: str, params: Params, given: Any) -> dict[int, Any]:
-    """Return the weights by level, from those of all levels or of named ones.
+    """Return the weights by level, from those of all levels or of named ones; level L + 1 is the classes.
 
     Raises
     ------
     ArgumentError
-        If a level is not between 1 and L.
+        If a level is not between 1 and L, or the weights of classes are given by level.
     """
     if given is None:
         return {}
+    if argument == "class_weights":
+        if isinstance(given, Mapping):
+            fix = f"Give Zipf(a), LogNormal(sigma), or numbers {WEIGHTS[argument]}"
+            raise ArgumentError(argument, given, "is by level, and classes have none", fix)
+        return {params.L + 1: given}
     if not isinstance(given, Mapping):
         return dict.fromkeys(range(1, params.L + 1), given)
     for level in given:
@@ -240,18 +257,18 @@ def weights_text(argument: str, params: Params, given: Any) -> str:
         return ""
     by_level, texts = of_levels(argument, params, given), {}
     for level, weights in by_level.items():
-        rules, key = argument == "rule_weights", Key(np.uint32(0), np.uint32(0))
+        key = Key(np.uint32(0), np.uint32(0))
         if not isinstance(weights, Zipf | LogNormal) and np.ndim(weights) > 1:
             fix = "Give a law, or one row for all parents; a Grammar takes a row for each"
             raise ArgumentError(argument, weights, "differs from parent to parent", fix)
-        integers_of(argument, weights, params.level(level), rules=rules, key=key)
+        integers_of(argument, weights, params, level, key)
         if isinstance(weights, Zipf | LogNormal):
             value = weights.a if isinstance(weights, Zipf) else weights.sigma
             texts[level] = f"{type(weights).__name__.lower()}({_shortest(value)})"
         else:
             texts[level] = ",".join(_shortest(one) for one in np.asarray(weights).tolist())
     if not isinstance(given, Mapping):
-        return texts[1]
+        return next(iter(texts.values()))
     return " ".join(f"{level}:{texts[level]}" for level in sorted(texts))
 
 

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 @dataclass(frozen=True, eq=False)
 class ClassStatistics:
-    """The probability of every symbol at every place, given the class; classes are equally likely.
+    """The probability of every symbol at every place, given the class, and that of the classes.
 
     A symbol is a feature, a tuple or a blank, and a place a slot of the tree or a position of the input: see
     the functions of :mod:`srhm.theory` that make these.
@@ -25,6 +25,18 @@ class ClassStatistics:
 
     given_class: Float[np.ndarray, "place class_ symbol"]
     """P(symbol at place | class), [place, class_, symbol]."""
+    prior: Float[np.ndarray, " class_"] | None = None
+    """P(class), [class_]. Default: 1/n_c."""
+
+    @property
+    def class_probability(self) -> Float[np.ndarray, " class_"]:
+        """P(class), [class_]."""
+        return np.full(self.n_c, 1 / self.n_c) if self.prior is None else self.prior
+
+    @property
+    def _joint(self) -> Float[np.ndarray, "place class_ symbol"]:
+        """P(class, symbol at place)."""
+        return self.class_probability[:, None] * self.given_class
 
     @property
     def n_c(self) -> int:
@@ -34,40 +46,41 @@ class ClassStatistics:
     @property
     def probability(self) -> Float[np.ndarray, "place symbol"]:
         """P(symbol at place), [place, symbol]."""
-        return self.given_class.mean(axis=1)
+        return self._joint.sum(axis=1)
 
     @property
     def covariance(self) -> Float[np.ndarray, "place class_ symbol"]:
         """P(class, symbol) - P(class) P(symbol) at each place, [place, class_, symbol]."""
-        return (self.given_class - self.probability[:, None]) / self.n_c
+        return self._joint - self.class_probability[:, None] * self.probability[:, None]
 
     @property
     def conditional(self) -> Float[np.ndarray, "place class_ symbol"]:
         """P(class | symbol at place), [place, class_, symbol]; nan for a symbol that never occurs there."""
         with np.errstate(invalid="ignore"):
-            return self.given_class / self.given_class.sum(axis=1, keepdims=True)
+            return self._joint / self.probability[:, None]
 
     @property
     def correlation(self) -> Float[np.ndarray, "place class_ symbol"]:
-        """P(class | symbol at place) - 1/n_c, [place, class_, symbol]; nan as for :attr:`conditional`."""
-        return self.conditional - 1 / self.n_c
+        """P(class | symbol at place) - P(class), [place, class_, symbol]; nan as for :attr:`conditional`."""
+        return self.conditional - self.class_probability[:, None]
 
     @property
     def visible_P(self) -> Float[np.ndarray, "place symbol"]:
         """Training points at which the correlation of a symbol equals its sampling noise, [place, symbol].
 
-        P points contain a symbol P times its probability. Without a correlation, the frequency of a class among these
-        has the variance (1/n_c)(1 - 1/n_c) / (P probability). Summed over classes it equals the squared correlation at
+        P points contain a symbol P times its probability. Without a correlation, the frequency of class α among these
+        has the variance q_α (1 - q_α) / (P probability), q_α = P(class α), 1/n_c for equal classes. Summed over
+        classes it equals the squared correlation at
 
-            P = (1 - 1/n_c) / (probability Σ_α (π_α - 1/n_c)²),
+            P = (1 - Σ_α q_α²) / (probability Σ_α (π_α - q_α)²),
 
         π_α = P(class α | symbol). It is inf for a symbol without a correlation, nan for one that never occurs
         there. The mean of 1/P over rule sets is that of :func:`srhm.theory.visible_P`.
         """
         signal = (self.correlation**2).sum(axis=1)
         with np.errstate(divide="ignore", invalid="ignore"):
-            return (1 - 1 / self.n_c) / (self.probability * signal)
+            return (1 - (self.class_probability**2).sum()) / (self.probability * signal)
 
     def pooled(self) -> "ClassStatistics":
         """The mean over places, that is, the statistics shared by all places, [1, class_, symbol]."""
-        return ClassStatistics(self.given_class.mean(axis=0, keepdims=True))
+        return ClassStatistics(self.given_class.mean(axis=0, keepdims=True), self.prior)

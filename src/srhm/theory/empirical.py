@@ -15,19 +15,21 @@ from .class_statistics import ClassStatistics
 class ClassCounts:
     """How often each symbol occurred at each place in samples of each class.
 
-    The number N_α of samples of a class is fixed, not random (labels are balanced); the counts of different classes
-    are independent, and each is binomial with P(symbol | class).
+    The number N_α of samples of a class is fixed (labels are balanced) or taken as it is; the counts of different
+    classes are independent, and each is binomial with P(symbol | class).
     """
 
     counts: Integer[np.ndarray, "place class_ symbol"]
     """Number of samples of a class with the symbol at the place, [place, class_, symbol]."""
     sizes: Integer[np.ndarray, " class_"]
     """Number N_α of samples of each class, [class_], at least 2."""
+    prior: Float[np.ndarray, " class_"] | None = None
+    """P(class), [class_], known from the model. Default: 1/n_c."""
 
     @property
     def statistics(self) -> ClassStatistics:
-        """The estimates for equally likely classes; those of P(symbol | class) are unbiased."""
-        return ClassStatistics(self.counts / self.sizes[:, None])
+        """The estimates; those of P(symbol | class) are unbiased."""
+        return ClassStatistics(self.counts / self.sizes[:, None], self.prior)
 
     @property
     def given_class_variance(self) -> Float[np.ndarray, "place class_ symbol"]:
@@ -38,7 +40,8 @@ class ClassCounts:
     @property
     def covariance_error(self) -> Float[np.ndarray, "place class_ symbol"]:
         """Standard error of :attr:`ClassStatistics.covariance`; its square is unbiased."""
-        return np.sqrt(_of_contrast(self.given_class_variance, 1 / len(self.sizes)) / len(self.sizes) ** 2)
+        prior = self.statistics.class_probability[:, None]
+        return np.sqrt(_of_contrast(prior**2 * self.given_class_variance, prior))
 
     @property
     def correlation_error(self) -> Float[np.ndarray, "place class_ symbol"]:
@@ -46,10 +49,10 @@ class ClassCounts:
 
         It is nan for a symbol that never occurred, and unreliable for one that occurred a few times.
         """
-        statistics = self.statistics
-        total = statistics.given_class.sum(axis=1, keepdims=True)
+        statistics, prior = self.statistics, self.statistics.class_probability[:, None]
+        of_joint, total = prior**2 * self.given_class_variance, statistics.probability[:, None]
         with np.errstate(invalid="ignore"):
-            return np.sqrt(_of_contrast(self.given_class_variance, statistics.conditional)) / total
+            return np.sqrt(_of_contrast(of_joint, statistics.conditional)) / total
 
     @property
     def signal_to_noise(self) -> Float[np.ndarray, "place symbol"]:
@@ -68,7 +71,8 @@ class ClassCounts:
         The estimates are those of :meth:`ClassStatistics.pooled`. Their errors treat the places of one sample as
         independent, which changes a variance by a fraction of the order of P(symbol | class) for each place.
         """
-        return ClassCounts(self.counts.sum(axis=0, keepdims=True), self.sizes * len(self.counts))
+        counts = self.counts.sum(axis=0, keepdims=True)
+        return ClassCounts(counts, self.sizes * len(self.counts), self.prior)
 
 
 def count_features(dataset: Dataset, level: int = 1) -> ClassCounts:
@@ -153,12 +157,13 @@ def _counted(dataset: Dataset, symbols: Integer[np.ndarray, "sample place"], cou
         )
     entry = (np.arange(places) * n_c + labels[:, None]) * count + symbols
     counts = np.bincount(entry.ravel(), minlength=places * n_c * count)
-    return ClassCounts(counts.reshape(places, n_c, count), sizes)
+    prior = dataset.stream.grammar.class_probability
+    return ClassCounts(counts.reshape(places, n_c, count), sizes, prior)
 
 
 def _of_contrast(
     variance: Float[np.ndarray, "place class_ symbol"],
-    weight: float | Float[np.ndarray, "place class_ symbol"],
+    weight: Float[np.ndarray, "... class_ #symbol"],
 ) -> Float[np.ndarray, "place class_ symbol"]:
     """Variance of x_α - w_α Σ_β x_β for independent x: (1 - w_α)² var x_α + w_α² Σ_(β≠α) var x_β."""
     total = variance.sum(axis=1, keepdims=True)

@@ -67,7 +67,7 @@ def features(grammar: Grammar, level: int = 1) -> ClassStatistics:
     check_instance(Grammar, grammar=grammar)
     params = grammar.params
     level = check_integer("level", level, least=1, most=params.L)
-    return ClassStatistics(_symbols(grammar, level))
+    return ClassStatistics(_symbols(grammar, level), grammar.class_probability)
 
 
 def tuples(grammar: Grammar, level: int = 1) -> ClassStatistics:
@@ -88,9 +88,9 @@ def tuples(grammar: Grammar, level: int = 1) -> ClassStatistics:
     parents = _symbols(grammar, level + 1)
     if grammar.rule_weights[level - 1] is None:
         m = params.level(level).m
-        return ClassStatistics(np.repeat(parents, m, axis=2) / m)
+        return ClassStatistics(np.repeat(parents, m, axis=2) / m, grammar.class_probability)
     of_rules = parents[..., None] * grammar.rule_probability(level)
-    return ClassStatistics(of_rules.reshape(*parents.shape[:2], -1))
+    return ClassStatistics(of_rules.reshape(*parents.shape[:2], -1), grammar.class_probability)
 
 
 def positions(grammar: Grammar, level: int = 1) -> ClassStatistics:
@@ -212,4 +212,4 @@ def _placed(statistics: ClassStatistics, where: Float[np.ndarray, "slot position
     """The statistics at positions, from those at slots and their positions; the blank is one more symbol."""
     seen = np.einsum("jx,jas->xas", where, statistics.given_class)
     blank = np.broadcast_to((1 - where.sum(axis=0))[:, None, None], (*seen.shape[:2], 1))
-    return ClassStatistics(np.concatenate([seen, blank], axis=2))
+    return ClassStatistics(np.concatenate([seen, blank], axis=2), statistics.prior)

@@ -158,6 +158,8 @@ class TorchDataset(torch.utils.data.Dataset):
 
     def _derivation(self, rows: np.ndarray) -> Derivation:
         if isinstance(self.source, Dataset):
+            if self.source.numbers is not None:
+                return self.source.stream.at(self.source.numbers[self.start + rows], self.source.start)
             return derivations(self.source.stream, self.source.start + self.start, rows)
         return derivations(self.source, self.start, rows)
 

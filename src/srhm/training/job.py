@@ -175,7 +175,8 @@ def _origin(dataset: Dataset) -> list[Any]:
     """What identifies the samples of a set, given the grammar."""
     stream = dataset.stream
     rule = STORED_RULES[stream.rule]
-    return [int(stream.seed), rule, stream.reverse, stream.role, int(dataset.start), len(dataset)]
+    numbers = [] if dataset.numbers is None else [hashlib.sha256(dataset.numbers.tobytes()).hexdigest()]
+    return [int(stream.seed), rule, stream.reverse, stream.role, int(dataset.start), len(dataset), *numbers]
 
 
 def _trained(net: Any) -> Any:
