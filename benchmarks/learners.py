@@ -18,8 +18,8 @@ from scipy.special import stdtrit
 
 import srhm
 from srhm.learners import LayerwiseLearner, measure
-from srhm.measure import Crossing, pstar
-from srhm.measure.complexity import combine
+from srhm.measure import pstar
+from srhm.measure.complexity import Crossing, combine
 from srhm.theory import predicted_P, visible_P
 
 RESULTS = Path(__file__).parent / "results"

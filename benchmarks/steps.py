@@ -55,7 +55,9 @@ def model(L: int, s0: int, v: int) -> srhm.Params:
     return srhm.Params(n_c=v, v=v, m=v, s=2, s0=s0, L=L)
 
 
-def our_step(net: str, params: srhm.Params, width: int, sets: srhm.Split) -> Callable[[int], None]:
+def our_step(
+    net: str, params: srhm.Params, width: int, sets: srhm.model.dataset.Split
+) -> Callable[[int], None]:
     network = build(net, params, width)
     rate = (
         NetSpec(net).rate(params).value * width / 100
@@ -117,7 +119,7 @@ class TorchNet(torch.nn.Module):
 
 
 def torch_step(
-    net: str, params: srhm.Params, width: int, sets: srhm.Split, way: str
+    net: str, params: srhm.Params, width: int, sets: srhm.model.dataset.Split, way: str
 ) -> Callable[[int], None]:
     network = TorchNet(net, params, width, way)
     rate = NetSpec(net).rate(params).value * width / 100

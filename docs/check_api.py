@@ -2,9 +2,10 @@
 
 Usage: python docs/check_api.py docs/_build/html/objects.inv
 
-A public name is one in the `__all__` of srhm or of a room, a module or package right in it. The check fails if the
-inventory of the built pages differs from these, if a module cannot be imported, or if an example fails. Each
-docstring is run by itself, in the names of its own module.
+A public name is one in the `__all__` of srhm or of a room, a module or package right in it. A record is a class without
+a public name that these return or have as attributes. The check fails if the inventory of the built pages differs from
+both, if a module cannot be imported, or if an example fails. Each docstring is run by itself, in the names of its own
+module.
 """
 
 import doctest
@@ -12,7 +13,10 @@ import importlib
 import inspect
 import pkgutil
 import sys
+from collections.abc import Iterator
+from functools import cache, cached_property
 from pathlib import Path
+from typing import Any, get_args, get_type_hints
 
 from sphinx.ext.autodoc.mock import mock
 from sphinx.util.inventory import InventoryFile
@@ -54,8 +58,61 @@ def public_names(room: str) -> list[str]:
     """Return the public names of a room: functions first, then types and data."""
     module = importlib.import_module(room)
     return sorted(
-        module.__all__, key=lambda name: (not inspect.isroutine(getattr(module, name)), name.lower())
+        getattr(module, "__all__", ()),
+        key=lambda name: (not inspect.isroutine(getattr(module, name)), name.lower()),
     )
+
+
+def classes_in(annotation: Any) -> Iterator[type]:
+    """Yield the classes of ours in an annotation."""
+    if inspect.isclass(annotation) and annotation.__module__.startswith("srhm."):
+        yield annotation
+    for part in get_args(annotation):
+        yield from classes_in(part)
+
+
+def annotations(value: Any) -> dict[str, Any]:
+    """Return the annotations of a function or a class; none if one is of a library that is not imported."""
+    try:
+        return get_type_hints(value)
+    except NameError:
+        return {}
+
+
+def given(value: Any) -> Iterator[type]:
+    """Yield the classes of ours that a function returns, or a class has as attributes or returns."""
+    members = [value]
+    if inspect.isclass(value):
+        fields = annotations(value).items()
+        yield from (one for name, field in fields if name[0] != "_" for one in classes_in(field))
+        members = [member for name, member in vars(value).items() if name[0] != "_"]
+    for member in members:
+        if isinstance(member, property):
+            member = member.fget
+        elif isinstance(member, cached_property):
+            member = member.func
+        member = inspect.unwrap(getattr(member, "__func__", member))
+        if inspect.isroutine(member):
+            yield from classes_in(annotations(member).get("return"))
+
+
+@cache
+def records() -> tuple[type, ...]:
+    """Return the classes without public names that public ones lead to."""
+    values = [getattr(importlib.import_module(room), name) for room in rooms() for name in public_names(room)]
+    found: dict[type, None] = {}
+    frontier = list(values)
+    while frontier:
+        after = {one for value in frontier for one in given(value) if one not in values and one not in found}
+        frontier = sorted(after, key=lambda one: one.__qualname__)
+        found |= dict.fromkeys(frontier)
+    return tuple(sorted(found, key=lambda one: one.__qualname__.lower()))
+
+
+def page_of(record: type) -> str:
+    """Return the room on whose page a record is described: its own, or srhm if that has no page."""
+    room = ".".join(record.__module__.split(".")[:2])
+    return room if any(owner(room, name) == room for name in public_names(room)) else "srhm"
 
 
 def owner(room: str, name: str) -> str:
@@ -90,14 +147,14 @@ def main() -> int:
     inventory = InventoryFile.loads(Path(sys.argv[1]).read_bytes(), uri="")
     listed = {name for kind, objects in inventory.data.items() if kind.startswith("py:") for name in objects}
     listed -= set(inventory.data.get("py:module", ()))
-    described = {
-        name for name in listed if name.rpartition(".")[0] not in listed
-    }  # not the members of classes
+    classes = {name for kind in ("py:class", "py:exception") for name in inventory.data.get(kind, ())}
+    described = {name for name in listed if name.rpartition(".")[0] not in classes}  # not their members
     with mock(["ray"]):  # as in conf.py
         modules = public_modules()
         for module in modules:
             importlib.import_module(module)
         public = {f"{owner(room, name)}.{name}" for room in rooms() for name in public_names(room)}
+        public |= (kinds := {f"{one.__module__}.{one.__qualname__}" for one in records()})
         described = {exported_as(name, public) for name in described}
         tried, failed = run_examples(modules)
     for name in sorted(public - described):
@@ -106,7 +163,7 @@ def main() -> int:
         print(
             f"{name} is on a page, but in the __all__ of no room: export it or leave it out", file=sys.stderr
         )
-    print(f"{len(public)} public names, {len(described)} described; {tried} examples, {failed} failed")
+    print(f"{len(public - kinds)} public names and {len(kinds)} records; {tried} examples, {failed} failed")
     return 1 if failed or not tried or public != described else 0
 
 

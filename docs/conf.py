@@ -18,7 +18,7 @@ from sphinx.pycode import ModuleAnalyzer
 import srhm
 
 sys.path.insert(0, str(Path(__file__).parent))
-from check_api import homes, owner, public_names
+from check_api import homes, owner, page_of, public_names, records
 from scale_numbers import numbers
 
 from srhm.cli import main
@@ -163,6 +163,10 @@ def write_names(app, docname, source):
             elif home == room:
                 entries += [f".. auto{kind}:: {room}.{name}", "   :members:" * (kind == "class")]
                 entries += ["   :inherited-members:" * (name in WITH_INHERITED), ""]
+        given = [one for one in records() if page_of(one) == room]
+        entries += [".. rubric:: What these return", ""] * bool(given)
+        for one in given:
+            entries += [f".. autoclass:: {one.__module__}.{one.__qualname__}", "   :members:", ""]
         content = "\n".join([*rows, "", *entries])
         source[0] = source[0].replace("NAMES\n", f"```{{eval-rst}}\n{content}\n```\n")
 

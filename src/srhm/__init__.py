@@ -20,16 +20,12 @@ else:
         "explore",
         "exports",
         "figures",
-        "front",
         "gradients",
         "inference",
         "learners",
         "measure",
         "model",
-    )
-    _ROOMS += (
         "nets",
-        "paper",
         "reference",
         "report",
         "runner",

@@ -18,7 +18,7 @@ from .model.grammar import Grammar
 from .model.params import Params
 from .model.stream import PERMUTATION_LIMIT, Stream
 
-__all__ = ["RhmSet", "RhmSets", "grammar_of_layers", "rhm"]
+__all__ = ["grammar_of_layers", "rhm"]
 
 LARGEST_WHOLE = 10**7
 """The largest P_max for which all data are made by default."""

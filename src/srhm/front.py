@@ -37,7 +37,7 @@ from .study.grid import parsed_shard
 from .study.options import DEFAULT_FAMILY, option_table, setup_of, used_by_custom
 from .study.study import check_quantities, chosen_thresholds
 
-__all__ = ["FinishedRun", "FinishedSearch", "pstar", "run"]
+__all__ = ["pstar", "run"]
 
 STORE = "srhm-runs/runs.sqlite"
 """Where runs are kept by default; the command line has the same store."""

@@ -229,7 +229,7 @@ def test_a_flag_says_what_it_does(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[bool] = []
-    monkeypatch.setattr("srhm.explore.serve", lambda _, port, browser: asked.append(browser))
+    monkeypatch.setattr("srhm.explore.app.serve", lambda _, port, browser: asked.append(browser))
     _, out, _ = run(capsys, "explore", "--help")
     assert re.search(
         r"--no-browser +Print the address of the page, and do not open it", " ".join(out.split())

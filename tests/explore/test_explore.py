@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from figure_checks import artists
 from srhm import Grammar, Params, Stream, expand
-from srhm.explore import create_app, serve
+from srhm.explore import create_app
+from srhm.explore.app import serve
 from srhm.explore.content import content, count
 from srhm.explore.drawing import tree_figure, tree_svg
 from srhm.explore.state import FIELDS, PageState, read, steps_of

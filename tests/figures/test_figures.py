@@ -25,20 +25,18 @@ from srhm import (
     diffeomorphism,
     exchange_synonyms,
     expand,
-    placement_of,
     unrank,
 )
 from srhm.figures import (
     Curve,
     Estimate,
     ScalingPoint,
-    complexity_map,
     derivation_trees,
     learning_curves,
-    save,
     scaling,
     transformations,
 )
+from srhm.figures.map import complexity_map
 from srhm.figures.style import (
     BLANK,
     FEATURE_COLOURS,
@@ -48,11 +46,13 @@ from srhm.figures.style import (
     log_range,
     plain_number,
     render,
+    save,
     styled,
     text_colour,
 )
 from srhm.figures.tiles import MARK
 from srhm.measure.exponent import Exponent
+from srhm.model.derivation import placement_of
 
 THRESHOLDS = {"error": 0.1, "S_21": 0.4, "D_21": 0.2}
 

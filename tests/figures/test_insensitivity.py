@@ -4,7 +4,8 @@ import pytest
 
 from figure_checks import artists, check_layout, data, legend_rows, legend_texts
 from srhm import Params
-from srhm.figures import Estimate, InsensitivityPoint, insensitivity
+from srhm.figures import Estimate
+from srhm.figures.insensitivity import InsensitivityPoint, insensitivity
 
 
 def point(

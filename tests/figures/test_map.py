@@ -6,7 +6,7 @@ import numpy as np
 
 from figure_checks import artists, check_layout, legend_texts
 from srhm import Params
-from srhm.figures import complexity_map
+from srhm.figures.map import complexity_map
 from srhm.nets import predict
 
 

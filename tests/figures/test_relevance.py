@@ -7,7 +7,7 @@ import pytest
 
 from figure_checks import artists, check_layout
 from srhm import Params
-from srhm.figures import RelevancePoint, relevance
+from srhm.figures.relevance import RelevancePoint, relevance
 from srhm.nets import predict
 
 

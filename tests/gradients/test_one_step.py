@@ -12,7 +12,6 @@ from scipy.stats import chi2
 
 from srhm import Dataset, Grammar, Params, Stream, encode, enumerate_all, expand
 from srhm.gradients import (
-    first_weight,
     gradient_moments,
     open_gradient,
     overlap,
@@ -20,7 +19,7 @@ from srhm.gradients import (
     unit_products,
     weights,
 )
-from srhm.gradients.moments import channel_contrast
+from srhm.gradients.moments import channel_contrast, first_weight
 from srhm.nets import build
 from srhm.theory import positions
 

@@ -9,8 +9,8 @@ from scipy.special import xlogy
 
 from oracles import close
 from srhm import Dataset, Grammar, Params, Stream, expand, split
-from srhm.learners import LayerwiseLearner, group, measure
-from srhm.learners.grouping import _merged
+from srhm.learners import LayerwiseLearner, measure
+from srhm.learners.grouping import _merged, group
 from srhm.learners.observations import observed_features, observed_patches
 from srhm.measure.complexity import pstar
 from srhm.measure.sensitivity import test_error as error_of

@@ -17,16 +17,14 @@ from srhm import (
     Grammar,
     Params,
     Stream,
-    child_offsets,
     diffeomorphism,
     enumerate_all,
     exchange_synonyms,
     expand,
-    placement_of,
     rank,
     unrank,
 )
-from srhm.model.derivation import radices
+from srhm.model.derivation import child_offsets, placement_of, radices
 from strategies import any_params, huge_params, large_params, small_params
 
 BOTH = [

@@ -7,8 +7,8 @@ import pytest
 
 import srhm
 from srhm.nets import FAMILIES
-from srhm.paper import estimates
 from srhm.paper.cost import Device, run_seconds, run_steps, shown
+from srhm.paper.estimate import estimates
 from srhm.paper.figures import FIGURES, figures_named
 from srhm.paper.plan import phases
 from srhm.paper.settings import model, setup

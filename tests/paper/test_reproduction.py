@@ -8,10 +8,10 @@ import pytest
 
 import srhm
 from paper_oracle import LAPTOP, oracle, runs_of, work
-from srhm.paper import draw, report, reproduce, write_all
-from srhm.paper.drawings import replicates_of
+from srhm.paper.drawings import draw, replicates_of
 from srhm.paper.figures import FIGURES
-from srhm.paper.plan import phases
+from srhm.paper.plan import phases, reproduce
+from srhm.paper.report import report, write_all
 from srhm.paper.settings import model, setup
 from srhm.paper.sharing import blank_exponent, by_sharing
 from srhm.paper.tables import comparison_table, comparisons, correlation_table, missing_table, powers

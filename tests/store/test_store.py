@@ -21,7 +21,8 @@ import sqlalchemy as sql
 import srhm
 from fake_runs import PARAMS, SPEC, fake_run, many_specs
 from setups import run_spec
-from srhm.store import Counts, NetworkDiskWarning, Store, StoreBusy, StoreFull, StoreInUse, disk
+from srhm.store import NetworkDiskWarning, Store, StoreBusy, StoreFull, StoreInUse, disk
+from srhm.store.store import Counts
 from srhm.store.tables import RUNS, row_of
 from srhm.study import Run, Seeds
 from torn_writes import survive

@@ -14,7 +14,8 @@ import srhm
 from fake_runs import PARAMS, SPEC, fake_run, many_specs
 from srhm.nets import build
 from srhm.nets.weights import load_weights, save_weights
-from srhm.store import Merged, Store, read_archive, write_archive
+from srhm.store import Store, read_archive, write_archive
+from srhm.store.transfer import Merged
 from srhm.study import Seeds
 
 

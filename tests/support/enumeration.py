@@ -47,7 +47,7 @@ class Enumeration:
         return total
 
     def posterior(self, evidence):
-        """The fields of srhm.inference.Posterior for one sample, from the definitions."""
+        """The fields of srhm.inference.downward.Posterior for one sample, from the definitions."""
         params, joint = self.params, self.joint(evidence)
         likelihood = logsumexp(joint)
         p = np.exp(joint - likelihood)

@@ -11,7 +11,7 @@ from srhm import Params
 from srhm.errors import check_number
 from srhm.nets import Family, Rate
 from srhm.nets.draws import Normals
-from srhm.theory import Prediction
+from srhm.theory.predictions import Prediction
 
 
 class ToyNet(eqx.Module):

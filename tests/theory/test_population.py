@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from oracles import MIXED, ORACLES, all_offsets, name_of
 from srhm import Grammar, Params, enumerate_all, expand
-from srhm.theory import ClassStatistics, features, patches, positions, tuples
+from srhm.theory import features, patches, positions, tuples
+from srhm.theory.class_statistics import ClassStatistics
 from srhm.theory.population import slot_probability, transitions
 from strategies import any_params, small_params
 

@@ -6,19 +6,11 @@ from hypothesis import strategies as st
 from oracles import name_of
 from srhm import Grammar, Params
 from srhm.nets import predict
-from srhm.theory import (
-    ClassStatistics,
-    earliest_visible_P,
-    feature_moments,
-    features,
-    patches,
-    positions,
-    tuples,
-    visible_P,
-)
+from srhm.theory import feature_moments, features, patches, positions, tuples, visible_P
+from srhm.theory.class_statistics import ClassStatistics
 from srhm.theory.population import slot_probability
 from srhm.theory.rule_sets import contraction
-from srhm.theory.visibility import dilution
+from srhm.theory.visibility import dilution, earliest_visible_P
 from strategies import any_params
 
 # All rule sets of v = m = n_c = s = 2 are two deals of 4 tuples, 6 a level, each as likely as any other.

@@ -27,7 +27,7 @@ class Explore:
 
     def run(self) -> None:
         """Serve the page."""
-        from ..explore import serve
+        from ..explore.app import serve
         from ..explore.state import PageState
 
         serve(PageState(self.model, self.seed), port=self.port, browser=not self.no_browser)

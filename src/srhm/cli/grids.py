@@ -194,8 +194,9 @@ class Merge:
 
     def run(self) -> None:
         """Merge and print."""
-        from ..store import Merged, Store, read_archive
+        from ..store import Store, read_archive
         from ..store.archive import SUFFIX
+        from ..store.transfer import Merged
 
         if not self.stores:
             raise ArgumentError("stores", "", "names no store", "Write: srhm merge INTO STORE [STORE ...]")

@@ -22,7 +22,7 @@ from .printing import print_result
 from .terminal import DriverView
 
 if TYPE_CHECKING:
-    from ..paper import Estimate
+    from ..paper.estimate import Estimate
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,9 @@ class Figure:
         figures = _chosen((self.number,))
         store = Store(PAPER_STORE) if self.store is None else existing_store(self.store)
         check_output("out", self.out, folder=True)
-        from ..figures import save  # Matplotlib takes a second to import
-        from ..paper import draw, write_all
+        from ..figures.style import save  # Matplotlib takes a second to import
+        from ..paper.drawings import draw
+        from ..paper.report import write_all
         from ..store.index import RunIndex
 
         index, tier = RunIndex.of(store), TIERS[self.tier]
@@ -108,8 +109,10 @@ class Reproduce:
         memory = bytes_of_gpu(self.gpu_memory, self.on)
         check_executor(self.on, self.workers, self.ensemble)
         check_output("out", self.out, folder=True)
-        from ..paper import estimates, reproduce, write_all
         from ..paper.cost import Device
+        from ..paper.estimate import estimates
+        from ..paper.plan import reproduce
+        from ..paper.report import write_all
         from ..store.index import RunIndex
 
         device = Device.core(self.workers or default_workers()) if self.tier == "laptop" else Device.gpu()

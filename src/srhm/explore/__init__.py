@@ -1,5 +1,5 @@
 """A local page that shows one model: rules, a sample and its tree, what leaves its class, predictions (`explore`)."""
 
-from .app import create_app, serve
+from .app import create_app
 
-__all__ = ["create_app", "serve"]
+__all__ = ["create_app"]

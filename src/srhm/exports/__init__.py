@@ -6,6 +6,6 @@ written atomically, and a finished one is never written again, so an export that
 
 from .plan import Part
 from .run import export
-from .table import Column, columns
+from .table import columns
 
-__all__ = ["Column", "Part", "columns", "export"]
+__all__ = ["Part", "columns", "export"]

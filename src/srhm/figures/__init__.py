@@ -3,35 +3,25 @@
 from .. import lab_extra  # noqa: F401 (says which package is missing)
 from .against import NetworkRun, error_against_sensitivity
 from .curves import Curve, learning_curves
-from .insensitivity import InsensitivityPoint, insensitivity
-from .map import complexity_map
 from .marks import Estimate
 from .model import generative_model
 from .networks import network_schemes
-from .relevance import RelevancePoint, relevance
 from .rescaled import RescaledCurve, rescaled
 from .scaling import ScalingPoint, scaling
-from .style import save
 from .trees import derivation_trees, transformations
 
 __all__ = [
     "Curve",
     "Estimate",
-    "InsensitivityPoint",
     "NetworkRun",
-    "RelevancePoint",
     "RescaledCurve",
     "ScalingPoint",
-    "complexity_map",
     "derivation_trees",
     "error_against_sensitivity",
     "generative_model",
-    "insensitivity",
     "learning_curves",
     "network_schemes",
-    "relevance",
     "rescaled",
-    "save",
     "scaling",
     "transformations",
 ]

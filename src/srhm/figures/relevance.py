@@ -13,7 +13,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from ..errors import ArgumentError, check_instances
 from ..model.params import Params
-from ..theory import local_law
+from ..theory.predictions import local_law
 from .map import heights
 from .style import INK, TITLE_SIZE, Drawing, Number, styled
 

@@ -1,13 +1,10 @@
 """One step of gradient descent: its effect on the weights of a network, on all data and on P points."""
 
-from .moments import GradientMoments, first_weight, gradient_moments, population_moments, weights
+from .moments import gradient_moments, population_moments, weights
 from .open_gates import open_gradient
-from .overlap import Overlap, overlap, unit_products
+from .overlap import overlap, unit_products
 
 __all__ = [
-    "GradientMoments",
-    "Overlap",
-    "first_weight",
     "gradient_moments",
     "open_gradient",
     "overlap",

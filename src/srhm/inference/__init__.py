@@ -2,22 +2,16 @@
 choices that produced it (docs, inference.md).
 """
 
-from .bayes import BayesError, bayes_error, channel_error
+from .bayes import bayes_error, channel_error
 from .channel import MASKED, Channel
-from .downward import Posterior
 from .parse import parse
-from .prediction import Annotated, annotate, masked_symbol, next_symbol, prefix_posterior, surprisal
-from .queries import Entropies, class_posterior, entropies, log_likelihood, posterior
-from .single import MostProbable, most_probable, sample_posterior
+from .prediction import annotate, masked_symbol, next_symbol, prefix_posterior, surprisal
+from .queries import class_posterior, entropies, log_likelihood, posterior
+from .single import most_probable, sample_posterior
 
 __all__ = [
     "MASKED",
-    "Annotated",
-    "BayesError",
     "Channel",
-    "Entropies",
-    "MostProbable",
-    "Posterior",
     "annotate",
     "bayes_error",
     "channel_error",

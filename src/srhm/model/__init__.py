@@ -1,19 +1,8 @@
 """The model: its numbers, rules, derivations and samples. All of it can be imported from srhm too."""
 
 from .catalogue import Instance, instances, load
-from .dataset import Batch, Dataset, Split, split
-from .derivation import (
-    Derivation,
-    Tree,
-    child_offsets,
-    diffeomorphism,
-    enumerate_all,
-    exchange_synonyms,
-    expand,
-    placement_of,
-    rank,
-    unrank,
-)
+from .dataset import Batch, Dataset, split
+from .derivation import Derivation, diffeomorphism, enumerate_all, exchange_synonyms, expand, rank, unrank
 from .encoding import Encoding, channels, encode
 from .grammar import Grammar
 from .params import Params
@@ -29,12 +18,9 @@ __all__ = [
     "Instance",
     "LogNormal",
     "Params",
-    "Split",
     "Stream",
-    "Tree",
     "Zipf",
     "channels",
-    "child_offsets",
     "diffeomorphism",
     "encode",
     "enumerate_all",
@@ -42,7 +28,6 @@ __all__ = [
     "expand",
     "instances",
     "load",
-    "placement_of",
     "rank",
     "split",
     "unrank",

@@ -57,7 +57,7 @@ class Instance:
     """What it is meant for."""
     predicted: Mapping[str, float] = field(repr=False)
     """The expected P* of each network, in training points: the paper's formula times its typical ratio, as
-    :attr:`srhm.theory.Prediction.P_star`."""
+    :attr:`srhm.theory.predictions.Prediction.P_star`."""
     sizes: tuple[int, ...]
     """Training points P at which results are to be compared."""
     digests: Mapping[str, str] = field(repr=False)

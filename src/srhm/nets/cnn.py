@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 from ..errors import check_choice
 from ..model.params import Params
 from ..randomness import Key
-from ..theory import shared_filters_law
+from ..theory.predictions import shared_filters_law
 from .cost import PatchCost
 from .draws import Normals
 from .family import Family, Rate, layer_thresholds, tabulated_rate

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ..errors import ArgumentError, check_choice, name_fix
 from ..model.params import Params
-from ..theory import Prediction
+from ..theory.predictions import Prediction
 from .cost import Cost, TracedCost
 
 

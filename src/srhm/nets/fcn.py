@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from ..model.params import Params
 from ..randomness import Key
-from ..theory import full_law
+from ..theory.predictions import full_law
 from .active import Active, Leaves, leaf_changes
 from .cost import FullCost
 from .draws import Normals

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from ..errors import ArgumentError
 from ..model.params import Level, Params
 from ..randomness import Key
-from ..theory import local_law
+from ..theory.predictions import local_law
 from .cost import PatchCost
 from .draws import Normals
 from .family import Family, Rate, layer_thresholds, tabulated_rate

@@ -12,7 +12,7 @@ from ..errors import ArgumentError, check_choice, check_instance, check_integer,
 from ..model.encoding import Dense, Encoding, channels, check_encoding
 from ..model.params import Params
 from ..randomness import role_key
-from ..theory import Prediction
+from ..theory.predictions import Prediction
 from .cost import Cost
 from .design import Design
 from .family import FAMILIES, Family, Rate, family_of

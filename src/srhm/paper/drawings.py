@@ -11,19 +11,17 @@ from ..errors import SrhmError
 from ..figures import (
     Curve,
     Estimate,
-    InsensitivityPoint,
     NetworkRun,
-    RelevancePoint,
     RescaledCurve,
     ScalingPoint,
-    complexity_map,
     error_against_sensitivity,
-    insensitivity,
     learning_curves,
-    relevance,
     rescaled,
     scaling,
 )
+from ..figures.insensitivity import InsensitivityPoint, insensitivity
+from ..figures.map import complexity_map
+from ..figures.relevance import RelevancePoint, relevance
 from ..measure.complexity import SampleComplexity
 from ..measure.exponent import Exponent, fit_exponent
 from ..model.grammar import Grammar

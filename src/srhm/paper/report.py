@@ -5,7 +5,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..errors import SrhmError
-from ..figures import save
+from ..figures.style import save
 from ..files import write_atomically
 from ..store.index import RunIndex
 from .drawings import draw

@@ -1,5 +1,5 @@
 """The numbers of the paper: published values and curves."""
 
-from .published import Published, Series, published, published_series
+from .published import published, published_series
 
-__all__ = ["Published", "Series", "published", "published_series"]
+__all__ = ["published", "published_series"]

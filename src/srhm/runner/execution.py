@@ -23,9 +23,9 @@ from ..nets import Design
 from ..nets.weights import save_weights
 from ..randomness import STREAM_VERSION
 from ..study import Run, RunSpec
-from ..training import ProgressCallback, Result, TrainingJob, train_ensemble
+from ..training import TrainingJob, train_ensemble
 from ..training.checkpoint import Checkpoint
-from ..training.run import SingleRun
+from ..training.run import ProgressCallback, Result, SingleRun
 from .room import check_room
 
 

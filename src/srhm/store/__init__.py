@@ -3,17 +3,11 @@
 from .. import lab_extra  # noqa: F401 (says which package is missing)
 from .archive import read_archive, write_archive
 from .disk import NetworkDiskWarning
-from .failures import Failed
-from .ownership import DriverInfo, StoreInUse
+from .ownership import StoreInUse
 from .problems import StoreBusy, StoreFull
-from .store import Counts, Store
-from .transfer import Merged
+from .store import Store
 
 __all__ = [
-    "Counts",
-    "DriverInfo",
-    "Failed",
-    "Merged",
     "NetworkDiskWarning",
     "Store",
     "StoreBusy",

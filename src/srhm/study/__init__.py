@@ -1,12 +1,11 @@
 """What is run: setups, runs and studies (the replicates of one setup), and files that name many of them."""
 
-from .grid import Grid, read_grid
+from .grid import read_grid
 from .runs import Run
 from .setup import Measuring, RunSpec, Seeds, Setup
 from .study import Study, studies_of
 
 __all__ = [
-    "Grid",
     "Measuring",
     "Run",
     "RunSpec",

@@ -6,7 +6,7 @@ from typing import Any
 from ..errors import check_instance
 from ..model.params import Params
 from ..nets import FAMILIES
-from ..theory import Prediction
+from ..theory.predictions import Prediction
 from ..theory.visibility import earliest_visible_P
 
 

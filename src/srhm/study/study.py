@@ -10,7 +10,7 @@ from typing import Any, Literal
 from ..errors import ArgumentError, check_choice, check_instance, check_integer
 from ..measure.complexity import Crossing, SampleComplexity, Search, combine, nearest_grid
 from ..model.params import Params
-from ..theory import Prediction
+from ..theory.predictions import Prediction
 from .expected import expected_P
 from .failure import Failure
 from .runs import Run

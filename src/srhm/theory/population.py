@@ -46,7 +46,7 @@ def transitions(grammar: Grammar, level: int) -> Float[np.ndarray, "child parent
 def features(grammar: Grammar, level: int = 1) -> ClassStatistics:
     """Return the statistics of the level-l features with the class: the product T_L ... T_l for each slot.
 
-    The places are the s^(L-l+1) slots of the tree in the order of :class:`srhm.Tree`, the symbols the
+    The places are the s^(L-l+1) slots of the tree in the order of :class:`srhm.model.derivation.Tree`, the symbols the
     v features.
 
     Raises

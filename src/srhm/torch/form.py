@@ -126,7 +126,7 @@ class Form:
         dict
             For each level l from 1 to L: ``rules_l`` and ``placements_l``, [sample, node], as in
             :class:`srhm.Derivation`; ``features_l`` and ``positions_l``, [sample, feature], as in
-            :class:`srhm.Tree`.
+            :class:`~srhm.model.derivation.Tree`.
         """
         parts = {
             "rules": derivation.rules,

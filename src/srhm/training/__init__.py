@@ -1,19 +1,16 @@
 """Training: one run as repeated calls of one compiled function that advances a small state."""
 
 from .ensemble import train_ensemble
-from .job import Record, TrainingJob
+from .job import TrainingJob
 from .online import train_online
 from .protocol import Optimizer, Stopping
-from .run import ProgressCallback, Result, train
+from .run import train
 from .task import TASKS, Classification, Task
 
 __all__ = [
     "TASKS",
     "Classification",
     "Optimizer",
-    "ProgressCallback",
-    "Record",
-    "Result",
     "Stopping",
     "Task",
     "TrainingJob",

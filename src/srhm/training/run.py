@@ -115,9 +115,9 @@ def train(
     encoding
         The encoding of the inputs. Default: that of the network, else ``"whitened"``.
     record
-        Keep the loss and the test error at the log-spaced steps round(2^(k/2)) and at the end, in
-        :attr:`Result.record`. A function of the network returns more to be kept there, numbers or text by name, such
-        as ``lambda net: sensitivities(net, test_set).metrics()``. Recording does not change the training.
+        Keep the loss and the test error at the log-spaced steps round(2^(k/2)) and at the end, in ``Result.record``.
+        A function of the network returns more to be kept there, numbers or text by name, such as ``lambda net:
+        sensitivities(net, test_set).metrics()``. Recording does not change the training.
     budget
         Seconds after which the run is stopped; it can be resumed from its checkpoint. Default: no limit.
     checkpoint

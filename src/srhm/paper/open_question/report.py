@@ -6,8 +6,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ...figures import save
-from ...figures.style import DOUBLE_COLUMN, LINE_COLOURS, MARKERS, panel_grid, panel_letters, styled
+from ...figures.style import DOUBLE_COLUMN, LINE_COLOURS, MARKERS, panel_grid, panel_letters, save, styled
 from ...files import write_atomically
 from ...measure.exponent import Exponent
 from ..cost import Device, run_seconds, shown
