@@ -56,7 +56,7 @@ LAZY = {"nets": "torch"}
 """What a room imports besides, inside functions alone: `net.to_torch()` needs PyTorch when it is called."""
 
 INNER = {
-    "nets.standard": "nets.design nets.draws nets.family nets.stateful",
+    "nets.standard": "nets.design nets.draws nets.family nets.interface nets.stateful",
     "paper.open_question": "paper.cost paper.drawings paper.estimate paper.settings paper.sharing "
     "paper.tables paper.tiers",
     "runner.executors": "runner.execution runner.functions runner.work",

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from srhm import Params
 from srhm.errors import check_number
-from srhm.nets import Family, Rate
+from srhm.nets import Family, Interface, Rate
 from srhm.nets.draws import Normals
 from srhm.theory.predictions import Prediction
 
@@ -48,10 +48,14 @@ class ToyOptions:
         object.__setattr__(self, "slope", check_number("slope", self.slope, above=-1.0))
 
 
-def toy(params: Params, width: int, key: Any, channels: int, options: ToyOptions, dtype: Any) -> ToyNet:
+def toy(
+    params: Params, width: int, key: Any, interface: Interface, options: ToyOptions, dtype: Any
+) -> ToyNet:
     """Draw a toy net."""
     normal = Normals(key, dtype)
-    return ToyNet(normal(params.d * channels, width), normal(width, params.n_c), options)
+    return ToyNet(
+        normal(interface.length * interface.channels, width), normal(width, interface.scores), options
+    )
 
 
 def toy_law(params: Params) -> Prediction:

@@ -6,6 +6,7 @@ from .cnn import CNN
 from .design import Design
 from .family import FAMILIES, Family, Rate, register
 from .fcn import FCN
+from .interface import Interface
 from .lcn import LCN
 from .network import Network, outputs
 from .spec import NetSpec, build, predict
@@ -19,6 +20,7 @@ __all__ = [
     "FAMILIES",
     "Design",
     "Family",
+    "Interface",
     "Leaves",
     "NetSpec",
     "Network",

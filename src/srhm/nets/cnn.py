@@ -13,7 +13,8 @@ from ..theory.predictions import shared_filters_law
 from .cost import PatchCost
 from .draws import Normals
 from .family import Family, Rate, layer_thresholds, tabulated_rate
-from .network import BIAS_SCALE, Network, join_patches
+from .interface import Interface
+from .network import BIAS_SCALE, SERVED, Network, join_patches
 from .options import PatchOptions
 from .patch_layer import PatchLayer
 
@@ -58,10 +59,12 @@ class CNNOptions(PatchOptions):
         check_choice("bias", self.bias, ("position", "shared", "none"), "is not a kind of bias")
 
 
-def cnn(params: Params, width: int, key: Key, channels: int, options: CNNOptions, dtype: Any) -> Network:
+def cnn(
+    params: Params, width: int, key: Key, interface: Interface, options: CNNOptions, dtype: Any
+) -> Network:
     """Draw a CNN: L convolutions, kernel = stride = s(s0+1) (docs, networks.md)."""
     normal = Normals(key, dtype)
-    layers, entering, positions = [], channels, params.d
+    layers, entering, positions = [], interface.channels, interface.length
     for level in params.levels:
         positions //= level.patch
         group = level.s0 + 1 if level.level in options.shared_layers else 1
@@ -70,7 +73,7 @@ def cnn(params: Params, width: int, key: Key, channels: int, options: CNNOptions
         biases = None if bias == "none" else normal(positions if bias == "position" else 1, width)
         layers.append(PatchConvolution(weight, biases, level.patch, group))
         entering = width
-    return Network(tuple(layers), normal(width, params.n_c), options.frozen_layers)
+    return Network.with_readout(normal, tuple(layers), width, interface, options)
 
 
 class CNNCost(PatchCost):
@@ -78,7 +81,7 @@ class CNNCost(PatchCost):
 
     def layer_parameters(self, layer: int, positions: int, entering: int) -> int:
         """Return the weights and biases of a layer."""
-        level, h, options = self.params.level(layer), self.width, self.options
+        level, h, options = self.params.level(layer), self.width, self.design.spec.options
         weights = (level.s if layer in options.shared_layers else level.patch) * entering * h
         return weights + {"position": positions * h, "shared": h, "none": 0}[options.bias]
 
@@ -118,6 +121,7 @@ CNN = Family(
     cnn,
     _rate,
     options=CNNOptions,
+    kinds=SERVED,
     check=lambda params, width, options: options.check(params),
     predict=shared_filters_law,
     saving=lambda params, options: options.saving(params),

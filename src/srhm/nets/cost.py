@@ -14,7 +14,10 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 
+from ..model.encoding import channels
 from ..model.params import Params
+from .design import Design
+from .interface import Interface
 
 _TEST_BATCH, _TABLE = 1024, 10_000
 """Test points computed at a time, by dense networks and by networks on patches."""
@@ -51,16 +54,23 @@ def _products_of(jaxpr: Any) -> Iterator[Product]:
 class Cost(ABC):
     """The cost of one network on a model."""
 
-    params: Params
-    """The parameters of the model."""
-    width: int
-    """Channels h of a hidden layer."""
-    entering: int
-    """Channels of the inputs."""
-    options: Any
-    """The options of the family."""
-    spec: Any
-    """The :class:`~srhm.nets.NetSpec`."""
+    design: Design
+    """What the network is built for."""
+
+    @property
+    def params(self) -> Params:
+        """The parameters of the model."""
+        return self.design.params
+
+    @property
+    def width(self) -> int:
+        """Channels h of a hidden layer."""
+        return self.design.spec.width
+
+    @property
+    def interface(self) -> Interface:
+        """What enters the network and what leaves it."""
+        return self.design.interface
 
     @property
     @abstractmethod
@@ -99,15 +109,16 @@ class PatchCost(Cost):
         """Number of rows of weights of the first layer that are applied to blanks."""
 
     @property
+    def dense(self) -> bool:
+        """Whether the inputs are more than the leaves of samples, such as a mask, so that all nodes are computed."""
+        return self.interface.channels != channels(self.params, self.design.spec.encoding)
+
+    @property
     def parameters(self) -> int:
         """The number of weights and biases."""
-        params, total, entering, positions = (
-            self.params,
-            self.width * self.params.n_c,
-            self.entering,
-            self.params.d,
-        )
-        for level in params.levels:
+        interface, total = self.interface, self.width * self.interface.numbers
+        entering, positions = interface.channels, interface.length
+        for level in self.params.levels:
             positions //= level.patch
             total += self.layer_parameters(level.level, positions, entering)
             entering = self.width
@@ -115,16 +126,24 @@ class PatchCost(Cost):
 
     def step_flops(self, samples: int) -> int:
         """Return the operations of a step."""
-        params, h = self.params, self.width
+        params, h, entering = self.params, self.width, self.interface.channels
+        readout = 3 * 2 * samples * h * self.interface.numbers
         # The first layer needs no gradient of its input.
-        total = 2 * 2 * (samples * params.num_leaves + self.blank_rows * self.entering) * h
+        if self.dense:
+            first = 2 * 2 * samples * self.interface.length * entering * h
+            later = sum(3 * 2 * samples * level.positions * h * h for level in params.levels[1:])
+            return first + later + readout + self.update
+        total = 2 * 2 * (samples * params.num_leaves + self.blank_rows * entering) * h
         for level in params.levels[1:]:
             total += 3 * 2 * (samples * level.features + level.positions) * h * h
-        return total + 3 * 2 * samples * h * params.n_c + self.update
+        return total + readout + self.update
 
     def activations(self, samples: int, points: int) -> int:
         """Return the numbers held; a node has its input, its slots of the product, and its output."""
         params, h = self.params, self.width
+        if self.dense:
+            positions = self.interface.length + sum(2 * level.patches for level in params.levels)
+            return max(2 * samples, min(_TEST_BATCH, points)) * positions * h
         nodes = 1 + sum(level.features for level in params.levels)
         step = 3 * 2 * samples * nodes * h
         # Sub-trees of a test set are computed once: at level l there are at most so many distinct ones.
@@ -142,11 +161,11 @@ class TracedCost(Cost):
 
     @cached_property
     def _form(self) -> Any:
-        return eqx.filter_eval_shape(lambda: self.spec.build(self.params))
+        return eqx.filter_eval_shape(lambda: self.design.spec.build(self.params, interface=self.interface))
 
     @cached_property
     def _products(self) -> list[Product]:
-        x = jax.ShapeDtypeStruct((1, self.params.d, self.entering), "float32")
+        x = jax.ShapeDtypeStruct((1, self.interface.length, self.interface.channels), "float32")
         return matrix_products(lambda net, x: net(x), self._form, x)
 
     @property
@@ -185,16 +204,16 @@ class FullCost(Cost):
     @property
     def parameters(self) -> int:
         """The number of weights and biases."""
-        below = [self.params.d * self.entering, *self.units]
+        below = [self.interface.length * self.interface.channels, *self.units]
         hidden = sum(entering * units + units for entering, units in zip(below, self.units, strict=False))
-        return hidden + self.width * self.params.n_c
+        return hidden + self.width * self.interface.numbers
 
     def step_flops(self, samples: int) -> int:
         """Return the operations of a step."""
-        params, units = self.params, self.units
-        first = 2 * 2 * (samples * params.num_leaves + params.d * self.entering) * units[0]
+        units, entering = self.units, self.interface.length * self.interface.channels
+        first = 2 * 2 * (samples * self.params.num_leaves + entering) * units[0]
         later = sum(3 * 2 * samples * below * above for below, above in pairwise(units))
-        return first + later + 3 * 2 * samples * self.width * params.n_c + self.update
+        return first + later + 3 * 2 * samples * self.width * self.interface.numbers + self.update
 
     def activations(self, samples: int, points: int) -> int:
         """Return the numbers held; of the first layer, the row of the weights of every leaf before they are summed."""

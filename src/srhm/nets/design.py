@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from ..errors import ArgumentError
 from ..model.encoding import Encoding, check_encoding
 from ..model.params import Params
+from .interface import Interface
 
 
 class Design(NamedTuple):
@@ -14,6 +15,8 @@ class Design(NamedTuple):
     """The :class:`~srhm.nets.NetSpec`, its width filled in."""
     params: Params
     """The parameters of the model."""
+    interface: Interface
+    """What enters it and what leaves it."""
 
 
 def design_of(net: Any) -> Design | None:

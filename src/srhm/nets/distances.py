@@ -48,7 +48,7 @@ def _tree_distances(arrays: Any, rest: Any, params: Params, encoding: Encoding, 
     net, table = eqx.combine(arrays, rest)
     actives, output = net.on_table(params, encoding, table)
     numbers = table.roots.reshape(forms + 1, -1)[:, :, None]
-    rows = output[numbers[:, :, 0]]
+    rows = output.reshape(len(output), -1)[numbers[:, :, 0]]
     found = [(((rows[0] - rows[0].mean(axis=0)[None]) ** 2).sum(-1), ((rows[1:] - rows[:1]) ** 2).sum(-1))]
     for layer in range(params.L, 0, -1):
         active = actives[layer - 1]

@@ -8,6 +8,7 @@ from ..errors import ArgumentError, check_choice, name_fix
 from ..model.params import Params
 from ..theory.predictions import Prediction
 from .cost import Cost, TracedCost
+from .interface import Kind
 
 
 class Rate(NamedTuple):
@@ -33,13 +34,16 @@ class Family:
     name: str
     """Its name in Python and on the command line, such as ``"cnn"``."""
     draw: Callable[..., Any]
-    """``draw(params, width, key, channels, options, dtype)`` returns a network: an Equinox module from dense inputs
-    [sample, position, channel] to outputs [sample, class_]. `channels` is the number of input channels. If it has a
-    method ``activations`` that returns its layers by name, ``"output"`` last, its hidden layers are measured too."""
+    """``draw(params, width, key, interface, options, dtype)`` returns a network: an Equinox module from dense inputs
+    [sample, position, channel] to outputs [sample, class_], or to those of another interface that it serves. The
+    :class:`~srhm.nets.Interface` has the numbers of channels, positions and scores. If the network has a method
+    ``activations`` that returns its layers by name, ``"output"`` last, its hidden layers are measured too."""
     rate: Callable[[Params], Rate]
     """Default learning rate per width on a model."""
     width: Callable[[Params], int] = lambda params: 512
     """Default width on a model: the channels h of a hidden layer."""
+    kinds: tuple[Kind, ...] = ("class",)
+    """What it predicts; see :attr:`srhm.nets.Interface.kind`."""
     options: type = NoOptions
     """A frozen dataclass of its options besides width and encoding, each with a default and a docstring."""
     stop_loss: Callable[[Any], float] = lambda options: 1e-3

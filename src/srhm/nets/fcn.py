@@ -15,7 +15,8 @@ from .active import Active, Leaves, leaf_changes
 from .cost import FullCost
 from .draws import Normals
 from .family import Family, Rate, layer_thresholds, tabulated_rate
-from .network import BIAS_SCALE, Network
+from .interface import Interface
+from .network import BIAS_SCALE, SERVED, Network
 from .options import LayerOptions
 from .products import product
 
@@ -54,16 +55,19 @@ class FullConnection(eqx.Module):
         return Active(jax.nn.relu(z)[:, None], below.places, None)
 
 
-def fcn(params: Params, width: int, key: Key, channels: int, options: LayerOptions, dtype: Any) -> Network:
+def fcn(
+    params: Params, width: int, key: Key, interface: Interface, options: LayerOptions, dtype: Any
+) -> Network:
     """Draw an FCN: layer k has h d / p^k units (docs, networks.md)."""
     normal = Normals(key, dtype)
-    layers, entering, positions, divisor = [], params.d * channels, params.d, channels**0.5
+    positions, divisor = interface.length, interface.channels**0.5
+    layers, entering = [], positions * interface.channels
     for level in params.levels:
         positions //= level.patch
         units = width * positions
         layers.append(FullConnection(normal.hidden(options.init, entering, units), normal(units), divisor))
         entering, divisor = units, width**0.5
-    return Network(tuple(layers), normal(width, params.n_c), options.frozen_layers)
+    return Network.with_readout(normal, tuple(layers), width, interface, options)
 
 
 def _rate(params: Params) -> Rate:
@@ -78,6 +82,7 @@ FCN = Family(
     _rate,
     width=lambda params: 256 if params.L >= 3 else 512,
     options=LayerOptions,
+    kinds=SERVED,
     stop_loss=lambda options: 1e-2,
     check=lambda params, width, options: options.check(params),
     predict=full_law,

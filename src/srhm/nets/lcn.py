@@ -15,7 +15,8 @@ from ..theory.predictions import local_law
 from .cost import PatchCost
 from .draws import Normals
 from .family import Family, Rate, layer_thresholds, tabulated_rate
-from .network import BIAS_SCALE, Network, join_patches
+from .interface import Interface
+from .network import BIAS_SCALE, SERVED, Network, join_patches
 from .options import PatchOptions
 from .patch_layer import PatchLayer
 
@@ -53,10 +54,12 @@ class LocalConnection(PatchLayer):
         return samples
 
 
-def lcn(params: Params, width: int, key: Key, channels: int, options: PatchOptions, dtype: Any) -> Network:
+def lcn(
+    params: Params, width: int, key: Key, interface: Interface, options: PatchOptions, dtype: Any
+) -> Network:
     """Draw an LCN: L local layers on patches of s(s0+1) (docs, networks.md)."""
-    normal = Normals(key, dtype)
-    layers, entering, positions, q = [], channels, params.d, len(options.shared_layers)
+    normal, q = Normals(key, dtype), len(options.shared_layers)
+    layers, entering, positions = [], interface.channels, interface.length
     for level in params.levels:
         positions //= level.patch
         group = level.s0 + 1 if level.level <= q else 1
@@ -65,7 +68,7 @@ def lcn(params: Params, width: int, key: Key, channels: int, options: PatchOptio
         weight = normal.hidden(options.init, filters, width, level.patch // group * entering).swapaxes(1, 2)
         layers.append(LocalConnection(weight, normal(positions, width), level.patch, group, sharing))
         entering = width
-    return Network(tuple(layers), normal(width, params.n_c), options.frozen_layers)
+    return Network.with_readout(normal, tuple(layers), width, interface, options)
 
 
 def shared_filters(positions: int, above: tuple[Level, ...]) -> tuple[int, ...] | None:
@@ -89,7 +92,7 @@ class LCNCost(PatchCost):
 
     def layer_parameters(self, layer: int, positions: int, entering: int) -> int:
         """Return the weights and biases of a layer."""
-        params, h, shared = self.params, self.width, self.options.shared_layers
+        params, h, shared = self.params, self.width, self.design.spec.options.shared_layers
         filters = positions // prod(above.s0 + 1 for above in params.levels[layer : len(shared)])
         level = params.level(layer)
         return filters * (level.s if layer in shared else level.patch) * entering * h + positions * h
@@ -122,6 +125,7 @@ LCN = Family(
     lcn,
     _rate,
     options=PatchOptions,
+    kinds=SERVED,
     stop_loss=lambda options: 1e-2 if options.shared_layers else 1e-3,
     check=_check,
     predict=local_law,

@@ -13,12 +13,18 @@ from ..model.encoding import Encoding, encode
 from ..model.params import Params
 from .active import Active, Leaves
 from .design import Design, design_of
+from .draws import Normals
+from .interface import Interface, Kind
+from .options import LayerOptions
 from .products import product
 from .stateful import StatefulNetwork
 from .subtrees import SubtreeTable
 
 BIAS_SCALE = 0.1
 """Factor of every hidden bias: biases are N(0, 1) and enter as 0.1 b."""
+
+SERVED: tuple[Kind, ...] = ("class", "last", "positions")
+"""What these networks predict: all but what needs a causal network, since each unit sees a whole sub-tree."""
 
 
 class Network(eqx.Module):
@@ -30,12 +36,23 @@ class Network(eqx.Module):
     layers: tuple[Any, ...]
     """The hidden layers, each a map [sample, position, channel] -> the same with fewer positions; with `on_leaves` and
     `on_active`, the same at the informative nodes only."""
-    readout: Float[Array, "channel class_"]
-    """beta, [h, class_]."""
+    readout: Float[Array, "channel score"]
+    """beta, [h, score]; with several predictions [h, place * score]."""
     frozen: tuple[int, ...] = eqx.field(static=True, default=())
     """Layers that are not trained, from 1; L + 1 is the readout. Their weights and biases have gradient zero."""
     design: Design | None = eqx.field(static=True, default=None)
     """What it was built for, if by :func:`srhm.nets.build`."""
+    places: int | None = eqx.field(static=True, default=None)
+    """Predictions of a sample, which outputs [sample, place, score] have an axis for; None: one, without an axis."""
+
+    @classmethod
+    def with_readout(
+        cls, normal: Normals, layers: tuple[Any, ...], width: int, interface: Interface, options: LayerOptions
+    ) -> "Network":
+        """Return the network of these layers, its readout drawn for what is predicted."""
+        places = interface.places if interface.kind == "positions" else None
+        readout = normal(width, interface.numbers)
+        return cls(layers, readout, options.frozen_layers, places=places)
 
     @property
     def width(self) -> int:
@@ -51,16 +68,16 @@ class Network(eqx.Module):
         for number, layer in enumerate(layers, start=1):
             x = jax.nn.relu(layer(x))
             kept[f"layer_{number}"] = x
-        kept["output"] = x.mean(axis=1) @ readout / readout.shape[0]
+        kept["output"] = self._by_place(x.mean(axis=1) @ readout / readout.shape[0])
         return kept
 
     def __call__(
         self, x: Float[Array | np.ndarray, "sample position channel"]
-    ) -> Float[Array, "sample class_"]:
+    ) -> Float[Array, "sample *place score"]:
         """Return the outputs of a batch of dense inputs."""
         return self.activations(x)["output"]
 
-    def on_leaves(self, leaves: Leaves) -> Float[Array, "sample class_"]:
+    def on_leaves(self, leaves: Leaves) -> Float[Array, "sample *place score"]:
         """Return the outputs of a batch, computed only at the informative nodes; they equal the dense ones."""
         first, *later = self._trained()[0]
         active = first.on_leaves(leaves)
@@ -70,7 +87,7 @@ class Network(eqx.Module):
 
     def on_table(
         self, params: Params, encoding: Encoding, table: SubtreeTable
-    ) -> tuple[list[Active], Float[Array, "tree class_"]]:
+    ) -> tuple[list[Active], Float[Array, "tree *place score"]]:
         """Return the activations of each layer at the distinct sub-trees of a set, and the outputs of the trees."""
         first, *later = self.layers
         actives = [first.on_leaves(Leaves(params, encoding, table.features, table.positions))]
@@ -91,13 +108,16 @@ class Network(eqx.Module):
         from ..torch.networks import TorchNetwork
 
         layers = [layer.to_torch() for layer in self.layers]
-        return TorchNetwork(layers, np.asarray(self.readout), self.frozen, layout)
+        return TorchNetwork(layers, np.asarray(self.readout), self.frozen, layout, self.places)
 
-    def _read(self, last: Active) -> Float[Array, "sample class_"]:
+    def _read(self, last: Active) -> Float[Array, "sample *place score"]:
         readout = self._trained()[1]
-        return product(last.values.mean(axis=1), readout) / readout.shape[0]
+        return self._by_place(product(last.values.mean(axis=1), readout) / readout.shape[0])
 
-    def _trained(self) -> tuple[tuple[Any, ...], Float[Array, "channel class_"]]:
+    def _by_place(self, output: Float[Array, "sample entry"]) -> Float[Array, "sample *place score"]:
+        return output if self.places is None else output.reshape(len(output), self.places, -1)
+
+    def _trained(self) -> tuple[tuple[Any, ...], Float[Array, "channel score"]]:
         """Return the layers and the readout, the frozen ones as constants."""
         if not self.frozen:
             return self.layers, self.readout

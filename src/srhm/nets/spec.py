@@ -9,13 +9,14 @@ import jax
 
 from ..backend import backend_name
 from ..errors import ArgumentError, check_choice, check_instance, check_integer, name_fix
-from ..model.encoding import Dense, Encoding, channels, check_encoding
+from ..model.encoding import Dense, Encoding, check_encoding
 from ..model.params import Params
 from ..randomness import role_key
 from ..theory.predictions import Prediction
 from .cost import Cost
 from .design import Design
 from .family import FAMILIES, Family, Rate, family_of
+from .interface import KINDS, Interface
 
 
 @dataclass(frozen=True)
@@ -62,20 +63,31 @@ class NetSpec:
         """The row of its family."""
         return family_of(self.family)
 
-    def on(self, params: Params) -> "NetSpec":
+    def on(self, params: Params, interface: Interface | None = None) -> "NetSpec":
         """Return the same with the width filled in for a model, after a check.
+
+        Parameters
+        ----------
+        params
+            The parameters of the model.
+        interface
+            What enters the network and what leaves it. Default: that of classification.
 
         Raises
         ------
         ArgumentError
-            If the network cannot be built for the model.
+            If the network cannot be built for the model, or does not predict what the interface asks for.
         """
         check_instance(Params, params=params)
+        if interface is not None:
+            _check_served(self.row, interface)
         width = self.row.width(_of_defaults(params)) if self.width is None else self.width
         self.row.check(params, width, self.options)
         return replace(self, width=width)
 
-    def build(self, params: Params, seed: int = 0, dtype: Any = "float32") -> Any:
+    def build(
+        self, params: Params, seed: int = 0, dtype: Any = "float32", *, interface: Interface | None = None
+    ) -> Any:
         """Draw the network for the inputs of a model.
 
         Parameters
@@ -86,11 +98,14 @@ class NetSpec:
             Any integer from 0 to 2^64 - 1.
         dtype
             Dtype of the weights: ``"float32"``, or ``"float64"`` if ``jax_enable_x64`` is set.
+        interface
+            What enters the network and what leaves it. Default: that of classification.
 
         Raises
         ------
         ArgumentError
-            If the network cannot be built for the model, or an argument is out of range.
+            If the network cannot be built for the model or does not predict what the interface asks for, or an argument
+            is out of range.
         """
         double: bool = jax.config.jax_enable_x64  # pyright: ignore[reportAttributeAccessIssue]
         types = ("float32", "float64")[: 1 + double]
@@ -98,10 +113,16 @@ class NetSpec:
         if name not in types:
             fix = "Use 'float32', or 'float64' with jax_enable_x64"
             raise ArgumentError("dtype", dtype, "is not a dtype of weights", fix)
-        spec, entering = self.on(params), channels(params, self.encoding)
+        design, key = self.design(params, interface), role_key(seed, "network")
         backend_name()  # refuses where there is none
-        drawn = self.row.draw(params, spec.width, role_key(seed, "network"), entering, self.options, dtype)
-        return replace(drawn, design=Design(spec, params)) if hasattr(drawn, "design") else drawn
+        drawn = self.row.draw(params, design.spec.width, key, design.interface, self.options, dtype)
+        return replace(drawn, design=design) if hasattr(drawn, "design") else drawn
+
+    def design(self, params: Params, interface: Interface | None = None) -> Design:
+        """Return what :meth:`build` builds a network for; arguments and errors are those of :meth:`on`."""
+        return Design(
+            self.on(params, interface), params, interface or Interface.of_classes(params, self.encoding)
+        )
 
     def rate(self, params: Params) -> Rate:
         """Return the default learning rate per width on a model."""
@@ -128,9 +149,9 @@ class NetSpec:
         check_instance(Params, params=params)
         return self.row.predict(params) if self.row.predict is not None and params.uniform else None
 
-    def cost(self, params: Params) -> Cost:
-        """Return its cost on a model."""
-        return _cost_of(self.on(params), params)
+    def cost(self, params: Params, interface: Interface | None = None) -> Cost:
+        """Return its cost on a model; arguments and errors are those of :meth:`on`."""
+        return _cost_of(self.design(params, interface))
 
     @property
     def chosen(self) -> dict[str, Any]:
@@ -168,10 +189,21 @@ def _of_defaults(params: Params) -> Params:
     return Params(v=lowest.v, s=lowest.s, s0=s0, L=params.L, sparsity=params.sparsity)
 
 
+def _check_served(row: Family, interface: Interface) -> None:
+    """Refuse an interface that a family does not serve, and name those that do."""
+    check_instance(Interface, interface=interface)
+    if interface.kind not in row.kinds:
+        *others, last = [KINDS[kind] for kind in row.kinds]
+        served = f"{', '.join(others)} and {last}" if others else last
+        families = [one.name for one in FAMILIES.values() if interface.kind in one.kinds]
+        fix = f"Use {' or '.join(families)}" if families else "Choose another task"
+        problem = f"cannot be predicted by {row.name}, which predicts {served}"
+        raise ArgumentError("task", KINDS[interface.kind], problem, fix)
+
+
 @lru_cache(1024)
-def _cost_of(spec: NetSpec, params: Params) -> Cost:
-    assert spec.width is not None  # filled in
-    return spec.row.cost(params, spec.width, channels(params, spec.encoding), spec.options, spec)
+def _cost_of(design: Design) -> Cost:
+    return design.spec.row.cost(design)
 
 
 def build(

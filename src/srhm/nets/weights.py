@@ -16,6 +16,7 @@ from ..errors import ArgumentError, import_extra
 from ..files import user_path, write_atomically
 from ..model.params import Params
 from .design import design_of
+from .interface import Interface
 from .spec import NetSpec
 
 _FORMAT = 1
@@ -61,6 +62,8 @@ def save(net: Any, path: str | Path) -> None:
         raise ArgumentError("net", type(net).__name__, problem, fix)
     write = import_extra("safetensors.numpy", "lab").save
     head = {"format": _FORMAT, "params": asdict(design.params), "spec": design.spec.to_dict()}
+    if design.interface.kind != "class":
+        head["interface"] = asdict(design.interface)
     # One entry alone: safetensors writes several in any order.
     content = write(_contiguous(net), metadata={"srhm": json.dumps(head, sort_keys=True)})
     try:
@@ -99,14 +102,15 @@ def load(path: str | Path) -> Any:
             found = {one: file.get_tensor(one) for one in file.keys()}  # noqa: SIM118 (not a dictionary)
         if head["format"] != _FORMAT:
             raise ValueError(f"format {head['format']}, and this version of srhm reads {_FORMAT}")
-        content = head["params"], head["spec"]
+        content = head["params"], head["spec"], head.get("interface")
     except OSError as error:
         raise ArgumentError("path", name, f"cannot be read ({error.strerror or error})", fix) from error
     except (safetensors.SafetensorError, ValueError, KeyError, TypeError) as error:
         raise ArgumentError("path", name, f"does not hold a network ({error})", fix) from error
     params, spec = Params.from_dict(content[0]), NetSpec.from_dict(content[1])
+    interface = content[2] and Interface(**content[2])
     dtype = "float64" if any(array.dtype == np.float64 for array in found.values()) else "float32"
-    template = eqx.filter_eval_shape(lambda: spec.build(params, dtype=dtype))
+    template = eqx.filter_eval_shape(lambda: spec.build(params, dtype=dtype, interface=interface))
     return _filled(template, found, "path", name, fix)
 
 

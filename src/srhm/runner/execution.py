@@ -19,7 +19,6 @@ from ..measure.probing import probes
 from ..measure.sensitivity import sensitivities, test_error
 from ..model.dataset import Dataset, Split, split
 from ..model.encoding import encode
-from ..nets import Design
 from ..nets.weights import save_weights
 from ..randomness import STREAM_VERSION
 from ..study import Run, RunSpec
@@ -187,7 +186,7 @@ def _prepare(spec: RunSpec, weights: str | Path | None) -> _Ready:
         seeds.order,
         setup.net.encoding,
         _Recorder.of(spec, sets.test, weights),
-        Design(setup.net, params),
+        setup.net.design(params),
         setup.task,
     )
     return _Ready(job, sets.repeat_bound, seconds)

@@ -54,8 +54,10 @@ def to_torch(net: Any, *, layout: Layout = DEFAULT_LAYOUT) -> torch.nn.Module:
 
 
 class TorchNetwork(torch.nn.Module):
-    """Hidden layers with their ReLU, and the readout (1/h) beta^T, [h, class_], of the last one's mean over positions.
+    """Hidden layers with their ReLU, and the readout (1/h) beta^T, [h, score], of the last one's mean over positions.
 
+    With several predictions of a sample, `places`, the readout is [h, place * score] and the output
+    [sample, place, score].
     Frozen layers are not trained; they count from 1, the readout is one more than there are hidden layers.
     """
 
@@ -65,10 +67,11 @@ class TorchNetwork(torch.nn.Module):
         readout: np.ndarray,
         frozen: Sequence[int] = (),
         layout: str = DEFAULT_LAYOUT,
+        places: int | None = None,
     ) -> None:
         super().__init__()
         check_choice("layout", layout, LAYOUTS, "is not a layout")
-        self.layout = layout
+        self.layout, self.places = layout, places
         self.layers = torch.nn.ModuleList(layers)
         self.readout = _parameter(readout)
         for number in frozen:
@@ -77,12 +80,13 @@ class TorchNetwork(torch.nn.Module):
                 parameter.requires_grad_(False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the outputs [sample, class_] of dense inputs."""
+        """Return the outputs [sample, class_], or [sample, place, score], of dense inputs."""
         if self.layout == "channels_first":
             x = x.transpose(1, 2)
         for layer in self.layers:
             x = layer(x)
-        return x.mean(dim=1) @ self.readout / len(self.readout)
+        output = x.mean(dim=1) @ self.readout / len(self.readout)
+        return output if self.places is None else output.reshape(len(x), self.places, -1)
 
 
 class TorchLayer(torch.nn.Module, ABC):

@@ -10,6 +10,7 @@ from ...errors import ArgumentError
 from ...model.params import Params
 from ...randomness import Key
 from ..draws import Uniforms
+from ..interface import Interface
 from .convolution import Images, Positions
 from .linear import Linear
 from .modes import Evaluation
@@ -88,11 +89,11 @@ def swish(x: Any, mode: Evaluation) -> Any:
 
 
 def efficientnet(
-    params: Params, width: int, key: Key, channels: int, options: VariantOptions, dtype: Any
+    params: Params, width: int, key: Key, interface: Interface, options: VariantOptions, dtype: Any
 ) -> EfficientNet:
     """Draw an EfficientNetB0 (docs, networks.md)."""
     uniform, entering, blocks = Uniforms(key, dtype), _STEM * width // BASE_WIDTH, []
-    stem = Unit.draw(uniform, channels, entering, 3)
+    stem = Unit.draw(uniform, interface.channels, entering, 3)
     last = _DROP_CONNECT if options.variant == "standard" else 0.0
     total = sum(count for count, *_ in _STAGES)
     for count, expansion, base, kernel, stride in _STAGES:
@@ -102,7 +103,7 @@ def efficientnet(
             rate = last * len(blocks) / total
             blocks.append(_block(uniform, entering, expansion, leaving, kernel, step, rate))
             entering = leaving
-    return EfficientNet(stem, tuple(blocks), Linear.draw(uniform, entering, params.n_c))
+    return EfficientNet(stem, tuple(blocks), Linear.draw(uniform, entering, interface.scores))
 
 
 def _block(

@@ -10,6 +10,7 @@ from ...errors import ArgumentError
 from ...model.params import Params
 from ...randomness import Key
 from ..draws import Uniforms
+from ..interface import Interface
 from .convolution import Images, Positions
 from .linear import Linear
 from .modes import Evaluation
@@ -55,16 +56,16 @@ class ResNet(StandardNetwork):
 
 def resnet(
     counts: tuple[int, ...],
-    params: Params, width: int, key: Key, channels: int, options: VariantOptions, dtype: Any,
+    params: Params, width: int, key: Key, interface: Interface, options: VariantOptions, dtype: Any,
 ) -> ResNet:  # fmt: skip
     """Draw a ResNet with some blocks in each stage (docs, networks.md)."""
     uniform, entering, blocks = Uniforms(key, dtype), width, []
-    stem = Unit.draw(uniform, channels, width, 3)
+    stem = Unit.draw(uniform, interface.channels, width, 3)
     for count, factor, stride in zip(counts, _CHANNELS, _STRIDES, strict=True):
         for number in range(count):
             blocks.append(_block(uniform, entering, factor * width, stride if number == 0 else 1))
             entering = factor * width
-    return ResNet(stem, tuple(blocks), Linear.draw(uniform, entering, params.n_c), options.variant)
+    return ResNet(stem, tuple(blocks), Linear.draw(uniform, entering, interface.scores), options.variant)
 
 
 def _block(uniform: Uniforms, entering: int, leaving: int, stride: int) -> Block:

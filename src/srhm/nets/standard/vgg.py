@@ -11,6 +11,7 @@ from ...model.params import Params
 from ...randomness import Key
 from ..draws import Uniforms
 from ..family import NoOptions
+from ..interface import Interface
 from .convolution import Images, Positions
 from .linear import Linear
 from .modes import Evaluation
@@ -51,17 +52,17 @@ def max_pool(x: Positions) -> Images:
 
 def vgg(
     counts: tuple[int, ...],
-    params: Params, width: int, key: Key, channels: int, options: NoOptions, dtype: Any,
+    params: Params, width: int, key: Key, interface: Interface, options: NoOptions, dtype: Any,
 ) -> VGG:  # fmt: skip
     """Draw a VGG with some convolutions in each stage (docs, networks.md)."""
-    uniform, entering, stages = Uniforms(key, dtype), channels, []
+    uniform, entering, stages = Uniforms(key, dtype), interface.channels, []
     for count, factor in zip(counts, _CHANNELS, strict=True):
         stage = []
         for _ in range(count):
             stage.append(Unit.draw(uniform, entering, factor * width, 3, bias=True))
             entering = factor * width
         stages.append(tuple(stage))
-    return VGG(tuple(stages), Linear.draw(uniform, entering, params.n_c))
+    return VGG(tuple(stages), Linear.draw(uniform, entering, interface.scores))
 
 
 def _check(params: Params, width: int, options: NoOptions) -> None:
