@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from ..errors import ArgumentError, check_choice, check_integer
+from ..errors import ArgumentError, check_choice, check_instance, check_integer
 from ..model.encoding import Encoding, channels
 from ..model.params import Params
 
@@ -65,6 +65,7 @@ class Interface:
     @classmethod
     def of_classes(cls, params: Params, encoding: Encoding = "whitened") -> "Interface":
         """Return that of classification: the samples of a model in an encoding, and their classes."""
+        check_instance(Params, params=params)
         return cls(channels(params, encoding), params.d, params.n_c)
 
     def output_shape(self, samples: int) -> tuple[int, ...]:
