@@ -239,7 +239,8 @@ def test_arguments_are_checked(refuses, machine):
     with refuses("slots", 0, "Use slots >= 1"):
         OnRay(ray_work.work, slots=0)
     function = lambda content: content  # noqa: E731
-    with refuses("work", repr(function), "Give a function of a module"):
+    fix = "Put it into a file of its own as a function with a name and import it, or compute here with workers=1"
+    with refuses("work", repr(function), fix):
         OnRay(function)
 
 

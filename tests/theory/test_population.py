@@ -126,9 +126,7 @@ def test_levels_outside_the_model_are_named(statistics, level, refuses):
         statistics(grammar, level)
 
 
-def test_levels_of_slots_and_transitions_are_checked(refuses):
+def test_levels_of_transitions_are_checked(refuses):
     params = Params(n_c=2, v=2, m=1, s=2, s0=1, L=2)
-    with refuses("level", 3, "Use level <= 2"):
-        slot_probability(params, 3)
     with refuses("level", 0, "Use level >= 1"):
         transitions(Grammar(params), 0)

@@ -8,7 +8,6 @@ from typing import SupportsFloat
 import numpy as np
 from jaxtyping import Float, Integer
 from scipy.special import stdtrit
-from scipy.stats import rankdata
 
 from ..errors import ArgumentError, check_number
 
@@ -110,6 +109,8 @@ def _numbers(groups: Sequence[Hashable] | np.ndarray, points: int) -> Integer[np
 
 def _spearman(x: Float[np.ndarray, " point"], y: Float[np.ndarray, " point"]) -> float:
     """Return the correlation of the ranks, nan if x or y is constant."""
+    from scipy.stats import rankdata  # a second, which few commands need
+
     a, b = (
         2 * rankdata(row) - row.size - 1 for row in (x, y)
     )  # whole numbers about their mean: sums are exact

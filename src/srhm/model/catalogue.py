@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Integer
 
-from ..errors import ArgumentError, SrhmError, check_instance, check_integer, name_fix
+from ..errors import ArgumentError, SrhmError, check_integer, name_fix
 from ..randomness import STREAM_VERSION
 from .dataset import Dataset
 from .grammar import Grammar
@@ -222,17 +222,6 @@ def instances() -> tuple[str, ...]:
     ('srhm-L2-v4-s01-A', 'srhm-L2-v6-s01-A')
     """
     return tuple(_known())
-
-
-def instance_name(params: Params) -> str:
-    """Return the name of the instance of a model, whether there is one or not; it needs n_c = v and m = v^(s-1)."""
-    check_instance(Params, params=params)
-    if params.n_c != params.v:
-        raise ArgumentError("n_c", params.n_c, "is not v", f"Use n_c = {params.v}")
-    if params.m != params.v ** (params.s - 1):
-        raise ArgumentError("m", params.m, "is not v^(s-1)", f"Use m = {params.v ** (params.s - 1)}")
-    children = "" if params.s == 2 else f"s{params.s}-"
-    return f"srhm-L{params.L}-v{params.v}-{children}s0{params.s0}-{params.sparsity}"
 
 
 @cache

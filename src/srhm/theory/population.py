@@ -105,7 +105,7 @@ def positions(grammar: Grammar, level: int = 1) -> ClassStatistics:
     """
     check_instance(Grammar, grammar=grammar)
     level = check_integer("level", level, least=1, most=grammar.params.L)
-    return _placed(features(grammar, level), _node_probability(grammar.params, level, grammar))
+    return _placed(features(grammar, level), slot_probability(grammar.params, level, grammar))
 
 
 def patches(grammar: Grammar, level: int = 1) -> ClassStatistics:
@@ -121,38 +121,8 @@ def patches(grammar: Grammar, level: int = 1) -> ClassStatistics:
     """
     check_instance(Grammar, grammar=grammar)
     level = check_integer("level", level, least=1, most=grammar.params.L)
-    where = _node_probability(grammar.params, level + 1, grammar)
+    where = slot_probability(grammar.params, level + 1, grammar)
     return _placed(tuples(grammar, level), where)
-
-
-def slot_probability(params: Params, level: int = 1) -> Float[np.ndarray, "slot position"]:
-    """Return the probability that the level-l feature of each slot is at each level-l position.
-
-    A column sums to the probability that the position is informative, (s0+1)^-(L-l+1) for both kinds of
-    sparsity. For sparsity A it has one entry, since the position determines the slot.
-
-    Returns
-    -------
-    array [slot, position]
-        Of shape [s^(L-l+1), p^(L-l+1)].
-
-    Raises
-    ------
-    ArgumentError
-        If the level is not between 1 and L.
-
-    Examples
-    --------
-    >>> slot_probability(Params(n_c=2, v=2, m=1, s=2, s0=1, L=1))
-    array([[0.5, 0.5, 0. , 0. ],
-           [0. , 0. , 0.5, 0.5]])
-    >>> 6 * slot_probability(Params(n_c=2, v=2, m=1, s=2, s0=1, L=1, sparsity="B"))
-    array([[3., 2., 1., 0.],
-           [0., 1., 2., 3.]])
-    """
-    check_instance(Params, params=params)
-    level = check_integer("level", level, least=1, most=params.L)
-    return _node_probability(params, level)
 
 
 def child_probability(params: Params | Level) -> Float[np.ndarray, "child place"]:
@@ -192,10 +162,14 @@ def _symbols(grammar: Grammar, level: int) -> Float[np.ndarray, "slot class_ sym
     return given
 
 
-def _node_probability(
-    params: Params, level: int, grammar: Grammar | None = None
+def slot_probability(
+    params: Params, level: int = 1, grammar: Grammar | None = None
 ) -> Float[np.ndarray, "slot position"]:
-    """The positions of the symbols of a level; level L + 1 is the class, which has one position."""
+    """Return the probability that the symbol of each slot of a level is at each position of that level.
+
+    Level L + 1 is the class, which has one position. A column sums to the probability that the position is informative,
+    (s0+1)^-(L-l+1) for both kinds of sparsity. For sparsity A it has one entry, since the position determines the slot.
+    """
     levels = params.levels[level - 1 :]
     needed = 8 * prod(numbers.s * numbers.patch for numbers in levels)
     check_memory("params", params, needed, "an array of all slots and positions", "Use a smaller model")

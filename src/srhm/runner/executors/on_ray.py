@@ -8,9 +8,10 @@ from typing import Any
 
 from ...errors import check_integer
 from ...study.failure import Failure, FailureKind
+from ..functions import name_of
 from .base import Executor, Job, Outcome, Resources, Unavailable, Work
 from .ray_cluster import Cluster
-from .ray_task import environment, name_of, perform
+from .ray_task import environment, perform
 
 _MOST_SLOTS = 4096
 _POLL_SECONDS = 1.0
@@ -57,7 +58,7 @@ class OnRay(Executor):
     """
 
     def __init__(self, work: Work, *, address: str | None = None, slots: int | None = None) -> None:
-        self._work = name_of(work)
+        self._work = name_of(work, "work")
         self._chosen = None if slots is None else check_integer("slots", slots, least=1)
         self._cluster = Cluster(address)
         self._ray = self._cluster.ray

@@ -4,16 +4,15 @@ Workers import this module; strings are all that passes.
 """
 
 import faulthandler
-import importlib
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ...errors import ArgumentError
+from ..functions import find
 from .base import failure_of
 from .environment import OWN_CHOICES, compute_on_one_thread, keep_compiled_programs, one_thread
 
@@ -21,20 +20,6 @@ _GRACE_SECONDS = 5.0
 """How long a job that has had its time may take to write its checkpoint."""
 _PASSED_ON = ("JAX_", "XLA_", "SRHM_", "PYTHONPATH", "XDG_CACHE_HOME")
 """How the names of variables begin that workers take over from whoever hands out the jobs."""
-
-
-def name_of(work: Callable[[str], str]) -> str:
-    """Return the name by which a worker finds the work: `module:function`.
-
-    Raises
-    ------
-    ArgumentError
-        If it is not a function of a module.
-    """
-    module, name = getattr(work, "__module__", None), getattr(work, "__qualname__", "<unnamed>")
-    if module in (None, "__main__") or "<" in name:
-        raise ArgumentError("work", work, "cannot be found by a worker", "Give a function of a module")
-    return f"{module}:{name}"
 
 
 def environment(gpu: float) -> dict[str, str]:
@@ -59,7 +44,7 @@ def perform(work: str, content: str, limit: float | None) -> tuple[str, str]:
     Parameters
     ----------
     work
-        What :func:`name_of` returns.
+        Its name, of :func:`~srhm.runner.functions.name_of`.
     content
         The argument of the work.
     limit
@@ -67,7 +52,7 @@ def perform(work: str, content: str, limit: float | None) -> tuple[str, str]:
     """
     try:
         _prepare()
-        function = _find(work)
+        function = find(work, "work")
         with _limited(limit):
             return "result", function(content)
     except _OutOfTime:
@@ -112,12 +97,3 @@ def _prepare() -> None:
     """Prepare the process once: it does other jobs afterwards."""
     compute_on_one_thread()
     keep_compiled_programs()
-
-
-@cache
-def _find(work: str) -> Callable[[str], str]:
-    module, name = work.split(":")
-    function: Any = importlib.import_module(module)
-    for part in name.split("."):
-        function = getattr(function, part)
-    return function
