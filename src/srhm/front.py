@@ -88,10 +88,10 @@ class FinishedRun:
         """
         spec = self.run.spec
         if self.run.weights is None:
-            seeds = spec.seeds
+            seeds, rules = spec.seeds, f"found.run.spec.setup.grammar({spec.seeds.grammar})"
             raise SrhmError(
                 f"the network that {spec.net.family} trained is not kept. Train it again: your function with "
-                f"srhm.split(srhm.Grammar(params, {seeds.grammar}), {spec.P}, {spec.setup.P_test}, {seeds.samples}, "
+                f"srhm.split({rules}, {spec.P}, {spec.setup.P_test}, {seeds.samples}, "
                 f"replacement={spec.setup.replacement}).train and the seed {seeds.network} is what was run"
             )
         template = spec.net.build(spec.params, spec.seeds.network)

@@ -17,14 +17,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from figure_checks import artists
-from srhm import Grammar, Params, Stream, expand
+from srhm import Grammar, Params, Stream, Zipf, expand
 from srhm.explore import create_app
 from srhm.explore.app import serve
 from srhm.explore.content import content, count
 from srhm.explore.drawing import tree_figure, tree_svg
 from srhm.explore.state import FIELDS, PageState, read, steps_of
 from srhm.explore.walk import Step, walk
-from srhm.model.options import Model
+from srhm.model.options import Model, Weighting
+from srhm.model.weights import WEIGHTS
 from srhm.nets import predict
 
 HOSTILE = "<script>alert('x')</script>\"&{{ 7 * 7 }}"
@@ -86,16 +87,18 @@ draws = st.tuples(
     st.integers(0, 3),
     st.integers(0, 10**6),
     st.lists(st.tuples(st.sampled_from(["exchange", "shift"]), st.integers(1, 3)), max_size=4),
+    st.tuples(*[st.sampled_from([None, "zipf(0.5)", "lognormal(0.5)"])] * len(WEIGHTS)),
 )
 """What :func:`state_of` makes a state of: arguments are checked by code that strategies may not call."""
 
 
-def state_of(numbers, seed, sample, steps) -> PageState:
+def state_of(numbers, seed, sample, steps, weights) -> PageState:
     model = Model(**numbers)
     params = model.params()
     can = {"exchange": params.m > 1, "shift": params.s0 > 0}
     walked = tuple(Step(kind, 1 + level % params.L) for kind, level in steps if can[kind])
-    return PageState(model, seed, sample % params.P_max, walked)
+    texts = dict(zip(WEIGHTS, weights, strict=True))
+    return PageState(model, seed, sample % params.P_max, walked, Weighting(**texts))
 
 
 @given(draws)
@@ -110,9 +113,10 @@ def test_the_address_holds_the_whole_state(drawn):
 def test_a_walk_stays_in_its_class_and_each_step_changes_what_it_says(drawn):
     state = state_of(*drawn)
     params = state.params
-    found = walk(params, state.seed, state.sample, state.steps)
-    rule = "permutation" if params.P_max <= 2**62 else "replacement"
-    sample = Stream(Grammar(params, state.seed), state.seed, rule).take(state.sample, 1)
+    found = walk(state.grammar, state.seed, state.sample, state.steps)
+    grammar = Grammar(params, state.seed, **state.weights.of(params))
+    rule = "permutation" if params.P_max <= 2**62 and not grammar.weighted else "replacement"
+    sample = Stream(grammar, state.seed, rule).take(state.sample, 1)
     trees = [expand(found.grammar, one) for one in found.derivations]
     assert len(trees) == len(state.steps) + 1
     assert (trees[0].features[0] == expand(found.grammar, sample).features[0]).all()
@@ -129,7 +133,7 @@ def test_a_walk_stays_in_its_class_and_each_step_changes_what_it_says(drawn):
 def test_no_step_is_in_vain(kind):
     """One node with two choices: a choice drawn anew is the old one half of the times, 2^-20 for no time of 20."""
     params = Params(2, 2, 2, 2, 1, 1) if kind == "exchange" else Params(2, 2, 1, 2, 1, 1)
-    found = walk(params, 0, 0, [Step(kind, 1)] * 20)
+    found = walk(Grammar(params, 0), 0, 0, [Step(kind, 1)] * 20)
     part = "rules" if kind == "exchange" else "placements"
     choices = [int(getattr(one, part)[0][0, 0]) for one in found.derivations]
     assert len(choices) == 21 and all(old != new for old, new in pairwise(choices))
@@ -141,10 +145,39 @@ def test_the_code_on_the_page_gives_the_tree_on_the_page(drawn):
     state = state_of(*drawn)
     names: dict = {}
     exec(content(state)["code"], names)
-    found = walk(state.params, state.seed, state.sample, state.steps)
+    found = walk(state.grammar, state.seed, state.sample, state.steps)
     for part in ("features", "positions"):
         for ours, theirs in zip(getattr(found.after, part), getattr(names["tree"], part), strict=True):
             assert np.array_equal(ours, theirs)
+
+
+def test_the_page_shows_uneven_weights(client):
+    weights = {"rule_weights": "2:3,1,2,2", "placement_weights": "1:1,0,3,4", "class_weights": "zipf(1)"}
+    shown = page(client, v=4, s0=1, L=2, seed=3, **weights)
+    classes, below = (shown.by_id(f"rules-{level}")["text"] for level in (2, 1))
+    assert all(f"{share}%" in classes for share in ("37.5", "12.5", "25"))
+    chance = Grammar(Params(4, 4, 4, 2, 1, 2), class_weights=Zipf(1)).class_probability
+    for c, p in enumerate(chance):
+        assert re.search(rf"class {c}\s*{100 * p:.3g}%", classes)
+    assert "%" not in below and "replacement" in shown.by_id("code")["text"]
+    (line,) = [one["text"] for one in shown.elements if one["text"].startswith("Places in the patch")]
+    assert line == "Places in the patch: (0, 2) 12.5%, (0, 3) 0%, (1, 2) 37.5%, (1, 3) 50%"
+    assert all(one.get("id") != "predictions" for one in shown.elements)
+    plain = page(client, v=4, s0=1, L=2, seed=3)
+    assert all("%" not in plain.by_id(f"rules-{level}")["text"] for level in (1, 2))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "fix"),
+    [
+        ("rule_weights", "3:zipf(1)", "Use levels 1 to 2"),
+        ("class_weights", "1:3,1,2,2", "Give Zipf(a), LogNormal(sigma), or numbers [class_]"),
+        ("placement_weights", "1," * 600, "Use a law such as zipf(1)"),
+    ],
+)
+def test_weights_that_do_not_fit_are_reported_next_to_their_field(name, text, fix):
+    found = read({"v": ["4"], name: [text]})
+    assert found.state is None and fix in found.problems[name]
 
 
 def test_the_page_shows_what_the_library_computes(client):
@@ -180,7 +213,7 @@ def test_pictures_have_words(client):
     assert len(images) == 2
     for image, steps in zip(images, ("p1", "p1-t2"), strict=True):
         state = PageState(Model(v=4), steps=steps_of(steps))
-        tree = walk(state.params, 0, 0, state.steps).after
+        tree = walk(state.grammar, 0, 0, state.steps).after
         places = zip(tree.features[0][0], tree.positions[0][0], strict=True)
         words = ", ".join(f"{feature} at {place}" for feature, place in places)
         assert f"level 1 (input): {words} (positions 0 to 15)" in image["alt"]
@@ -193,7 +226,7 @@ def test_pictures_have_words(client):
 @pytest.mark.parametrize("steps", ["p1", "p2", "t1", "t2"])
 def test_what_changed_is_marked(steps):
     state = PageState(Model(v=4, s0=2), steps=steps_of(steps))
-    found = walk(state.params, 0, 0, state.steps)
+    found = walk(state.grammar, 0, 0, state.steps)
     old, new, level = found.before, found.after, state.steps[0].level
     figure = tree_figure(state.params, new, old, state.steps[0])
     changed = {
@@ -225,7 +258,7 @@ def test_the_papers_longest_inputs_are_drawn(client):
     shown = page(client, v=6, s0=2, L=3, steps="p3-t2")
     images = [one for one in shown.elements if one["tag"] == "img"]
     assert [one["class"] for one in images] == ["", "long"] * 2, "the whole, and one to be read"
-    tree = walk(state.params, 0, 0, state.steps).after
+    tree = walk(state.grammar, 0, 0, state.steps).after
     figure = tree_figure(state.params, tree)
     tiles = {*artists(figure, "0/feature/1/"), *artists(figure, "0/blank/1/")}
     assert len(tiles) == 216 and len(artists(figure, "0/number/1/")) == 8
@@ -274,7 +307,7 @@ BAD = [
     ({"steps": "p1", "m": "1"}, None, "cannot change anything: with m = 1 there are no synonyms. Leave it out."),
     ({"steps": "t1", "s0": "0"}, None, "cannot change anything: with s0 = 0 there are no blanks. Leave it out."),
     ({"steps": "-".join(["p1"] * 41)}, None, "steps = 41 are more than 40. Begin with another sample."),
-    ({"nonsense": HOSTILE}, None, "is not known here. Use one of v, n_c, m, s, s0, L, sparsity, seed, sample, steps."),
+    ({"nonsense": HOSTILE}, None, f"is not known here. Use one of {', '.join(FIELDS)}, steps."),
     ({"next": HOSTILE}, None, "is not a next state. Use 'sample' or 'rules'."),
     ({"v": "1000"}, "m", "Use a smaller m, v or L."),
     ({"v": "100000"}, "m", "2^31 or more. Use a smaller m."),

@@ -107,7 +107,7 @@ def test_every_field_changes_what_is_shown(page, name, value):
     state = PageState(model, **({name: int(value)} if name in ("seed", "sample") else {}))
     assert f"{state.params.P_max:,} different data" in page.text("#results")
     assert page.text("#status").startswith(
-        f"Class {int(walk(state.params, state.seed, state.sample).after.label[0])},"
+        f"Class {int(walk(state.grammar, state.seed, state.sample).after.label[0])},"
     )
     assert page.text("#results") != before
     assert page.find("#n_c").get_attribute("placeholder") == str(state.params.n_c)
@@ -123,7 +123,7 @@ def test_steps_stay_in_the_class_and_can_be_undone(page):
         state = PageState(
             Model(), 0, 0, tuple(Step("exchange" if s[0] == "p" else "shift", int(s[1])) for s in steps)
         )
-        tree = walk(state.params, 0, 0, state.steps).after
+        tree = walk(state.grammar, 0, 0, state.steps).after
         dense = ["."] * state.params.d
         for feature, place in zip(tree.features[0][0], tree.positions[0][0], strict=True):
             dense[place] = str(feature)

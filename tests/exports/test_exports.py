@@ -126,6 +126,40 @@ def test_round_trip(tmp_path, format, model, encoding):
             assert np.array_equal(values, wanted[column.name]), column.name
 
 
+@pytest.mark.parametrize("format", FORMATS)
+def test_weights_are_in_the_metadata(tmp_path, format):
+    """The grammar can be made again from the manifest, and from the file of the rules."""
+    weights = {
+        "rule_weights": {2: [3, 1, 2]},
+        "placement_weights": srhm.LogNormal(0.5),
+        "class_weights": srhm.Zipf(1),
+    }
+    grammar = srhm.Grammar(MODELS["levels"], 7, **weights)
+    train, test, _ = srhm.model.dataset.split_streams(grammar, 50, 23, 5)
+    parts = {"train": Part(train, 50), "test": Part(test, 23)}
+    plan = export(tmp_path, parts, format, shard_size=20)["plan"]
+    there = identities(tmp_path)
+    assert export(tmp_path, parts, format, shard_size=20)["plan"] == plan
+    assert all(identities(tmp_path)[name] == there[name] for name in there if "-of-" in name)
+    assert plan == json.loads((tmp_path / MANIFEST).read_text())["plan"]
+    for name, part in parts.items():
+        found, wanted = read(tmp_path, format, name), expected(part)
+        assert all(np.array_equal(found[column], wanted[column]) for column in wanted)
+    seed, digest, *_ = plan["grammar"].values()
+    named = {name: by_level(one) for name, one in plan["grammar"].items() if name.endswith("_weights")}
+    again = srhm.Grammar(srhm.Params(**plan["params"]), seed, **named)
+    assert again == grammar == srhm.Grammar.load(tmp_path / RULES) and again.digest == digest
+    assert "weights" not in json.dumps(export(tmp_path / "plain", parts_of(MODELS["levels"]), format)["plan"])
+    if format == "hugging_face":
+        card = (tmp_path / CARD).read_text()
+        assert "rules of level 2; placements of level 1; classes |" in card
+        assert "weights" not in (tmp_path / "plain" / CARD).read_text()
+
+
+def by_level(weights):
+    return {int(level): one for level, one in weights.items()} if isinstance(weights, dict) else weights
+
+
 @pytest.mark.parametrize("encoding", ["onehot", "onehot_blank"])
 def test_other_encodings(tmp_path, encoding):
     parts = {"train": parts_of(PARAMS)["train"]}
@@ -627,6 +661,31 @@ def test_the_command_writes_a_model(tmp_path, capsys):
         assert np.array_equal(found["label"], data.labels)
         assert np.array_equal(found["inputs"], data.encode("integer"))
     assert run(capsys, str(folder), *options)[:2] == (0, out)  # goes on, with nothing to do
+
+
+def test_the_command_takes_weights(tmp_path, capsys):
+    folder = tmp_path / "data"
+    weights = [
+        "--rule-weights",
+        "2:zipf(1)",
+        "--placement-weights",
+        "1:4,2,1,1",
+        "--class-weights",
+        "3,1,2,2",
+    ]
+    options = ["--v", "4", "--P", "100", "--P-test", "30", "--seed", "3", "--format", "numpy"]
+    assert run(capsys, str(folder), *options, *weights)[0] == 0
+    given = {"rule_weights": {2: srhm.Zipf(1)}, "placement_weights": {1: [4, 2, 1, 1]}}
+    grammar = srhm.Grammar(srhm.Params(v=4, s0=1, L=2), 3, **given, class_weights=[3, 1, 2, 2])
+    assert srhm.Grammar.load(folder / RULES) == grammar
+    sets = srhm.split(grammar, 100, 30, 3)
+    for part, data in (("train", sets.train), ("test", sets.test)):
+        assert np.array_equal(read(folder, "numpy", part)["label"], data.labels)
+    wrong = run(capsys, str(tmp_path / "new"), *options, "--class-weights", "1:3,1,2,2")
+    assert wrong[0] == 2 and "is by level, and classes have none" in wrong[2]
+    wrong = run(capsys, str(tmp_path / "new"), "--instance", "srhm-L2-v4-s01-A", *weights)
+    assert wrong[0] == 2 and "Leave out the weights, or --instance" in wrong[2]
+    assert not (tmp_path / "new").exists()
 
 
 def test_the_command_writes_an_instance(tmp_path, capsys):

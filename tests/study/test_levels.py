@@ -99,6 +99,13 @@ def test_setups_have_weights(tmp_path: Path) -> None:
     file.write_text(as_grid([weighted.at(50)], "one"))
     assert [spec.hash for spec in read_grid(file).runs] == [weighted.at(50).hash]
     assert name(weighted).endswith("rules 2:zipf(1) placements 1:4,2,1,1")
+    skewed = replace(weighted, class_weights=[3, 1, 2, 2])
+    assert skewed.class_weights == "3,1,2,2" and skewed.digest != weighted.digest
+    assert skewed.at(9).shape != weighted.at(9).shape
+    assert skewed.grammar(3).class_probability.tolist() == [3 / 8, 1 / 8, 1 / 4, 1 / 4]
+    assert name(skewed).endswith("classes 3,1,2,2")
+    file.write_text(as_grid([skewed.at(50)], "one"))
+    assert [spec.hash for spec in read_grid(file).runs] == [skewed.at(50).hash]
     drawn = replace(plain, rule_weights="lognormal(0.5)")
     first, second = (drawn.grammar(seed).rule_weights[0].tolist() for seed in (1, 2))
     assert first != second
@@ -112,14 +119,20 @@ def test_the_front_door_takes_weights(tmp_path: Path) -> None:
         seen.append(dataset)
         return lambda x: np.zeros(len(x), int)
 
-    weights: dict[str, Any] = {"rule_weights": (3, 1, 2, 2), "placement_weights": Zipf(1)}
+    weights: dict[str, Any] = {
+        "rule_weights": (3, 1, 2, 2),
+        "placement_weights": Zipf(1),
+        "class_weights": [2, 1, 1, 1],
+    }
     options: dict[str, Any] = {"P": 16, "P_test": 8, "store": tmp_path / "runs.sqlite", "progress": False}
     own = srhm.run(params, train, name="zeros", **weights, **options)
     built_in = srhm.run(params, "cnn", width=4, max_epochs=2, **weights, **options)
-    grammar = Grammar(params, 0, rule_weights=[3, 1, 2, 2], placement_weights=Zipf(1))
+    grammar = Grammar(params, 0, **weights)
     assert seen[0].stream.grammar == grammar
     for found in (own, built_in):
-        assert found.run.spec.setup.rule_weights == "3,1,2,2" and found.run.spec.setup.grammar(0) == grammar
+        setup = found.run.spec.setup
+        assert setup.rule_weights == "3,1,2,2" and setup.class_weights == "2,1,1,1"
+        assert setup.grammar(0) == grammar
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,12 @@ from srhm.training.run import SingleRun
 PARAMS = Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)
 
 
-def job(number, name="cnn", P=45, dtype="float32", width=8, rate=None, record=False, **options):
+def job(
+    number, name="cnn", P=45, dtype="float32", width=8, rate=None, record=False, class_weights=None, **options
+):
     """A run with rules, data, weights, order, P and rate of its own."""
     net = filled(name, PARAMS, width, number, dtype=dtype)
-    sets = split(Grammar(PARAMS, number), P + 7 * number, 100, seed=number)
+    sets = split(Grammar(PARAMS, number, class_weights=class_weights), P + 7 * number, 100, seed=number)
     batch = options.pop("batch_per_class", 4)
     optimizer = Optimizer(rate or 0.05 / (1 + number), 0.9, batch, options.pop("batches", "reshuffled"))
     return TrainingJob(
@@ -33,18 +35,24 @@ def alone(one):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["cnn", "lcn", "fcn"])
-def test_fifty_steps_agree_in_double_precision(name):
+@pytest.mark.parametrize(
+    ("name", "class_weights"), [("cnn", None), ("lcn", None), ("fcn", None), ("cnn", [3, 1, 2, 2])]
+)
+def test_fifty_steps_agree_in_double_precision(name, class_weights):
     """Members with 3, 4 and 5 batches an epoch, in a program with room for a fourth."""
+
+    def member(number):
+        return job(number, name, dtype="float64", class_weights=class_weights)
+
     with jax.enable_x64(True):
-        runs = [SingleRun(job(number, name, dtype="float64")) for number in range(3)]
+        runs = [SingleRun(member(number)) for number in range(3)]
         slots = max(run.data.features.shape[1] for run in runs)
         assert all(run.data.features.shape[1] == slots for run in runs)
         for run in runs:
             run.limits = lambda steps: (steps, 10**6)
         _advance_together(runs, [run.data for run in runs], 4, 50)
         for number, run in enumerate(runs):
-            one = job(number, name, dtype="float64")
+            one = member(number)
             state, settings = start(one.net, one.optimizer, one.stopping, rate=one.rate, order_seed=number)
             state = advance(
                 state, class_data(one.train_set, 4), settings, jnp.int32(50), jnp.int32(10**6),
@@ -119,7 +127,8 @@ def test_a_budget_stops_all():
 def test_refused():
     with pytest.raises(ValueError, match=r"^jobs = 0 is below 1\. Use jobs >= 1\.$"):
         train_ensemble([])
-    for other in (job(1, "lcn"), job(1, width=9), job(1, batch_per_class=3)):
+    skewed = job(1, class_weights=[3, 1, 2, 2])
+    for other in (job(1, "lcn"), job(1, width=9), job(1, batch_per_class=3), skewed):
         with pytest.raises(
             ValueError,
             match="has another model, network, encoding, batch, task or optax transformation than the first",

@@ -380,6 +380,26 @@ def test_layout_by_class(sets):
                 np.testing.assert_array_equal(laid[class_, : rows.sum()], given[rows])
 
 
+def test_classes_with_weights_are_trained_as_they_come(net):
+    """Batches of as many points, whatever their classes; each point once an epoch, with its own class."""
+    skewed = split(Grammar(PARAMS, 1, class_weights=[6, 1, 2, 3]), 45, 20)
+    data, labels = class_data(skewed.train, PER_CLASS), skewed.train.labels
+    assert np.bincount(labels).max() > 15 and data.labels.shape == (4, 64)
+    assert data.counts.tolist() == [12, 11, 11, 11]
+    for row in range(45):
+        at = row % 4, row // 4
+        assert int(data.labels[at]) == labels[row]
+        np.testing.assert_array_equal(data.features[at], skewed.train.features[row])
+        np.testing.assert_array_equal(data.positions[at], skewed.train.positions[row])
+    for mode in MODES:
+        state, settings = begin(net, batches=mode, rate=0.0)
+        state = go(state, settings, data, 10**6, until_epoch=3)
+        scores = np.asarray(jax.vmap(lambda x: net(x[None])[0])(jnp.asarray(skewed.train.encode())), float)
+        chosen = np.take_along_axis(scores, labels[:, None].astype(int), axis=1)[:, 0]
+        loss = np.mean(np.log(np.exp(scores).sum(axis=1)) - chosen)
+        assert float(state.epoch_loss) == pytest.approx(loss, rel=1e-5) and int(state.batch) == 0
+
+
 def test_nothing_is_compiled_for_another_P_rate_or_seed(monkeypatch):
     """Both compiled functions call `outputs` when they are traced, and never afterwards."""
     traced = []

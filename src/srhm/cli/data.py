@@ -10,10 +10,9 @@ from ..files import atomic_file, check_output
 from ..model.dataset import Dataset
 from ..model.encoding import Encoding
 from ..model.grammar import Grammar
-from ..model.options import Model
+from ..model.options import Model, Weighting
 from ..model.stream import Stream, default_rule
-from ..model.weights import weights_of_text, weights_text
-from .options import ModelOptions
+from .options import ModelOptions, WeightOptions
 from .printing import as_json, print_result
 
 
@@ -28,11 +27,7 @@ class Sample:
     """
 
     model: ModelOptions = field(default_factory=Model)
-    rule_weights: str | None = None
-    """Weights of the rules: zipf(1), lognormal(0.5) or numbers such as 3,1, for all levels, or by level as in
-    2:zipf(1). Default: all alike."""
-    placement_weights: str | None = None
-    """Weights of the placements, as those of rules. Default: all alike."""
+    weights: WeightOptions = field(default_factory=Weighting)
     count: int = 10
     """Number of data."""
     seed: int = 0
@@ -49,10 +44,7 @@ class Sample:
     def run(self) -> None:
         """Draw and show."""
         params = self.model.params()
-        weights = {
-            name: weights_of_text(name, weights_text(name, params, getattr(self, name)))
-            for name in ("rule_weights", "placement_weights")
-        }
+        weights = self.weights.of(params)
         check_integer("count", self.count, least=1, most=2**31 - 1)
         if self.out is not None:
             _check_new_file(self.out)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from ..model.options import Model
-from .options import ModelOptions
+from ..model.options import Model, Weighting
+from .options import ModelOptions, WeightOptions
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,7 @@ class Explore:
     """
 
     model: ModelOptions = field(default_factory=Model)
+    weights: WeightOptions = field(default_factory=Weighting)
     seed: int = 0
     """Seed of rules and data."""
     port: int = 8537
@@ -30,4 +31,8 @@ class Explore:
         from ..explore.app import serve
         from ..explore.state import PageState
 
-        serve(PageState(self.model, self.seed), port=self.port, browser=not self.no_browser)
+        serve(
+            PageState(self.model, self.seed, weights=self.weights),
+            port=self.port,
+            browser=not self.no_browser,
+        )

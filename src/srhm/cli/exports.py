@@ -15,8 +15,8 @@ from ..model.catalogue import load
 from ..model.dataset import split_streams
 from ..model.encoding import Encoding
 from ..model.grammar import Grammar
-from ..model.options import Model
-from .options import ModelOptions
+from ..model.options import Model, Weighting
+from .options import ModelOptions, WeightOptions
 from .printing import print_result
 
 
@@ -31,6 +31,7 @@ class ExportData:
     folder: tyro.conf.Positional[Path]
     """A new or empty folder, or that of the same export."""
     model: ModelOptions = field(default_factory=Model)
+    weights: WeightOptions = field(default_factory=Weighting)
     instance: str | None = None
     """A named instance, such as srhm-L2-v10-s02-A, in place of a model; its test set is fixed."""
     format: Format = "parquet"
@@ -66,7 +67,7 @@ class ExportData:
 
         params = self.model.params()
         P_test = default_test_points(params) if self.P_test is None else self.P_test
-        grammar = Grammar(params, self.seed)
+        grammar = Grammar(params, self.seed, **self.weights.of(params))
         train, test, _ = split_streams(grammar, self.P, P_test, self.seed, replacement=self.replacement)
         return {"train": Part(train, self.P), "test": Part(test, P_test)}
 
@@ -77,13 +78,13 @@ class ExportData:
             raise error.renamed({"name": "instance"}) from None
         for option, given in (
             ("model", self.model != Model()),
+            ("weights", self.weights != Weighting()),
             ("P_test", self.P_test is not None),
             ("replacement", self.replacement),
         ):
             if given:
-                fix = (
-                    f"Leave out {'the parameters of a model' if option == 'model' else option}, or --instance"
-                )
+                left = {"model": "the parameters of a model", "weights": "the weights"}.get(option, option)
+                fix = f"Leave out {left}, or --instance"
                 raise ArgumentError(option, getattr(self, option), f"is fixed by the instance {name}", fix)
         start = task.train_start(self.seed)
         check_integer("P", self.P, least=1, most=task.pool - start)

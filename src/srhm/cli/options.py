@@ -5,7 +5,7 @@ from typing import Annotated
 from tyro.conf import FlagCreatePairsOff, arg
 
 from ..errors import ArgumentError, check_number
-from ..model.options import Model
+from ..model.options import Model, Weighting
 
 STORE = "srhm-runs/runs.sqlite"
 PAPER_STORE = "srhm-runs/paper.sqlite"
@@ -13,6 +13,7 @@ RESUMES = "Finished runs are kept; the same command resumes."
 """What a command says that was interrupted and keeps its runs in a store."""
 
 ModelOptions = Annotated[Model, arg(name="")]
+WeightOptions = Annotated[Weighting, arg(name="")]
 StoreName = Annotated[str, arg(help="File of the finished runs.")]
 AsJSON = Annotated[FlagCreatePairsOff[bool], arg(help="Print JSON on standard output.")]
 Workers = Annotated[

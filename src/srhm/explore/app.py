@@ -22,6 +22,7 @@ from matplotlib.colors import to_hex
 from ..errors import ArgumentError, check_integer
 from ..figures.style import FEATURE_COLOURS, feature_colour, text_colour
 from ..model.params import PER_LEVEL
+from ..model.weights import WEIGHTS
 from .content import content
 from .drawing import is_drawn, tree_svg
 from .state import FIELDS, PageState, ParsedForm, read
@@ -41,9 +42,15 @@ _LABELS = {
     "s0": ("s0", "blanks of each child"),
     "L": ("L", "levels"),
     "sparsity": ("Sparsity", "where children sit"),
+    "rule_weights": ("Rule weights", "zipf(1), 2:zipf(1), 3,1; equal if empty"),
+    "placement_weights": ("Placement weights", "as those of rules"),
+    "class_weights": ("Class weights", "zipf(1), lognormal(0.5), 3,1"),
     "seed": ("Seed", "of rules and data"),
     "sample": ("Sample", "number of the sample"),
 }
+_TEXTS = (*PER_LEVEL, *WEIGHTS)
+"""Fields that hold more than one number."""
+
 _LEAST = {"v": 2, "n_c": 2, "m": 1, "s": 2, "s0": 0, "L": 1, "seed": 0, "sample": 0}
 
 
@@ -109,7 +116,7 @@ def _field(name: str, found: ParsedForm) -> dict[str, Any]:
         "least": _LEAST.get(name),
         "implied": implied,
         # A number field would not show what is no number.
-        "type": "number" if name not in PER_LEVEL and (text.lstrip("+-").isdigit() or text == "") else "text",
+        "type": "number" if name not in _TEXTS and (text.lstrip("+-").isdigit() or text == "") else "text",
         "problem": found.problems.get(name, ""),
     }
 

@@ -8,17 +8,19 @@ from typing import Any
 import numpy as np
 
 from ..figures.style import Number
-from ..model.derivation import Tree
+from ..model.derivation import Tree, child_offsets
 from ..model.encoding import encode
 from ..model.params import Params
 from ..model.stream import default_rule
+from ..model.weights import TOTAL, LogNormal, Zipf
 from ..study.overview import summary
 from .drawing import MOST_DRAWN, is_drawn, pixels
 from .state import PageState
 from .walk import MOST_STEPS, Step, Walk, hindrance, walk
 
-MOST_LEVELS, MOST_PARENTS, MOST_CHOICES, MOST_SYMBOLS = 5, 8, 6, 64
-"""How many levels of rules, rows and tuples of each table, and features of a level in words the page shows."""
+MOST_LEVELS, MOST_PARENTS, MOST_CHOICES, MOST_SYMBOLS, MOST_PLACEMENTS = 5, 8, 6, 64, 16
+"""How many levels of rules, rows and tuples of each table, features of a level in words, and placements of uneven
+weights the page shows."""
 
 _WHOLE = 10**15  # integers below are written in full
 
@@ -30,6 +32,8 @@ class Rule:
     features: list[int]
     used: bool
     """Whether it produced the sample."""
+    share: str
+    """Its probability, where those of its parent differ."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +42,13 @@ class RuleTable:
 
     level: int
     caption: str
-    rows: list[tuple[int, list[Rule]]]
-    """Parent, and its tuples."""
+    rows: list[tuple[int, str, list[Rule]]]
+    """Parent, its probability if it is a class and classes differ, and its tuples."""
     parents_left_out: int
     choices_left_out: int
+    placements: list[tuple[str, str]]
+    """Placements and their probabilities, where these differ."""
+    placements_left_out: int
 
 
 @dataclass(frozen=True)
@@ -61,7 +68,7 @@ class TreeDrawing:
 def content(state: PageState) -> dict[str, Any]:
     """Return all that the page shows of a state."""
     params = state.params
-    found = walk(params, state.seed, state.sample, state.steps)
+    found = walk(state.grammar, state.seed, state.sample, state.steps)
     width, height = pixels(params)
     return {
         "params": params,
@@ -78,7 +85,7 @@ def content(state: PageState) -> dict[str, Any]:
         "numbers": _numbers(params),
         "rules": [rule_table(found, level) for level in range(params.L, max(0, params.L - MOST_LEVELS), -1)],
         "levels_left_out": max(0, params.L - MOST_LEVELS),
-        "predictions": _predictions(params),
+        "predictions": {} if state.grammar.weighted else _predictions(params),
         "code": code(state, found),
     }
 
@@ -124,20 +131,37 @@ def _by_level(numbers: Iterable[int]) -> str:
 
 def rule_table(found: Walk, level: int) -> RuleTable:
     """Return the rules that produce the features of a level, those that the sample used among them."""
-    params, tree = found.grammar.params, found.after
+    grammar, params, tree = found.grammar, found.grammar.params, found.after
     used = set(zip(_parents(tree, level), found.derivations[-1].rules[level - 1][0].tolist(), strict=True))
     numbers = params.level(level)
     parents = _some(numbers.parents, (parent for parent, _ in used), MOST_PARENTS)
     rows = []
+    of_rules, of_placements = grammar.rule_weights[level - 1], grammar.placement_weights[level - 1]
+    of_classes = grammar.class_weights if level == params.L else None
     for parent in parents:
         choices = _some(numbers.m, (choice for owner, choice in used if owner == parent), MOST_CHOICES)
-        tuples = found.grammar.rules[level - 1][parent]
-        rows.append((parent, [Rule(tuples[choice].tolist(), (parent, choice) in used) for choice in choices]))
+        tuples = grammar.rules[level - 1][parent]
+        shares = [_share(of_rules, (parent, choice)) for choice in choices]
+        rules = [
+            Rule(tuples[choice].tolist(), (parent, choice) in used, share)
+            for choice, share in zip(choices, shares, strict=True)
+        ]
+        rows.append((parent, _share(of_classes, parent), rules))
+    shown = 0 if of_placements is None else min(numbers.placements, MOST_PLACEMENTS)
+    places = child_offsets(numbers, np.arange(shown)).tolist()
+    placements = [(", ".join(map(str, one)), _share(of_placements, k)) for k, one in enumerate(places)]
+    left_out = 0 if of_placements is None else numbers.placements - shown
     above = "class" if level == params.L else f"feature of level {level + 1}"
     caption = f"Each {above} becomes {numbers.s} features of level {level}" + (
         ", the input" if level == 1 else ""
     )
-    return RuleTable(level, caption, rows, numbers.parents - len(parents), max(0, numbers.m - MOST_CHOICES))
+    beyond = numbers.parents - len(parents), max(0, numbers.m - MOST_CHOICES)
+    return RuleTable(level, caption, rows, *beyond, placements, left_out)
+
+
+def _share(weights: Any, choice: Any) -> str:
+    """The probability of a choice, or nothing if all are alike."""
+    return "" if weights is None else f"{100 * float(weights[choice]) / TOTAL:.3g}%"
 
 
 def _parents(tree: Tree, level: int) -> list[int]:
@@ -254,16 +278,25 @@ def code(state: PageState, found: Walk) -> str:
         step.kind: ("exchange_synonyms" if step.kind == "exchange" else "diffeomorphism")
         for step in state.steps
     }
-    names = sorted(["Grammar", "Params", "Stream", "expand", *functions.values()])
+    weights = state.weights.of(state.params)
+    given = "".join(f", {name}={_written(one)}" for name, one in weights.items())
+    laws = [kind.__name__ for kind in (Zipf, LogNormal) if f"{kind.__name__}(" in given]
+    names = sorted(["Grammar", "Params", "Stream", "expand", *functions.values(), *laws])
+    stream = f'Stream(grammar, seed={state.seed}, rule="{default_rule(found.grammar)}")'
     lines = [
         f"from srhm import {', '.join(names)}",
         "",
         f"params = {state.params!r}",
-        f"grammar = Grammar(params, seed={state.seed})",
-        f'derivation = Stream(grammar, seed={state.seed}, rule="{default_rule(state.params)}").take({state.sample}, 1)',
+        f"grammar = Grammar(params, seed={state.seed}{given})",
+        f"derivation = {stream}.take({state.sample}, 1)",
     ]
     for step, seed in zip(state.steps, found.seeds, strict=True):
         lines.append(
-            f"derivation = {functions[step.kind]}(params, derivation, level={step.level}, seed={seed})"
+            f"derivation = {functions[step.kind]}(grammar, derivation, level={step.level}, seed={seed})"
         )
     return "\n".join([*lines, "tree = expand(grammar, derivation)"])
+
+
+def _written(weights: Any) -> str:
+    """Weights as Python code; a law's infinity is a text there."""
+    return repr(weights).replace("=inf", '=float("inf")')

@@ -71,7 +71,7 @@ def tree_svg(state: PageState, marked: bool = True, dark: bool = False) -> bytes
 
     With or without the marks of the last step, for light or dark ground.
     """
-    found = walk(state.params, state.seed, state.sample, state.steps)
+    found = walk(state.grammar, state.seed, state.sample, state.steps)
     last = state.steps[-1] if state.steps and marked else None
     with _drawing:
         figure = tree_figure(state.params, found.after, found.before if marked else None, last)

@@ -3,21 +3,25 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
 from ..errors import ArgumentError, check_integer, name_fix
-from ..model.options import Model
+from ..model.grammar import Grammar
+from ..model.options import Model, Weighting
 from ..model.params import PER_LEVEL, Params
+from ..model.weights import WEIGHTS
 from .walk import Step, check_steps, stream_of
 
-FIELDS = ("v", "n_c", "m", "s", "s0", "L", "sparsity", "seed", "sample")
+FIELDS = ("v", "n_c", "m", "s", "s0", "L", "sparsity", *WEIGHTS, "seed", "sample")
 """The fields of the form, in its order; the steps of the walk are next to it."""
 
 MOST_RULES, MOST_ENTRIES, MOST_INPUT = 200_000, 2**22, 50_000
 """What the page computes with at most: rules times s of all levels, d times s^L, and d."""
 
 _OPTIONAL = ("n_c", "m")  # left empty, they follow from v and s
+_MOST_CHARACTERS = 1000
 _MOST_DIGITS = 100
 
 
@@ -39,11 +43,13 @@ class PageState:
     """Number of the sample in the stream, from 0."""
     steps: tuple[Step, ...] = ()
     """Exchanges and shifts, in their order."""
+    weights: Weighting = field(default_factory=Weighting)
+    """The weights of rules, placements and classes, as texts."""
 
     def __post_init__(self) -> None:
         params = check_size(self.model.params())
         check_integer("seed", self.seed, least=0, most=2**64 - 1)
-        length = stream_of(params, self.seed).length
+        length = stream_of(self.grammar, self.seed).length
         check_integer("sample", self.sample, least=0, most=length - 1)
         check_steps(params, self.steps)
 
@@ -52,9 +58,14 @@ class PageState:
         """The checked parameters of the model."""
         return self.model.params()
 
+    @property
+    def grammar(self) -> Grammar:
+        """The rules, with their weights."""
+        return _grammar(self.params, self.seed, self.weights)
+
     def query(self) -> str:
         """Return the state as the query of an address, which :func:`read` reads."""
-        numbers = asdict(self.model) | {"seed": self.seed, "sample": self.sample}
+        numbers = asdict(self.model) | asdict(self.weights) | {"seed": self.seed, "sample": self.sample}
         named = {name: numbers[name] for name in FIELDS if numbers[name] is not None}
         if self.steps:
             named["steps"] = "-".join(map(str, self.steps))
@@ -63,11 +74,16 @@ class PageState:
     def moved(self, kind: str) -> "PageState":
         """Return the state with the next sample (``"sample"``) or the next rules (``"rules"``), without steps."""
         if kind == "sample":
-            last = stream_of(self.params, self.seed).length - 1
+            last = stream_of(self.grammar, self.seed).length - 1
             return replace(self, sample=self.sample + 1 if self.sample < last else 0, steps=())
         if kind == "rules":
             return replace(self, seed=(self.seed + 1) % 2**64, steps=())
         raise ArgumentError("next", kind, "is not a next state", "Use 'sample' or 'rules'")
+
+
+@lru_cache(maxsize=8)
+def _grammar(params: Params, seed: int, weights: Weighting) -> Grammar:
+    return Grammar(params, seed, **weights.of(params))
 
 
 @dataclass(frozen=True)
@@ -95,7 +111,7 @@ def read(query: Mapping[str, Sequence[str]]) -> ParsedForm:
     ParsedForm
         With a state, or with every problem found.
     """
-    defaults = asdict(Model()) | {"seed": 0, "sample": 0}
+    defaults = asdict(Model()) | asdict(Weighting()) | {"seed": 0, "sample": 0}
     texts = {name: "" if defaults[name] is None else str(defaults[name]) for name in FIELDS}
     problems: dict[str, str] = {}
     for name, values in query.items():
@@ -109,7 +125,7 @@ def read(query: Mapping[str, Sequence[str]]) -> ParsedForm:
     numbers: dict[str, Any] = {}
     for name in FIELDS:
         try:
-            numbers[name] = texts[name] if name == "sparsity" else _number(name, texts[name])
+            numbers[name] = _text(name, texts[name]) if name in _TEXTS else _number(name, texts[name])
             if name == "seed":
                 check_integer(name, numbers[name], least=0, most=2**64 - 1)
         except ArgumentError as error:
@@ -118,7 +134,8 @@ def read(query: Mapping[str, Sequence[str]]) -> ParsedForm:
         steps = steps_of((query.get("steps") or [""])[-1])
         if not problems:
             seed, sample = numbers.pop("seed"), numbers.pop("sample")
-            return ParsedForm(texts, {}, PageState(Model(**numbers), seed, sample, steps))
+            weights = Weighting(**{name: numbers.pop(name) for name in WEIGHTS})
+            return ParsedForm(texts, {}, PageState(Model(**numbers), seed, sample, steps, weights))
     except ArgumentError as error:
         problems[error.argument if error.argument in (*FIELDS, "steps") else "page"] = str(error)
     return ParsedForm(texts, problems, None)
@@ -144,6 +161,16 @@ def check_size(params: Params) -> Params:
         problem = f"makes inputs of d = {params.d:,} positions, {params.num_leaves:,} informative, too many for a page"
         raise ArgumentError("L", params.L, problem, "Use a smaller L, s or s0")
     return params
+
+
+_TEXTS = ("sparsity", *WEIGHTS)
+
+
+def _text(name: str, text: str) -> str | None:
+    if len(text) > _MOST_CHARACTERS:
+        problem = f"is longer than the {_MOST_CHARACTERS} characters of a page"
+        raise ArgumentError(name, f"{text[:20]}...", problem, "Use a law such as zipf(1)")
+    return text if name == "sparsity" else text or None
 
 
 def _number(name: str, text: str) -> int | str | None:

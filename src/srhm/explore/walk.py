@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 
-from ..errors import ArgumentError, check_integer
+from ..errors import ArgumentError
 from ..inference import parse
 from ..model.derivation import Derivation, Tree, diffeomorphism, exchange_synonyms, expand
 from ..model.encoding import encode
@@ -87,27 +86,20 @@ def hindrance(params: Params, kind: str) -> str:
     return "with s0 = 0 there are no blanks" if not params.has_blanks else ""
 
 
-@lru_cache(maxsize=8)
-def grammar_of(params: Params, seed: int) -> Grammar:
-    """Return the rules of a seed."""
-    return Grammar(params, seed)
-
-
-def stream_of(params: Params, seed: int) -> Stream:
+def stream_of(grammar: Grammar, seed: int) -> Stream:
     """Return the data of a seed, numbered as by `srhm sample`."""
-    check_integer("seed", seed, least=0, most=2**64 - 1)
-    return Stream(grammar_of(params, seed), seed, default_rule(params))
+    return Stream(grammar, seed, default_rule(grammar))
 
 
-def walk(params: Params, seed: int, sample: int, steps: Sequence[Step] = ()) -> Walk:
+def walk(grammar: Grammar, seed: int, sample: int, steps: Sequence[Step] = ()) -> Walk:
     """Draw a sample, and take steps from it.
 
     Parameters
     ----------
-    params
-        The parameters of the model.
+    grammar
+        The rules.
     seed
-        Seed of the rules and of the data.
+        Seed of the data.
     sample
         Number of the sample.
     steps
@@ -118,24 +110,27 @@ def walk(params: Params, seed: int, sample: int, steps: Sequence[Step] = ()) -> 
     ArgumentError
         As for :class:`srhm.explore.PageState`.
     """
-    check_steps(params, steps)
-    stream = stream_of(params, seed)
+    check_steps(grammar.params, steps)
+    stream = stream_of(grammar, seed)
     derivations, seeds = [stream.take(sample, 1)], []
     for number, step in enumerate(steps):
-        chosen, derivation = _changed(params, derivations[-1], step, _SEEDS * number)
+        chosen, derivation = _changed(grammar, derivations[-1], step, _SEEDS * number)
         seeds.append(chosen)
         derivations.append(derivation)
     return Walk(stream.grammar, tuple(seeds), tuple(derivations))
 
 
-def _changed(params: Params, old: Derivation, step: Step, first: int) -> tuple[int, Derivation]:
-    """Transform with the first seed that changes anything; that none of 64 does has a probability below 2^-64."""
+def _changed(grammar: Grammar, old: Derivation, step: Step, first: int) -> tuple[int, Derivation]:
+    """Transform with the first seed that changes anything.
+
+    That none of 64 does has a probability below 2^-64, unless weights are very uneven.
+    """
     part, transform = (
         ("rules", exchange_synonyms) if step.kind == "exchange" else ("placements", diffeomorphism)
     )
     place, seed = step.level - 1, first
-    new = transform(params, old, step.level, seed)
+    new = transform(grammar, old, step.level, seed)
     while np.array_equal(getattr(new, part)[place], getattr(old, part)[place]) and seed < first + _SEEDS - 1:
         seed += 1
-        new = transform(params, old, step.level, seed)
+        new = transform(grammar, old, step.level, seed)
     return seed, new

@@ -111,6 +111,8 @@ def _model(plan: Plan) -> Iterator[str]:
     yield f"| distinct data P_max | {in_short(params.P_max, ',')} |"
     yield f"| seed of the rules | {plan.grammar.seed} |"
     yield f"| digest of numbers and rules | `{plan.grammar.digest}` |"
+    if plan.grammar.weighted:
+        yield f"| uneven weights (`grammar.json`, in units of 2^-32) | {_uneven(plan)} |"
     yield ""
     yield "| split | samples | first | seed | drawn |"
     yield "| --- | --- | --- | --- | --- |"
@@ -119,6 +121,15 @@ def _model(plan: Plan) -> Iterator[str]:
         how = "without replacement" if stream.rule == "permutation" else "with replacement"
         how += ", from the end of the order" if stream.reverse else ""
         yield f"| {name} | {part.count:,} | {part.start:,} | {stream.seed} ({stream.role}) | {how} |"
+
+
+def _uneven(plan: Plan) -> str:
+    """What has uneven weights, and at which levels."""
+    words = {"rule_weights": "rules", "placement_weights": "placements", "class_weights": "classes"}
+    return "; ".join(
+        words[name] + (f" of level {', '.join(weights)}" if isinstance(weights, dict) else "")
+        for name, weights in plan.grammar.weights_to_dict().items()
+    )
 
 
 def _choices(plan: Plan) -> str:

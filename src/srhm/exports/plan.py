@@ -1,5 +1,6 @@
 """The contents of an export and its division into shards, before any file is touched."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -144,8 +145,9 @@ class Plan:
         return {
             "format": self.format,
             "stream_version": STREAM_VERSION,
-            "params": asdict(self.grammar.params),
-            "grammar": {"seed": self.grammar.seed, "digest": self.grammar.digest},
+            "params": json.loads(json.dumps(asdict(self.grammar.params))),  # tuples are lists there
+            "grammar": {"seed": self.grammar.seed, "digest": self.grammar.digest}
+            | self.grammar.weights_to_dict(),
             "encoding": self.encoding,
             "shard_size": self.shard_size,
             "parts": {name: _described(part) for name, part in self.parts.items()},

@@ -44,9 +44,9 @@ def export(
     """Write samples with all hidden variables to a folder, or resume an export that was interrupted.
 
     Shards are written atomically, one by one; existing ones are kept. The folder also contains the production rules
-    and the manifest: the model, the digest of the rules, seed and range of every part, the version of the streams, all
-    columns, and at the end size and SHA-256 of every file. Without these the export is unfinished; with them, another
-    call rewrites files that have changed since. Only one process at a time may write to a folder.
+    and the manifest: the model, the digest of the rules and their weights, seed and range of every part, the version of
+    the streams, all columns, and at the end size and SHA-256 of every file. Without these the export is unfinished;
+    with them, another call rewrites files that have changed since. Only one process at a time may write to a folder.
 
     Parameters
     ----------

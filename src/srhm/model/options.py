@@ -6,6 +6,7 @@ from typing import Any
 
 from ..errors import ArgumentError
 from .params import PER_LEVEL, Params, PerLevel, Sparsity
+from .weights import WEIGHTS, weights_of_text, weights_text
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,30 @@ class Model:
         """Return the numbers of a model as commands write them."""
         by_level: dict[str, Any] = {name: _written(getattr(params, name)) for name in PER_LEVEL}
         return cls(n_c=params.n_c, L=params.L, sparsity=params.sparsity, **by_level)
+
+
+@dataclass(frozen=True)
+class Weighting:
+    """The weights of rules, placements and classes, as texts."""
+
+    rule_weights: str | None = None
+    """Weights of the rules: zipf(1), lognormal(0.5) or numbers such as 3,1, for all levels, or by level as in
+    2:zipf(1). Default: all alike."""
+    placement_weights: str | None = None
+    """Weights of the placements, as those of rules. Default: all alike."""
+    class_weights: str | None = None
+    """Weights of the classes, as those of rules, without levels. Default: all alike, and balanced."""
+
+    def of(self, params: Params) -> dict[str, Any]:
+        """Return the weights as :class:`~srhm.Grammar` takes them.
+
+        Raises
+        ------
+        ArgumentError
+            If they are not weights of the model.
+        """
+        texts = {name: weights_text(name, params, getattr(self, name)) for name in WEIGHTS}
+        return {name: weights_of_text(name, text) for name, text in texts.items() if text}
 
 
 def _written(value: int | PerLevel) -> int | str:

@@ -22,6 +22,7 @@ def name(setup: Setup) -> str:
     kind = "" if params.sparsity == "A" else f" sparsity {params.sparsity}"
     kind += f" rules {setup.rule_weights}" if setup.rule_weights else ""
     kind += f" placements {setup.placement_weights}" if setup.placement_weights else ""
+    kind += f" classes {setup.class_weights}" if setup.class_weights else ""
     return f"{setup.net.row.label} {same} L={params.L} s={params.s} s0={params.s0}{kind}"
 
 

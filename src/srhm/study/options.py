@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from ..errors import ArgumentError
 from ..model.encoding import Dense
 from ..model.params import Params
+from ..model.weights import WEIGHTS
 from ..nets import FAMILIES, Family, NetSpec
 from ..training import TASKS, Optimizer, Stopping, Task
 from .custom import CustomNet
@@ -68,8 +69,7 @@ def _table_of(families: tuple[Family, ...], tasks: tuple[str, ...]) -> dict[str,
         *_family_options(families),
         *(option for part, kind in _PARTS.items() for option in _fields_of(part, kind)),
         Option("replacement", "setup", "replacement", bool, field_docs(Setup)["replacement"]),
-        Option("rule_weights", "setup", "rule_weights", str, field_docs(Setup)["rule_weights"]),
-        Option("placement_weights", "setup", "placement_weights", str, field_docs(Setup)["placement_weights"]),
+        *(Option(name, "setup", name, str, field_docs(Setup)[name]) for name in WEIGHTS),
         Option("task", "setup", "task", Literal[tasks], field_docs(Setup)["task"]),  # pyright: ignore[reportInvalidTypeForm]
     ]  # fmt: skip
     return {option.name: option for option in table}
@@ -194,7 +194,7 @@ def _value(setup: Setup, option: Option) -> Any:
 
 def used_by_custom(option: Option) -> bool:
     """Return whether an option is of use where a function of the user's trains: for its inputs, or what is measured."""
-    return option.name in ("encoding", "replacement", "rule_weights", "placement_weights") or (
+    return option.name in ("encoding", "replacement", *WEIGHTS) or (
         option.part == "measuring" and option.name != "record"
     )
 

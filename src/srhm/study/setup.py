@@ -12,7 +12,7 @@ from ..measure.probing import LEAST_INPUTS
 from ..model.grammar import Grammar
 from ..model.params import Params
 from ..model.stream import PERMUTATION_LIMIT
-from ..model.weights import weights_of_text, weights_text
+from ..model.weights import WEIGHTS, weights_of_text, weights_text
 from ..nets import NetSpec
 from ..randomness import STREAM_VERSION
 from ..training import Classification, Optimizer, Stopping, Task
@@ -154,6 +154,8 @@ class Setup:
     for all levels, or by level as in 2:zipf(1). Default: all alike. Points are then drawn with replacement."""
     placement_weights: str = ""
     """Weights of the placements, as those of rules."""
+    class_weights: str = ""
+    """Weights of the classes, as those of rules, without levels. Default: all alike, and balanced."""
 
     def __post_init__(self) -> None:
         check_instance(Params, params=self.params)
@@ -163,9 +165,9 @@ class Setup:
         check_instance(Measuring, measuring=self.measuring)
         check_flag("replacement", self.replacement)
         object.__setattr__(self, "task", task_from(self.task))
-        for name in ("rule_weights", "placement_weights"):
+        for name in WEIGHTS:
             object.__setattr__(self, name, weights_text(name, self.params, getattr(self, name)))
-        if self.rule_weights or self.placement_weights:
+        if any(getattr(self, name) for name in WEIGHTS):
             object.__setattr__(self, "replacement", True)
         params, net = self.params, self.net.on(self.params)
         optimizer, stopping, measuring = self.optimizer, self.stopping, self.measuring
@@ -240,9 +242,7 @@ class Setup:
 
     def grammar(self, seed: int) -> Grammar:
         """Return the rules of a seed, with their weights."""
-        weights = {
-            name: weights_of_text(name, getattr(self, name)) for name in ("rule_weights", "placement_weights")
-        }
+        weights = {name: weights_of_text(name, getattr(self, name)) for name in WEIGHTS}
         return Grammar(self.params, seed, **weights)
 
     def at(self, P: int, seeds: Seeds | int = 0) -> "RunSpec":
@@ -285,11 +285,7 @@ class Setup:
                 for one in fields(part)
                 if (value := getattr(part, one.name)) != getattr(default, one.name)
             }
-        content |= {
-            name: value
-            for name in ("replacement", "rule_weights", "placement_weights")
-            if (value := getattr(self, name))
-        }
+        content |= {name: value for name in ("replacement", *WEIGHTS) if (value := getattr(self, name))}
         return content | ({} if self.task == Classification() else {"task": self.task.to_dict()})
 
     @classmethod
@@ -421,7 +417,7 @@ class RunSpec:
     @property
     def shape(self) -> tuple[Any, ...]:
         """What runs must have in common to be executed together: everything except P, seeds and rates."""
-        return self.params, self.net, self.setup.optimizer.batch_per_class
+        return self.params, self.net, self.setup.optimizer.batch_per_class, bool(self.setup.class_weights)
 
     def at(self, P: int, seeds: Seeds | None = None) -> "RunSpec":
         """Return the same run with another number of training points, and other seeds. Default: the same seeds."""

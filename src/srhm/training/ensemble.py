@@ -166,7 +166,8 @@ def _stacked(trees: list[Any]) -> Any:
 def _padded(data: ClassData, slots: int) -> ClassData:
     missing = ((0, 0), (0, slots - data.features.shape[1]), (0, 0))
     features, positions = (jnp.pad(a, missing, mode="edge") for a in (data.features, data.positions))
-    return ClassData(features, positions, data.counts)
+    labels = None if data.labels is None else jnp.pad(data.labels, missing[:2], mode="edge")
+    return ClassData(features, positions, data.counts, labels)
 
 
 def _shape(job: TrainingJob) -> Any:
@@ -175,6 +176,7 @@ def _shape(job: TrainingJob) -> Any:
     forms = [(leaf.shape, str(leaf.dtype)) for leaf in jax.tree.leaves(arrays)]
     return (
         job.static,
+        job.train_set.stream.grammar.class_weights is None,
         forms,
         jax.tree.structure(arrays),
         jax.tree.leaves(static),

@@ -135,7 +135,7 @@ def advance_in_order(
     Returns the state, and the order of its epoch for the next call. The caller compiles this function.
     """
     batches = -(-data.counts.max() // batch_per_class)
-    labels = jnp.repeat(jnp.arange(len(data.counts), dtype=jnp.int32), batch_per_class)
+    by_class = jnp.repeat(jnp.arange(len(data.counts), dtype=jnp.int32), batch_per_class)
     sgd = optax.sgd(settings.rate, settings.momentum)  # pyright: ignore[reportArgumentType]
     optimizer = sgd if transformation is None else transformation
 
@@ -144,8 +144,11 @@ def advance_in_order(
         slot = jax.lax.dynamic_slice_in_dim(order.samples, first, batch_per_class, axis=1)
         place = first + jnp.arange(batch_per_class, dtype=jnp.int32)
         valid = (place[None, :] < data.counts[:, None]).reshape(-1)
-        features = jnp.take_along_axis(data.features, slot[:, :, None], axis=1).reshape(len(labels), -1)
-        positions = jnp.take_along_axis(data.positions, slot[:, :, None], axis=1).reshape(len(labels), -1)
+        features = jnp.take_along_axis(data.features, slot[:, :, None], axis=1).reshape(len(by_class), -1)
+        positions = jnp.take_along_axis(data.positions, slot[:, :, None], axis=1).reshape(len(by_class), -1)
+        labels = by_class
+        if data.labels is not None:
+            labels = jnp.take_along_axis(data.labels, slot, axis=1).reshape(-1)
         leaves = Leaves(params, encoding, features, positions)
         key = settings.order.step_key(state.epoch, state.batch)
         loss, gradient, net = batch_gradient(state.net, leaves, labels, valid, key, task)

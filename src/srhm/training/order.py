@@ -17,7 +17,10 @@ from ..randomness import Key, threefry2x32
 
 
 class ClassData(NamedTuple):
-    """A training set on the device, arranged by class and padded: sample k of class c is at [c, k]."""
+    """A training set on the device, arranged by class and padded: sample k of class c is at [c, k].
+
+    Where classes have weights, each n_c samples in their order are at [0, k] to [n_c - 1, k] instead.
+    """
 
     features: Integer[Array, "class_ slot leaf"]
     """The features of the leaves, [class_, slot, leaf]."""
@@ -25,6 +28,8 @@ class ClassData(NamedTuple):
     """Their positions, [class_, slot, leaf]."""
     counts: Int[Array, " class_"]
     """Samples of each class, [class_]; the slots beyond are padding."""
+    labels: Int[Array, "class_ slot"] | None = None
+    """The classes of the samples, [class_, slot], where they are not arranged by class."""
 
 
 def class_data(dataset: Dataset, multiple: int) -> ClassData:
@@ -33,12 +38,15 @@ def class_data(dataset: Dataset, multiple: int) -> ClassData:
     Parameters
     ----------
     dataset
-        The training set; its classes differ by at most one sample.
+        The training set; its classes differ by at most one sample, unless they have weights.
     multiple
         The padded size is `multiple` times a power of 4.
     """
     check_instance(Dataset, dataset=dataset)
     params, labels = dataset.params, dataset.labels.astype(np.int64)
+    balanced = dataset.stream.grammar.class_weights is None
+    if not balanced:  # a batch has the classes that come
+        labels = np.arange(len(labels)) % params.n_c
     counts = np.bincount(labels, minlength=params.n_c)
     slots = multiple * 16
     while slots < counts.max():
@@ -46,12 +54,13 @@ def class_data(dataset: Dataset, multiple: int) -> ClassData:
     order = np.argsort(labels, kind="stable")
     slot = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
     laid = []
-    for values in (dataset.features, dataset.positions):
+    for values in (dataset.features, dataset.positions, *([] if balanced else [dataset.labels[:, None]])):
         of_class = values[order][np.cumsum(counts) - counts][:, None]  # padding repeats a sample of the class
         padded = np.repeat(of_class, slots, axis=1)
         padded[labels[order], slot] = values[order]
         laid.append(jnp.asarray(padded))
-    return ClassData(laid[0], laid[1], jnp.asarray(counts, jnp.int32))
+    classes = None if balanced else laid[2][..., 0].astype(jnp.int32)
+    return ClassData(laid[0], laid[1], jnp.asarray(counts, jnp.int32), classes)
 
 
 class Order(NamedTuple):

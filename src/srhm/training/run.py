@@ -95,7 +95,7 @@ def train(
         A map from dense inputs [sample, position, channel] to outputs [sample, class_]: an Equinox module.
     train_set, test_set
         The training and the test set, of the same grammar. The numbers of training points per class differ by at
-        most one.
+        most one; where classes have weights, a batch has as many points, of the classes that come.
     task
         What the network predicts. Default: the class, :class:`Classification() <Classification>`, with the mean
         cross-entropy.
