@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.special import xlogy
 
 from oracles import close
-from srhm import Dataset, Grammar, Params, Stream, expand, split
+from srhm import Dataset, Grammar, LogNormal, Params, Stream, Zipf, expand, split
 from srhm.learners import LayerwiseLearner, measure
 from srhm.learners.grouping import _merged, group
 from srhm.learners.observations import observed_features, observed_patches
@@ -104,6 +104,16 @@ DEEP = Params(n_c=4, v=4, m=4, s=2, s0=1, L=3)
 WIDE = Params(n_c=3, v=3, m=9, s=3, s0=1, L=2)
 
 
+LEVELS = Params(n_c=5, v=(4, 6), m=(2, 4), s=(3, 2), s0=(1, 2))
+THREE = Params(n_c=3, v=(4, 4, 3), m=(3, 4, 3), s=(2, 3, 2), s0=(0, 1, 0))
+OPTIONS = [
+    {"shared": True},
+    {"sweeps": 2},
+    {"knows_positions": True, "sweeps": 2},
+    {"shifts_first": True, "shared": True, "sweeps": 2},
+]
+
+
 def independent(params, grammar_seed, P, P_test=1000):
     return split(Grammar(params, grammar_seed), P, P_test, 1, replacement=True)
 
@@ -144,6 +154,9 @@ def check_groups(learner, params, predictor, dataset):
         (WIDE, {"knows_positions": True, "sweeps": 2}, 6_000),
         (Params(n_c=5, v=7, m=4, s=2, s0=1, L=2), {"shared": True}, 20_000),
         (Params(n_c=4, v=4, m=4, s=2, s0=1, L=1), {}, 4_000),
+        *((LEVELS, options, 20_000) for options in OPTIONS),
+        (replace(LEVELS, sparsity="B"), {"shared": True, "sweeps": 2}, 20_000),
+        *((THREE, options, 20_000) for options in OPTIONS),
     ],
     ids=str,
 )
@@ -153,6 +166,21 @@ def test_from_many_points_everything_is_learned(params, options, P):
     predictor = learner.fit(sets.train)
     assert predictor.error(sets.test) == 0
     check_groups(learner, params, predictor, sets.test)
+
+
+def test_uneven_weights_are_learned_too():
+    """Tuples of a parent occur with the classes equally often, whatever their own probabilities."""
+    weights = {
+        "rule_weights": Zipf(0.3),
+        "placement_weights": LogNormal(0.3),
+        "class_weights": [2, 1, 1, 2, 1],
+    }
+    sets = split(Grammar(LEVELS, 0, **weights), 20_000, 1000, 1)
+    for options in OPTIONS:
+        learner = LayerwiseLearner(**options)
+        predictor = learner.fit(sets.train)
+        assert predictor.error(sets.test) == 0
+        check_groups(learner, LEVELS, predictor, sets.test)
 
 
 @pytest.mark.parametrize(
@@ -191,14 +219,15 @@ def test_a_context_is_the_class_and_the_siblings(shared, by_slot):
     dataset = independent(replace(WIDE, L=3), 0, 40).train
     shape = len(dataset), 9, 3
     features, positions = dataset.features.astype(np.int64), dataset.positions.astype(np.int64)
+    params = dataset.params
     seen = observed_patches(
-        dataset.params,
+        params.level(1),
+        params.level(2),
         features.reshape(shape),
         positions.reshape(shape),
         by_slot=by_slot,
         placed=not by_slot,
         shared=shared,
-        top=False,
     )
     groups = random.integers(0, 3, shape[:2])
     found = seen.context(dataset.labels.astype(np.int64), groups)
@@ -222,7 +251,7 @@ def test_features_are_each_others_siblings():
     dataset = independent(WIDE, 0, 40).train
     shape = len(dataset), 3, 3
     features, positions = dataset.features.astype(np.int64), dataset.positions.astype(np.int64)
-    seen = observed_features(WIDE, features.reshape(shape), positions.reshape(shape), shared=False)
+    seen = observed_features(WIDE.level(1), features.reshape(shape), positions.reshape(shape), shared=False)
     found = seen.context(dataset.labels.astype(np.int64), features)
     expected = []
     for row, item in np.ndindex(features.shape):

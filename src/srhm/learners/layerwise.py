@@ -76,23 +76,20 @@ class LayerwiseLearner:
         stages: list[Stage] = []
 
         def learn(observations: Observations) -> Integer[np.ndarray, "sample item"]:
-            stages.append(Stage.learned(observations, labels, params, self.sweeps))
+            stages.append(Stage.learned(observations, labels, self.sweeps))
             return stages[-1].groups_of(observations.key)
 
         _climb(self, params, dataset.features, dataset.positions, learn)
         return LayerwisePredictor(params, self, tuple(stages))
 
     def _check(self, params: Params) -> None:
-        if not params.uniform:
-            fix = "Use a model with one v, m, s and s0 for all levels"
-            raise ArgumentError(
-                "dataset", params, "has levels that differ, which this learner does not take", fix
-            )
         if self.shifts_first and params.sparsity == "B":
             problem = "needs sub-patches, which sparsity B lacks"
             raise ArgumentError("shifts_first", True, problem, "Use shifts_first=False, or sparsity A")
-        placements = 1 if self.knows_positions else params.placements
-        if params.d * placements * params.v**params.s >= 2**62:
+        patches = max(
+            level.v**level.s * (1 if self.knows_positions else level.placements) for level in params.levels
+        )
+        if params.d * patches >= 2**62:
             raise ArgumentError("dataset", params, "has 2^62 patches or more", "Use a smaller v, s, s0 or L")
 
 
@@ -173,22 +170,24 @@ def _climb(
     symbols, places = features.astype(np.int64), positions.astype(np.int64)
     groups = []
     for level in range(1, params.L + 1):
-        shape = len(symbols), params.level(level).nodes, params.s
+        numbers, above = params.level(level), None if level == params.L else params.level(level + 1)
+        shape = len(symbols), numbers.nodes, numbers.s
         symbols, places = symbols.reshape(shape), places.reshape(shape)
-        top = level == params.L
         placed = not learner.knows_positions
-        if learner.shifts_first and not top:  # at the top there are few enough patches to know them all
-            symbols = group(observed_features(params, symbols, places, shared=learner.shared)).reshape(shape)
+        if (
+            learner.shifts_first and above is not None
+        ):  # at the top there are few enough patches to know them all
+            symbols = group(observed_features(numbers, symbols, places, shared=learner.shared)).reshape(shape)
             placed = False
         observations = observed_patches(
-            params,
+            numbers,
+            above,
             symbols,
             places,
             by_slot=learner.knows_positions,
             placed=placed,
             shared=learner.shared,
-            top=top,
         )
-        symbols, places = group(observations), places[..., 0] // params.patch
+        symbols, places = group(observations), places[..., 0] // numbers.patch
         groups.append(symbols)
     return groups

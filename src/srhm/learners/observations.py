@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Integer
 
 from ..model.derivation import placement_of
-from ..model.params import Params
+from ..model.params import Level
 
 
 class Observations(NamedTuple):
@@ -20,12 +20,14 @@ class Observations(NamedTuple):
     context: Callable[[np.ndarray, np.ndarray], np.ndarray]
     """Maps labels [sample] and the groups of the items [sample, item] to numbers [sample, item], one for each
     combination of the class and the groups of the item's siblings."""
+    groups: int
+    """Number of groups: the features of a level or, at the top, the classes."""
     top: bool
-    """Whether the groups are the classes, not the v features of a level."""
+    """Whether the groups are the classes."""
 
 
 def observed_features(
-    params: Params,
+    level: Level,
     symbols: Integer[np.ndarray, "sample node s"],
     positions: Integer[np.ndarray, "sample node s"],
     *,
@@ -35,52 +37,54 @@ def observed_features(
 
     The features of a patch are each other's siblings.
     """
-    across = params.s0 + 1
-    child = np.broadcast_to(np.arange(params.s), symbols.shape)
+    across = level.s0 + 1
+    child = np.broadcast_to(np.arange(level.s), symbols.shape)
     where = child if shared else positions // across
-    key = (where * across + positions % across) * params.v + symbols
+    key = (where * across + positions % across) * level.v + symbols
 
     def context(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
-        return _with_siblings(labels, groups.reshape(symbols.shape), params.v).reshape(groups.shape)
+        return _with_siblings(labels, groups.reshape(symbols.shape), level.v).reshape(groups.shape)
 
     key = np.where(symbols < 0, -1, key).reshape(len(symbols), -1)
-    return Observations(key, across * params.v, context, top=False)
+    return Observations(key, across * level.v, context, level.v, top=False)
 
 
 def observed_patches(
-    params: Params,
+    level: Level,
+    above: Level | None,
     symbols: Integer[np.ndarray, "sample node s"],
     positions: Integer[np.ndarray, "sample node s"],
     *,
     by_slot: bool,
     placed: bool,
     shared: bool,
-    top: bool,
 ) -> Observations:
     """Number patches by their tuple and, if `placed`, its placement.
 
     There is one set of counts for all, if `shared`, or one for each patch of the input (each slot of the tree
-    if `by_slot`). The patches of the same parent are siblings.
+    if `by_slot`). The patches of the same parent, a patch of the level `above`, are siblings; at the top it is None.
     """
-    code, count = _digits(symbols, params.v), params.v**params.s
+    code, count = _digits(symbols, level.v), level.v**level.s
     if placed:
-        code = code + count * placement_of(params, positions % params.patch)
-        count *= params.placements
-    patch = positions[..., 0] // params.patch
+        code = code + count * placement_of(level, positions % level.patch)
+        count *= level.placements
+    patch = positions[..., 0] // level.patch
     slot = np.broadcast_to(np.arange(patch.shape[1]), patch.shape)
     where = np.zeros_like(patch) if shared else slot if by_slot else patch
 
     def context(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
-        shown, base = groups, params.v
+        assert above is not None  # patches of the top have no siblings
+        shown, base = groups, above.v
         if not (shared or by_slot):  # a group has a meaning at its own position only
-            shown, base = groups + params.v * (patch % params.patch), params.v * params.patch
-        number = _with_siblings(labels, shown.reshape(len(groups), -1, params.s), base)
+            shown, base = groups + above.v * (patch % above.patch), above.v * above.patch
+        number = _with_siblings(labels, shown.reshape(len(groups), -1, above.s), base)
         if shared:  # a group means the same everywhere, but each child of a parent has contexts of its own
-            number = number * params.s + np.arange(params.s)
+            number = number * above.s + np.arange(above.s)
         return number.reshape(groups.shape)
 
     unknown = (symbols < 0).any(axis=-1)
-    return Observations(np.where(unknown, -1, where * count + code), count, context, top)
+    key = np.where(unknown, -1, where * count + code)
+    return Observations(key, count, context, level.parents, top=above is None)
 
 
 def _with_siblings(

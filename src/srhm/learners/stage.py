@@ -6,7 +6,6 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Integer
 
-from ..model.params import Params
 from .grouping import group
 from .observations import Observations
 
@@ -22,20 +21,21 @@ class Stage:
 
     @classmethod
     def learned(
-        cls, observations: Observations, labels: Integer[np.ndarray, " sample"], params: Params, sweeps: int
+        cls, observations: Observations, labels: Integer[np.ndarray, " sample"], sweeps: int
     ) -> "Stage":
         """Group the symbols of each place by the class, and then by the class and the siblings' groups."""
         keys, index = np.unique(observations.key, return_inverse=True)
         index = index.reshape(observations.key.shape)
         context = np.broadcast_to(labels[:, None], index.shape)
         if observations.top:
-            entry = index * params.n_c + context
-            counts = np.bincount(entry.ravel(), minlength=len(keys) * params.n_c)
-            return cls(keys, counts.reshape(len(keys), params.n_c).argmax(axis=1))
+            n_c = observations.groups
+            counts = np.bincount((index * n_c + context).ravel(), minlength=len(keys) * n_c)
+            return cls(keys, counts.reshape(len(keys), n_c).argmax(axis=1))
         place = keys // observations.symbols
-        groups = _grouped(place, index, context, params.v)
+        groups = _grouped(place, index, context, observations.groups)
         for _ in range(1, sweeps):
-            groups = _grouped(place, index, observations.context(labels, groups[index]), params.v)
+            context = observations.context(labels, groups[index])
+            groups = _grouped(place, index, context, observations.groups)
         return cls(keys, groups)
 
     def groups_of(self, key: Integer[np.ndarray, "*shape"]) -> Integer[np.ndarray, "*shape"]:
