@@ -105,7 +105,7 @@ WIDE = Params(n_c=3, v=3, m=9, s=3, s0=1, L=2)
 
 
 LEVELS = Params(n_c=5, v=(4, 6), m=(2, 4), s=(3, 2), s0=(1, 2))
-THREE = Params(n_c=3, v=(4, 4, 3), m=(3, 4, 3), s=(2, 3, 2), s0=(0, 1, 0))
+THREE = Params(n_c=5, v=(5, 4, 6), m=(4, 3, 3), s=(2, 3, 2), s0=(0, 1, 0))
 OPTIONS = [
     {"shared": True},
     {"sweeps": 2},
@@ -171,8 +171,8 @@ def test_from_many_points_everything_is_learned(params, options, P):
 def test_uneven_weights_are_learned_too():
     """Tuples of a parent occur with the classes equally often, whatever their own probabilities."""
     weights = {
-        "rule_weights": Zipf(0.3),
-        "placement_weights": LogNormal(0.3),
+        "rule_weights": Zipf(-0.5),
+        "placement_weights": LogNormal(0.2),
         "class_weights": [2, 1, 1, 2, 1],
     }
     sets = split(Grammar(LEVELS, 0, **weights), 20_000, 1000, 1)
