@@ -18,8 +18,8 @@ from sphinx.pycode import ModuleAnalyzer
 import srhm
 
 sys.path.insert(0, str(Path(__file__).parent))
+from benchmark_numbers import numbers
 from check_api import homes, owner, page_of, public_names, records
-from scale_numbers import numbers
 
 from srhm.cli import main
 from srhm.cli.commands import COMMANDS
@@ -211,8 +211,8 @@ def resolve_export(app, env, node, contnode):
 
 
 def write_numbers(app, docname, source):
-    """Put the numbers of the benchmarks into the page about scale."""
-    if docname == "scale":
+    """Put the numbers of the benchmarks into the pages that name them."""
+    if docname in ("scale", "speed", "inference"):
         found = numbers()
         source[0] = re.sub(r"<<(\w+)>>", lambda name: found[name[1]], source[0])
 

@@ -1,4 +1,4 @@
-"""The numbers of docs/scale.md, from benchmarks/results and the shapes of the networks; conf.py puts them in."""
+"""The numbers of benchmarks/results, and what follows from them, in pages; conf.py puts them in."""
 
 import json
 from pathlib import Path
@@ -32,7 +32,64 @@ def duration(seconds: float) -> str:
 
 
 def numbers() -> dict[str, str]:
-    """Return what stands for each <<name>> of the page: single numbers and the rows of its tables."""
+    """Return what stands for each <<name>> of a page: single numbers and the rows of tables."""
+    return scale() | gpu() | inference()
+
+
+def inference() -> dict[str, str]:
+    """Return the seconds that exact inference takes, with NumPy."""
+    rows = {(row["what"], row["sparsity"]): row for row in read("inference") if "sparsity" in row}
+    return {
+        f"{what.replace(' ', '_')}_{sparsity}": f"{row['numpy_s']:.2g}"
+        for (what, sparsity), row in rows.items()
+    }
+
+
+def gpu() -> dict[str, str]:
+    """Return what was measured on a GPU."""
+    rows = read("gpu")
+    by_name = {row["what"]: row for row in rows if row["what"] in ("machine", "step, no graphs")}
+    steps = [row for row in rows if row["what"] == "step"]
+    looped = [row for row in rows if row["what"] == "step, loops in one graph"]
+    kernels, nets = (
+        {row["members"]: row for row in rows if row["what"] == what} for what in ("kernels", "nets")
+    )
+    processes = {row["shared"]: row for row in rows if row["what"] == "processes"}
+    one, many = steps[0]["ms_of_1"], steps[0]["ms_of_64"]
+    longest = kernels[TOGETHER]["longest_us"]
+    services = processes["by the multi-process service"]
+    found = {
+        "gpu_tb_s": f"{by_name['machine']['gb_per_s'] / 1000:.1f}",
+        "gpu_steps": "\n".join(
+            f"| {row['net'].upper()}, L = {row['L']}, s0 = {row['s0']}, v = {row['v']} | {row['ms_of_1']:.3f} | "
+            f"{row['bound_ms_of_1']:.3f} | {row['torch_ms']:.3f} | {row['ms_of_64']:.2f} | "
+            f"{row['bound_ms_of_64']:.2f} | {row['ms_of_64'] / TOGETHER:.3f} |"
+            for row in steps
+        ),
+        "gpu_one": f"{one:.3f}",
+        "gpu_many": f"{many:.2f}",
+        "gpu_shared": f"{services['steps_per_second'] * many / 1000 / TOGETHER:.2f}",
+        "gpu_kernels_us": f"{kernels[1]['all_us']:.0f}",
+        "gpu_no_graphs": f"{by_name['step, no graphs']['ms_of_1']:.3f}",
+        "gpu_all_ms": f"{kernels[TOGETHER]['all_us'] / 1000:.2f}",
+        "gpu_update_ms": f"{longest['loop_select_fusion_1 (update)'] / 1000:.2f}",
+        "gpu_scatter_ms": f"{longest['input_scatter_fusion_2'] / 1000:.2f}",
+        "gpu_products_ms": f"{sum(us for name, us in longest.items() if 'gemm' in name) / 1000:.2f}",
+        "gpu_net_steps": f"{nets[1]['steps']:,}",
+        "gpu_net_s": f"{nets[1]['seconds']:.2f}",
+        "gpu_processes": f"{services['processes']}",
+        "gpu_alone_s": f"{1000 / one:,.0f}",
+    }
+    found |= {f"gpu_looped_{number}": f"{row['ms_of_1']:.3f}" for number, row in enumerate(looped, 1)}
+    found |= {f"gpu_nets_{members}": short(row["nets_per_second"]) for members, row in nets.items()}
+    return found | {
+        f"gpu_{name}": f"{processes[shared]['steps_per_second']:,}"
+        for name, shared in (("turns", "in turns"), ("service", "by the multi-process service"))
+    }
+
+
+def scale() -> dict[str, str]:
+    """Return the numbers of docs/scale.md, with the shapes of the networks."""
     rows = {row["what"]: row for row in read("laboratory")}
     sqlite, grid = rows["SQLite"], rows["reading a grid"]
     alone, together = (row["runs_per_second"] for row in sqlite["driver"][:2])
