@@ -37,7 +37,7 @@ from srhm.training.order import class_data
 
 RESULTS = Path(__file__).parent / "results" / "alignment.json"
 DOCS = Path(__file__).parent.parent / "docs" / "open-question"
-WIDTH, SEEDS, INPUTS, MOST_STEPS = 256, 4, 500, 400_000
+WIDTH, SEEDS, INPUTS, MAX_STEPS = 256, 4, 500, 400_000
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def follow(case: Case, seed: int) -> list[dict[str, float]]:
     data = class_data(sets.train, 4)
     choices = sets.test.derivation(0, INPUTS)
     rows, done = [], 0
-    for moment in moments(MOST_STEPS):
+    for moment in moments(MAX_STEPS):
         if moment:
             static = {"params": params, "encoding": "whitened", "batch_per_class": 4}
             state = advance(state, data, settings, jnp.asarray(moment - done), jnp.asarray(10**6), **static)

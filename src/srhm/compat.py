@@ -317,7 +317,7 @@ def _grammar(values: dict[str, Any]) -> Grammar:
     except ArgumentError as error:
         raise error.renamed(names) from None
     name, seed = _named(values, "seed", "seed_rules")
-    return Grammar(params, check_integer(name, seed, least=0, most=2**64 - 1))
+    return Grammar(params, check_integer(name, seed, minimum=0, maximum=2**64 - 1))
 
 
 def _check_form(values: dict[str, Any]) -> None:
@@ -339,9 +339,9 @@ def _sets(grammar: Grammar, values: dict[str, Any]) -> tuple[Dataset, Dataset | 
     """Draw the samples."""
     P_max = grammar.params.P_max
     name, seed = _named(values, "seed_traintest_split", "seed_sample", "seed_samples")
-    seed = check_integer(name, seed, least=0, most=2**64 - 1)
+    seed = check_integer(name, seed, minimum=0, maximum=2**64 - 1)
     if "num_data" in values:
-        P = check_integer("num_data", values["num_data"], least=1, most=2**31 - 1)
+        P = check_integer("num_data", values["num_data"], minimum=1, maximum=2**31 - 1)
         return Dataset.draw(Stream(grammar, seed, "replacement"), P), None
     replacement = bool(values["replacement"]) if "replacement" in values else not values["unique_datapoints"]
     replacement = replacement or P_max > PERMUTATION_LIMIT
@@ -362,8 +362,8 @@ def _sizes(P_max: int, values: dict[str, Any], replacement: bool) -> tuple[int, 
         problem = f"asks for all data, of which there are {in_short(P_max)}"
         problem += ", by draws with replacement" if replacement else ""
         raise ArgumentError(all_name, asked, problem, f"Give {all_name} as a number of points")
-    asked = P_max if every else check_integer(all_name, asked, least=1, most=2**31 - 1)
-    test = check_integer(test_name, values[test_name], least=-1, most=2**31 - 1)
+    asked = P_max if every else check_integer(all_name, asked, minimum=1, maximum=2**31 - 1)
+    test = check_integer(test_name, values[test_name], minimum=-1, maximum=2**31 - 1)
     P_test = min(asked // 5, 20_000) if test == -1 else test
     P = asked - P_test if first or every else asked
     if P < 1:

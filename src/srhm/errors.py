@@ -175,7 +175,9 @@ def check_choice(argument: str, value: Any, choices: Iterable[str], problem: str
         raise ArgumentError(argument, value, problem, name_fix(value, names))
 
 
-def check_integer(argument: str, value: Any, *, least: int | None = None, most: int | None = None) -> int:
+def check_integer(
+    argument: str, value: Any, *, minimum: int | None = None, maximum: int | None = None
+) -> int:
     """Return ``value`` as an ``int``, or raise an :class:`ArgumentError` that says what is expected.
 
     Booleans are refused: ``True`` is an ``int`` for Python but never a number of anything here.
@@ -186,13 +188,13 @@ def check_integer(argument: str, value: Any, *, least: int | None = None, most: 
         number = value.__index__()
     except (AttributeError, TypeError):
         raise ArgumentError(argument, value, "is not an integer", f"Give {argument} as an int") from None
-    if least is not None and number < least:
+    if minimum is not None and number < minimum:
         raise ArgumentError(
-            argument, value, f"is below {in_short(least)}", f"Use {argument} >= {in_short(least)}"
+            argument, value, f"is below {in_short(minimum)}", f"Use {argument} >= {in_short(minimum)}"
         )
-    if most is not None and number > most:
+    if maximum is not None and number > maximum:
         raise ArgumentError(
-            argument, value, f"is above {in_short(most)}", f"Use {argument} <= {in_short(most)}"
+            argument, value, f"is above {in_short(maximum)}", f"Use {argument} <= {in_short(maximum)}"
         )
     return number
 
@@ -247,17 +249,15 @@ def check_number(
     raise ArgumentError(argument, value, f"is not {wanted}", f"Give {argument} as {wanted}")
 
 
-def check_array(
-    argument: str, array: Any, shape: tuple[int | None, ...], *, least: int = 0, most: int, fix: str
-) -> None:
-    """Raise an :class:`ArgumentError` unless an array of NumPy or JAX holds integers of a shape and a range.
+def check_array(argument: str, array: Any, shape: tuple[int | None, ...], *, maximum: int, fix: str) -> None:
+    """Raise an :class:`ArgumentError` unless an array of NumPy or JAX holds integers of a shape, from 0 to a maximum.
 
-    The length of an axis is None for any; the range includes its ends. The values of a JAX array inside a compiled
+    The length of an axis is None for any. The values of a JAX array inside a compiled
     function are not known, and not looked at.
 
     Examples
     --------
-    >>> check_array("labels", np.array([0, 3]), (None,), most=2, fix="Give labels of this model")
+    >>> check_array("labels", np.array([0, 3]), (None,), maximum=2, fix="Give labels of this model")
     Traceback (most recent call last):
       ...
     srhm.errors.ArgumentError: labels = 3 lies outside 0 to 2. Give labels of this model.
@@ -273,8 +273,8 @@ def check_array(
     if values is None or not values.size:
         return
     for value in (int(values.min()), int(values.max())):
-        if not least <= value <= most:
-            raise ArgumentError(argument, value, f"lies outside {least} to {most}", fix)
+        if not 0 <= value <= maximum:
+            raise ArgumentError(argument, value, f"lies outside 0 to {maximum}", fix)
 
 
 def known(array: Any) -> np.ndarray | None:

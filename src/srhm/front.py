@@ -249,7 +249,7 @@ def run(
     """
     refuse_within_import()
     asked = _asked(params, net, name, options, settings)
-    seed = seed if isinstance(seed, Seeds) else check_integer("seed", seed, least=0, most=2**64 - 1)
+    seed = seed if isinstance(seed, Seeds) else check_integer("seed", seed, minimum=0, maximum=2**64 - 1)
     spec = asked.setup.at(P, seed)
     kept = asked.check(Store(store))
     check_room(spec)
@@ -377,7 +377,7 @@ def pstar(
     if workers is None:
         usual = 1 if own else default_workers()
         workers = min(seeds, usual) if on == "local" else seeds
-    workers = min(check_integer("workers", workers, least=1, most=100_000), seeds if own else 100_000)
+    workers = min(check_integer("workers", workers, minimum=1, maximum=100_000), seeds if own else 100_000)
     if limit is not None and on == "local" and workers == 1:
         raise ArgumentError(
             "limit", limit, "cannot be kept in this process", "Use workers >= 2, or leave it out"

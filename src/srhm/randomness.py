@@ -93,7 +93,7 @@ def role_key(seed: int, role: str) -> Key:
     ArgumentError
         If the seed is not such an integer, or there is no such role.
     """
-    low, high = split_words(check_integer("seed", seed, least=0, most=2**64 - 1))
+    low, high = split_words(check_integer("seed", seed, minimum=0, maximum=2**64 - 1))
     check_choice("role", role, _ROLES, "is not a role of a seed")
     return Key(*threefry2x32(Key(low, high), np.uint32(_ROLES[role]), np.uint32(STREAM_VERSION)))
 

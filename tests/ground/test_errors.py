@@ -39,7 +39,7 @@ def test_missing_extra_says_what_to_install():
 
 @pytest.mark.parametrize("value", [5, np.int8(5), np.uint64(5), np.array(5)])
 def test_integers_of_any_kind_become_int(value):
-    number = check_integer("n", value, least=5, most=5)
+    number = check_integer("n", value, minimum=5, maximum=5)
     assert number == 5 and type(number) is int
 
 
@@ -51,9 +51,9 @@ def test_other_things_are_refused(refuses, value):
 
 def test_bounds(refuses):
     with refuses("n", 4, "Use n >= 5"):
-        check_integer("n", 4, least=5)
+        check_integer("n", 4, minimum=5)
     with refuses("n", 6, "Use n <= 5"):
-        check_integer("n", 6, most=5)
+        check_integer("n", 6, maximum=5)
 
 
 @pytest.mark.parametrize("value", [5, 5.0, np.int8(5), np.float32(5), Fraction(5)])
@@ -151,13 +151,13 @@ def test_errors_about_integers_of_any_size():
     assert str(ArgumentError("P", huge, "is too large", "Use less")) == "P = 1.0e5000 is too large. Use less."
     assert str(ArgumentError("P", [huge], "is too large", "Use less")).startswith("P = <list> is too")
     with pytest.raises(ArgumentError, match=r"^P = 1.0e5001 is above 1.0e5000. Use P <= 1.0e5000\.$"):
-        check_integer("P", 10 * huge, most=huge)
+        check_integer("P", 10 * huge, maximum=huge)
     with pytest.raises(ArgumentError, match=r"^P = 3 is below 1.0e5000. Use P >= 1.0e5000\.$"):
-        check_integer("P", 3, least=huge)
+        check_integer("P", 3, minimum=huge)
 
 
 def test_arrays_are_checked():
-    check_array("x", np.zeros((0, 2), int), (None, 2), most=0, fix="Mend it")
+    check_array("x", np.zeros((0, 2), int), (None, 2), maximum=0, fix="Mend it")
     for wrong, said in (
         ([1, 2], "'list' is not an array of integers of shape \\(any\\)"),
         (np.zeros(2), "'float64 of shape \\(2,\\)' is not an array"),
@@ -166,4 +166,4 @@ def test_arrays_are_checked():
         (np.array([-1, 0], np.int8), "-1 lies outside 0 to 2"),
     ):
         with pytest.raises(ArgumentError, match=f"^x = {said}.*Mend it"):
-            check_array("x", wrong, (None,), most=2, fix="Mend it")
+            check_array("x", wrong, (None,), maximum=2, fix="Mend it")

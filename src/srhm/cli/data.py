@@ -45,7 +45,7 @@ class Sample:
         """Draw and show."""
         params = self.model.params()
         weights = self.weights.of(params)
-        check_integer("count", self.count, least=1, most=2**31 - 1)
+        check_integer("count", self.count, minimum=1, maximum=2**31 - 1)
         if self.out is not None:
             _check_new_file(self.out)
         elif self.count > 10_000:

@@ -87,7 +87,7 @@ class ExportData:
                 fix = f"Leave out {left}, or --instance"
                 raise ArgumentError(option, getattr(self, option), f"is fixed by the instance {name}", fix)
         start = task.train_start(self.seed)
-        check_integer("P", self.P, least=1, most=task.pool - start)
+        check_integer("P", self.P, minimum=1, maximum=task.pool - start)
         return {"train": Part(task.stream, self.P, start), "test": Part(task.test_stream, task.P_test)}
 
 

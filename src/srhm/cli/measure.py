@@ -49,7 +49,7 @@ class Run:
 
     def run(self) -> None:
         """Train and print."""
-        seed = check_integer("seed", self.seed, least=0, most=2**64 - 1)
+        seed = check_integer("seed", self.seed, minimum=0, maximum=2**64 - 1)
         spec = self.network.setup(self.model.params()).at(self.P, seed)
         if self.budget is not None and not self.budget > 0:
             raise ArgumentError(
@@ -115,7 +115,7 @@ class Pstar:
 
     def run(self) -> None:
         """Measure and print."""
-        check_integer("seeds", self.seeds, least=1, most=1000)
+        check_integer("seeds", self.seeds, minimum=1, maximum=1000)
         setup = self.network.setup(self.model.params())
         wanted = chosen_thresholds(setup, self.quantities)
         usual = "nearest_grid" if self.network.protocol == "published" else "bisection"
@@ -151,7 +151,7 @@ class Demo:
         """Run the demonstration."""
         from ..paper.demo import demo, table_text  # Matplotlib takes a second to import
 
-        check_integer("width", self.width, least=1)
+        check_integer("width", self.width, minimum=1)
         executor = open_executor("local", self.workers)
         with RunsView() as view:
             table = demo(self.directory, executor=executor, width=self.width, watch=view)

@@ -51,7 +51,7 @@ _LABELS = {
 _TEXTS = (*PER_LEVEL, *WEIGHTS)
 """Fields that hold more than one number."""
 
-_LEAST = {"v": 2, "n_c": 2, "m": 1, "s": 2, "s0": 0, "L": 1, "seed": 0, "sample": 0}
+_MINIMUM = {"v": 2, "n_c": 2, "m": 1, "s": 2, "s0": 0, "L": 1, "seed": 0, "sample": 0}
 
 
 def create_app() -> Flask:
@@ -113,7 +113,7 @@ def _field(name: str, found: ParsedForm) -> dict[str, Any]:
         "text": text,
         "label": label,
         "help": help_,
-        "least": _LEAST.get(name),
+        "minimum": _MINIMUM.get(name),
         "implied": implied,
         # A number field would not show what is no number.
         "type": "number" if name not in _TEXTS and (text.lstrip("+-").isdigit() or text == "") else "text",
@@ -162,7 +162,7 @@ def serve(state: PageState, *, port: int = 0, browser: bool = True) -> None:
     ArgumentError
         If the port is taken, or is none.
     """
-    port = check_integer("port", port, least=0, most=65535)
+    port = check_integer("port", port, minimum=0, maximum=65535)
     # A browser asks for all parts of a page at once, more than there are threads: no reason for a warning.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     with socket.socket() as listening:

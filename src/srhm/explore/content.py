@@ -14,11 +14,11 @@ from ..model.params import Params
 from ..model.stream import default_rule
 from ..model.weights import TOTAL, LogNormal, Zipf
 from ..study.overview import summary
-from .drawing import MOST_DRAWN, is_drawn, pixels
+from .drawing import MAX_DRAWN, is_drawn, pixels
 from .state import PageState
-from .walk import MOST_STEPS, Step, Walk, hindrance, walk
+from .walk import MAX_STEPS, Step, Walk, hindrance, walk
 
-MOST_LEVELS, MOST_PARENTS, MOST_CHOICES, MOST_SYMBOLS, MOST_PLACEMENTS = 5, 8, 6, 64, 16
+MAX_LEVELS, MAX_PARENTS, MAX_CHOICES, MAX_SYMBOLS, MAX_PLACEMENTS = 5, 8, 6, 64, 16
 """How many levels of rules, rows and tuples of each table, features of a level in words, and placements of uneven
 weights the page shows."""
 
@@ -73,7 +73,7 @@ def content(state: PageState) -> dict[str, Any]:
     return {
         "params": params,
         "drawn": is_drawn(params),
-        "most_drawn": MOST_DRAWN,
+        "most_drawn": MAX_DRAWN,
         "width": width,
         "height": height,
         "drawings": _drawings(state, found),
@@ -83,8 +83,8 @@ def content(state: PageState) -> dict[str, Any]:
         "trail": _trail(state.steps),
         "actions": [_action(state, kind) for kind in ("exchange", "shift")],
         "numbers": _numbers(params),
-        "rules": [rule_table(found, level) for level in range(params.L, max(0, params.L - MOST_LEVELS), -1)],
-        "levels_left_out": max(0, params.L - MOST_LEVELS),
+        "rules": [rule_table(found, level) for level in range(params.L, max(0, params.L - MAX_LEVELS), -1)],
+        "levels_left_out": max(0, params.L - MAX_LEVELS),
         "predictions": {} if state.grammar.weighted else _predictions(params),
         "code": code(state, found),
     }
@@ -134,12 +134,12 @@ def rule_table(found: Walk, level: int) -> RuleTable:
     grammar, params, tree = found.grammar, found.grammar.params, found.after
     used = set(zip(_parents(tree, level), found.derivations[-1].rules[level - 1][0].tolist(), strict=True))
     numbers = params.level(level)
-    parents = _some(numbers.parents, (parent for parent, _ in used), MOST_PARENTS)
+    parents = _some(numbers.parents, (parent for parent, _ in used), MAX_PARENTS)
     rows = []
     of_rules, of_placements = grammar.rule_weights[level - 1], grammar.placement_weights[level - 1]
     of_classes = grammar.class_weights if level == params.L else None
     for parent in parents:
-        choices = _some(numbers.m, (choice for owner, choice in used if owner == parent), MOST_CHOICES)
+        choices = _some(numbers.m, (choice for owner, choice in used if owner == parent), MAX_CHOICES)
         tuples = grammar.rules[level - 1][parent]
         shares = [_share(of_rules, (parent, choice)) for choice in choices]
         rules = [
@@ -147,7 +147,7 @@ def rule_table(found: Walk, level: int) -> RuleTable:
             for choice, share in zip(choices, shares, strict=True)
         ]
         rows.append((parent, _share(of_classes, parent), rules))
-    shown = 0 if of_placements is None else min(numbers.placements, MOST_PLACEMENTS)
+    shown = 0 if of_placements is None else min(numbers.placements, MAX_PLACEMENTS)
     places = child_offsets(numbers, np.arange(shown)).tolist()
     placements = [(", ".join(map(str, one)), _share(of_placements, k)) for k, one in enumerate(places)]
     left_out = 0 if of_placements is None else numbers.placements - shown
@@ -155,7 +155,7 @@ def rule_table(found: Walk, level: int) -> RuleTable:
     caption = f"Each {above} becomes {numbers.s} features of level {level}" + (
         ", the input" if level == 1 else ""
     )
-    beyond = numbers.parents - len(parents), max(0, numbers.m - MOST_CHOICES)
+    beyond = numbers.parents - len(parents), max(0, numbers.m - MAX_CHOICES)
     return RuleTable(level, caption, rows, *beyond, placements, left_out)
 
 
@@ -193,7 +193,7 @@ def _drawing(state: PageState, tree: Tree, title: str, *, marked: bool) -> TreeD
     for level in range(params.L, 0, -1):
         features, places = tree.features[level - 1][0].tolist(), tree.positions[level - 1][0].tolist()
         shown = [f"{feature} at {place}" for feature, place in zip(features, places, strict=True)][
-            :MOST_SYMBOLS
+            :MAX_SYMBOLS
         ]
         more = f", and {len(features) - len(shown)} more" if len(features) > len(shown) else ""
         name = f"level {level}" + (" (input)" if level == 1 else "")
@@ -233,8 +233,8 @@ def _action(state: PageState, kind: str) -> dict[str, Any]:
     """The buttons of a kind of step, one a level, or why there are none."""
     before = [str(step) for step in state.steps]
     reason = hindrance(state.params, kind)
-    if not reason and len(state.steps) >= MOST_STEPS:
-        reason = f"this walk has {MOST_STEPS} steps, the most that a page shows"
+    if not reason and len(state.steps) >= MAX_STEPS:
+        reason = f"this walk has {MAX_STEPS} steps, the most that a page shows"
     steps = [
         Step("exchange" if kind == "exchange" else "shift", level) for level in range(1, state.params.L + 1)
     ]

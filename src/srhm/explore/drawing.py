@@ -16,7 +16,7 @@ from ..model.params import Params
 from .state import PageState
 from .walk import Step, walk
 
-MOST_DRAWN = 512
+MAX_DRAWN = 512
 """Longest input that is drawn: beyond it a drawing takes seconds. A wide one is scrolled, never made smaller."""
 
 _ON_DARK = {
@@ -36,7 +36,7 @@ _drawing = threading.Lock()  # matplotlib's settings belong to the process
 
 def is_drawn(params: Params) -> bool:
     """Return whether the inputs are short enough to draw."""
-    return params.d <= MOST_DRAWN
+    return params.d <= MAX_DRAWN
 
 
 def size(params: Params) -> tuple[float, float]:
@@ -52,7 +52,7 @@ def pixels(params: Params) -> tuple[int, int]:
 
 @styled
 def tree_figure(params: Params, tree: Tree, before: Tree | None = None, step: Step | None = None) -> Figure:
-    """Draw the tree of one sample, with what a step changed marked; d is at most `MOST_DRAWN`."""
+    """Draw the tree of one sample, with what a step changed marked; d is at most `MAX_DRAWN`."""
     width, height = size(params)
     page = Page.blank(width, height, "")
     picture = across(page, 0, params, height + _ABOVE)

@@ -17,12 +17,12 @@ from .walk import Step, check_steps, stream_of
 FIELDS = ("v", "n_c", "m", "s", "s0", "L", "sparsity", *WEIGHTS, "seed", "sample")
 """The fields of the form, in its order; the steps of the walk are next to it."""
 
-MOST_RULES, MOST_ENTRIES, MOST_INPUT = 200_000, 2**22, 50_000
+MAX_RULES, MAX_ENTRIES, MAX_INPUT = 200_000, 2**22, 50_000
 """What the page computes with at most: rules times s of all levels, d times s^L, and d."""
 
 _OPTIONAL = ("n_c", "m")  # left empty, they follow from v and s
-_MOST_CHARACTERS = 1000
-_MOST_DIGITS = 100
+_MAX_CHARACTERS = 1000
+_MAX_DIGITS = 100
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ class PageState:
 
     def __post_init__(self) -> None:
         params = check_size(self.model.params())
-        check_integer("seed", self.seed, least=0, most=2**64 - 1)
+        check_integer("seed", self.seed, minimum=0, maximum=2**64 - 1)
         length = stream_of(self.grammar, self.seed).length
-        check_integer("sample", self.sample, least=0, most=length - 1)
+        check_integer("sample", self.sample, minimum=0, maximum=length - 1)
         check_steps(params, self.steps)
 
     @property
@@ -127,7 +127,7 @@ def read(query: Mapping[str, Sequence[str]]) -> ParsedForm:
         try:
             numbers[name] = _text(name, texts[name]) if name in _TEXTS else _number(name, texts[name])
             if name == "seed":
-                check_integer(name, numbers[name], least=0, most=2**64 - 1)
+                check_integer(name, numbers[name], minimum=0, maximum=2**64 - 1)
         except ArgumentError as error:
             problems.setdefault(name, str(error))
     try:
@@ -154,10 +154,10 @@ def steps_of(text: str) -> tuple[Step, ...]:
 def check_size(params: Params) -> Params:
     """Refuse a model that would make the page slow."""
     rules = sum(level.parents * level.m * level.s for level in params.levels)
-    if rules > MOST_RULES:
-        problem = f"makes rules of {rules:,} features, more than the {MOST_RULES:,} of a page"
+    if rules > MAX_RULES:
+        problem = f"makes rules of {rules:,} features, more than the {MAX_RULES:,} of a page"
         raise ArgumentError("m", params.m, problem, "Use a smaller m, v or L")
-    if params.d * params.num_leaves > MOST_ENTRIES or params.d > MOST_INPUT:
+    if params.d * params.num_leaves > MAX_ENTRIES or params.d > MAX_INPUT:
         problem = f"makes inputs of d = {params.d:,} positions, {params.num_leaves:,} informative, too many for a page"
         raise ArgumentError("L", params.L, problem, "Use a smaller L, s or s0")
     return params
@@ -167,8 +167,8 @@ _TEXTS = ("sparsity", *WEIGHTS)
 
 
 def _text(name: str, text: str) -> str | None:
-    if len(text) > _MOST_CHARACTERS:
-        problem = f"is longer than the {_MOST_CHARACTERS} characters of a page"
+    if len(text) > _MAX_CHARACTERS:
+        problem = f"is longer than the {_MAX_CHARACTERS} characters of a page"
         raise ArgumentError(name, f"{text[:20]}...", problem, "Use a law such as zipf(1)")
     return text if name == "sparsity" else text or None
 
@@ -176,8 +176,8 @@ def _text(name: str, text: str) -> str | None:
 def _number(name: str, text: str) -> int | str | None:
     if text == "" and name in _OPTIONAL:
         return None
-    if name in PER_LEVEL and re.fullmatch("[0-9]+( *, *[0-9]+)+", text) and len(text) <= _MOST_DIGITS:
+    if name in PER_LEVEL and re.fullmatch("[0-9]+( *, *[0-9]+)+", text) and len(text) <= _MAX_DIGITS:
         return text  # one for each level
-    if re.fullmatch("[+-]?[0-9]+", text) and len(text) <= _MOST_DIGITS:
+    if re.fullmatch("[+-]?[0-9]+", text) and len(text) <= _MAX_DIGITS:
         return int(text)
     return check_integer(name, text)

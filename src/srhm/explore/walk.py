@@ -14,7 +14,7 @@ from ..model.grammar import Grammar
 from ..model.params import Params
 from ..model.stream import Stream, default_rule
 
-MOST_STEPS = 40
+MAX_STEPS = 40
 """Longest walk."""
 
 _SEEDS = 64  # tried for a step that changes anything
@@ -67,9 +67,9 @@ class Walk:
 
 
 def check_steps(params: Params, steps: Sequence[Step]) -> None:
-    """Refuse steps that a model lacks, that change nothing in it (m = 1, s0 = 0), or more than `MOST_STEPS`."""
-    if len(steps) > MOST_STEPS:
-        raise ArgumentError("steps", len(steps), f"are more than {MOST_STEPS}", "Begin with another sample")
+    """Refuse steps that a model lacks, that change nothing in it (m = 1, s0 = 0), or more than `MAX_STEPS`."""
+    if len(steps) > MAX_STEPS:
+        raise ArgumentError("steps", len(steps), f"are more than {MAX_STEPS}", "Begin with another sample")
     for step in steps:
         if step.level > params.L:
             problem = f"is a step at level {step.level} of L = {params.L}"

@@ -30,7 +30,7 @@ SHARD_BYTES = 2**28
 CHUNK_BYTES = 2**24
 """Size of the samples made at a time, in bytes."""
 
-_MOST_SHARDS = 10**5 - 1  # five digits in a name
+_MAX_SHARDS = 10**5 - 1  # five digits in a name
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Part:
 
     def __post_init__(self) -> None:
         check_instance(Stream, stream=self.stream)
-        check_integer("count", self.count, least=1)
+        check_integer("count", self.count, minimum=1)
         start, count = self.stream.checked_range(self.start, self.count)
         object.__setattr__(self, "start", start)
         object.__setattr__(self, "count", count)
@@ -99,15 +99,15 @@ class Plan:
             check_encoding(self.encoding)
         default = max(1, min(2**31, SHARD_BYTES // self.row_bytes))
         size = default if self.shard_size is None else self.shard_size
-        size = check_integer("shard_size", size, least=1)
+        size = check_integer("shard_size", size, minimum=1)
         object.__setattr__(self, "shard_size", size)
         largest = max(part.count for part in self.parts.values())
-        if largest > size * _MOST_SHARDS:
+        if largest > size * _MAX_SHARDS:
             raise ArgumentError(
                 "shard_size",
                 size,
-                f"divides {largest} samples into more than {_MOST_SHARDS} shards",
-                f"Use shard_size >= {-(-largest // _MOST_SHARDS)}",
+                f"divides {largest} samples into more than {_MAX_SHARDS} shards",
+                f"Use shard_size >= {-(-largest // _MAX_SHARDS)}",
             )
 
     @property

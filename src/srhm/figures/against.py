@@ -23,7 +23,7 @@ from .style import (
     styled,
 )
 
-_LEAST, _MOST = 4.0, 8.5  # points: markers of the least and the largest P
+_SMALLEST, _LARGEST = 4.0, 8.5  # points: markers of the least and the largest P
 _PAPERS_SIZE = 2.5  # points: how much larger the paper's open markers are
 _ROOM = 0.14  # share of the vertical axis for the correlation
 _TITLES = {"D": "Shifts", "S": "Synonyms"}
@@ -149,9 +149,9 @@ class _Sizes:
 
     def __call__(self, P: Number) -> float:
         if self.least == self.most:
-            return (_LEAST + _MOST) / 2
+            return (_SMALLEST + _LARGEST) / 2
         share = math.log(P / self.least) / math.log(self.most / self.least)
-        return _LEAST + (_MOST - _LEAST) * share
+        return _SMALLEST + (_LARGEST - _SMALLEST) * share
 
     def samples(self) -> list[float]:
         """Return a few P for the key."""

@@ -53,7 +53,7 @@ def complexity_map(
     ArgumentError
         If a number is out of range, `d` or `F` does not rise, or F d < s everywhere.
     """
-    v, s = check_integer("v", v, least=2), check_integer("s", s, least=2)
+    v, s = check_integer("v", v, minimum=2), check_integer("s", s, minimum=2)
     d, F = _rising("d", d, math.inf), _rising("F", F, 1.0)
     if F[-1] * d[-1] < s:
         raise ArgumentError("d", d, f"and F leave fewer than s = {s} informative inputs", "Use larger d")

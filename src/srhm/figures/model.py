@@ -15,7 +15,7 @@ from .style import DOUBLE_COLUMN, INK, MUTED, styled
 from .tiles import EDGE, HEADING, KEY, TILE, Page
 from .trees import changed, checked_model, mark_exchange, mark_shift, tree_of
 
-MOST_INPUTS = 26
+MAX_INPUTS = 26
 """Largest input length d that is drawn: trees stand side by side here."""
 
 _HALF = DOUBLE_COLUMN / 2
@@ -61,14 +61,14 @@ def generative_model(
     Raises
     ------
     ArgumentError
-        If the input is longer than `MOST_INPUTS`, s0 = 0 or m = 1, the row is not in the batch, or the level is
+        If the input is longer than `MAX_INPUTS`, s0 = 0 or m = 1, the row is not in the batch, or the level is
         not in 1 to L.
     """
-    params = checked_model(grammar, derivation, MOST_INPUTS)
+    params = checked_model(grammar, derivation, MAX_INPUTS)
     if not params.has_blanks or all(level.m == 1 for level in params.levels):
         problem = f"has s0 = {params.s0} blanks and m = {params.m} synonyms"
         raise ArgumentError("grammar", params, problem, "Use a model with s0 > 0 and m > 1")
-    level = check_integer("level", level, least=1, most=params.L)
+    level = check_integer("level", level, minimum=1, maximum=params.L)
     tree = tree_of(grammar, derivation, row, "row")
     rows = min(_PARENTS, max(level.parents for level in params.levels))
     top = HEADING + 0.2 + _LEVEL + rows * _ROW + 0.3

@@ -17,7 +17,7 @@ from .style import DOUBLE_COLUMN, FAINT, INK, LINE_COLOURS, mix, styled
 from .tiles import EDGE, HEADING, TILE, Page
 from .trees import checked_model, tree_of
 
-MOST_PLACES, MOST_CLASSES = 18, 10
+MAX_PLACES, MAX_CLASSES = 18, 10
 """Largest input length d and number of classes that are drawn: the networks stand side by side."""
 
 NetKind = Literal["LCN", "CNN", "FCN"]
@@ -104,10 +104,10 @@ def network_schemes(
     Raises
     ------
     ArgumentError
-        If there is no network or an unknown one, the model has more than `MOST_PLACES` positions or `MOST_CLASSES`
+        If there is no network or an unknown one, the model has more than `MAX_PLACES` positions or `MAX_CLASSES`
         classes, a network has more filters than there are colours, or the row is not in the batch.
     """
-    params = _check(checked_model(grammar, derivation, MOST_PLACES), nets)
+    params = _check(checked_model(grammar, derivation, MAX_PLACES), nets)
     tree = tree_of(grammar, derivation, row, "row")
     height = HEADING + _WORDS + (params.L + 1) * _ROW + TILE + _KEY
     page = Page.blank(DOUBLE_COLUMN, height, title or "Networks on an input of the model")
@@ -129,7 +129,7 @@ def _check(params: Params, nets: Sequence[NetKind]) -> Params:
     for net in nets:
         check_choice("nets", net, known, "is not a network that can be drawn")
     filters = sum(level.patches for level in params.levels)
-    limits = (("classes", params.n_c, MOST_CLASSES), ("filters", filters, len(LINE_COLOURS)))
+    limits = (("classes", params.n_c, MAX_CLASSES), ("filters", filters, len(LINE_COLOURS)))
     for name, number, most in limits:
         if number > most:
             problem = f"has {number} {name}, too many to draw"

@@ -14,7 +14,7 @@ NAMES = 0.76
 """Width of the names of rows, in inches, left of a tree."""
 
 _LABELS = EDGE + NAMES + 0.1  # inches left of the trees of a page
-_CELL, _LEAST_CELL = 0.34, 0.095  # widest and narrowest input cell
+_CELL, _MIN_CELL = 0.34, 0.095  # widest and narrowest input cell
 _ROW = 0.47  # from one row to the next
 _WORDS, _GAP = 0.25, 0.26  # words above a tree; below it
 
@@ -141,7 +141,7 @@ def tree_width(params: Params) -> float:
 
 def cell_width(params: Params, room: float) -> float:
     """Return the width of an input cell, where there is some room for the input, in inches."""
-    return min(_CELL, max(_LEAST_CELL, room / params.d))
+    return min(_CELL, max(_MIN_CELL, room / params.d))
 
 
 def tree_height(params: Params) -> float:

@@ -12,7 +12,7 @@ from ..model.params import Params
 from .picture import Picture, page_of_trees
 from .style import styled
 
-MOST_POSITIONS = 100
+MAX_POSITIONS = 100
 """Largest input length d that is drawn: beyond it the numbers in the cells are unreadable."""
 
 _SEEDS = 64  # seeds tried for a transformation that changes anything
@@ -41,9 +41,9 @@ def derivation_trees(
     Raises
     ------
     ArgumentError
-        If the input is longer than `MOST_POSITIONS`, or a row is not in the batch.
+        If the input is longer than `MAX_POSITIONS`, or a row is not in the batch.
     """
-    params = checked_model(grammar, derivation, MOST_POSITIONS)
+    params = checked_model(grammar, derivation, MAX_POSITIONS)
     labels = np.asarray(derivation.label)
     drawn = np.flatnonzero(labels == labels[0])[:2].tolist() if rows is None else rows
     trees = [tree_of(grammar, derivation, row, "rows") for row in drawn]
@@ -104,11 +104,11 @@ def transformations(
     Raises
     ------
     ArgumentError
-        If the input is longer than `MOST_POSITIONS`, the row is not in the batch, the level is not in 1 to L,
+        If the input is longer than `MAX_POSITIONS`, the row is not in the batch, the level is not in 1 to L,
         or neither exchange nor shift can change anything.
     """
-    params = checked_model(grammar, derivation, MOST_POSITIONS)
-    level = check_integer("level", level, least=1, most=params.L)
+    params = checked_model(grammar, derivation, MAX_POSITIONS)
+    level = check_integer("level", level, minimum=1, maximum=params.L)
     before = tree_of(grammar, derivation, row, "row")
     place = "in the input" if level == 1 else f"at level {level}"
     blocks = [(before, "the sample")]
@@ -166,7 +166,7 @@ def checked_model(grammar: Grammar, derivation: Derivation, most: int) -> Params
 
 def tree_of(grammar: Grammar, derivation: Derivation, row: int, argument: str) -> Tree:
     """Expand one row of a batch."""
-    row = check_integer(argument, row, least=0, most=len(derivation.label) - 1)
+    row = check_integer(argument, row, minimum=0, maximum=len(derivation.label) - 1)
     part = slice(row, row + 1)
     return expand(
         grammar,

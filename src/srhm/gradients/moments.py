@@ -75,7 +75,7 @@ class GradientMoments:
             factor (P_max - P) / (P_max - n_c), and zero at P = P_max.
         """
         factor = 1.0 if replacement else max(0, self.P_max - P) / max(1, self.P_max - self.n_c)
-        factor /= check_integer("P", P, least=1)
+        factor /= check_integer("P", P, minimum=1)
         return jax.tree.map(lambda variance: variance * factor, self.variance)
 
     def spread(self, P: int, *, replacement: bool = True) -> Any:
@@ -183,7 +183,7 @@ def population_moments(
         raise ArgumentError(
             "samples", None, f"means all {in_short(P_max)} data, too many", "Give a number of samples"
         )
-    count = P_max if samples is None else check_integer("samples", samples, least=1)
+    count = P_max if samples is None else check_integer("samples", samples, minimum=1)
     stream = Stream(grammar, seed, default_rule(grammar))
     return gradient_moments(net, Dataset.draw(stream, count), **options)
 

@@ -84,7 +84,7 @@ def bayes_error(
     """
     check_instance(Grammar, grammar=grammar)
     check_instance(Channel, channel=channel)
-    samples = check_integer("samples", samples, least=2)
+    samples = check_integer("samples", samples, minimum=2)
     check_choice("backend", backend, ("numpy", "jax"), "is not a backend")
     wrong = []
     for received, _ in _received(grammar, channel, samples, seed):
@@ -141,7 +141,7 @@ def channel_error(
     """
     check_instance(Grammar, grammar=grammar)
     check_instance(Channel, channel=channel)
-    samples = check_integer("samples", samples, least=2)
+    samples = check_integer("samples", samples, minimum=2)
     wrong = []
     for received, true in _received(grammar, channel, samples, seed):
         found = np.asarray(classify(received))

@@ -104,9 +104,9 @@ class Channel:
         ArgumentError
             If the inputs are not such an array, or a number is out of range.
         """
-        symbols = checked_symbols(params, inputs, "inputs", least=-1)
+        symbols = checked_symbols(params, inputs, "inputs", minimum=-1)
         xp, key = symbols.__array_namespace__(), role_key(seed, "channel")
-        start = check_integer("start", start, least=0, most=2**63)
+        start = check_integer("start", start, minimum=0, maximum=2**63)
         sample = add_wide(start, xp.arange(symbols.shape[0], dtype=np.uint32)[:, None])
         position = xp.arange(symbols.shape[1], dtype=np.uint32)[None, :]
         # One word decides whether a position is replaced, another one is the new symbol.
@@ -141,7 +141,7 @@ class Channel:
         ArgumentError
             If `received` is not such an array.
         """
-        symbols = checked_symbols(params, received, "received", least=MASKED)
+        symbols = checked_symbols(params, received, "received", minimum=MASKED)
         xp, v = symbols.__array_namespace__(), params.level(1).v
         count = self.drawn_symbols(params)
         other = self.noise / count
@@ -164,7 +164,7 @@ def _happens(words: UInt32[Any, "..."], probability: float) -> Bool[Any, "..."]:
     return words <= np.uint32(count - 1) if count else words < np.uint32(0)
 
 
-def checked_symbols(params: Params, symbols: Any, name: str, least: int) -> Integer[Any, "sample position"]:
+def checked_symbols(params: Params, symbols: Any, name: str, minimum: int) -> Integer[Any, "sample position"]:
     """Return symbols in 32 bits; inside a compiled function their values are not checked."""
     symbols = symbols if hasattr(symbols, "__array_namespace__") else np.asarray(symbols)
     if symbols.ndim != 2 or symbols.shape[1] != params.d or np.dtype(symbols.dtype).kind not in "iu":
@@ -176,9 +176,9 @@ def checked_symbols(params: Params, symbols: Any, name: str, least: int) -> Inte
         )
     values = known(symbols)
     if values is not None:
-        wrong = values[(values < least) | (values >= params.level(1).v)]
+        wrong = values[(values < minimum) | (values >= params.level(1).v)]
         if wrong.size:
             raise ArgumentError(
-                name, int(wrong[0]), "is not a symbol", f"Use {least} to {params.level(1).v - 1}"
+                name, int(wrong[0]), "is not a symbol", f"Use {minimum} to {params.level(1).v - 1}"
             )
     return symbols.astype(np.int32)

@@ -19,7 +19,7 @@ of its samples [sample], and further arguments. It returns arrays with the sampl
 _CACHE, _DEVICE = 2**18, 2**24
 """Numbers in the largest array of a chunk: they fit into the cache of a core, or fill a GPU."""
 
-_LEAST = 16
+_SMALLEST = 16
 """Samples in the smallest chunk. The sums of a single sample would be taken in another order."""
 
 
@@ -40,7 +40,7 @@ def in_chunks(kernel: Kernel, grammar: Grammar, evidence: Any, *arguments: Any) 
     size, parts = _size(_largest(grammar), _CACHE), []
     for first in range(0, max(1, len(evidence)), size):
         part = evidence[first : first + size]
-        padded = _samples_last(_padded(part, max(1, -(-len(part) // _LEAST)) * _LEAST))
+        padded = _samples_last(_padded(part, max(1, -(-len(part) // _SMALLEST)) * _SMALLEST))
         rows = np.arange(first, first + padded.shape[-1], dtype=np.uint32)
         done = kernel(params, tables, padded, rows, *arguments)
         parts.append(mapped(lambda array: np.moveaxis(array, -1, 0), done))
@@ -91,7 +91,7 @@ def _largest(grammar: Grammar) -> int:
 
 def _size(largest: int, numbers: int) -> int:
     """Samples in a chunk: a power of 2, as many as fit, but enough to outweigh the start of each operation."""
-    return max(_LEAST, 1 << min(10, max(1, numbers // largest).bit_length() - 1))
+    return max(_SMALLEST, 1 << min(10, max(1, numbers // largest).bit_length() - 1))
 
 
 def _samples_last(evidence: Any) -> Any:

@@ -80,12 +80,12 @@ def next_symbol(
     """
     check_instance(Grammar, grammar=grammar)
     params = grammar.params
-    levels = params.L if levels is None else check_integer("levels", levels, least=0, most=params.L)
+    levels = params.L if levels is None else check_integer("levels", levels, minimum=0, maximum=params.L)
     evidence = _evidence(params, inputs, dtype)
     if window is not None:
         if levels != params.L:
             raise ArgumentError("window", window, "is given together with levels", "Give one of them")
-        return _in_window(grammar, evidence, check_integer("window", window, least=0))
+        return _in_window(grammar, evidence, check_integer("window", window, minimum=0))
     found = in_chunks(_walk(levels), grammar, evidence)
     if isinstance(found, np.ndarray):
         possible = (found.sum(axis=2) > 0).all(axis=1)
@@ -207,7 +207,7 @@ def prefix_posterior(
     check_instance(Grammar, grammar=grammar)
     d = grammar.params.d
     numbers = range(d + 1) if lengths is None else lengths
-    numbers = [check_integer("lengths", number, least=0, most=d) for number in numbers]
+    numbers = [check_integer("lengths", number, minimum=0, maximum=d) for number in numbers]
     evidence = _evidence(grammar.params, inputs, dtype)
     xp = evidence.__array_namespace__()
     known = xp.arange(d)[None, :, None]
@@ -276,7 +276,7 @@ def annotate(dataset: Dataset, lengths: Any = None, *, dtype: Any = None) -> Ann
 
 
 def _evidence(params: Params, inputs: Any, dtype: Any) -> Float[Any, "sample position symbol"]:
-    symbols = checked_symbols(params, inputs, "inputs", least=MASKED)
+    symbols = checked_symbols(params, inputs, "inputs", minimum=MASKED)
     if dtype is None:
         dtype = np.float64 if isinstance(symbols, np.ndarray) else np.float32
     return Channel().evidence(params, symbols, dtype)

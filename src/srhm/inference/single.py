@@ -74,7 +74,7 @@ def sample_posterior(
         As for :func:`~srhm.inference.class_posterior`; or if `draws` is below 1, or the seed is out of range.
     """
     check_instance(Grammar, grammar=grammar)
-    draws = check_integer("draws", draws, least=1, most=2**31 - 1)
+    draws = check_integer("draws", draws, minimum=1, maximum=2**31 - 1)
     options = max(level.m * level.nodes for level in grammar.params.levels)
     parts = -(-draws // max(1, min(_DRAWS, _NUMBERS // (16 * options))))
     numbers = np.arange(parts * -(-draws // parts), dtype=np.uint32).reshape(parts, -1)

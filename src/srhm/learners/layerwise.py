@@ -50,7 +50,7 @@ class LayerwiseLearner:
     ones by the class together with the previous groups of the siblings."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "sweeps", check_integer("sweeps", self.sweeps, least=1))
+        object.__setattr__(self, "sweeps", check_integer("sweeps", self.sweeps, minimum=1))
         if self.shifts_first and self.knows_positions:
             problem = "has no effect where positions are known"
             raise ArgumentError(

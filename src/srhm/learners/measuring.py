@@ -46,7 +46,7 @@ def measure(
     if grammar is not None:
         check_instance(Grammar, grammar=grammar)
     least = max(1, min(10_000, params.P_max // 5))
-    count = least if P_test is None else check_integer("P_test", P_test, least=1)
+    count = least if P_test is None else check_integer("P_test", P_test, minimum=1)
 
     def at(P: int, seed: int) -> dict[str, float]:
         rules = Grammar(params, seed) if grammar is None else grammar

@@ -15,7 +15,7 @@ from ..model.grammar import Grammar
 from ..nets.design import encoding_for
 from .layers import LayerTable, layers_of, named, record_activations, tabulate
 
-LEAST_CONTEXTS = 2
+MIN_CONTEXTS = 2
 """Smallest number of contexts, from which the standard error is defined."""
 
 
@@ -80,14 +80,14 @@ def clusters(
     """
     check_instance(Dataset, dataset=dataset)
     encoding = encoding_for(network, encoding, dataset.params)
-    synonyms = check_integer("synonyms", synonyms, least=2)
-    contexts = min(check_integer("contexts", contexts, least=LEAST_CONTEXTS), len(dataset))
-    if contexts < LEAST_CONTEXTS:
+    synonyms = check_integer("synonyms", synonyms, minimum=2)
+    contexts = min(check_integer("contexts", contexts, minimum=MIN_CONTEXTS), len(dataset))
+    if contexts < MIN_CONTEXTS:
         raise ArgumentError(
             "dataset",
             len(dataset),
             "samples are too few",
-            f"Use a test set of at least {LEAST_CONTEXTS} points",
+            f"Use a test set of at least {MIN_CONTEXTS} points",
         )
     params, grammar, layers = dataset.params, dataset.stream.grammar, layers_of(network)
     found: dict[str, list[list[float]]] = {}

@@ -171,9 +171,9 @@ class Search:
         within: SupportsFloat = 0.10,
     ) -> None:
         guess = check_number("start", start, above=0.0)
-        self.smallest = check_integer("smallest", smallest, least=1)
+        self.smallest = check_integer("smallest", smallest, minimum=1)
         most = max(self.smallest, math.ceil(_SPAN * guess)) if largest is None else largest
-        self.largest = check_integer("largest", most, least=self.smallest)
+        self.largest = check_integer("largest", most, minimum=self.smallest)
         if not self.smallest <= guess <= self.largest:
             problem = f"is outside smallest = {self.smallest} to largest = {self.largest}"
             raise ArgumentError("start", start, problem, "Start between them, or widen them")
@@ -199,7 +199,7 @@ class Search:
 
     def tell(self, P: SupportsIndex, metrics: Metrics) -> None:
         """Take the result of a run on P training points, asked for or not; a new result for the same P replaces it."""
-        P = check_integer("P", P, least=1)
+        P = check_integer("P", P, minimum=1)
         for name in self.thresholds:
             _value(metrics, name)  # refuse a bad result here rather than at the next ask
         self._told[P] = dict(metrics)
@@ -414,7 +414,7 @@ def pstar(
     >>> round(found.P_star / 997, 2), found.interval_kind
     (1.0, '90% t-interval over 3 seeds')
     """
-    distinct = [check_integer("seeds", seed, least=0) for seed in seeds]
+    distinct = [check_integer("seeds", seed, minimum=0) for seed in seeds]
     if not distinct or len(set(distinct)) < len(distinct):
         raise ArgumentError("seeds", distinct, "is empty or contains a seed twice", "Give distinct integers")
     options = {"smallest": smallest, "largest": largest, "within": within}
@@ -458,7 +458,7 @@ def nearest_grid(
         raise ArgumentError(
             "tolerance", tolerance, f"does not contain {threshold}", "Give (lowest, highest) around it"
         )
-    grid = sorted((check_integer("points", P, least=1), _value(metrics, quantity)) for P, metrics in points)
+    grid = sorted((check_integer("points", P, minimum=1), _value(metrics, quantity)) for P, metrics in points)
     if not grid:
         raise ArgumentError("points", grid, "is empty", "Give at least one (P, metrics)")
     values = np.array([value for _, value in grid])

@@ -11,7 +11,7 @@ from scipy.special import stdtrit
 
 from ..errors import ArgumentError, check_number
 
-LEAST_GROUPS = 4
+MIN_GROUPS = 4
 """Smallest number of groups for which the jackknife gives an error."""
 
 
@@ -75,7 +75,7 @@ def rank_correlation(
     value, count = _spearman(x, y), int(group.max()) + 1
     without = np.array([_spearman(x[group != left], y[group != left]) for left in range(count)])
     interval = None
-    if count >= LEAST_GROUPS and abs(value) < 1 and np.isfinite(without).all():
+    if count >= MIN_GROUPS and abs(value) < 1 and np.isfinite(without).all():
         # Half a step below the largest value that is not 1: a perfect order of the others must not make z infinite.
         bound = 1 - 6 / (x.size**3 - x.size)
         z = np.arctanh(np.clip(without, -bound, bound))

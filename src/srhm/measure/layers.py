@@ -212,11 +212,11 @@ def named(prefix: str, values: np.ndarray, errors: np.ndarray) -> dict[str, floa
     }
 
 
-def first_inputs(dataset: Dataset, inputs: int, least: int) -> int:
+def first_inputs(dataset: Dataset, inputs: int, minimum: int) -> int:
     """Return how many of the first inputs of a set are taken; all where it is smaller."""
-    count = min(check_integer("inputs", inputs, least=least), len(dataset))
-    if count < least:
-        fix = f"Use a test set of at least {least} points"
+    count = min(check_integer("inputs", inputs, minimum=minimum), len(dataset))
+    if count < minimum:
+        fix = f"Use a test set of at least {minimum} points"
         raise ArgumentError("dataset", len(dataset), "inputs are too few", fix)
     return count
 

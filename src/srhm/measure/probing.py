@@ -22,7 +22,7 @@ from .ridge import Ridge
 
 INPUTS = 2000
 """Default number of inputs."""
-LEAST_INPUTS = 4
+MIN_INPUTS = 4
 """Two inputs to fit a probe, and two to test it."""
 
 _COLUMNS = 4096  # units turned into double precision at a time
@@ -123,9 +123,9 @@ def probes(
         return one row for each input, or the output is not one score for each class.
     """
     check_instance(Dataset, dataset=dataset)
-    batch = check_integer("batch", batch, least=1)
+    batch = check_integer("batch", batch, minimum=1)
     encoding = encoding_for(network, encoding, dataset.params)
-    inputs = first_inputs(dataset, inputs, LEAST_INPUTS)
+    inputs = first_inputs(dataset, inputs, MIN_INPUTS)
     kinds = {kind: latents for kind, latents in _latents(dataset, inputs).items() if latents[0].choices > 1}
     seen = _activations(layers_of(network), dataset, inputs, encoding, dtype, batch, progress)
     read = {name: _read(values, kinds) for name, values in seen.items()}

@@ -138,7 +138,7 @@ def sensitivities(
         return one row for each input, or the output is not one score for each class.
     """
     check_instance(Dataset, dataset=dataset)
-    batch = check_integer("batch", batch, least=1)
+    batch = check_integer("batch", batch, minimum=1)
     encoding = encoding_for(network, encoding, dataset.params)
     inputs = first_inputs(dataset, inputs, 3)
     params, original = dataset.params, dataset.derivation(0, inputs)
@@ -316,7 +316,7 @@ def test_error(
     check_instance(Dataset, dataset=dataset)
     wrong, answers = 0, predictor_of(predict)
     encoding = encoding_for(predict, encoding, dataset.params)
-    for part in dataset.batches(check_integer("batch", batch, least=1)):
+    for part in dataset.batches(check_integer("batch", batch, minimum=1)):
         x = encode(dataset.params, part.features, part.positions, encoding, dtype)
         classes = predicted_classes(answers(x), len(part), dataset.params)
         if classes is None:

@@ -102,7 +102,7 @@ class Instance:
         ArgumentError
             If the seed is not an integer from 0 to 7.
         """
-        return self.max_disjoint_P * check_integer("seed", seed, least=0, most=TRAINING_SEEDS - 1)
+        return self.max_disjoint_P * check_integer("seed", seed, minimum=0, maximum=TRAINING_SEEDS - 1)
 
     def train(self, P: int, seed: int = 0) -> Dataset:
         """Return a training set, without repeated points and without test points.
@@ -122,7 +122,7 @@ class Instance:
             If the seed is not one of these, or P is below 1 or reaches into the test set.
         """
         start = self.train_start(seed)
-        P = check_integer("P", P, least=1)
+        P = check_integer("P", P, minimum=1)
         if start + P > self.pool:
             problem = f"with seed = {seed} reaches into the test set"
             raise ArgumentError("P", P, problem, f"Use P <= {self.pool - start}, or a smaller seed")

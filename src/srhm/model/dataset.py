@@ -60,9 +60,9 @@ class Dataset:
         check_instance(Stream, stream=self.stream)
         check_leaves(self.params, self.features, self.positions)
         fix = "Give labels of the stream's model"
-        check_array("labels", self.labels, (len(self.features),), most=self.params.n_c - 1, fix=fix)
+        check_array("labels", self.labels, (len(self.features),), maximum=self.params.n_c - 1, fix=fix)
         if self.numbers is not None:
-            check_array("numbers", self.numbers, (len(self.features),), most=2**32 - 1, fix=fix)
+            check_array("numbers", self.numbers, (len(self.features),), maximum=2**32 - 1, fix=fix)
 
     @classmethod
     def draw(cls, stream: Stream, count: int, start: int = 0, backend: Backend = "numpy") -> "Dataset":
@@ -87,7 +87,7 @@ class Dataset:
         """
         check_instance(Stream, stream=stream)
         check_choice("backend", backend, ("numpy", "jax"), "is not a backend")
-        start, count = stream.checked_range(start, check_integer("count", count, least=1))
+        start, count = stream.checked_range(start, check_integer("count", count, minimum=1))
         params = stream.params
         needed = bytes_of(params, count)
         check_memory("count", count, needed, "a data set", "Draw fewer, or take batches of the stream")
@@ -136,7 +136,7 @@ class Dataset:
         ArgumentError
             If the size is below 1.
         """
-        size = check_integer("size", size, least=1)
+        size = check_integer("size", size, minimum=1)
         for first in range(0, len(self), size):
             yield self[first : first + size]
 
@@ -158,8 +158,8 @@ class Dataset:
         ArgumentError
             If a sample lies outside the set.
         """
-        first = check_integer("first", first, least=0, most=len(self))
-        count = check_integer("count", len(self) - first if count is None else count, least=0)
+        first = check_integer("first", first, minimum=0, maximum=len(self))
+        count = check_integer("count", len(self) - first if count is None else count, minimum=0)
         if first + count > len(self):
             raise ArgumentError("count", count, f"reaches beyond the {len(self)} samples", "Take fewer")
         if self.numbers is not None:
@@ -267,7 +267,7 @@ def split(
     return Split(_draw_distinct(train, P, "P", test_set), test_set, train.rule, 0.0, True)
 
 
-_LEAST_DRAWS, _DRAWS_PER_POINT = 2**20, 100
+_MIN_DRAWS, _DRAWS_PER_POINT = 2**20, 100
 """Draws after which distinct samples are given up."""
 
 _MANY = 2.0**40
@@ -301,7 +301,7 @@ def _draw_distinct(stream: Stream, count: int, name: str, taken: Dataset | None 
 
     Samples that are taken by another set are not new.
     """
-    most = max(_LEAST_DRAWS, _DRAWS_PER_POINT * count)
+    most = max(_MIN_DRAWS, _DRAWS_PER_POINT * count)
     size = min(most, 2 * count)
     while True:
         drawn = Dataset.draw(stream, size)
@@ -343,8 +343,8 @@ def split_streams(
 ) -> tuple[Stream, Stream, float]:
     """Return the streams whose first P and first P_test samples :func:`split` draws, and its bound on repeats."""
     check_instance(Grammar, grammar=grammar)
-    P = check_integer("P", P, least=1, most=2**31 - 1)
-    P_test = check_integer("P_test", P_test, least=1, most=2**31 - 1)
+    P = check_integer("P", P, minimum=1, maximum=2**31 - 1)
+    P_test = check_integer("P_test", P_test, minimum=1, maximum=2**31 - 1)
     P_max = grammar.params.P_max
     if replacement or grammar.weighted or P_max > PERMUTATION_LIMIT:
         train = Stream(grammar, seed, "replacement")

@@ -87,7 +87,7 @@ def _check(params: Params, derivation: Derivation) -> None:
     """Raise an error if derivations cannot be of this model."""
     fix = "Give the derivation together with the params, or the grammar, that it was drawn from"
     check_instance(Derivation, derivation=derivation)
-    check_array("derivation.label", derivation.label, (None,), most=params.n_c - 1, fix=fix)
+    check_array("derivation.label", derivation.label, (None,), maximum=params.n_c - 1, fix=fix)
     for part, of_level_name in _BOUNDS.items():
         choices = getattr(derivation, part)
         if len(choices) != params.L:
@@ -96,7 +96,7 @@ def _check(params: Params, derivation: Derivation) -> None:
         for level, of_level in enumerate(choices, start=1):
             numbers = params.level(level)
             shape, bound = (len(derivation.label), numbers.nodes), getattr(numbers, of_level_name)
-            check_array(f"derivation.{part}[{level - 1}]", of_level, shape, most=bound - 1, fix=fix)
+            check_array(f"derivation.{part}[{level - 1}]", of_level, shape, maximum=bound - 1, fix=fix)
 
 
 def child_offsets(params: Params | Level, placement: Integer[Any, "*shape"]) -> Integer[Any, "*shape s"]:
@@ -113,7 +113,7 @@ def child_offsets(params: Params | Level, placement: Integer[Any, "*shape"]) -> 
     """
     check_instance((Params, Level), params=params)
     fix = "Give placements of this model"
-    check_array("placement", placement, (None,) * np.ndim(placement), most=params.placements - 1, fix=fix)
+    check_array("placement", placement, (None,) * np.ndim(placement), maximum=params.placements - 1, fix=fix)
     return placement.__array_namespace__().stack(_offsets(params, placement), axis=-1)
 
 
@@ -168,7 +168,7 @@ def _check_offsets(params: Params | Level, offsets: Any) -> None:
     """Raise an error if children cannot be at these places of their patch."""
     fix = "Give places of this model, as child_offsets returns them"
     shape = (*[None] * (np.ndim(offsets) - 1), params.s)
-    check_array("offsets", offsets, shape, most=params.patch - 1, fix=fix)
+    check_array("offsets", offsets, shape, maximum=params.patch - 1, fix=fix)
     values = known(offsets)
     if values is None:
         return
@@ -286,7 +286,7 @@ def _redraw(
     check_instance((Params, Grammar), params=params)
     grammar = params if isinstance(params, Grammar) else None
     params = params.params if isinstance(params, Grammar) else params
-    level = check_integer("level", level, least=1, most=params.L)
+    level = check_integer("level", level, minimum=1, maximum=params.L)
     _check(params, derivation)
     key = fold(role_key(seed, "transformation"), _PART[part])
     xp = derivation.label.__array_namespace__()
@@ -377,7 +377,7 @@ def unrank(params: Params, ranks: Any) -> Derivation:
     check_instance(Params, params=params)
     numbers = np.atleast_1d(np.asarray(ranks, dtype=object))
     for number in numbers:
-        check_integer("ranks", number, least=0, most=params.P_max - 1)
+        check_integer("ranks", number, minimum=0, maximum=params.P_max - 1)
     rest = numbers.astype(_rank_type(params))
     digits = []
     for radix in reversed(radices(params)):

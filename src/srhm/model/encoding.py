@@ -54,9 +54,9 @@ def check_leaves(params: Params, features: Any, positions: Any) -> None:
     """
     check_instance(Params, params=params)
     fix = "Give leaves together with the params of their model"
-    check_array("features", features, (None, params.num_leaves), most=params.level(1).v - 1, fix=fix)
+    check_array("features", features, (None, params.num_leaves), maximum=params.level(1).v - 1, fix=fix)
     shape = len(features), params.num_leaves
-    check_array("positions", positions, shape, most=params.d - 1, fix=fix)
+    check_array("positions", positions, shape, maximum=params.d - 1, fix=fix)
 
 
 def encode(

@@ -354,7 +354,7 @@ class Grammar:
         grammar = cls.from_rules(params, rules, **weights)
         if digest != grammar.digest:
             raise ArgumentError("digest", digest, "does not fit the rules", fix)
-        if check_integer("stream_version", version, least=1) == STREAM_VERSION and seed is not None:
+        if check_integer("stream_version", version, minimum=1) == STREAM_VERSION and seed is not None:
             if cls(params, seed, **weights) != grammar:
                 raise ArgumentError("seed", seed, "does not give the rules", fix)
             grammar.seed = seed

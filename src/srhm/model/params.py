@@ -13,7 +13,7 @@ Sparsity = Literal["A", "B"]
 _OPEN: Any = None
 """The default of a number that is left open."""
 
-_MOST_LEVELS = 64
+_MAX_LEVELS = 64
 """With more the input is too long, whatever the patches; the levels beyond are not looked at."""
 
 PER_LEVEL = ("v", "m", "s", "s0")
@@ -171,7 +171,7 @@ class Params:
         for name in ("v", "s0", "L"):
             if getattr(self, name) is None:
                 raise ArgumentError(name, None, "is missing", "Give v, s0 and L; n_c, m and s have defaults")
-        self._set("L", check_integer("L", self.L, least=1))
+        self._set("L", check_integer("L", self.L, minimum=1))
         for length, name in lengths.items():
             if length != self.L:
                 problem = f"has {length} numbers, and L = {self.L}"
@@ -183,7 +183,7 @@ class Params:
                 raise ArgumentError(
                     "s", self.s, f"makes v^s = {v_l}^{s_l} tuples, more than 2^62", "Use a smaller s or v"
                 )
-        self._set("n_c", check_integer("n_c", v[-1] if self.n_c is None else self.n_c, least=2))
+        self._set("n_c", check_integer("n_c", v[-1] if self.n_c is None else self.n_c, minimum=2))
         default = [v_l**s_l // parents for v_l, s_l, parents in zip(v, s, (*v[1:], self.n_c), strict=True)]
         if len(set(zip(v, s, strict=True))) == 1:
             default = [v[0] ** s[0] // max(v[0], self.n_c)] * len(v)
@@ -209,15 +209,15 @@ class Params:
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
 
-    def _check(self, name: str, value: Any, least: int) -> tuple[int, ...]:
+    def _check(self, name: str, value: Any, minimum: int) -> tuple[int, ...]:
         """Set a number that may differ by level, and return it for each."""
         if not isinstance(value, tuple):
-            number = check_integer(name, value, least=least)
+            number = check_integer(name, value, minimum=minimum)
             self._set(name, number)
-            return (number,) * min(self.L, _MOST_LEVELS)
-        numbers = tuple(check_integer(f"{name}[{at}]", one, least=least) for at, one in enumerate(value))
+            return (number,) * min(self.L, _MAX_LEVELS)
+        numbers = tuple(check_integer(f"{name}[{at}]", one, minimum=minimum) for at, one in enumerate(value))
         self._set(name, numbers[0] if len(set(numbers)) == 1 else PerLevel(numbers))
-        return numbers[:_MOST_LEVELS]
+        return numbers[:_MAX_LEVELS]
 
     def _check_tuples(self) -> None:
         """Every tuple has at most one parent, so the parents of a level need parents * m <= v^s tuples."""
@@ -257,7 +257,7 @@ class Params:
         """The numbers of each level, level 1 (the input) first."""
         found: list[Level] = []
         parents, nodes, patches = self.n_c, 1, 1
-        for index in reversed(range(min(self.L, _MOST_LEVELS))):
+        for index in reversed(range(min(self.L, _MAX_LEVELS))):
             v, m, s, s0 = (_at(getattr(self, name), index) for name in PER_LEVEL)
             found.insert(0, Level(index + 1, v, m, s, s0, self.sparsity, parents, nodes, patches))
             parents, nodes, patches = v, nodes * s, patches * found[0].patch
@@ -276,7 +276,7 @@ class Params:
         >>> Params(v=(4, 6), m=2, s0=(1, 0), n_c=3).level(1)
         Level(level=1, v=4, m=2, s=2, s0=1, sparsity='A', parents=6, nodes=2, patches=2)
         """
-        return self.levels[check_integer("level", level, least=1, most=self.L) - 1]
+        return self.levels[check_integer("level", level, minimum=1, maximum=self.L) - 1]
 
     @property
     def uniform(self) -> bool:

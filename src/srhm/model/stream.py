@@ -153,7 +153,7 @@ class Stream:
             If `start` is not a multiple of n_c, or lies outside the stream.
         """
         n_c = self.params.n_c
-        start = check_integer("start", start, least=0, most=self.length)
+        start = check_integer("start", start, minimum=0, maximum=self.length)
         if start % n_c:
             raise ArgumentError("start", start, f"is not a multiple of n_c = {n_c}", "Start at a whole block")
         block = start // n_c
@@ -237,8 +237,8 @@ class Stream:
         ArgumentError
             If a sample lies outside.
         """
-        start = check_integer("start", start, least=0)
-        count = check_integer("count", count, least=0, most=2**31 - 1)
+        start = check_integer("start", start, minimum=0)
+        count = check_integer("count", count, minimum=0, maximum=2**31 - 1)
         if start + count > self.length:
             problem = f"from sample {start} on reaches beyond the {self.length} samples"
             raise ArgumentError("count", count, problem, "Take fewer")

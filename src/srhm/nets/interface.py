@@ -54,7 +54,7 @@ class Interface:
 
     def __post_init__(self) -> None:
         for name in ("channels", "length", "scores", "places"):
-            object.__setattr__(self, name, check_integer(name, getattr(self, name), least=1))
+            object.__setattr__(self, name, check_integer(name, getattr(self, name), minimum=1))
         check_choice("kind", self.kind, get_args(Kind), "is not a kind of prediction")
         fits = {"positions": self.length % self.places == 0, "causal": self.places == self.length}
         if not fits.get(self.kind, self.places == 1):

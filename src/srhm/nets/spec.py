@@ -48,7 +48,7 @@ class NetSpec:
     def __post_init__(self) -> None:
         row = self.row
         if self.width is not None:
-            object.__setattr__(self, "width", check_integer("width", self.width, least=1))
+            object.__setattr__(self, "width", check_integer("width", self.width, minimum=1))
         check_encoding(self.encoding)
         if self.encoding == "integer":
             raise ArgumentError("encoding", self.encoding, "has no channels", name_fix("", get_args(Dense)))

@@ -118,7 +118,7 @@ class Page:
 
     def __post_init__(self) -> None:
         if self.refresh is not None:
-            check_integer("refresh", self.refresh, least=1)
+            check_integer("refresh", self.refresh, minimum=1)
 
 
 def write_page(path: str | Path, page: Page) -> None:

@@ -62,11 +62,11 @@ class Policy:
     """The part of a GPU that every run asks a cluster for. Default: an estimate, with `gpu_memory`."""
 
     def __post_init__(self) -> None:
-        check_integer("retries", self.retries, least=0, most=1000)
+        check_integer("retries", self.retries, minimum=0, maximum=1000)
         if self.limit is not None:
             check_number("limit", self.limit, above=0.0)
         if self.gpu_memory is not None:
-            check_integer("gpu_memory", self.gpu_memory, least=1)
+            check_integer("gpu_memory", self.gpu_memory, minimum=1)
         if self.gpu is not None:
             check_number("gpu", self.gpu, above=0.0)
 

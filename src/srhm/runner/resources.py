@@ -59,7 +59,7 @@ def resources(spec: RunSpec, *, gpu_memory: int | None = None) -> Resources:
     main = _PROCESS + 2 * data + _probe_bytes(spec) + _COMPILED * cost.arrays
     if gpu_memory is None:
         return Resources(1.0, 0.0, main + net)
-    check_integer("gpu_memory", gpu_memory, least=1)
+    check_integer("gpu_memory", gpu_memory, minimum=1)
     parts = math.ceil(_GPU_PARTS * (_CONTEXT + data + net) / gpu_memory)
     return Resources(1.0, min(1.0, parts / _GPU_PARTS), main + weights)
 

@@ -161,7 +161,7 @@ def _checked_value(name: str, value: Any) -> Any:
     given: Any = value
     if name.startswith("seed_"):
         number = int(given) if isinstance(given, str) and given.isdecimal() else given
-        return str(check_integer(name, number, least=0, most=2**64 - 1))
+        return str(check_integer(name, number, minimum=0, maximum=2**64 - 1))
     if name in PER_LEVEL and isinstance(given, str | tuple):
         return ",".join(map(str, given)) if isinstance(given, tuple) else given
     if isinstance(column.type, sql.Integer):

@@ -16,7 +16,7 @@ from .setup import RunSpec, Seeds, Setup
 from .study import Study, chosen_thresholds
 
 _MODEL = tuple(one.name for one in fields(Model))
-_MOST = 1_000_000
+_MAX_RUNS = 1_000_000
 """Runs of one file."""
 
 
@@ -34,8 +34,8 @@ class Grid:
 
 def shard(sources: Sequence[Any], number: int, of: int) -> list[Any]:
     """Return one of `of` parts of the sources, counted from 1: every of-th, so that parts are alike."""
-    check_integer("shards", of, least=1, most=1_000_000)
-    check_integer("shard", number, least=1, most=of)
+    check_integer("shards", of, minimum=1, maximum=1_000_000)
+    check_integer("shard", number, minimum=1, maximum=of)
     return list(sources[number - 1 :: of])
 
 
@@ -131,8 +131,8 @@ def _crossed(table: dict[str, Any], apart: Sequence[str], times: int = 1) -> Ite
         count *= len(values)
         if not values:
             raise ArgumentError(key, [], "is an empty list", "Give at least one value")
-    if count > _MOST:
-        raise ArgumentError("grid", count, "is too many combinations", f"Use at most {_MOST:,}")
+    if count > _MAX_RUNS:
+        raise ArgumentError("grid", count, "is too many combinations", f"Use at most {_MAX_RUNS:,}")
     for values in itertools.product(*lists.values()):
         yield table | dict(zip(lists, values, strict=True))
 
@@ -152,8 +152,8 @@ def _seeds(value: Any) -> list[int]:
     if value == []:
         raise ArgumentError("seeds", value, "is an empty list", "Give at least one value")
     if isinstance(value, list):
-        return [check_integer("seeds", seed, least=0, most=2**64 - 1) for seed in value]
-    return list(range(check_integer("seeds", value, least=1, most=_MOST)))
+        return [check_integer("seeds", seed, minimum=0, maximum=2**64 - 1) for seed in value]
+    return list(range(check_integer("seeds", value, minimum=1, maximum=_MAX_RUNS)))
 
 
 def _roles(table: dict[str, Any]) -> tuple[str, ...]:
@@ -178,6 +178,6 @@ def _studies_of(table: dict[str, Any]) -> Iterator[Study]:
         setup = _setup(one)
         chosen = chosen_thresholds(setup, one.get("quantities", "error"))
         usual = "nearest_grid" if one.get("protocol") == "published" else "bisection"
-        seeds = check_integer("seeds", one.get("seeds", 3), least=1, most=1000)
+        seeds = check_integer("seeds", one.get("seeds", 3), minimum=1, maximum=1000)
         rule = one.get("search", usual)
         yield Study(setup, seeds, _roles(one), chosen, one.get("start"), rule).check()

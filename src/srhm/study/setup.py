@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from ..errors import ArgumentError, check_choice, check_instance, check_integer, check_number, in_short
-from ..measure.probing import LEAST_INPUTS
+from ..measure.probing import MIN_INPUTS
 from ..model.grammar import Grammar
 from ..model.params import Params
 from ..model.stream import PERMUTATION_LIMIT
@@ -44,7 +44,7 @@ class Seeds:
 
     def __post_init__(self) -> None:
         for role in ROLES:
-            check_integer(f"seeds.{role}", getattr(self, role), least=0, most=2**64 - 1)
+            check_integer(f"seeds.{role}", getattr(self, role), minimum=0, maximum=2**64 - 1)
 
     @classmethod
     def replicate(cls, number: int, fix: Sequence[str] = ()) -> "Seeds":
@@ -84,10 +84,10 @@ class Measuring:
     """Also measure what linear probes read from each layer, and whether its clusters are the synonyms."""
 
     def __post_init__(self) -> None:
-        inputs = check_integer("sensitivity_inputs", self.sensitivity_inputs, least=3)
+        inputs = check_integer("sensitivity_inputs", self.sensitivity_inputs, minimum=3)
         object.__setattr__(self, "sensitivity_inputs", inputs)
         if self.P_test is not None:
-            object.__setattr__(self, "P_test", check_integer("P_test", self.P_test, least=3))
+            object.__setattr__(self, "P_test", check_integer("P_test", self.P_test, minimum=3))
         for name in ("cumulative", "probe"):
             check_flag(name, getattr(self, name))
         object.__setattr__(self, "record", _recorded(self.record))
@@ -192,8 +192,8 @@ class Setup:
         if "D" in measuring.record and not params.has_blanks:
             problem = "cannot be recorded if s0 = 0: there are no diffeomorphisms"
             raise ArgumentError("record", "D", problem, "Leave it out, or use s0 >= 1")
-        if (measuring.probe or "probes" in measuring.record) and self.P_test < LEAST_INPUTS:
-            fix = f"Use P_test >= {LEAST_INPUTS}, or no probes"
+        if (measuring.probe or "probes" in measuring.record) and self.P_test < MIN_INPUTS:
+            fix = f"Use P_test >= {MIN_INPUTS}, or no probes"
             raise ArgumentError("P_test", self.P_test, "is too small to fit and test probes", fix)
         check_test_points(params, self.P_test, self.replacement)
 
@@ -372,7 +372,7 @@ class RunSpec:
         check_instance(Setup, setup=self.setup)
         check_instance(Seeds, seeds=self.seeds)
         params, largest = self.setup.params, self.setup.largest
-        object.__setattr__(self, "P", check_integer("P", self.P, least=params.n_c, most=2**30))
+        object.__setattr__(self, "P", check_integer("P", self.P, minimum=params.n_c, maximum=2**30))
         if largest < self.P:
             problem = f"and P_test = {self.setup.P_test} exceed the P_max = {params.P_max} distinct samples"
             fix = f"Use P <= {largest}, a smaller P_test, or replacement"

@@ -71,11 +71,13 @@ class Study:
         if self.seeds:
             self.replicates = len(self.seeds)
         else:
-            count = check_integer("seeds", self.replicates, least=1, most=1000)
+            count = check_integer("seeds", self.replicates, minimum=1, maximum=1000)
             self.seeds = tuple(Seeds.replicate(number, self.fix or ()) for number in range(count))
         self._largest = most = self.setup.largest
         if self.largest is not None:
-            self._largest = check_integer("largest", self.largest, least=self.setup.params.n_c, most=most)
+            self._largest = check_integer(
+                "largest", self.largest, minimum=self.setup.params.n_c, maximum=most
+            )
         check_choice("search", self.rule, ("bisection", "nearest_grid"), "is not a rule")
         self._numbers = {seeds: number for number, seeds in enumerate(self.seeds)}
         self.runs: list[list[Run]] = [[] for _ in self.seeds]

@@ -47,7 +47,7 @@ def misgrouped(
         If the level is not between 1 and L - 1 (at level L the parent is the class), or P is not positive.
     """
     check_instance(Grammar, grammar=grammar)
-    level = check_integer("level", level, least=1, most=grammar.params.L - 1)
+    level = check_integer("level", level, minimum=1, maximum=grammar.params.L - 1)
     return _misgrouping(grammar, level, knows_positions, shared)(check_number("P", P, above=0.0))
 
 

@@ -106,7 +106,7 @@ def count_tuples(dataset: Dataset, level: int = 1) -> ClassCounts:
     """
     check_instance(Dataset, dataset=dataset)
     params = dataset.params
-    level = check_integer("level", level, least=1, most=params.L)
+    level = check_integer("level", level, minimum=1, maximum=params.L)
     derivation = dataset.derivation()
     tree = expand(dataset.stream.grammar, derivation)
     parent = tree.label[:, None] if level == params.L else tree.features[level]
@@ -136,7 +136,7 @@ def _symbols(
     dataset: Dataset, level: int
 ) -> tuple[Integer[np.ndarray, "sample slot"], Integer[np.ndarray, "sample slot"]]:
     """Features and positions of a level; those of the input are stored."""
-    level = check_integer("level", level, least=1, most=dataset.params.L)
+    level = check_integer("level", level, minimum=1, maximum=dataset.params.L)
     if level == 1:
         return dataset.features.astype(np.int64), dataset.positions.astype(np.int64)
     tree = expand(dataset.stream.grammar, dataset.derivation())

@@ -66,7 +66,7 @@ def features(grammar: Grammar, level: int = 1) -> ClassStatistics:
     """
     check_instance(Grammar, grammar=grammar)
     params = grammar.params
-    level = check_integer("level", level, least=1, most=params.L)
+    level = check_integer("level", level, minimum=1, maximum=params.L)
     return ClassStatistics(_symbols(grammar, level), grammar.class_probability)
 
 
@@ -84,7 +84,7 @@ def tuples(grammar: Grammar, level: int = 1) -> ClassStatistics:
     """
     check_instance(Grammar, grammar=grammar)
     params = grammar.params
-    level = check_integer("level", level, least=1, most=params.L)
+    level = check_integer("level", level, minimum=1, maximum=params.L)
     parents = _symbols(grammar, level + 1)
     if grammar.rule_weights[level - 1] is None:
         m = params.level(level).m
@@ -104,7 +104,7 @@ def positions(grammar: Grammar, level: int = 1) -> ClassStatistics:
         If the level is not between 1 and L.
     """
     check_instance(Grammar, grammar=grammar)
-    level = check_integer("level", level, least=1, most=grammar.params.L)
+    level = check_integer("level", level, minimum=1, maximum=grammar.params.L)
     return _placed(features(grammar, level), slot_probability(grammar.params, level, grammar))
 
 
@@ -120,7 +120,7 @@ def patches(grammar: Grammar, level: int = 1) -> ClassStatistics:
         If the level is not between 1 and L.
     """
     check_instance(Grammar, grammar=grammar)
-    level = check_integer("level", level, least=1, most=grammar.params.L)
+    level = check_integer("level", level, minimum=1, maximum=grammar.params.L)
     where = slot_probability(grammar.params, level + 1, grammar)
     return _placed(tuples(grammar, level), where)
 

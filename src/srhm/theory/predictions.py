@@ -156,9 +156,9 @@ def predict_by_relevance(d: SupportsFloat, F: SupportsFloat, *, n_c: int, m: int
     1728.0
     """
     n_c, m, s = (
-        check_integer("n_c", n_c, least=2),
-        check_integer("m", m, least=1),
-        check_integer("s", s, least=2),
+        check_integer("n_c", n_c, minimum=2),
+        check_integer("m", m, minimum=1),
+        check_integer("s", s, minimum=2),
     )
     d, F = check_number("d", d, above=0.0), check_number("F", F, above=0.0)
     if F > 1:

@@ -72,7 +72,7 @@ def feature_moments(params: Params, level: int = 1) -> Moments:
     0.08333333333333333
     """
     check_instance(Params, params=params)
-    level = check_integer("level", level, least=1, most=params.L)
+    level = check_integer("level", level, minimum=1, maximum=params.L)
     n_c, levels = params.n_c, params.levels[level - 1 :]
     # <P(μ|α)²> - 1/v² = S (1 - 1/v)/v, with S = 1 for the class. With v' symbols above, each level maps S to
     # (v^s / v' - m) / (m (v^s - 1)) + S (1 - 1/v') / (m (1 - v^-s)).
@@ -99,7 +99,7 @@ def tuple_moments(params: Params, level: int = 1) -> Moments:
         If the level is not between 1 and L.
     """
     check_instance(Params, params=params)
-    level = check_integer("level", level, least=1, most=params.L)
+    level = check_integer("level", level, minimum=1, maximum=params.L)
     if level == params.L:
         n_c = params.n_c
         spread = (1 - 1 / n_c) / n_c

@@ -59,7 +59,7 @@ class BalancedBatchSampler(torch.utils.data.Sampler[list[int]]):
         if labels.ndim != 1 or labels.dtype.kind not in "iu" or not labels.size or labels.min() < 0:
             problem = "are not the classes of at least one sample"
             raise ArgumentError("labels", labels, problem, "Give integers from 0 on, [sample]")
-        self.batch_per_class = check_integer("batch_per_class", batch_per_class, least=1)
+        self.batch_per_class = check_integer("batch_per_class", batch_per_class, minimum=1)
         self.rank, self.world_size = rank_and_world(rank, world_size)
         self._ranks_given = rank is not None
         self.equal_ranks = equal_ranks
@@ -84,7 +84,7 @@ class BalancedBatchSampler(torch.utils.data.Sampler[list[int]]):
         ArgumentError
             If the epoch is not from 0 to 2^31 - 1.
         """
-        self.epoch = check_integer("epoch", epoch, least=0, most=2**31 - 1)
+        self.epoch = check_integer("epoch", epoch, minimum=0, maximum=2**31 - 1)
 
     def __len__(self) -> int:
         """Number of batches of this rank in an epoch."""

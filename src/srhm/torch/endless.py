@@ -100,12 +100,14 @@ class EndlessDataset(torch.utils.data.IterableDataset):
             raise ArgumentError("stream", stream, problem, "Use Stream(grammar, seed, 'replacement')")
         self.form = Form(encoding, layout, latents, device)
         self.stream = stream
-        self.batch_size = None if batch_size is None else check_integer("batch_size", batch_size, least=1)
+        self.batch_size = None if batch_size is None else check_integer("batch_size", batch_size, minimum=1)
         self.rank, self.world_size = rank_and_world(rank, world_size)
         self._ranks_given = rank is not None
         self.items_per_epoch = items_per_epoch
         if items_per_epoch is not None:
-            self.items_per_epoch = check_integer("items_per_epoch", items_per_epoch, least=1, most=ENDLESS)
+            self.items_per_epoch = check_integer(
+                "items_per_epoch", items_per_epoch, minimum=1, maximum=ENDLESS
+            )
             if self.items_per_epoch % self.world_size:
                 problem = f"gives the {self.world_size} ranks different numbers of items"
                 fix = f"Use a multiple of {self.world_size}"
@@ -159,7 +161,7 @@ class EndlessDataset(torch.utils.data.IterableDataset):
         epoch, first = self._place[: _FIRST + 1].tolist()
         if taken is not None:
             most = (self._items - first) // self.world_size
-            first += check_integer("taken", taken, least=0, most=most) * self.world_size
+            first += check_integer("taken", taken, minimum=0, maximum=most) * self.world_size
         elif self._place[_WORKED] == self._place[_VERSION] or self._seen.item is None:
             problem = "is unknown: this copy of the data set was not iterated, at most those of workers were"
             raise ArgumentError("taken", None, problem, "Give the number of items taken from the loader")
@@ -188,7 +190,7 @@ class EndlessDataset(torch.utils.data.IterableDataset):
             problem = f"is a state of other data than {self._identity}"
             raise ArgumentError("state", state, problem, "Make the data set with the arguments it had")
         epoch = self._checked_epoch(state["epoch"])
-        item = check_integer("item", state["item"], least=0, most=self._items)
+        item = check_integer("item", state["item"], minimum=0, maximum=self._items)
         left = self._items - item
         if self.items_per_epoch and left % self.world_size:
             problem = f"leaves {left} items of the epoch, which {self.world_size} ranks cannot share evenly"
@@ -276,7 +278,7 @@ class EndlessDataset(torch.utils.data.IterableDataset):
 
     def _checked_epoch(self, epoch: int) -> int:
         most = self.stream.length // (self._items * (self.batch_size or 1)) - 1
-        return check_integer("epoch", epoch, least=0, most=min(most, 2**62))
+        return check_integer("epoch", epoch, minimum=0, maximum=min(most, 2**62))
 
     def _contents(self, epoch: int, items: range) -> Iterator[tuple[Any, ...]]:
         """Yield the contents of some items, derived several at a time."""

@@ -69,12 +69,12 @@ class TorchDataset(torch.utils.data.Dataset):
                 raise ArgumentError(
                     "count", None, "is missing: a stream has no end", "Give a number of samples"
                 )
-            count = check_integer("count", count, least=1)
+            count = check_integer("count", count, minimum=1)
             self.start, self.count = source.checked_range(start, count)
         elif isinstance(source, Dataset):
-            self.start = check_integer("start", start, least=0, most=len(source) - 1)
+            self.start = check_integer("start", start, minimum=0, maximum=len(source) - 1)
             left = len(source) - self.start
-            self.count = check_integer("count", left if count is None else count, least=1, most=left)
+            self.count = check_integer("count", left if count is None else count, minimum=1, maximum=left)
         else:
             raise ArgumentError(
                 "source", source, "is not a source of samples", "Give a srhm.Dataset or a srhm.Stream"

@@ -20,8 +20,8 @@ def rank_and_world(rank: int | None, world_size: int | None) -> tuple[int, int]:
         name, other = ("rank", "world_size") if rank is None else ("world_size", "rank")
         raise ArgumentError(name, None, f"is missing, but {other} is given", "Give both, or neither")
     if world_size is not None:
-        world_size = check_integer("world_size", world_size, least=1)
-        return check_integer("rank", rank, least=0, most=world_size - 1), world_size
+        world_size = check_integer("world_size", world_size, minimum=1)
+        return check_integer("rank", rank, minimum=0, maximum=world_size - 1), world_size
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         return torch.distributed.get_rank(), torch.distributed.get_world_size()
     announced = os.environ.get("WORLD_SIZE", "1")

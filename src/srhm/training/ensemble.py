@@ -74,7 +74,7 @@ def train_ensemble(
         If there are no jobs, or they are of different shapes.
     """
     check_instances(TrainingJob, jobs=jobs)
-    check_integer("jobs", len(jobs), least=1)
+    check_integer("jobs", len(jobs), minimum=1)
     first = jobs[0]
     for job in jobs[1:]:
         if _shape(job) != _shape(first):

@@ -90,7 +90,7 @@ class TrainingJob:
         """Return the optimizer, its rate filled in, after a check."""
         optimizer, size = self.optimizer, self.batch_per_class
         if size is not None:
-            check_integer("batch_per_class", size, least=1)
+            check_integer("batch_per_class", size, minimum=1)
         if isinstance(optimizer, Optimizer):
             if size is not None:
                 problem = "is given together with an Optimizer, which has its own"

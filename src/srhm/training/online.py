@@ -127,8 +127,8 @@ def train_online(
     check_trainable(net)
     check_instance(Stream, stream=stream)
     check_instance(Dataset, test_set=test_set)
-    batch = check_integer("batch_per_class", batch_per_class, least=1) * stream.params.n_c
-    _check_points(stream, test_set, check_integer("points", points, least=batch, most=2**32))
+    batch = check_integer("batch_per_class", batch_per_class, minimum=1) * stream.params.n_c
+    _check_points(stream, test_set, check_integer("points", points, minimum=batch, maximum=2**32))
     rate = chosen_rate(net, rate, design_of(net))
     encoding = encoding_for(net, encoding, stream.params)
     backend_name()  # refuses where there is none

@@ -40,7 +40,7 @@ class Optimizer:
         if isinstance(momentum, bool) or not (isinstance(momentum, int | float) and 0 <= momentum < 1):
             raise ArgumentError("momentum", momentum, "is not in [0, 1)", "Use 0.9")
         object.__setattr__(self, "momentum", float(momentum))
-        size = check_integer("batch_per_class", self.batch_per_class, least=1)
+        size = check_integer("batch_per_class", self.batch_per_class, minimum=1)
         object.__setattr__(self, "batch_per_class", size)
         check_choice("batches", self.batches, ("reshuffled", "fixed"), "is not known")
 
@@ -75,5 +75,5 @@ class Stopping:
             ("max_epochs", "max_epochs"),
         ):
             if (value := getattr(self, name)) is not None:
-                object.__setattr__(self, name, check_integer(argument, value, least=1))
+                object.__setattr__(self, name, check_integer(argument, value, minimum=1))
         check_choice("select", self.select, ("last", "best"), "is not known")

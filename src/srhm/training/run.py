@@ -32,7 +32,7 @@ Status = Literal["converged", "epochs", "diverged", "stopped"]
 no longer finite; or its budget was spent, and it can be resumed."""
 
 _CALL_SECONDS = 0.5
-_MOST_STEPS = 2**24  # batches in a call
+_MAX_STEPS = 2**24  # batches in a call
 
 
 @dataclass(frozen=True)
@@ -397,4 +397,4 @@ def paced(steps: int, spent: float) -> int:
 
     A call that ends early at an evaluation seems fast, so the number has an upper bound.
     """
-    return max(1, min(2 * steps, round(steps * _CALL_SECONDS / max(spent, 1e-9)), _MOST_STEPS))
+    return max(1, min(2 * steps, round(steps * _CALL_SECONDS / max(spent, 1e-9)), _MAX_STEPS))

@@ -39,9 +39,9 @@ def check_executor(on: str, workers: int | None = None, ensemble: int | None = N
         compute ensembles.
     """
     if workers is not None:
-        check_integer("workers", workers, least=1, most=100_000)
+        check_integer("workers", workers, minimum=1, maximum=100_000)
     if ensemble is not None:
-        check_integer("ensemble", ensemble, least=1, most=10_000)
+        check_integer("ensemble", ensemble, minimum=1, maximum=10_000)
     if not str(on).startswith("ray://"):
         check_choice("on", on, ("local", "ray", "ray://HOST:PORT"), "is not an executor")
     if on != "local" and ensemble is not None:

@@ -12,7 +12,7 @@ from ...study.failure import Failure
 Work = Callable[[str], str]
 """What is done with a job: a function of a module, from JSON to JSON; nothing else passes between processes."""
 
-_MOST_WORDS = 2000
+_MAX_WORDS = 2000
 """Characters of a reason."""
 
 
@@ -110,7 +110,7 @@ def failure_of(error: BaseException) -> Failure:
     reason = f"{type(error).__name__}: {error}{where}"
     # What XLA calls the want of memory of a device, and of a host.
     short = isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
-    return Failure("memory" if short else "error", reason[:_MOST_WORDS])
+    return Failure("memory" if short else "error", reason[:_MAX_WORDS])
 
 
 def outcome_of(work: Work, job: Job) -> Outcome:

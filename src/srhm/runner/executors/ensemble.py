@@ -31,7 +31,7 @@ class Ensemble(Executor):
 
     def __init__(self, inner: Executor, members: int) -> None:
         self._inner = inner
-        self._members = check_integer("ensemble", members, least=2)
+        self._members = check_integer("ensemble", members, minimum=2)
         self.slots = members * inner.slots
         self._waiting: list[tuple[Any, Job]] = []
         """Each with what those that go together have in common."""

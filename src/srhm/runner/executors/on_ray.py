@@ -13,7 +13,7 @@ from .base import Executor, Job, Outcome, Resources, Unavailable, Work
 from .ray_cluster import Cluster
 from .ray_task import environment, perform
 
-_MOST_SLOTS = 4096
+_MAX_SLOTS = 4096
 _POLL_SECONDS = 1.0
 """How long interrupted jobs are waited for at a time."""
 _LOOK_SECONDS = 10.0
@@ -59,7 +59,7 @@ class OnRay(Executor):
 
     def __init__(self, work: Work, *, address: str | None = None, slots: int | None = None) -> None:
         self._work = name_of(work, "work")
-        self._chosen = None if slots is None else check_integer("slots", slots, least=1)
+        self._chosen = None if slots is None else check_integer("slots", slots, minimum=1)
         self._cluster = Cluster(address)
         self._ray = self._cluster.ray
         self._functions: dict[Resources, Any] = {}
@@ -219,7 +219,7 @@ class OnRay(Executor):
         if self._chosen is not None:
             self.slots = self._chosen
         else:
-            self.slots = min(_MOST_SLOTS, max(1, int(2 * self._cluster.cores())))
+            self.slots = min(_MAX_SLOTS, max(1, int(2 * self._cluster.cores())))
 
     def _lose(self, reason: str) -> None:
         """Give up a cluster that is gone, and with it all jobs under way."""

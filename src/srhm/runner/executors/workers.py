@@ -56,7 +56,7 @@ class Workers(Executor):
     """
 
     def __init__(self, slots: int, work: Work, devices: int = 1) -> None:
-        self.slots = check_integer("workers", slots, least=1, most=1024)
+        self.slots = check_integer("workers", slots, minimum=1, maximum=1024)
         self._work = name_of(work, "work")
         self._devices = devices
         self._workers: list[_Worker] = []
