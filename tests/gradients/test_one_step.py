@@ -10,7 +10,7 @@ import optax
 import pytest
 from scipy.stats import chi2
 
-from srhm import Dataset, Grammar, Params, Stream, encode, enumerate_all, expand
+from srhm import Dataset, Grammar, Params, Stream, encode, enumerate_all, expand, split
 from srhm.gradients import (
     gradient_moments,
     open_gradient,
@@ -272,6 +272,9 @@ def test_arguments_are_checked(refuses):
     grammar, net = Grammar(WIDE), network("cnn", WIDE)
     with refuses("data", 7, "Take equally many of each class"):
         population_moments(grammar, net, 7)
+    skewed = split(Grammar(WIDE, class_weights=[4, 1, 1]), 9, 3).train
+    with refuses("data", 9, "Take equally many of each class"):
+        gradient_moments(net, skewed)
     with refuses("encoding", "'integer'", "Use a dense one for a network"):
         population_moments(grammar, lambda x: x, 9, encoding="integer")
     huge = Params(n_c=8, v=8, m=8, s=2, s0=2, L=3)

@@ -116,6 +116,32 @@ def as_jax(part):
     return tuple(map(jnp.asarray, part)) if isinstance(part, tuple) else jnp.asarray(part)
 
 
+@pytest.mark.parametrize("name", ["both", "all"])
+@pytest.mark.parametrize("cumulative", [False, True])
+def test_transformations_draw_by_the_weights(name, cumulative):
+    """Chi-square of the counts of each new choice (false-alarm rate 2e-4 each), by the parent that it has then."""
+    grammar = GRAMMARS[name]
+    params = grammar.params
+    derivation = Stream(grammar, 4, "replacement").take(0, 20_000)
+    for level in range(1, params.L + 1):
+        levels = range(1, level + 1) if cumulative else [level]
+        exchanged = exchange_synonyms(grammar, derivation, level, 7, cumulative=cumulative)
+        shifted = diffeomorphism(grammar, derivation, level, 7, cumulative=cumulative)
+        tree = expand(grammar, exchanged)
+        assert equal(exchanged.placements, derivation.placements) and equal(shifted.rules, derivation.rules)
+        for one in range(1, params.L + 1):
+            if one not in levels:
+                assert equal(exchanged.rules[one - 1], derivation.rules[one - 1])
+                continue
+            numbers = params.level(one)
+            parents = tree.features[one] if one < params.L else tree.label[:, None]
+            for parent in range(numbers.parents):
+                drawn = exchanged.rules[one - 1][parents == parent]
+                check_likely(np.bincount(drawn, minlength=numbers.m), grammar.rule_probability(one)[parent])
+            drawn = shifted.placements[one - 1].ravel()
+            check_likely(np.bincount(drawn, minlength=numbers.placements), grammar.placement_probability(one))
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_posterior_by_enumeration(name):
     oracle = Enumeration(GRAMMARS[name])

@@ -104,6 +104,9 @@ def test_setups_have_weights(tmp_path: Path) -> None:
     assert skewed.at(9).shape != weighted.at(9).shape
     assert skewed.grammar(3).class_probability.tolist() == [3 / 8, 1 / 8, 1 / 4, 1 / 4]
     assert name(skewed).endswith("classes 3,1,2,2")
+    assert Study(plain).prediction is not None and Study(skewed, start=100).prediction is None
+    with pytest.raises(ArgumentError, match="Give the first P to try"):
+        Study(skewed).check()
     file.write_text(as_grid([skewed.at(50)], "one"))
     assert [spec.hash for spec in read_grid(file).runs] == [skewed.at(50).hash]
     drawn = replace(plain, rule_weights="lognormal(0.5)")

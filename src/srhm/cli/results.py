@@ -67,7 +67,7 @@ def pstar_content(study: Study, store: str) -> dict[str, Any]:
     """Return what `srhm pstar --json` prints."""
     setup, params, prediction = study.setup, study.setup.params, study.prediction
     found = study.complexity()
-    paper = published(setup.net.family, params)
+    paper = None if setup.weighted else published(setup.net.family, params)
     runs = [run for _, run in study.all_runs]
     return {
         "P_star": found.P_star,

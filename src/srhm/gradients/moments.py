@@ -218,18 +218,17 @@ def gradient_moments(
     Raises
     ------
     ArgumentError
-        If the number of samples is not a multiple of n_c, so that they cannot be balanced, or the network was built
-        for another encoding.
+        If there are not equally many samples of each class, or the network was built for another encoding.
     """
     check_instance(Dataset, data=data)
     backend_name()  # refuses where there is none
     params, count = data.params, len(data)
     encoding = encoding_for(net, encoding, params)
     channels(params, encoding)  # refuses an encoding without
-    if count % params.n_c:
-        raise ArgumentError(
-            "data", count, f"is not a multiple of n_c = {params.n_c}", "Take equally many of each class"
-        )
+    counts = np.bincount(data.labels, minlength=params.n_c)
+    if (counts != counts[0]).any():
+        problem = f"samples are not equally many of each of the n_c = {params.n_c} classes"
+        raise ArgumentError("data", count, problem, "Take equally many of each class")
     square = _each_squared if square is None else square
     chosen = where(net)
     sizes = sum(one.size for one in jax.tree.leaves(chosen))

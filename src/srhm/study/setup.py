@@ -167,7 +167,7 @@ class Setup:
         object.__setattr__(self, "task", task_from(self.task))
         for name in WEIGHTS:
             object.__setattr__(self, name, weights_text(name, self.params, getattr(self, name)))
-        if any(getattr(self, name) for name in WEIGHTS):
+        if self.weighted:
             object.__setattr__(self, "replacement", True)
         params, net = self.params, self.net.on(self.params)
         optimizer, stopping, measuring = self.optimizer, self.stopping, self.measuring
@@ -226,6 +226,11 @@ class Setup:
     def batch(self) -> int:
         """Number of points of a batch."""
         return self.optimizer.batch_per_class * self.params.n_c
+
+    @property
+    def weighted(self) -> bool:
+        """Whether rules, placements or classes have uneven weights; nothing is then published or predicted."""
+        return any(getattr(self, name) for name in WEIGHTS)
 
     @property
     def largest(self) -> int:

@@ -186,7 +186,7 @@ class Study:
     @property
     def prediction(self) -> Prediction | None:
         """The predicted P*; None if there is no prediction."""
-        return self.setup.net.predict(self.setup.params)
+        return None if self.setup.weighted else self.setup.net.predict(self.setup.params)
 
     @property
     def expected(self) -> float:

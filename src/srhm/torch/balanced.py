@@ -12,7 +12,9 @@ from .ranks import check_ranks, rank_and_world
 
 
 class BalancedBatchSampler(torch.utils.data.Sampler[list[int]]):
-    """Batches with equally many points of each class: exactly those of :func:`srhm.training.train`.
+    """Batches with equally many points of each class: those of :func:`srhm.training.train`.
+
+    Where classes have weights, `train` has other ones.
 
     In every epoch each class is permuted and divided into groups of `batch_per_class`; batch b contains group b of each
     class. The last batch contains the rest. The order is a pure function of (seed, epoch). Every iteration is one
