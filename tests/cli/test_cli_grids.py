@@ -28,7 +28,7 @@ title = "small"
 net = ["cnn", "lcn"]
 v = 3
 width = 8
-P = [60, 90]
+P = 60
 P_test = 100
 seeds = 2
 max_epochs = 6
@@ -77,7 +77,7 @@ def test_the_same_rows_on_every_executor(alone: Path, on: str) -> None:
         RAY_AUTH_TOKEN=secrets.token_hex(32),
     )
     out, err = ended(process)
-    assert process.returncode == 0 and "0 failed" in out and "9 of 9 done" in err, err
+    assert process.returncode == 0 and "0 failed" in out and "5 of 5 done" in err, err
     assert rows("runs.sqlite") == rows(alone)
 
 
@@ -86,12 +86,12 @@ def test_the_same_rows_by_shards(capsys: pytest.CaptureFixture[str], here: Path,
         status, out, _ = run(
             capsys, "grid", "GRID.toml", "--shard", f"{number}/3", "--workers", "1", "--json"
         )
-        assert status == 0 and json.loads(out)["total"] == 3
+        assert status == 0 and json.loads(out)["total"] == (2, 2, 1)[number - 1]
     shards = sorted(str(path) for path in (here / "srhm-runs").iterdir())
     assert [Path(path).name for path in shards] == [f"GRID-shard-{n}-of-3.sqlite" for n in (1, 2, 3)]
     expected = rows(alone)
     status, out, _ = run(capsys, "merge", "all.sqlite", *shards)
-    assert status == 0 and out.startswith(f"{len(expected)} runs added, ") and len(expected) > 8 + 5
+    assert status == 0 and out.startswith(f"{len(expected)} runs added, ") and len(expected) > 4 + 5
     assert rows("all.sqlite") == expected
     status, out, _ = run(capsys, "merge", "all.sqlite", *shards, "--json")
     assert json.loads(out)["added"] == 0
@@ -100,7 +100,7 @@ def test_the_same_rows_by_shards(capsys: pytest.CaptureFixture[str], here: Path,
         for store in ("all.sqlite", alone)
     )
     assert merged["computed"] == whole["computed"] == whole["failed"] == 0
-    assert whole["total"] == whole["done"] == 9
+    assert whole["total"] == whole["done"] == 5
     assert len(whole["pstar"]) == 1 and whole["pstar"][0]["params"]["v"] == 3
     assert merged["pstar"][0]["P_star"] == whole["pstar"][0]["P_star"]
 
@@ -109,7 +109,7 @@ def test_a_plan_computes_nothing(capsys: pytest.CaptureFixture[str], here: Path)
     status, out, _ = run(capsys, "grid", "GRID.toml", "--plan", "--json")
     assert status == 0
     assert json.loads(out) == {
-        "runs": 8, "searches": 1, "begun_or_finished": 0, "failed": 0, "store": "srhm-runs/runs.sqlite"
+        "runs": 4, "searches": 1, "begun_or_finished": 0, "failed": 0, "store": "srhm-runs/runs.sqlite"
     }  # fmt: skip
     assert [path.name for path in here.iterdir()] == ["GRID.toml"]
 
@@ -125,6 +125,7 @@ def test_failures_are_told_and_tried_again_when_asked(
         return execute_job(content)
 
     monkeypatch.setattr("srhm.runner.executors.execute_job", work)
+    Path("GRID.toml").write_text(GRID.replace("seeds = 2", "seeds = 4"))
     command = ["grid", "GRID.toml", "--store", "runs.sqlite", "--workers", "1"]
     status, out, err = run(capsys, *command)
     assert status == 1 and "4 failed" in out and "RuntimeError: the machine caught fire" in out
@@ -197,7 +198,7 @@ def wait_until_running(capsys: pytest.CaptureFixture[str], count: int) -> dict[s
     raise AssertionError(f"never {count} running: {content}")
 
 
-@pytest.mark.parametrize("workers", [pytest.param("1", marks=pytest.mark.long), "2"])
+@pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=pytest.mark.long)])
 def test_cancelled_from_another_terminal(
     capsys: pytest.CaptureFixture[str], here: Path, workers: str
 ) -> None:

@@ -106,6 +106,7 @@ def test_in_processes_the_same(asked, tmp_path):
     check(there)
 
 
+@pytest.mark.long  # jobs on Ray: runner/test_ray.py
 def test_on_ray_the_same(tmp_path, asked):
     """In a process of its own: Ray keeps the token that it read first for the life of a process."""
     pytest.importorskip("ray", reason="Ray, of the extra ray, is not installed")
@@ -157,6 +158,7 @@ def test_a_script_without_a_main_guard(tmp_path):
     assert nets == {"custom_learners:knows_all_but", "script:train"}
 
 
+@pytest.mark.long
 def test_a_module_that_computes_when_it_is_imported(tmp_path):
     """Workers import it for its function: they refuse to do all that it does, and say so."""
     (tmp_path / "module.py").write_text(SCRIPT.replace("CALLS", "((train, 2),)"))
@@ -166,12 +168,15 @@ def test_a_module_that_computes_when_it_is_imported(tmp_path):
     assert 'Put all that it does under `if __name__ == "__main__":`' in done.stderr
 
 
-def test_processes_that_die_and_functions_that_fail(tmp_path, asked):
-    """A run whose process was killed is tried again; one thread is enough for each; an error ends the search."""
+def test_a_run_whose_process_was_killed_is_tried_again(tmp_path, asked):
     options = {"file": str(tmp_path / "begun")}
     found = srhm.pstar(net=custom_learners.dies_once, workers=2, options=options, **asked)
     assert (tmp_path / "begun").exists() and not Store(asked["store"]).failures()
     assert found.P_star == pytest.approx(250, rel=0.02)
+
+
+@pytest.mark.long
+def test_one_thread_for_each_process_and_errors_end_the_search(asked):
     with pytest.raises(SrhmError, match=r"P = 300, seed \d .* failed.*: ValueError: no such learner"):
         srhm.pstar(net=custom_learners.fails, workers=2, **asked)
     found = srhm.pstar(net=custom_learners.threads, workers=2, **asked)

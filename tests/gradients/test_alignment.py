@@ -39,7 +39,7 @@ def test_one_feature_moves_and_all_else_stays(level, measuring):
         assert np.array_equal(after.positions[0][:, others], before.positions[0][:, others])
 
 
-@pytest.mark.parametrize("level", [2, 3])
+@pytest.mark.parametrize("level", [2, pytest.param(3, marks=pytest.mark.long)])
 def test_signals_agree_where_upper_layers_share_their_weights_over_the_places(level, measuring):
     """And have random signs, so that 200 data of 64 units give next to nothing, where they are drawn at random."""
     shared = build("cnn", PARAMS, 64, 0, bias="none", shared_layers=(2, 3))

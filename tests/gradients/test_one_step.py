@@ -63,7 +63,12 @@ def every_gradient(net, params, where, encoding="whitened"):
 
 
 @pytest.mark.parametrize(
-    ("name", "params"), [("cnn", SHALLOW), ("cnn", DEEP), ("lcn", DEEP), ("fcn", DEEP)], ids=str
+    ("name", "params"),
+    [
+        *(("cnn", SHALLOW), ("lcn", DEEP)),
+        *(pytest.param(name, DEEP, marks=pytest.mark.long) for name in ("cnn", "fcn")),
+    ],
+    ids=str,
 )
 def test_moments_are_those_of_all_data(name, params):
     net = network(name, params)
@@ -98,8 +103,13 @@ def test_a_quadratic_form_has_the_same_law():
     )
 
 
-@pytest.mark.parametrize("replacement", [True, False])
-@pytest.mark.parametrize("P", [16, 512])
+@pytest.mark.parametrize(
+    ("P", "replacement"),
+    [
+        *((16, True), (512, False)),
+        *(pytest.param(*one, marks=pytest.mark.long) for one in ((16, False), (512, True))),
+    ],
+)
 def test_the_spread_over_training_sets(P, replacement):
     """Of three weights, over 200 training sets: about chi-square, false-alarm rate 2 ALARM each."""
     params, sets = DEEP, 200
@@ -133,7 +143,9 @@ def test_samples_estimate_the_population():
     assert 0.7 < (strayed**2).mean() < 1.4  # chi-square of 200: 4 standard deviations are 0.4
 
 
-@pytest.mark.parametrize("name", ["cnn", "lcn", "fcn"])
+@pytest.mark.parametrize(
+    "name", ["lcn", *(pytest.param(name, marks=pytest.mark.long) for name in ("cnn", "fcn"))]
+)
 def test_open_gates_in_closed_form(name):
     """With every ReLU open and a uniform softmax, the closed form is the gradient of all data, in every layer."""
     net = opened(network(name, WIDE))

@@ -54,14 +54,18 @@ def test_posterior_by_enumeration(params):
     check_alike(oracle.grammar, evidence, found)
 
 
-@pytest.mark.parametrize("params", LARGEST, ids=name_of)
+@pytest.mark.parametrize(
+    "params", [LARGEST[0], pytest.param(LARGEST[1], marks=pytest.mark.long)], ids=name_of
+)
 def test_posterior_by_enumeration_of_many(params):
     oracle = Enumeration(Grammar(params, 3))
     evidence = received(oracle.grammar, oracle.inputs[12345:12346])[[1, 3, 6]]
     check_oracle(posterior(oracle.grammar, evidence), evidence, oracle)
 
 
-@pytest.mark.parametrize("params", [ORACLES[5], ORACLES[8]], ids=name_of)
+@pytest.mark.parametrize(
+    "params", [ORACLES[5], pytest.param(ORACLES[8], marks=pytest.mark.long)], ids=name_of
+)
 def test_posterior_by_enumeration_with_jax(params):
     oracle = Enumeration(Grammar(params, 3))
     with jax.enable_x64(True):

@@ -97,7 +97,14 @@ def covered(correlation, groups, seeds, noise, trials, by_group=True):
     return right / trials
 
 
-@pytest.mark.parametrize(("correlation", "groups", "seeds"), [(0.0, 16, 1), (0.6, 16, 3), (0.95, 12, 3)])
+@pytest.mark.parametrize(
+    ("correlation", "groups", "seeds"),
+    [
+        pytest.param(0.0, 16, 1, marks=pytest.mark.long),
+        (0.6, 16, 3),
+        pytest.param(0.95, 12, 3, marks=pytest.mark.long),
+    ],
+)
 def test_the_interval_covers_the_truth_as_often_as_it_claims(correlation, groups, seeds):
     """The jackknife is on the safe side: 0.90 to 0.95, to 3 standard errors of 400 trials (0.015)."""
     assert 0.855 < covered(correlation, groups, seeds, 0.3, 400) < 0.985

@@ -298,7 +298,7 @@ def test_activations_of_a_network(net):
         np.testing.assert_allclose(seen[layer], expected[layer], rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["cnn", "lcn", "fcn"])
+@pytest.mark.parametrize("name", [pytest.param("cnn", marks=pytest.mark.long), "lcn", "fcn"])
 @pytest.mark.parametrize(
     "params",
     [

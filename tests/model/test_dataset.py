@@ -121,20 +121,16 @@ def test_all_class_orders_are_equally_likely(n_c):
 
 
 @pytest.mark.parametrize("reverse", [False, True])
-def test_sorted_and_compared_words_give_the_same_order(monkeypatch, reverse):
+def test_sorted_and_compared_words_give_the_same_order(reverse):
     """How many classes decides what finds their order; both backends, and single samples, agree."""
     params = Params(n_c=100, v=100, m=2, s=2, s0=1, L=2)
     stream = Stream(Grammar(params), 3, "permutation", reverse)
-    assert params.n_c > srhm.model.stream._COMPARED
-    found = [stream.take(7, 450).label, stream.at(np.arange(7, 457, dtype=np.uint32)).label]
-    monkeypatch.setattr(srhm.model.stream, "_COMPARED", 1000)
-    found.append(stream.take(7, 450).label)
-    assert all(equal(one, found[0]) for one in found)
-    words = np.zeros((100, 3), np.uint32)  # equal ones keep their order
-    for most in (1000, 1):
-        monkeypatch.setattr(srhm.model.stream, "_COMPARED", most)
+    assert equal(stream.take(7, 450).label, stream.at(np.arange(7, 457, dtype=np.uint32)).label)
+    words = np.random.default_rng(0).integers(0, 50, (100, 3), np.uint32)  # equal ones keep their order
+    expected = np.argsort(np.argsort(words, axis=0, kind="stable"), axis=0)
+    for compared in (1000, 1):
         for form in (words, jnp.asarray(words)):
-            assert (stream._all_places(form) == np.arange(100)[:, None]).all()
+            assert (stream._all_places(form, compared) == expected).all()
 
 
 def test_equal_words_give_no_class_twice(monkeypatch):
@@ -480,7 +476,7 @@ def test_backward_in_jax():
 FAST = Params(n_c=3, v=4, m=4, s=2, s0=1, L=3)  # 2^29 data: permuted by a Feistel network
 
 
-@pytest.mark.parametrize("sparsity", ["A", "B"])
+@pytest.mark.parametrize("sparsity", ["A", pytest.param("B", marks=pytest.mark.long)])
 def test_draws_of_both_backends_agree(sparsity, monkeypatch):
     """Within a chunk, over the borders of several, and to the last sample, from odd places too."""
     monkeypatch.setattr(srhm.model.dataset, "_CHUNK", 32)  # 30 samples
@@ -499,7 +495,11 @@ def test_draws_of_both_backends_agree(sparsity, monkeypatch):
                 assert type(other) is np.ndarray and other.flags.c_contiguous and one.dtype == other.dtype
 
 
-@pytest.mark.parametrize("params", [FAST, Params(n_c=10, v=10, m=10, s=2, s0=2, L=4)], ids=name_of)
+@pytest.mark.parametrize(
+    "params",
+    [pytest.param(FAST, marks=pytest.mark.long), Params(n_c=10, v=10, m=10, s=2, s0=2, L=4)],
+    ids=name_of,
+)
 def test_an_origin_is_an_argument(params):
     """One compilation serves all beginnings, near and as far as the stream goes."""
     indices = np.array([0, 1, 7, 26, 3], np.uint32)

@@ -60,6 +60,8 @@ GRAMMARS = {
     "a placement that never comes": Grammar(A, 1, placement_weights=[1, 0, 2, 0]),
 }
 NAMES = list(GRAMMARS)
+FEW = ("arrays", "both", "placements of B", "levels that differ", "a placement that never comes")
+"""Weights of rules and placements, at one level or all, none and uneven, of both sparsities."""
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -93,7 +95,9 @@ def check_likely(counts, p):
         check_counts(counts, counts.sum() * p)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [name if name in FEW else pytest.param(name, marks=pytest.mark.long) for name in NAMES]
+)
 def test_the_same_samples_from_both_backends(name):
     grammar = GRAMMARS[name]
     stream = Stream(grammar, 7, "replacement")

@@ -494,8 +494,16 @@ def test_filters_are_those_of_the_parents_not_of_their_places():
     assert shared_filters(12, differ[1:]) == (0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5)
 
 
-@pytest.mark.parametrize("frozen", [(2,), (1, 3)])
-@pytest.mark.parametrize("name", ["cnn", "lcn", "fcn"])
+@pytest.mark.parametrize(
+    ("name", "frozen"),
+    [
+        *(("cnn", (2,)), ("lcn", (1, 3)), ("fcn", (1, 3))),
+        *(
+            pytest.param(*one, marks=pytest.mark.long)
+            for one in (("cnn", (1, 3)), ("lcn", (2,)), ("fcn", (2,)))
+        ),
+    ],
+)
 def test_frozen_layers_stay_and_the_others_move_as_ever(name, frozen):
     """By the gradient of a batch, dense and at the informative nodes; layer 3 is the readout. Outputs are the same."""
     params = Params(n_c=3, v=3, m=3, s=2, s0=1, L=2)

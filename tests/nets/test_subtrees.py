@@ -26,6 +26,16 @@ MODELS = {
 }
 
 
+MORE_CASES = [
+    *((model, "cnn", {}) for model in ("blanks", "sparsity B", "no blanks", "levels")),
+    *((model, "lcn", {}) for model in ("blanks", "no blanks", "one level", "levels")),
+    ("deep", "cnn", {"bias": "shared"}),
+    ("deep", "cnn", {"shared_layers": (1, 2)}),
+    ("blanks", "lcn", {"shared_layers": (1,)}),
+    ("deep", "lcn", {"shared_layers": (1, 2)}),
+]
+
+
 def drawn(params, count, seed=0):
     return Dataset.draw(Stream(Grammar(params), seed, "replacement"), count)
 
@@ -71,14 +81,14 @@ def test_the_number_of_lowest_patches():
 @pytest.mark.parametrize(
     ("model", "name", "options"),
     [
-        *((model, name, {}) for model in MODELS for name in ("cnn", "lcn")),
-        ("deep", "cnn", {"bias": "shared"}),
+        ("deep", "cnn", {}),
+        ("deep", "lcn", {}),
+        ("sparsity B", "lcn", {}),
+        ("one level", "cnn", {}),
         ("blanks", "cnn", {"bias": "none"}),
-        ("deep", "cnn", {"shared_layers": (1, 2)}),
-        ("blanks", "lcn", {"shared_layers": (1,)}),
-        ("deep", "lcn", {"shared_layers": (1, 2)}),
         ("levels", "cnn", {"shared_layers": (1, 2)}),
         ("levels", "lcn", {"shared_layers": (1, 2, 3)}),
+        *(pytest.param(*case, marks=pytest.mark.long) for case in MORE_CASES),
     ],
 )
 def test_activations_and_outputs_are_those_of_the_dense_network(model, name, options):
@@ -103,7 +113,7 @@ def test_activations_and_outputs_are_those_of_the_dense_network(model, name, opt
                 numbers = table.children[level - 2][numbers].reshape(len(data), -1)
 
 
-@pytest.mark.parametrize("name", ["cnn", "lcn"])
+@pytest.mark.parametrize("name", [pytest.param("cnn", marks=pytest.mark.long), "lcn"])
 def test_the_test_error_is_the_same(name):
     """Of a set that fills several tables, and of a broken network."""
     params = MODELS["deep"]

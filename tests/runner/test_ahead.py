@@ -65,7 +65,6 @@ def searched(study: Study, executor: Executor, folder: Path):
     return (asked, failed, study.crossings(), store.hashes(), progress.computed), progress
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
 @given(
     P_star=st.lists(st.floats(20, 4000), min_size=3, max_size=3),
     slope=st.sampled_from([0.7, 1.5, 4.0]),
@@ -74,6 +73,7 @@ def searched(study: Study, executor: Executor, folder: Path):
     rule=st.sampled_from(["bisection", "bisection", "nearest_grid"]),
     random=st.randoms(use_true_random=False),
 )
+@settings(max_examples=7)
 def test_searches_end_as_with_one_worker(
     P_star: list[float], slope: float, failing: int, slots: int, rule: SearchRule, random
 ) -> None:

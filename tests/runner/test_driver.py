@@ -16,7 +16,6 @@ import jobs
 import srhm
 from setups import run_spec
 from srhm.interrupts import Terminated
-from srhm.runner import driver
 from srhm.runner.driver import Policy, drive
 from srhm.runner.executors import InProcess, Workers
 from srhm.runner.progress import Progress
@@ -107,7 +106,7 @@ def test_what_a_new_process_can_mend_is_tried_again(store: Store) -> None:
 
 def test_a_run_that_hangs_is_killed_and_goes_on_from_its_checkpoint(store: Store) -> None:
     (hangs,) = runs(1, network=5)
-    policy = Policy(retries=0, limit=4.0)
+    policy = Policy(retries=0, limit=2.0)
     progress = drive(singles([hangs, *runs(3)]), store, Workers(2, jobs.execute_fake), policy=policy)
     assert (progress.computed, progress.failed) == (3, 1)
     assert store.failures()[0].kind == "timeout"
@@ -180,25 +179,22 @@ class Flaky(Store):
 
 @pytest.mark.parametrize("error", [StoreBusy, StoreFull])
 def test_a_store_that_is_locked_or_full_for_a_while_gets_its_runs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[srhm.SrhmError]
+    tmp_path: Path, error: type[srhm.SrhmError]
 ) -> None:
-    monkeypatch.setattr(driver, "_TICK_SECONDS", 0.05)
     store = Flaky(tmp_path / "runs.sqlite")
     store.error, store.failures_left = error, 5
-    assert drive(singles(runs(4)), store, InProcess(jobs.execute_fake)).computed == 4
+    policy = Policy(tick=0.05)
+    assert drive(singles(runs(4)), store, InProcess(jobs.execute_fake), policy=policy).computed == 4
     assert len(store) == 4
 
 
-def test_a_store_that_stays_full_ends_the_driver_with_its_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(driver, "_TICK_SECONDS", 0.05)
-    monkeypatch.setattr(driver, "_STORE_SECONDS", 0.3)
+def test_a_store_that_stays_full_ends_the_driver_with_its_error(tmp_path: Path) -> None:
+    policy = Policy(tick=0.05, patience=0.3)
     Store(tmp_path / "runs.sqlite").put(jobs_run(runs(1)[0]))
     store = Flaky(tmp_path / "runs.sqlite")
     store.failures_left, store.error = 10**9, StoreFull
     with pytest.raises(StoreFull):
-        drive(singles(runs(4)), store, InProcess(jobs.execute_fake))
+        drive(singles(runs(4)), store, InProcess(jobs.execute_fake), policy=policy)
     assert len(store) == 1
     store.failures_left = 0
     assert drive(singles(runs(4)), store, InProcess(jobs.execute_fake)).computed == 3

@@ -77,17 +77,14 @@ def run_job(number: int, spec: RunSpec, checkpoint: Path | None = None) -> Job:
 
 
 def test_each_shape_has_a_program_of_its_own() -> None:
-    pool = ensemble(8)
-    specs = [SPEC, small(width=9), replace(SPEC, seeds=Seeds.replicate(1)), small("lcn")]
+    pool = Ensemble(InProcess(jobs.execute_fakes), 8)
+    specs = [SPEC, small(width=9), replace(SPEC, seeds=Seeds(samples=1)), small("lcn")]
     for number, spec in enumerate(specs):
         pool.start(run_job(number, spec))
     rounds = [{one.number: json.loads(one.result or "") for one in pool.wait()} for _ in range(3)]
     assert [set(found) for found in rounds] == [{0, 2}, {1}, {3}] and pool.wait() == []
     found = {number: Run.from_dict(content) for one in rounds for number, content in one.items()}
     assert [found[number].spec for number in range(4)] == specs
-    assert [found[number].versions["executed"] for number in range(4)] == [
-        "with 1 others", "with 0 others", "with 1 others", "with 0 others"
-    ]  # fmt: skip
     pool.close()
 
 
@@ -190,6 +187,7 @@ def test_an_interrupt_keeps_the_ensembles_that_have_ended(tmp_path: Path) -> Non
     assert store.driver() is None
 
 
+@pytest.mark.long  # without training: test_executors.py
 def test_two_processes_compute_ensembles_on_two_devices(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

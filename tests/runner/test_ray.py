@@ -154,12 +154,12 @@ def test_a_worker_that_is_told_to_end_costs_no_run(executor, tmp_path):
 def test_a_hung_job_is_ended_at_its_limit_and_no_other(executor, tmp_path):
     """The limit counts from when a job begins: those that wait for a core have not used it."""
     files = [tmp_path / f"pid{number}" for number in range(4)]
-    executor.start(job(0, "sleep", file=str(files[0]), seconds=600, limit=4.0))
-    executor.start(job(1, "sleep", file=str(files[1]), seconds=6, limit=90))
-    executor.start(job(2, "sleep", file=str(files[2]), seconds=1, limit=4.0))
-    executor.start(job(3, "sleep", file=str(files[3]), seconds=1, limit=4.0))
+    executor.start(job(0, "sleep", file=str(files[0]), seconds=600, limit=2.0))
+    executor.start(job(1, "sleep", file=str(files[1]), seconds=3, limit=90))
+    executor.start(job(2, "sleep", file=str(files[2]), seconds=0.1, limit=4.0))
+    executor.start(job(3, "sleep", file=str(files[3]), seconds=0.1, limit=4.0))
     found = ended(executor, 4)
-    assert failure(found[0]) == ("timeout", "it took longer than its limit of 4 s")
+    assert failure(found[0]) == ("timeout", "it took longer than its limit of 2 s")
     assert [found[number] for number in (1, 2, 3)] == [Outcome(number, "null") for number in (1, 2, 3)]
 
 

@@ -145,6 +145,7 @@ def test_products_of_a_program() -> None:
     assert matrix_products(jnp.sin, a) == []
 
 
+@pytest.mark.long  # of a network with statistics: training/test_stateful.py; of a family: frame/test_families.py
 def test_a_run_from_its_specification_to_its_sensitivities(tmp_path: Path) -> None:
     """It learns, is measured at five layers, and its weights come back with the statistics."""
     run = execute(SPEC, weights=tmp_path)

@@ -36,6 +36,14 @@ def do_pid(_):
     return os.getpid()
 
 
+def do_device(_):
+    """The device on which JAX computes here."""
+    import jax.numpy as jnp
+
+    (device,) = jnp.zeros(()).devices()
+    return device.id
+
+
 def do_kill(number):
     os.kill(os.getpid(), number)
     time.sleep(600)

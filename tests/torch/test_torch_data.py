@@ -138,7 +138,7 @@ def test_rows_end():
     assert data[[]][0].shape == (0, 4, 16)
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("method", ["fork", pytest.param("spawn", marks=pytest.mark.long)])
 def test_workers_deliver_the_same(method):
     script = SUPPORT / "torch_workers.py"
     done = subprocess.run([sys.executable, script, method], capture_output=True, text=True, timeout=300)

@@ -17,15 +17,17 @@ from srhm.torch import TorchDataset, to_torch  # noqa: E402
 A = Params(n_c=3, v=4, m=3, s=2, s0=2, L=2)
 B = Params(n_c=3, v=4, m=3, s=2, s0=1, L=2, sparsity="B")
 CASES = [
-    ("cnn", A, "whitened", {}),
     ("cnn", B, "onehot", {}),
-    ("cnn", A, "onehot_blank", {"shared_layers": (1,)}),
     ("cnn", A, "whitened", {"shared_layers": (1, 2), "bias": "shared"}),
     ("cnn", A, "onehot", {"bias": "none", "frozen_layers": (1, 3)}),
-    ("lcn", A, "onehot", {}),
     ("lcn", B, "whitened", {"frozen_layers": (2,)}),
     ("lcn", A, "whitened", {"shared_layers": (1, 2)}),
     ("fcn", A, "onehot", {}),
+]
+MORE_CASES = [
+    ("cnn", A, "whitened", {}),
+    ("cnn", A, "onehot_blank", {"shared_layers": (1,)}),
+    ("lcn", A, "onehot", {}),
     ("fcn", B, "whitened", {}),
 ]
 
@@ -39,17 +41,25 @@ def inputs(params, encoding):
     return encode(params, test.features, test.positions, encoding)
 
 
-@pytest.mark.parametrize(("name", "params", "encoding", "options"), CASES)
+@pytest.mark.parametrize(
+    ("name", "params", "encoding", "options"),
+    [*CASES, *(pytest.param(*case, marks=pytest.mark.long) for case in MORE_CASES)],
+)
 def test_outputs_and_gradients_agree(name, params, encoding, options):
     net = filled(name, params, 64, encoding=encoding, **options)
     x = inputs(params, encoding)
     module = to_torch(net)
-    ours = np.asarray(net(x))
+
+    @eqx.filter_jit
+    def both(net):
+        return net(x), eqx.filter_grad(lambda net: jnp.square(net(x)).sum())(net)
+
+    ours, gradient = both(net)
+    ours = np.asarray(ours)
     theirs = module(torch.from_numpy(x).transpose(1, 2))
     scale = np.abs(ours).max()
     assert scale > 0.01 and np.abs(theirs.detach().numpy() - ours).max() < 1e-6 * scale
     theirs.square().sum().backward()
-    gradient = eqx.filter_grad(lambda net: jnp.square(net(x)).sum())(net)
     parts = [*gradient.layers, gradient.readout]
     for number, part in enumerate(parts, start=1):
         if number in net.frozen:
@@ -69,7 +79,7 @@ def test_outputs_and_gradients_agree(name, params, encoding, options):
                 assert np.abs(found.grad.numpy() - expected).max() <= 1e-5 * np.abs(expected).max()
 
 
-@pytest.mark.parametrize(("name", "params", "encoding", "options"), CASES[3:8:2])
+@pytest.mark.parametrize(("name", "params", "encoding", "options"), CASES[1:5:3])
 def test_measurements_find_the_same_layers(name, params, encoding, options):
     net = filled(name, params, 16, encoding=encoding, **options)
     ours, theirs = (

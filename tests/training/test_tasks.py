@@ -12,7 +12,7 @@ import pytest
 
 from filled_nets import filled
 from setups import run_spec, setup
-from srhm import Grammar, Params, encode, split
+from srhm import Dataset, Grammar, Params, encode, split
 from srhm.nets.network import check_scores, dense
 from srhm.randomness import fold, threefry2x32
 from srhm.runner.execution import execute
@@ -88,11 +88,10 @@ def test_the_task_decides_inputs_targets_loss_and_error(sets):
     how = {"optimizer": Optimizer(rate=0.1), "stopping": Stopping(loss=0.1, max_epochs=2000)}
     found = train(filled("cnn", PARAMS, 32), sets.train, sets.test, task=Noisy(2), **how)
     assert found.status == "converged", found.train_loss
-    x = encode(PARAMS, sets.train.features, sets.train.positions, "whitened")
-    answers = np.asarray(found.net(x))
+    forward = eqx.filter_jit(found.net)
+    answers = np.asarray(forward(sets.train.encode("whitened")))
     assert (answers.argmax(axis=1) == (sets.train.labels + 2) % 3).all()
-    x = encode(PARAMS, sets.test.features, sets.test.positions, "whitened")
-    wrong = np.asarray(found.net(x)).argmax(axis=1) != (sets.test.labels + 2) % 3
+    wrong = np.asarray(forward(sets.test.encode("whitened"))).argmax(axis=1) != (sets.test.labels + 2) % 3
     assert found.test_error == wrong.mean() < 0.6  # by chance 0.67
     for size in (60, 7):  # the last batch is filled up
         measured = TestSet(sets.test, "whitened", shared=True, batch=size, task=Noisy(2))
@@ -119,24 +118,13 @@ def test_the_checkpoint_of_another_task_is_refused(sets, tmp_path, refuses):
         train(NET, sets.train, sets.test, task=Noisy(2), optimizer=Optimizer(0.1), checkpoint=path)
 
 
-def test_one_pass_training_and_ensembles_take_it_too(sets):
+def test_one_pass_training_takes_it_too(sets):
+    """Its first loss is that of the first batch before any step."""
     stream, test = sets.train.stream, sets.test
     found = train_online(NET, stream, test, points=24, task=Noisy(), rate=0.1)
-    plain = train_online(NET, stream, test, points=24, rate=0.1)
-    assert not same_bits(found.net, plain.net)
-    jobs = [
-        TrainingJob(NET, sets.train, test, Optimizer(0.1), Stopping(max_epochs=3), task=Noisy(by))
-        for by in (1, 1)
-    ]
-    both = train_ensemble(jobs)
-    alone = train(
-        NET, sets.train, test, optimizer=Optimizer(0.1), stopping=Stopping(max_epochs=3), task=Noisy(1)
-    )
-    np.testing.assert_allclose(both[0].net.readout, alone.net.readout, rtol=1e-4)
-    assert both[1].test_error == alone.test_error
-    jobs[1] = TrainingJob(NET, sets.train, test, task=Noisy(2))
-    with pytest.raises(ValueError, match="Train it in an ensemble of its own"):
-        train_ensemble(jobs)
+    first = Dataset.draw(stream, 12)
+    f, targets = np.asarray(NET(first.encode())), np.eye(3)[(first.labels + 1) % 3]
+    assert found.record[0]["train_loss"] == pytest.approx(np.square(f - targets).sum(axis=1).mean(), rel=1e-5)
 
 
 def test_the_task_of_a_setup(known):
@@ -152,13 +140,10 @@ def test_the_task_of_a_setup(known):
 
 def test_a_run_has_the_task_of_its_setup(known, sets):
     options = {"width": 8, "P_test": 60, "max_epochs": 5, "stop_loss": 1e-9}
-    specs = [run_spec(PARAMS, "cnn", 24, task=task, **options) for task in ("noisy", "classification")]
-    runs = [execute(spec) for spec in specs]
-    net = specs[0].net.build(PARAMS)
-    test = split(Grammar(PARAMS, 0), 24, 60)
-    result = train(net, test.train, test.test, task=Noisy(), stopping=specs[0].setup.stopping)
-    assert runs[0].metrics["train_loss"] == result.train_loss != runs[1].metrics["train_loss"]
-    assert runs[0].metrics["error"] == result.test_error
+    spec = run_spec(PARAMS, "cnn", 24, task="noisy", **options)
+    run, own = execute(spec), split(Grammar(PARAMS, 0), 24, 60)
+    result = train(spec.net.build(PARAMS), own.train, own.test, task=Noisy(), stopping=spec.setup.stopping)
+    assert (run.metrics["train_loss"], run.metrics["error"]) == (result.train_loss, result.test_error)
 
 
 def test_what_is_not_a_task_is_refused(known, sets, refuses):
@@ -187,16 +172,20 @@ def test_adam_against_its_formula(sets):
         def loss(net):
             return optax.softmax_cross_entropy_with_integer_labels(net(x), labels).mean()
 
-        m = v = jax.tree.map(jnp.zeros_like, net)
-        for step in range(1, 8):
+        @eqx.filter_jit
+        def adam(net, m, v, t):
             gradient = eqx.filter_grad(loss)(net)
             m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, gradient)
             v = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g**2, v, gradient)
             net = jax.tree.map(
-                lambda w, m, v, t=step: w
-                - 0.05 * (m / (1 - 0.9**t)) / (jnp.sqrt(v / (1 - 0.999**t)) + 1e-8),
+                lambda w, m, v: w - 0.05 * (m / (1 - 0.9**t)) / (jnp.sqrt(v / (1 - 0.999**t)) + 1e-8),
                 net, m, v,
             )  # fmt: skip
+            return net, m, v
+
+        m = v = jax.tree.map(lambda w: jnp.asarray(np.zeros(w.shape)), net)
+        for step in range(1, 8):
+            net, m, v = adam(net, m, v, jnp.asarray(float(step)))
         pairs = zip(jax.tree.leaves(found.net), jax.tree.leaves(net), strict=True)
         assert max(float(jnp.abs(a - b).max()) for a, b in pairs) < 1e-10
     assert (found.steps, found.epochs) == (7, 7)
@@ -250,17 +239,21 @@ def test_an_optimizer_of_others_resumes_to_the_same_bits(sets, tmp_path, refuses
     assert same_bits(resumed.net, whole.net) and resumed.test_error == whole.test_error
 
 
-def test_an_ensemble_shares_one_optimizer(sets):
+def test_an_ensemble_shares_one_task_and_one_optimizer(sets):
     optimizer = optax.adam(0.01)
-    jobs = [
-        TrainingJob(filled("cnn", PARAMS, 8, seed), sets.train, sets.test, optimizer, FEW) for seed in (0, 1)
-    ]
-    for job, found in zip(jobs, train_ensemble(jobs), strict=True):
-        alone = train(job.net, sets.train, sets.test, optimizer=optimizer, stopping=FEW)
+
+    def job(seed, optimizer=optimizer, by=1):
+        net = filled("cnn", PARAMS, 8, seed)
+        return TrainingJob(net, sets.train, sets.test, optimizer, FEW, task=Noisy(by))
+
+    jobs = [job(0), job(1)]
+    for one, found in zip(jobs, train_ensemble(jobs), strict=True):
+        alone = train(one.net, sets.train, sets.test, optimizer=optimizer, stopping=FEW, task=one.task)
         np.testing.assert_allclose(found.net.readout, alone.net.readout, rtol=1e-3, atol=1e-5)
-    jobs[1] = TrainingJob(NET, sets.train, sets.test, optax.adam(0.01), FEW)
-    with pytest.raises(ValueError, match="optax transformation than the first"):
-        train_ensemble(jobs)
+        assert found.test_error == alone.test_error
+    for other in (job(1, by=2), job(1, optax.adam(0.01))):
+        with pytest.raises(ValueError, match=r"task or optax transformation than the first.*of its own"):
+            train_ensemble([jobs[0], other])
 
 
 def test_a_network_without_a_default_rate_needs_none(sets):

@@ -302,11 +302,13 @@ class Stream:
             words = xp.stack(scan(xp, pair, None, *keys)[1], axis=1)
         return words.reshape(2 * words.shape[0], block.shape[0])[: self.params.n_c]
 
-    def _all_places(self, words: UInt32[Any, "class_ block"]) -> Integer[Any, "class_ block"]:
+    def _all_places(
+        self, words: UInt32[Any, "class_ block"], compared: int = _COMPARED
+    ) -> Integer[Any, "class_ block"]:
         """The place of every word among those of its block."""
         xp = words.__array_namespace__()
         slots = xp.arange(words.shape[0], dtype=np.int32)
-        if words.shape[0] <= _COMPARED:
+        if words.shape[0] <= compared:
             return self._places(words[:, None, :], words[None, :, :], slots[None, :, None])
         order = xp.argsort(words, axis=0, stable=True)
         return xp.argsort(order, axis=0).astype(np.int32)

@@ -28,14 +28,10 @@ from .resources import resources
 from .sources import RunSource
 from .work import RunJob
 
-_TICK_SECONDS = 1.0
-"""Interval at which the progress is shown, and a locked or full store is tried again."""
-_STORE_SECONDS = 120.0
-"""How long finished runs wait for a store that is locked or full before the driver gives up."""
 _REASONS = 3
 """Number of failures whose reasons are shown."""
 _LAST_SECONDS = 5.0
-"""How long they wait when the driver has to end."""
+"""How long finished runs wait at most for a locked or full store when the driver has to end."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +56,10 @@ class Policy:
     """Keep the trained weights next to the store; finished runs without them are computed again."""
     gpu: float | None = None
     """The part of a GPU that every run asks a cluster for. Default: an estimate, with `gpu_memory`."""
+    patience: float = 120.0
+    """Seconds that finished runs wait for a store that is locked or full before the driver gives up."""
+    tick: float = 1.0
+    """Seconds after which the progress is shown again, and a locked or full store is tried again."""
 
     def __post_init__(self) -> None:
         check_integer("retries", self.retries, minimum=0, maximum=1000)
@@ -69,6 +69,8 @@ class Policy:
             check_integer("gpu_memory", self.gpu_memory, minimum=1)
         if self.gpu is not None:
             check_number("gpu", self.gpu, above=0.0)
+        for name in ("patience", "tick"):
+            check_number(name, getattr(self, name), above=0.0)
 
 
 Watch = Callable[[Progress], None]
@@ -201,9 +203,9 @@ class _Driver:
         self._ask_ahead()
         self._show()
         if self.under_way:
-            self._take(self.executor.wait(_TICK_SECONDS))
+            self._take(self.executor.wait(self.policy.tick))
         elif self.store_failed_at:
-            time.sleep(_TICK_SECONDS)
+            time.sleep(self.policy.tick)
             self._save()
         needed = any(task.sources for task in (*self.waiting.values(), *self.under_way.values()))
         return bool(needed or self.unsaved or self.unsaved_failures or self.asking)
@@ -387,7 +389,7 @@ class _Driver:
         """Retry while the store is locked or full, for a while."""
         now = time.monotonic()
         self.store_failed_at = self.store_failed_at or now
-        if now - self.store_failed_at > _STORE_SECONDS:
+        if now - self.store_failed_at > self.policy.patience:
             raise error
 
     def _failed(self, task: _Task, failure: Failure) -> None:
@@ -423,7 +425,7 @@ class _Driver:
     def _show(self, *, at_once: bool = False) -> None:
         """Show the progress, unless it was shown a moment ago."""
         now = time.monotonic()
-        if at_once or now - self.shown >= _TICK_SECONDS:
+        if at_once or now - self.shown >= self.policy.tick:
             self.shown = now
             if self.ownership is not None:
                 self.ownership.update(self.done, len(self.under_way))
@@ -451,7 +453,7 @@ class _Driver:
             try:
                 with suppress(Exception):  # what went wrong first is what counts
                     self._take(outcomes)
-                until = time.monotonic() + _LAST_SECONDS
+                until = time.monotonic() + min(_LAST_SECONDS, self.policy.patience)
                 while self.unsaved and time.monotonic() < until:
                     time.sleep(0.2)
                     with suppress(Exception):

@@ -23,10 +23,6 @@ from .base import Executor, Failure, Job, Outcome, Unavailable, Work, outcome_of
 from .compiling import compile_one_at_a_time
 from .environment import compute_on_device
 
-LEAVE_SECONDS = 30.0
-"""How long an interrupted worker may take to write its checkpoint."""
-_GRACE_SECONDS = 5.0
-"""How long one that exceeded its limit may take."""
 _STARTS = 5
 """Processes in a row that end before they are ready, after which none can be started here."""
 _READY = b'"ready"'
@@ -48,6 +44,10 @@ class Workers(Executor):
     devices
         Number of JAX's devices, over which the processes are spread; where processes are more, some share a device.
         Default: all compute on the first.
+    leave_seconds
+        How long interrupted processes may take to write their checkpoints, before they are killed.
+    grace_seconds
+        How long one may take whose job exceeded its limit, and those that are not at work when all end.
 
     Raises
     ------
@@ -55,10 +55,19 @@ class Workers(Executor):
         If `slots` is below 1, or workers could not find the work.
     """
 
-    def __init__(self, slots: int, work: Work, devices: int = 1) -> None:
+    def __init__(
+        self,
+        slots: int,
+        work: Work,
+        devices: int = 1,
+        *,
+        leave_seconds: float = 30.0,
+        grace_seconds: float = 5.0,
+    ) -> None:
         self.slots = check_integer("workers", slots, minimum=1, maximum=1024)
         self._work = name_of(work, "work")
         self._devices = devices
+        self._leave_seconds, self._grace_seconds = leave_seconds, grace_seconds
         self._workers: list[_Worker] = []
         self._deaths = 0
 
@@ -80,7 +89,7 @@ class Workers(Executor):
         ]
         idle = next((worker for worker in self._workers if worker.job is None), None)
         if idle is None:
-            idle = _Worker.started(self._work, self._free_device())
+            idle = _Worker.started(self._work, self._free_device(), self._grace_seconds)
             self._workers.append(idle)
         idle.give(job)
 
@@ -123,12 +132,12 @@ class Workers(Executor):
         return outcome
 
     def close(self, *, interrupted: bool = False) -> list[Outcome]:
-        """End all processes; a process that has not ended after half a minute is killed."""
+        """End all processes; a process that has not ended in time is killed."""
         workers, self._workers = self._workers, []
         try:
             for worker in workers:
                 worker.leave()
-            deadline = time.monotonic() + (LEAVE_SECONDS if interrupted else _GRACE_SECONDS)
+            deadline = time.monotonic() + (self._leave_seconds if interrupted else self._grace_seconds)
             waiting = [worker.process.sentinel for worker in workers]
             while waiting and (left := deadline - time.monotonic()) > 0:
                 ended = wait(waiting, left)
@@ -149,7 +158,8 @@ class _Worker:
 
     process: BaseProcess
     pipe: Any
-    device: int | None = None
+    device: int | None
+    grace_seconds: float
     job: Job | None = None
     ends: float | None = None
     """When the job has had its time, on the clock of `time.monotonic`."""
@@ -158,7 +168,7 @@ class _Worker:
     """Whether the process has started, and takes work."""
 
     @classmethod
-    def started(cls, work: str, device: int | None) -> "_Worker":
+    def started(cls, work: str, device: int | None, grace_seconds: float) -> "_Worker":
         context = multiprocessing.get_context("spawn")  # a forked JAX deadlocks
         resource_tracker.ensure_running()  # else the first process starts it, which lets Ctrl-C through again
         ours, theirs = context.Pipe()
@@ -172,7 +182,7 @@ class _Worker:
                 f"No worker process can be started: {error.strerror}. Use fewer workers"
             ) from error
         theirs.close()  # so that the end of the process is the end of the pipe
-        return cls(process, ours, device)
+        return cls(process, ours, device, grace_seconds)
 
     def give(self, job: Job) -> None:
         self.job, self.late = job, False
@@ -198,7 +208,7 @@ class _Worker:
             content = json.loads(message)
         except (EOFError, OSError, ValueError):  # ValueError: it wrote a part
             self.job = self.ends = None
-            self.process.join(_GRACE_SECONDS)
+            self.process.join(self.grace_seconds)
             return Outcome(number, failure=self._death())
         self.job = self.ends = None
         failure = content["failure"]
@@ -228,7 +238,7 @@ class _Worker:
             self.ends = None
         else:
             self.process.terminate()
-            self.late, self.ends = True, time.monotonic() + _GRACE_SECONDS
+            self.late, self.ends = True, time.monotonic() + self.grace_seconds
 
     def leave(self) -> None:
         """Ask the process to end, after a checkpoint if it is at work."""
