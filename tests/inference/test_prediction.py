@@ -28,6 +28,8 @@ WEIGHTED = [
     (ORACLES[11], {"rule_weights": Zipf(0.5), "placement_weights": LogNormal(1.0)}),
     (MIXED[7], {"placement_weights": {2: LogNormal(0.5)}}),
     (MIXED[9], {"rule_weights": {1: LogNormal(1.0)}}),
+    (ORACLES[0], {"class_weights": Zipf(0.5)}),
+    (MIXED[7], {"rule_weights": Zipf(0.5), "class_weights": LogNormal(1.0)}),
 ]
 MODELS = [(params, {}) for params in (*ORACLES, *MIXED)] + WEIGHTED
 

@@ -308,8 +308,11 @@ def _walk(levels: int) -> Kernel:
         upward = ascend(params, tables, evidence, SUM)
         nothing = xp.zeros_like(evidence[:, :, :1])
         blind = upward if levels == params.L else ascend(params, tables, nothing, SUM)
-        logs = xp.full((1, params.n_c + 1, blind.classes.shape[1]), -log(params.n_c), evidence.dtype)
-        logs = xp.where(xp.arange(params.n_c + 1)[None, :, None] < params.n_c, logs, -np.inf)
+        weights, dtype = tables[-1].log_classes, evidence.dtype
+        equal = xp.full(params.n_c, -log(params.n_c), dtype)
+        prior = equal if weights is None else xp.asarray(weights, dtype)
+        logs = xp.concatenate([prior, xp.full(1, -np.inf, dtype)])[None, :, None]  # the class is no blank
+        logs = logs + xp.zeros_like(blind.classes[:1])[None]
         for level in range(params.L, 0, -1):
             if level == levels:
                 logs = logs + xp.zeros_like(evidence[0, :1])[None]
