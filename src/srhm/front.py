@@ -156,7 +156,7 @@ class FinishedSearch:
             seeds=[number for number, _ in study.all_runs],
         )
         limits = {**setup.net.row.thresholds(setup.params), **study.thresholds}
-        chance, L = 1 - 1 / setup.params.n_c, setup.params.L
+        chance, L = None if setup.class_weights else 1 - 1 / setup.params.n_c, setup.params.L
         return learning_curves([curve], limits, chance=chance, quantities=names, L=L)
 
     def __repr__(self) -> str:

@@ -102,7 +102,7 @@ def bayes_error(
     return BayesError(
         value,
         standard_error,
-        _interval(value, standard_error, samples, 1 - grammar.class_probability.max(), channel),
+        _interval(value, standard_error, samples, 1 - float(grammar.class_probability.max()), channel),
         f"90% t-interval over {samples} inputs",
         samples,
         channel,
