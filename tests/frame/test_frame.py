@@ -63,7 +63,17 @@ INNER = {
 }
 """What each room inside a room imports of the outer one."""
 
-NETWORK_NAMES = {"cnn", "lcn", "fcn", "vgg11", "vgg16", "resnet18", "resnet34", "efficientnetb0"}
+NETWORK_NAMES = {
+    "cnn",
+    "lcn",
+    "fcn",
+    "vgg11",
+    "vgg16",
+    "resnet18",
+    "resnet34",
+    "efficientnetb0",
+    "transformer",
+}
 NAMING = ("nets", "reference")
 """The rooms in whose code a network may be called by its name; others ask its family."""
 SHARING = (

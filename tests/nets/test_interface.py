@@ -65,13 +65,13 @@ def test_what_does_not_fit_is_refused(wrong, argument, value, fix, refuses):
 
 def test_a_network_is_refused_what_it_does_not_predict(refuses):
     for family in TREES:
-        with refuses("task", f"'every next symbol' cannot be predicted by {family}", "Choose another task"):
+        with refuses("task", "'every next symbol'", "Use transformer"):
             NetSpec(family).build(PARAMS, interface=NEXT)
     for kind, words in ((LAST, "last symbols"), (LATENTS, "symbols at hidden positions and latents")):
         with refuses(
             "task",
             f"'{words}' cannot be predicted by resnet18, which predicts classes",
-            "Use cnn or lcn or fcn",
+            "Use cnn or lcn or fcn or transformer",
         ):
             NetSpec("resnet18").on(PARAMS, kind)
     with refuses("interface", "'last'", "Give an Interface"):

@@ -436,7 +436,15 @@ def test_only_the_cnn_has_other_biases(refuses, name):
 
 
 def test_families():
-    assert tuple(FAMILIES) == (*NETS, "vgg11", "vgg16", "resnet18", "resnet34", "efficientnetb0")
+    assert tuple(FAMILIES) == (
+        *NETS,
+        "vgg11",
+        "vgg16",
+        "resnet18",
+        "resnet34",
+        "efficientnetb0",
+        "transformer",
+    )
 
 
 # Layers shared over the s0+1 places of a sub-patch

@@ -112,11 +112,11 @@ def test_double_precision_stays():
 
 def test_what_has_no_such_form_is_refused(refuses):
     standard = filled("resnet18", A, 8)
-    fix = "Use a cnn, an lcn or an fcn, or measure a PyTorch module of your own (docs, any_network.md)"
+    fix = "Use a cnn, an lcn, an fcn or a transformer, or measure your own PyTorch module (docs, any_network.md)"
     for call in (lambda: to_torch(standard), standard.to_torch):
         with refuses("net", "'ResNet'", fix):
             call()
-    with refuses("net", "'Linear'", "Give one of srhm.nets.build, a cnn, an lcn or an fcn"):
+    with refuses("net", "'Linear'", "Give one of srhm.nets.build, a cnn, an lcn, an fcn or a transformer"):
         to_torch(eqx.nn.Linear(2, 2, key=jax.random.key(0)))
     with refuses("layout", "'sideways'", "Use 'positions_first' or 'channels_first'"):
         to_torch(build("cnn", A, 8), layout="sideways")

@@ -11,9 +11,10 @@ from .lcn import LCN
 from .network import Network, outputs
 from .spec import NetSpec, build, predict
 from .stateful import StatefulNetwork
+from .transformer import TRANSFORMER
 from .weights import load, load_weights, save
 
-for _row in (CNN, LCN, FCN, *standard.ROWS):
+for _row in (CNN, LCN, FCN, *standard.ROWS, TRANSFORMER):
     register(_row)
 
 __all__ = [

@@ -76,6 +76,10 @@ class Normals(_Draws):
         """Draw the next array."""
         return self._next(shape)
 
+    def scaled(self, scale: float, *shape: int) -> Array:
+        """Draw the next array, of this standard deviation."""
+        return self._next(shape, scale)
+
     def hidden(self, init: Init, *shape: int) -> Array:
         """Draw hidden weights, or set them to 1 in the homogeneous net."""
         return jnp.ones(shape, self._dtype) if init == "hom" else self(*shape)

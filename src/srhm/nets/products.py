@@ -1,4 +1,4 @@
-"""Products of few rows with large weight matrices, and their gradients, in the order that is fastest on a CPU."""
+"""Products of rows with weight matrices, and their gradients, in the order that is fastest on a CPU."""
 
 from typing import Any
 
@@ -55,6 +55,27 @@ def _backward(kept: Any, cotangent: Any) -> Any:
 
 
 product.defvjp(_forward, _backward)
+
+
+@jax.custom_vjp
+def product_of_many(
+    rows: Float[Array, "row entry"], weight: Float[Array, "entry unit"]
+) -> Float[Array, "row unit"]:
+    """Return the products of many rows, as of all positions of a batch, with a smaller matrix."""
+    return rows @ weight
+
+
+def _many_vjp(kept: Any, cotangent: Any) -> Any:
+    rows, weight = kept
+    # A long sum over rows wants one factor in columns; the narrower one is copied.
+    if weight.shape[0] <= weight.shape[1]:
+        d_weight = columns(rows) @ cotangent
+    else:
+        d_weight = _transposed(jax.lax.optimization_barrier(columns(cotangent) @ rows))
+    return cotangent @ _transposed(weight), d_weight
+
+
+product_of_many.defvjp(lambda rows, weight: (rows @ weight, (rows, weight)), _many_vjp)
 
 
 def columns(rows: Float[Array, "*block row unit"], multiple: int = 1) -> Float[Array, "*block unit column"]:

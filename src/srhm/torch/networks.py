@@ -24,7 +24,7 @@ def to_torch(net: Any, *, layout: Layout = DEFAULT_LAYOUT) -> torch.nn.Module:
     Parameters
     ----------
     net
-        A CNN, an LCN or an FCN; standard architectures have no PyTorch form.
+        A CNN, an LCN, an FCN or a transformer; standard architectures have no PyTorch form.
     layout
         The layout of the module's inputs: ``"channels_first"`` [sample, channel, position], as data sets have by
         default, or ``"positions_first"`` [sample, position, channel].
@@ -48,7 +48,7 @@ def to_torch(net: Any, *, layout: Layout = DEFAULT_LAYOUT) -> torch.nn.Module:
     torch.Size([5, 4])
     """
     if not callable(getattr(net, "to_torch", None)):
-        fix = "Give one of srhm.nets.build, a cnn, an lcn or an fcn"
+        fix = "Give one of srhm.nets.build, a cnn, an lcn, an fcn or a transformer"
         raise ArgumentError("net", type(net).__name__, "has no PyTorch form", fix)
     return net.to_torch(layout=layout)
 
@@ -73,11 +73,11 @@ class TorchNetwork(torch.nn.Module):
         check_choice("layout", layout, LAYOUTS, "is not a layout")
         self.layout, self.places = layout, places
         self.layers = torch.nn.ModuleList(layers)
-        self.readout = _parameter(readout)
+        self.readout = parameter(readout)
         for number in frozen:
             part = self.layers[number - 1].parameters() if number <= len(layers) else [self.readout]
-            for parameter in part:
-                parameter.requires_grad_(False)
+            for one in part:
+                one.requires_grad_(False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the outputs [sample, class_], or [sample, place, score], of dense inputs."""
@@ -95,8 +95,8 @@ class TorchLayer(torch.nn.Module, ABC):
     def __init__(self, weight: np.ndarray, bias: np.ndarray | None, bias_scale: float) -> None:
         super().__init__()
         self.bias_scale = bias_scale
-        self.weight = _parameter(weight)
-        self.bias = None if bias is None else _parameter(bias)
+        self.weight = parameter(weight)
+        self.bias = None if bias is None else parameter(bias)
 
     @abstractmethod
     def multiply(self, x: torch.Tensor) -> torch.Tensor:
@@ -152,5 +152,6 @@ class FullLayer(TorchLayer):
         return x.reshape(len(x), 1, -1) @ self.weight / self.divisor
 
 
-def _parameter(array: Any) -> torch.nn.Parameter:
+def parameter(array: Any) -> torch.nn.Parameter:
+    """Return an array as a parameter of a module."""
     return torch.nn.Parameter(torch.from_numpy(np.array(array)))

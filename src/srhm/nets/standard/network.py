@@ -56,7 +56,7 @@ class StandardNetwork(StatefulNetwork):
 
     def to_torch(self, *, layout: str = "channels_first") -> NoReturn:
         """Refuse: standard architectures have no PyTorch form here."""
-        fix = "Use a cnn, an lcn or an fcn, or measure a PyTorch module of your own (docs, any_network.md)"
+        fix = "Use a cnn, an lcn, an fcn or a transformer, or measure your own PyTorch module (docs, any_network.md)"
         raise ArgumentError("net", type(self).__name__, "has no PyTorch form", fix)
 
     @abstractmethod
