@@ -35,7 +35,7 @@ from .study.custom import CustomNet
 from .study.describe import name as name_of
 from .study.grid import parsed_shard
 from .study.options import DEFAULT_FAMILY, option_table, setup_of, used_by_custom
-from .study.study import check_quantities, chosen_thresholds
+from .study.study import chosen_thresholds
 
 __all__ = ["pstar", "run"]
 
@@ -94,7 +94,7 @@ class FinishedRun:
                 f"srhm.split({rules}, {spec.P}, {spec.setup.P_test}, {seeds.samples}, "
                 f"replacement={spec.setup.replacement}).train and the seed {seeds.network} is what was run"
             )
-        template = spec.net.build(spec.params, spec.seeds.network)
+        template = spec.setup.network(spec.seeds.network)
         return load_weights(self.store.weights_folder, self.run.weights, template)
 
     def __repr__(self) -> str:
@@ -304,7 +304,8 @@ def pstar(
         ``"error"``, or ``"all"``: also the P at which S and D fall to the thresholds of the family.
     thresholds
         Thresholds by quantity in place of that, such as ``{"error": 0.1, "S_21": 0.4}``: S_21 is the sensitivity of
-        layer 2 to synonyms of level 1.
+        layer 2 to synonyms of level 1. A task that predicts symbols has no default: ``{"excess": 0.1}`` is the excess
+        of the test loss over its exact floor, in nats.
     start
         First P to try. Default: the predicted P*; a function of your own has none.
     within
@@ -365,10 +366,7 @@ def pstar(
     refuse_within_import()
     asked = _asked(params, net, name, options, settings)
     setup, own = asked.setup, asked.train is not None
-    if thresholds is not None and quantities != "error":
-        raise ArgumentError("quantities", quantities, "is given next to thresholds", "Give one of them")
-    limits = chosen_thresholds(setup, quantities) if thresholds is None else dict(thresholds)
-    check_quantities(params, limits)
+    limits = chosen_thresholds(setup, quantities, thresholds)
     if own and "order" in fix:
         raise ArgumentError(
             "fix", "order", "is not a seed of a function of your own", "Use network, samples, grammar"

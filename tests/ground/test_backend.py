@@ -43,7 +43,7 @@ def test_every_entry_names_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     entries: list[Callable[[], Any]] = [
         lambda: build("fcn", PARAMS, 4),
         lambda: train(net, sets.train, sets.test, optimizer=Optimizer(rate=1.0)),
-        lambda: train_online(net, stream, sets.test, points=8, rate=1.0),
+        lambda: train_online(net, stream, sets.test, points=8, optimizer=Optimizer(1.0)),
         lambda: execute(SPEC),
         lambda: srhm.Dataset.draw(stream, 4, backend="jax"),
         lambda: bayes_error(grammar, Channel(0.1), samples=4, backend="jax"),

@@ -9,7 +9,7 @@ import pytest
 from srhm import Dataset, Grammar, Params, Stream
 from srhm.nets import Leaves, build
 from srhm.randomness import role_key
-from srhm.training import train_online
+from srhm.training import Optimizer, train_online
 from srhm.training.loop import batch_gradient
 
 PARAMS = Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)
@@ -39,7 +39,7 @@ def test_thirteen_steps_against_a_loop(rule):
     with jax.enable_x64(True):
         net = filled("cnn", "float64")
         found = train_online(
-            net, stream_of(rule), test_set(), points=13 * 8 + 5, rate=0.05, batch_per_class=2
+            net, stream_of(rule), test_set(), points=13 * 8 + 5, optimizer=Optimizer(0.05, batch_per_class=2)
         )
         momentum, losses = jax.tree.map(jnp.zeros_like, net), []
         slope = eqx.filter_jit(batch_gradient)
@@ -62,13 +62,19 @@ def test_thirteen_steps_against_a_loop(rule):
 
 def test_it_learns_the_task():
     found = train_online(
-        filled("cnn", width=64), stream_of("replacement"), test_set(), points=12_000, rate=0.05
+        filled("cnn", width=64),
+        stream_of("replacement"),
+        test_set(),
+        points=12_000,
+        optimizer=Optimizer(0.05),
     )
     assert found.test_error < 0.05 < 0.5 < found.record[0]["test_error"]
 
 
 def test_a_run_that_diverges_says_so():
-    found = train_online(filled("cnn"), stream_of("replacement"), test_set(), points=1000, rate=1e30)
+    found = train_online(
+        filled("cnn"), stream_of("replacement"), test_set(), points=1000, optimizer=Optimizer(1e30)
+    )
     assert found.status == "diverged"
     assert np.isnan(found.test_error)
     assert found.steps < 1000 // 16
@@ -76,7 +82,12 @@ def test_a_run_that_diverges_says_so():
 
 def test_a_budget_stops_it():
     found = train_online(
-        filled("cnn"), stream_of("replacement"), test_set(), points=10**6, rate=0.01, budget=0.0
+        filled("cnn"),
+        stream_of("replacement"),
+        test_set(),
+        points=10**6,
+        optimizer=Optimizer(0.01),
+        budget=0.0,
     )
     assert found.status == "stopped"
     assert found.steps < 10**6 // 16
@@ -86,12 +97,12 @@ def test_refused():
     net, stream = filled("cnn"), stream_of("permutation")
     room = PARAMS.P_max - 200
     with pytest.raises(ValueError, match=f"reaches into the test set. Use points <= {room}"):
-        train_online(net, stream, test_set(), points=room + 1, rate=0.1)
+        train_online(net, stream, test_set(), points=room + 1, optimizer=Optimizer(0.1))
     with pytest.raises(ValueError, match="exceeds the"):
-        train_online(net, stream, test_set(), points=PARAMS.P_max + 1, rate=0.1)
+        train_online(net, stream, test_set(), points=PARAMS.P_max + 1, optimizer=Optimizer(0.1))
     with pytest.raises(ValueError, match="points = 15 is below 16"):
-        train_online(net, stream, test_set(), points=15, rate=0.1)
+        train_online(net, stream, test_set(), points=15, optimizer=Optimizer(0.1))
     with pytest.raises(ValueError, match="rate = -1"):
-        train_online(net, stream, test_set(), points=64, rate=-1)
+        train_online(net, stream, test_set(), points=64, optimizer=Optimizer(-1))
     with pytest.raises(ValueError, match="is of another grammar"):
-        train_online(net, Stream(Grammar(PARAMS, 1), 0), test_set(), points=64, rate=0.1)
+        train_online(net, Stream(Grammar(PARAMS, 1), 0), test_set(), points=64, optimizer=Optimizer(0.1))

@@ -180,7 +180,7 @@ def test_one_pass_training():
     stream, test_set = Stream(GRAMMAR, 3), Dataset.draw(Stream(GRAMMAR, 3, reverse=True), 100)
     with jax.enable_x64(True):
         net = tiny(dtype="float64")
-        found = train_online(net, stream, test_set, points=5 * 16, rate=RATE * WIDTH)
+        found = train_online(net, stream, test_set, points=5 * 16, optimizer=Optimizer(RATE * WIDTH))
         momentum = jax.tree.map(jnp.zeros_like, net)
         step = eqx.filter_jit(batch_gradient)
         for number in range(5):

@@ -121,7 +121,7 @@ def test_the_checkpoint_of_another_task_is_refused(sets, tmp_path, refuses):
 def test_one_pass_training_takes_it_too(sets):
     """Its first loss is that of the first batch before any step."""
     stream, test = sets.train.stream, sets.test
-    found = train_online(NET, stream, test, points=24, task=Noisy(), rate=0.1)
+    found = train_online(NET, stream, test, points=24, task=Noisy(), optimizer=Optimizer(0.1))
     first = Dataset.draw(stream, 12)
     f, targets = np.asarray(NET(first.encode())), np.eye(3)[(first.labels + 1) % 3]
     assert found.record[0]["train_loss"] == pytest.approx(np.square(f - targets).sum(axis=1).mean(), rel=1e-5)
@@ -147,7 +147,8 @@ def test_a_run_has_the_task_of_its_setup(known, sets):
 
 
 def test_what_is_not_a_task_is_refused(known, sets, refuses):
-    with refuses("task", "'noise'", "Did you mean 'noisy'? Use 'classification' or 'noisy'"):
+    names = "'classification', 'next', 'masked', 'latent' or 'noisy'"
+    with refuses("task", "'noise'", f"Did you mean 'noisy'? Use {names}"):
         task_from("noise")
     with refuses("size", "3", "Leave it out"):
         task_from({"name": "noisy", "size": 3})

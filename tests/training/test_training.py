@@ -879,7 +879,7 @@ def test_a_network_of_ones_own_needs_a_rate(sets, net, refuses):
 
 def takers_of(net, sets):
     """All that takes a network of the width of `net` together with data."""
-    point, stream = {"points": 16, "rate": RATE}, sets.train.stream
+    point, stream = {"points": 16, "optimizer": Optimizer(RATE)}, sets.train.stream
     entries = np.zeros((net.layers[0].weight.shape[0],) * 2)
     return [
         lambda net, **given: TrainingJob(net, sets.train, sets.test, **given),

@@ -103,6 +103,9 @@ class Pstar:
     """Roles that all replicates share: some of grammar, samples, network, order."""
     quantities: Literal["error", "all"] = "error"
     """error, or all: also the P at which S and D fall to the paper's thresholds (more runs)."""
+    threshold: str | None = None
+    """Thresholds by quantity in place of these, such as error=0.05,S_21=0.4; of a task that predicts symbols, in nats,
+    excess=0.1."""
     start: float | None = None
     """First P to try. Default: the predicted P*; a standard architecture has none."""
     search: SearchRule | None = None
@@ -117,7 +120,7 @@ class Pstar:
         """Measure and print."""
         check_integer("seeds", self.seeds, minimum=1, maximum=1000)
         setup = self.network.setup(self.model.params())
-        wanted = chosen_thresholds(setup, self.quantities)
+        wanted = chosen_thresholds(setup, self.quantities, self.threshold)
         usual = "nearest_grid" if self.network.protocol == "published" else "bisection"
         study = Study(setup, self.seeds, self.fix, wanted, self.start, self.search or usual).check()
         workers = min(self.seeds, default_workers()) if self.workers is None else self.workers

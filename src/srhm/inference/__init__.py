@@ -2,8 +2,9 @@
 choices that produced it (docs, inference.md).
 """
 
+from ..model.encoding import MASKED
 from .bayes import bayes_error, channel_error
-from .channel import MASKED, Channel
+from .channel import Channel
 from .parse import parse
 from .prediction import annotate, masked_symbol, next_symbol, prefix_posterior, surprisal
 from .queries import class_posterior, entropies, log_likelihood, posterior

@@ -8,14 +8,12 @@ import numpy as np
 from jaxtyping import Bool, Float, Integer, UInt32
 
 from ..errors import ArgumentError, check_integer, known
+from ..model.encoding import MASKED
 from ..model.params import Params
 from ..randomness import Key, add_wide, below, fold, role_key, threefry2x32
 
 Symbols = Literal["features", "symbols"]
 """What the noise is drawn from: the v features, or the v + 1 symbols, that is, features and blank."""
-
-MASKED = -2
-"""The symbol of a masked position. Features are 0 to v - 1, and a blank is -1."""
 
 
 @dataclass(frozen=True)

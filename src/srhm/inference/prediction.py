@@ -20,9 +20,10 @@ from jaxtyping import Float, Integer
 from ..errors import ArgumentError, check_instance, check_integer
 from ..model.dataset import Dataset
 from ..model.derivation import Tree, expand
+from ..model.encoding import MASKED, on_grid
 from ..model.grammar import Grammar
 from ..model.params import Params
-from .channel import MASKED, Channel, checked_symbols
+from .channel import Channel, checked_symbols
 from .chunks import Kernel, in_chunks, mapped, refuse_impossible
 from .downward import Posterior, descend
 from .log_domain import SUM, finite, log_sum
@@ -260,11 +261,12 @@ def annotate(dataset: Dataset, lengths: Any = None, *, dtype: Any = None) -> Ann
     check_instance(Dataset, dataset=dataset)
     grammar, inputs = dataset.stream.grammar, dataset.encode("integer")
     tree = expand(grammar, dataset.derivation())
-    symbols = []
-    for level, features, positions in zip(grammar.params.levels, tree.features, tree.positions, strict=True):
-        grid = np.full((len(dataset), level.positions), -1, np.int32)
-        np.put_along_axis(grid, positions.astype(np.int64), features, axis=1)
-        symbols.append(grid)
+    symbols = [
+        on_grid(level.positions, features, positions)
+        for level, features, positions in zip(
+            grammar.params.levels, tree.features, tree.positions, strict=True
+        )
+    ]
     return Annotated(
         inputs,
         np.asarray(dataset.labels),

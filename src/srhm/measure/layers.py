@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import equinox as eqx
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Integer, Shaped
 
@@ -16,6 +17,7 @@ from ..errors import ArgumentError, check_integer
 from ..model.dataset import Dataset
 from ..model.params import Params
 from ..nets import Network, StatefulNetwork
+from ..nets.design import design_of
 from ..nets.network import check_scores
 
 Layers = Callable[[Any], Any]
@@ -102,7 +104,9 @@ def predictor_of(network: Any) -> Callable[[Any], Any]:
 def activations(net: Any) -> Layers:
     """Return the compiled map from inputs to all layers of a module with a method ``activations``."""
     # As pairs, since JAX sorts a dict by its keys: layer_10 would come before layer_2.
-    compiled = eqx.filter_jit(lambda net, x: tuple(net.activations(x).items()))
+    design = design_of(net)
+    enter = (lambda x: x) if design is None else design.interface.enter
+    compiled = eqx.filter_jit(lambda net, x: tuple(net.activations(enter(jnp.asarray(x))).items()))
     return lambda x: dict(compiled(net, x))
 
 

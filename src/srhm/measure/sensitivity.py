@@ -16,9 +16,9 @@ from jaxtyping import Float
 from ..errors import check_instance, check_integer, import_extra
 from ..model.dataset import Dataset
 from ..model.derivation import Derivation, diffeomorphism, exchange_synonyms, expand
-from ..model.encoding import Encoding, encode
+from ..model.encoding import Encoding, channels, encode
 from ..nets import Network
-from ..nets.design import encoding_for
+from ..nets.design import Design, design_of, encoding_for
 from ..nets.distances import tree_distances
 from ..nets.network import check_scores
 from ..nets.patch_layer import works_on_patches
@@ -150,12 +150,19 @@ def sensitivities(
         ]
         for letter, transformed in transformations.items()
     }
-    if isinstance(network, Network) and works_on_patches(network):
+    design = design_of(network)
+    classifies = design is None or design.interface.kind == "class"
+    if (
+        isinstance(network, Network)
+        and works_on_patches(network)
+        and classifies
+        and _no_mask(design, encoding)
+    ):
         scores = jax.ShapeDtypeStruct((inputs, network.readout.shape[1]), network.readout.dtype)
         check_scores("network", scores, inputs, params)
         squares = _of_trees(network, dataset, encoding, original, forms)
     else:
-        recorder = _Recorder(layers_of(network), dataset, encoding, dtype, batch, progress)
+        recorder = _Recorder(layers_of(network), dataset, encoding, dtype, batch, progress, classifies)
         recorder.total = inputs * (2 + sum(map(len, forms.values())))
         squares = _of_batches(recorder, original, forms)
     measured: dict[str, Any] = {"D": None, "D_error": None}
@@ -165,6 +172,11 @@ def sensitivities(
         ]
         measured[letter], measured[letter + "_error"] = np.moveaxis(np.array(pairs), -1, 0)
     return Sensitivities(layers=tuple(squares), inputs=inputs, cumulative=cumulative, **measured)
+
+
+def _no_mask(design: Design | None, encoding: Encoding) -> bool:
+    """Whether no channel of the inputs is that of a mask."""
+    return design is None or design.interface.channels == channels(design.params, encoding)
 
 
 Forms = dict[str, list[Derivation]]
@@ -245,6 +257,8 @@ class _Recorder:
     dtype: Any
     batch: int
     progress: Callable[[int, int], None] | None = None
+    classifies: bool = True
+    """Whether the output must be a score for each class."""
     total: int = 0
     """Number of inputs in all."""
     count: int = 0
@@ -258,9 +272,10 @@ class _Recorder:
         x = encode(
             self.dataset.params, tree.features[0][rows], tree.positions[0][rows], self.encoding, self.dtype
         )
+        checked = self.dataset.params if self.classifies else None
         seen = {
             name: values.astype(np.float64)
-            for name, values in record_activations(self.layers, x, self.dataset.params).items()
+            for name, values in record_activations(self.layers, x, checked).items()
         }
         self.count += len(x)
         if self.progress is not None:

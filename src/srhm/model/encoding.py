@@ -24,6 +24,9 @@ Encoding = Literal["whitened", "onehot", "onehot_blank", "integer"]
 - ``"integer"``: the feature itself, -1 on a blank; no channel axis.
 """
 
+MASKED = -2
+"""What stands for a symbol of which nothing is known, in the ``"integer"`` encoding."""
+
 ENCODINGS: tuple[str, ...] = ("whitened", "onehot", "onehot_blank", "integer")
 
 
@@ -110,7 +113,7 @@ def encode(
     entries = 1 if encoding == "integer" else channels(params, encoding)
     needed = len(features) * params.d * (4 + entries * np.dtype(dtype).itemsize)
     check_memory("features", f"{len(features)} samples", needed, "dense inputs", "Encode fewer at a time")
-    grid = _grid(params, features, positions)
+    grid = on_grid(params.d, features, positions)
     if encoding == "integer":
         return grid.astype(dtype)
     xp = grid.__array_namespace__()
@@ -122,11 +125,14 @@ def encode_symbols(
     symbols: Integer[Any, "sample position"],
     encoding: Encoding = "whitened",
     dtype: Any = None,
+    *,
+    mask: bool = False,
 ) -> Num[Any, "sample position channel"]:
     """Write whole inputs, given by the symbol at every position, densely, in an encoding with channels.
 
-    Anything below 0, a blank or a masked position, is written as a blank. Symbols are checked, but not inside a
-    compiled function. The type is float32 by default.
+    A blank is -1. A masked position, :data:`MASKED`, is written as a blank; with `mask` there is one more channel, the
+    last, that is 1 at masked positions, where all others are 0. Symbols are checked, but not inside a compiled
+    function. The type is float32 by default.
 
     Examples
     --------
@@ -144,10 +150,14 @@ def encode_symbols(
         raise ArgumentError(
             "symbols", int(values.max()), "is not a feature", f"Use 0 to {params.level(1).v - 1}"
         )
-    if symbols.ndim != 2 or symbols.shape[1] != params.d:
+    if symbols.ndim != 2 or symbols.shape[1] > params.d:
         fix = f"Give [sample, {params.d}] integers"
         raise ArgumentError("symbols", symbols.shape, "is not the shape of inputs of this model", fix)
-    xp = symbols.__array_namespace__()
+    xp, v = symbols.__array_namespace__(), params.level(1).v
+    if mask:
+        code = np.pad(code, ((0, 1), (0, 1)))
+        code[-1, -1] = 1.0
+        symbols = xp.where(symbols == MASKED, np.int32(v + 1), symbols)
     return _looked_up(xp.asarray(code.astype(dtype)), symbols, params)
 
 
@@ -181,10 +191,10 @@ def _checked_type(params: Params, encoding: Encoding, dtype: Any) -> Any:
     return dtype
 
 
-def _grid(params: Params, features: Any, positions: Any) -> Integer[Any, "sample position"]:
-    """Return the feature at every position, -1 where it is blank."""
+def on_grid(length: int, features: Any, positions: Any) -> Integer[Any, "sample position"]:
+    """Return the feature at each of `length` positions, -1 where it is blank."""
     xp = features.__array_namespace__()
-    grid = xp.full((features.shape[0], params.d), -1, dtype=np.int32)
+    grid = xp.full((features.shape[0], length), -1, dtype=np.int32)
     rows = xp.arange(features.shape[0], dtype=np.int32)[:, None]
     places, values = positions.astype(np.int32), features.astype(np.int32)
     if xp is np:

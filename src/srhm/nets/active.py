@@ -29,6 +29,21 @@ class Leaves(NamedTuple):
     """The features, [sample, leaf]."""
     positions: Integer[Any, "sample leaf"]
     """Their positions in the input, [sample, leaf]."""
+    latents: Integer[Any, "sample place"] | None = None
+    """The symbols of a higher level, for a task that asks for them."""
+
+
+class Symbols(NamedTuple):
+    """Whole inputs of a batch, some positions of which may be hidden."""
+
+    params: Params
+    """The parameters of the model."""
+    encoding: Encoding
+    """The encoding of the inputs."""
+    symbols: Integer[Any, "sample position"]
+    """The symbols, -1 for a blank, -2 at a hidden position."""
+    mask: bool
+    """Whether a channel of its own marks hidden positions."""
 
 
 class Active(NamedTuple):

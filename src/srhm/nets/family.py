@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from ..errors import ArgumentError, check_choice, name_fix
 from ..model.params import Params
@@ -48,6 +48,8 @@ class Family:
     """What it predicts; see :attr:`srhm.nets.Interface.kind`."""
     options: type = NoOptions
     """A frozen dataclass of its options besides width and encoding, each with a default and a docstring."""
+    optimizer: Literal["sgd", "adam", "adamw"] = "sgd"
+    """Default method of descent, of which `rate` is the default rate; that of Adam is not multiplied by the width."""
     stop_loss: Callable[[Any], float] = lambda options: 1e-3
     """Default training loss at which training ends, given the options."""
     max_epochs: int = 10_000

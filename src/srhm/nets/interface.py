@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
 from ..errors import ArgumentError, check_choice, check_instance, check_integer
 from ..model.encoding import Encoding, channels
 from ..model.params import Params
@@ -67,6 +70,18 @@ class Interface:
         """Return that of classification: the samples of a model in an encoding, and their classes."""
         check_instance(Params, params=params)
         return cls(channels(params, encoding), params.d, params.n_c)
+
+    def enter(self, x: Float[Array, "sample position channel"]) -> Float[Array, "sample position channel"]:
+        """Return dense inputs of the encoding as they enter: with a mask's channel, shifted, or the last one hidden."""
+        missing = self.channels - x.shape[-1]
+        x = jnp.pad(x, ((0, 0), (0, 0), (0, missing))) if missing else x
+        hidden = jnp.zeros_like(x[:, :1]).at[:, :, -1].set(1)
+        if self.kind == "last":
+            return jnp.concatenate([x[:, :-1], hidden], axis=1)
+        if self.kind == "causal":
+            before = x[:, :-1]
+            return jnp.concatenate([hidden, before], axis=1) if self.length == x.shape[1] else before
+        return x
 
     def output_shape(self, samples: int) -> tuple[int, ...]:
         """Return the shape of the output for some samples: [sample, score] or [sample, place, score]."""

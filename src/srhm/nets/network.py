@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..errors import ArgumentError
-from ..model.encoding import Encoding, encode
+from ..model.encoding import Encoding, encode, encode_symbols
 from ..model.params import Params
-from .active import Active, Leaves
+from .active import Active, Leaves, Symbols
 from .design import Design, design_of
 from .draws import Normals
 from .interface import Interface, Kind
@@ -204,9 +204,11 @@ def check_scores(argument: str, output: Any, count: int, params: Params, fix: st
 
 def dense(net: Any, inputs: Any) -> Float[Array, "sample position channel"]:
     """Return a batch as dense inputs with the dtype of the network's weights; dense inputs are returned unchanged."""
-    if not isinstance(inputs, Leaves):
+    if not isinstance(inputs, Leaves | Symbols):
         return inputs
     dtype = jax.tree.leaves(eqx.filter(net, eqx.is_inexact_array))[0].dtype
+    if isinstance(inputs, Symbols):
+        return encode_symbols(inputs.params, inputs.symbols, inputs.encoding, dtype, mask=inputs.mask)
     return encode(inputs.params, inputs.features, inputs.positions, inputs.encoding, dtype)
 
 

@@ -178,7 +178,7 @@ def _prepare(spec: RunSpec, weights: str | Path | None) -> _Ready:
     sets = _draw(spec)
     seconds = time.perf_counter() - began
     job = TrainingJob(
-        setup.net.build(params, seeds.network),
+        setup.network(seeds.network),
         sets.train,
         sets.test,
         setup.optimizer,
@@ -186,7 +186,7 @@ def _prepare(spec: RunSpec, weights: str | Path | None) -> _Ready:
         seeds.order,
         setup.net.encoding,
         _Recorder.of(spec, sets.test, weights),
-        setup.net.design(params),
+        setup.net.design(params, setup.interface),
         setup.task,
     )
     return _Ready(job, sets.repeat_bound, seconds)
@@ -205,7 +205,9 @@ class _Recorder:
     def of(cls, spec: RunSpec, test_set: Dataset, weights: str | Path | None) -> "_Recorder | bool":
         """Return what a run is to record: nothing, the error alone, or more."""
         asked = spec.setup.measuring.record
-        return cls(asked, spec, test_set, weights) if set(asked) - {"error"} else bool(asked)
+        if set(asked) - {"error"}:
+            return cls(asked, spec, test_set, weights)
+        return bool(asked) or spec.setup.task.predicts_symbols  # losses by position are always kept
 
     def __call__(self, net: Any) -> dict[str, Any]:
         metrics: dict[str, Any] = {}
@@ -250,7 +252,9 @@ def _measure(spec: RunSpec, ready: _Ready, result: Result, how: str, weights: st
         "steps": result.steps,
         "repeat_bound": ready.repeat_bound,
     }
-    measures = result.status in ("converged", "epochs")
+    if result.scores is not None:
+        metrics |= {"loss": result.scores.loss, "excess": result.scores.excess}
+    measures = result.status in ("converged", "epochs", "plateau")
     if measures:
         metrics |= _sensitivities(spec, result.net, test_set)
     seconds = {
@@ -269,13 +273,17 @@ def _measure(spec: RunSpec, ready: _Ready, result: Result, how: str, weights: st
         {name: value if isinstance(value, str) else _number(value) for name, value in point.items()}
         for point in result.record
     ]
+    if record and result.scores is not None and result.scores.floors is not None:
+        record[-1]["floor_by_place"] = _number([float(f"{floor:.6g}") for floor in result.scores.floors])
     ended = result.status != "stopped"
     kept = save_weights(weights, result.net) if weights is not None and ended else None
     return Run(spec, result.status, clean, record, seconds, versions, _device(), kept)
 
 
-def _number(value: float | int) -> float | int | None:
-    """Return None for a number that JSON and statistics cannot hold."""
+def _number(value: Any) -> Any:
+    """Return None for a number that JSON and statistics cannot hold, also in a list."""
+    if isinstance(value, list):
+        return [_number(entry) for entry in value]
     return value if np.isfinite(value) else None
 
 

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from ..errors import ArgumentError, SrhmError, check_instance
 from ..model.encoding import check_encoding
 from ..model.params import Params
-from ..nets import FAMILIES, Family, NetSpec
+from ..nets import FAMILIES, Family, Interface, NetSpec
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class CustomNet(NetSpec):
         """A row without defaults: a name, and 10% as the threshold of the error."""
         return Family(self.family, draw=self._refuse, rate=self._refuse, label=self.family)
 
-    def on(self, params: Params) -> "CustomNet":
+    def on(self, params: Params, interface: Interface | None = None) -> "CustomNet":
         """Return it as it is: any model will do."""
         check_instance(Params, params=params)
         return self

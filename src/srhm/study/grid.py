@@ -76,7 +76,13 @@ def read_grid(path: str | Path) -> Grid:
     for spec in _each(path, content, "runs", _known("P", "seeds", "fix"), _runs_of):
         runs.setdefault(spec.hash, spec)
     studies = tuple(
-        _each(path, content, "pstar", _known("seeds", "fix", "quantities", "start", "search"), _studies_of)
+        _each(
+            path,
+            content,
+            "pstar",
+            _known("seeds", "fix", "quantities", "threshold", "start", "search"),
+            _studies_of,
+        )
     )
     if not runs and not studies:
         raise _wrong(path, "names no runs", "Add a table [[runs]] or [[pstar]]")
@@ -176,7 +182,7 @@ def _runs_of(table: dict[str, Any]) -> Iterator[RunSpec]:
 def _studies_of(table: dict[str, Any]) -> Iterator[Study]:
     for one in _crossed(table, ("fix",)):
         setup = _setup(one)
-        chosen = chosen_thresholds(setup, one.get("quantities", "error"))
+        chosen = chosen_thresholds(setup, one.get("quantities", "error"), one.get("threshold"))
         usual = "nearest_grid" if one.get("protocol") == "published" else "bisection"
         seeds = check_integer("seeds", one.get("seeds", 3), minimum=1, maximum=1000)
         rule = one.get("search", usual)

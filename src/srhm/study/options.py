@@ -15,7 +15,8 @@ from ..model.encoding import Dense
 from ..model.params import Params
 from ..model.weights import WEIGHTS
 from ..nets import FAMILIES, Family, NetSpec
-from ..training import TASKS, Optimizer, Stopping, Task
+from ..training import Optimizer, Stopping, Task
+from ..training.task import task_text
 from .custom import CustomNet
 from .setup import Measuring, Setup
 
@@ -42,6 +43,7 @@ _NAMES = {
     ("optimizer", "rate"): "learning_rate",
     ("stopping", "loss"): "stop_loss",
     ("stopping", "every"): "stop_every",
+    ("stopping", "excess"): "stop_excess",
 }
 """Options that have a longer name than their field."""
 
@@ -54,11 +56,11 @@ _LAYERS, _QUANTITIES = tuple[int, ...], tuple[str, ...]
 
 def option_table() -> dict[str, Option]:
     """Return all options by name: those of every setup, and those of the families that are registered."""
-    return _table_of(tuple(FAMILIES.values()), tuple(TASKS))
+    return _table_of(tuple(FAMILIES.values()))
 
 
 @cache
-def _table_of(families: tuple[Family, ...], tasks: tuple[str, ...]) -> dict[str, Option]:
+def _table_of(families: tuple[Family, ...]) -> dict[str, Option]:
     names = tuple(one.name for one in families)
     labels = ", ".join(names)
     table = [
@@ -70,7 +72,7 @@ def _table_of(families: tuple[Family, ...], tasks: tuple[str, ...]) -> dict[str,
         *(option for part, kind in _PARTS.items() for option in _fields_of(part, kind)),
         Option("replacement", "setup", "replacement", bool, field_docs(Setup)["replacement"]),
         *(Option(name, "setup", name, str, field_docs(Setup)[name]) for name in WEIGHTS),
-        Option("task", "setup", "task", Literal[tasks], field_docs(Setup)["task"]),  # pyright: ignore[reportInvalidTypeForm]
+        Option("task", "setup", "task", str, field_docs(Setup)["task"]),
     ]  # fmt: skip
     return {option.name: option for option in table}
 
@@ -133,6 +135,8 @@ def setup_of(params: Params, options: Mapping[str, Any], *, published: bool = Fa
         if value is not None:
             option = table[name]
             parts[option.part][option.field] = _checked(option, value)
+    if "method" in parts["optimizer"]:
+        parts["optimizer"].setdefault("rate", None)  # the default one may be of another method
     try:
         net = NetSpec(**parts["net"], options=parts["options"]).on(params)
     except ArgumentError as error:
@@ -201,7 +205,7 @@ def used_by_custom(option: Option) -> bool:
 
 def _shown(value: Any) -> Any:
     if isinstance(value, Task):
-        return value.name
+        return task_text(value)
     if not isinstance(value, tuple):
         return value
     return ("," if any(isinstance(one, str) for one in value) else "").join(map(str, value))

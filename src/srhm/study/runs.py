@@ -8,7 +8,7 @@ from ..errors import ArgumentError
 from ..nets.weights import is_digest
 from .setup import RunSpec
 
-STATUSES = ("converged", "epochs", "diverged", "trained")
+STATUSES = ("converged", "epochs", "plateau", "diverged", "trained")
 """How a finished run may have ended."""
 
 
@@ -19,14 +19,17 @@ class Run:
     spec: RunSpec
     """The specification of the run."""
     status: str
-    """``converged``, ``epochs``, or ``diverged``; ``trained`` if a function of the user's decided when to end."""
+    """``converged``, ``epochs``, ``plateau``, or ``diverged``; ``trained`` if a function of the user's decided when to
+    end."""
     metrics: dict[str, float | int | None]
     """``error``, ``best_test_error``, ``train_loss``, ``epochs``, ``steps``, ``best_epoch`` and ``S_kl``, ``D_kl``
-    with their errors; with probes also ``probe_kl``, ``probe_rule_kl``, ``probe_placement_kl`` and ``ari_kl``. None
+    with their errors; of a task that predicts symbols also ``loss`` and ``excess``, in nats; with probes also
+    ``probe_kl``, ``probe_rule_kl``, ``probe_placement_kl`` and ``ari_kl``. None
     for a missing number. Of a function of the user's ``error``, and S and D where it gives scores."""
-    record: list[dict[str, float | int | str | None]]
+    record: list[dict[str, Any]]
     """``step``, ``epoch``, ``train_loss`` and ``test_error`` at log-spaced steps, if requested, and whatever else was
-    recorded: metrics by name, and ``weights``, the SHA-256 of their file. None for a missing number."""
+    recorded: metrics by name, and ``weights``, the SHA-256 of their file. None for a missing number. Of a task that
+    predicts symbols always, with ``test_loss``, ``excess`` and ``loss_by_place``; the last has ``floor_by_place``."""
     seconds: dict[str, float]
     """Wall times: ``data``, ``train`` (including ``compile``), ``sensitivities``, and ``probes`` if requested."""
     versions: dict[str, str]
@@ -99,7 +102,10 @@ def _is_point(value: Any) -> bool:
     """Return whether a value is one point of a record: numbers by name, and the SHA-256 of weights."""
     if not isinstance(value, dict) or ("weights" in value and not is_digest(value["weights"])):
         return False
-    return _holds({name: one for name, one in value.items() if name != "weights"}, _is_number)
+    numbers = {name: one for name, one in value.items() if name != "weights"}
+    return _holds(
+        numbers, lambda one: all(map(_is_number, one)) if isinstance(one, list) else _is_number(one)
+    )
 
 
 def _is_text(value: Any) -> bool:

@@ -13,10 +13,12 @@ from ..model.grammar import Grammar
 from ..model.params import Params
 from ..model.stream import PERMUTATION_LIMIT
 from ..model.weights import WEIGHTS, weights_of_text, weights_text
-from ..nets import NetSpec
+from ..nets import Interface, NetSpec
 from ..randomness import STREAM_VERSION
+from ..theory.predictions import Prediction
 from ..training import Classification, Optimizer, Stopping, Task
-from ..training.task import task_from
+from ..training.job import chosen_optimizer
+from ..training.task import task_from, task_text
 from .custom import CustomNet
 
 Role = Literal["grammar", "samples", "network", "order"]
@@ -148,7 +150,8 @@ class Setup:
     replacement: bool = False
     """Draw training and test points with replacement, within and across the sets (published)."""
     task: Task = field(default_factory=Classification)
-    """What the network is trained to predict; in files and on the command line, its name."""
+    """What the network is trained to predict: classification, next, masked or latent, with options in brackets, as in
+    next(last), next(first=False), masked(0.15), latent(3), latent(2, rate=0.5)."""
     rule_weights: str = ""
     """Weights of the rules, the same for all parents but for lognormal: zipf(1), lognormal(0.5) or numbers such as 3,1,
     for all levels, or by level as in 2:zipf(1). Default: all alike. Points are then drawn with replacement."""
@@ -169,17 +172,17 @@ class Setup:
             object.__setattr__(self, name, weights_text(name, self.params, getattr(self, name)))
         if self.weighted:
             object.__setattr__(self, "replacement", True)
-        params, net = self.params, self.net.on(self.params)
+        params, net = self.params, self.net.on(self.params, self.interface)
         optimizer, stopping, measuring = self.optimizer, self.stopping, self.measuring
         if isinstance(net, CustomNet):
             self._refuse_what_is_not_used()
         else:
-            if optimizer.rate is None:
-                optimizer = replace(optimizer, rate=net.rate(params).value)
+            optimizer = chosen_optimizer(net.design(params, self.interface), optimizer)
             if stopping.loss is None:
                 stopping = replace(stopping, loss=net.stop_loss)
             if stopping.max_epochs is None:
                 stopping = replace(stopping, max_epochs=net.max_epochs)
+            stopping = stopping.filled_in(self.task)
         if measuring.P_test is None:
             measuring = replace(measuring, P_test=max(3, default_test_points(params)))
         for name, value in {
@@ -189,6 +192,9 @@ class Setup:
             "measuring": measuring,
         }.items():
             object.__setattr__(self, name, value)
+        if self.task.predicts_symbols and (measuring.probe or "probes" in measuring.record):
+            problem = f"is of networks that classify, and the task is {task_text(self.task)}"
+            raise ArgumentError("probe", True, problem, "Leave probes out")
         if "D" in measuring.record and not params.has_blanks:
             problem = "cannot be recorded if s0 = 0: there are no diffeomorphisms"
             raise ArgumentError("record", "D", problem, "Leave it out, or use s0 >= 1")
@@ -210,6 +216,20 @@ class Setup:
                 raise ArgumentError(
                     name, value, problem, "Leave it out, or pass it to the function, in options"
                 )
+
+    @property
+    def interface(self) -> Interface:
+        """What enters the network, and what leaves it."""
+        return self.task.interface(self.params, self.net.encoding)
+
+    def network(self, seed: int) -> Any:
+        """Draw the network, untrained, with a seed."""
+        return self.net.build(self.params, seed, interface=self.interface)
+
+    @property
+    def prediction(self) -> Prediction | None:
+        """The predicted P*; None without a prediction, for example of another task than classification."""
+        return None if self.task.predicts_symbols or self.weighted else self.net.predict(self.params)
 
     @property
     def P_test(self) -> int:
@@ -290,6 +310,12 @@ class Setup:
                 for one in fields(part)
                 if (value := getattr(part, one.name)) != getattr(default, one.name)
             }
+        # What is filled in where nothing is named: so it was before there were others.
+        for part, name, usual in (
+            ("optimizer", "method", "sgd"), ("stopping", "select", "best" if self.task.predicts_symbols else "last"),
+        ):  # fmt: skip
+            if content[part].get(name) == usual:
+                del content[part][name]
         content |= {name: value for name in ("replacement", *WEIGHTS) if (value := getattr(self, name))}
         return content | ({} if self.task == Classification() else {"task": self.task.to_dict()})
 
@@ -308,6 +334,8 @@ class Setup:
             parts["net"] = (CustomNet if "custom" in parts["net"] else NetSpec).from_dict(parts["net"])
             for name, kind in _PARTS.items():
                 parts[name] = kind(**parts.get(name, {}))
+            if parts["optimizer"].method is None and not isinstance(parts["net"], CustomNet):
+                parts["optimizer"] = replace(parts["optimizer"], method="sgd")
             return cls(**parts)
         except (TypeError, KeyError) as error:
             fix = "Give Setup.to_dict()"

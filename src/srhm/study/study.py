@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from ..errors import ArgumentError, check_choice, check_instance, check_integer
 from ..measure.complexity import Crossing, SampleComplexity, Search, combine, nearest_grid
-from ..model.params import Params
 from ..theory.predictions import Prediction
+from ..training.task import task_text
 from .expected import expected_P
 from .failure import Failure
 from .runs import Run
@@ -186,7 +186,7 @@ class Study:
     @property
     def prediction(self) -> Prediction | None:
         """The predicted P*; None if there is no prediction."""
-        return None if self.setup.weighted else self.setup.net.predict(self.setup.params)
+        return self.setup.prediction
 
     @property
     def expected(self) -> float:
@@ -313,9 +313,23 @@ def _in_order(seeds: Seeds) -> tuple[int, ...]:
     return tuple(getattr(seeds, role) for role in ROLES)
 
 
-def chosen_thresholds(setup: Setup, quantities: str) -> dict[str, float]:
-    """Return the thresholds of the quantities whose P* is searched: ``"error"``, or ``"all"`` that the family has."""
+def chosen_thresholds(
+    setup: Setup, quantities: str, thresholds: Mapping[str, float] | str | None = None
+) -> dict[str, float]:
+    """Return the thresholds of the quantities whose P* is searched.
+
+    Those given, also as a text ``error=0.1,S_21=0.4``; else of ``"error"``, or of ``"all"`` that the family has.
+    """
     check_choice("quantities", quantities, ("error", "all"), "is not known")
+    if thresholds is not None:
+        if quantities != "error":
+            raise ArgumentError("quantities", quantities, "is given next to thresholds", "Give one of them")
+        limits = _of_text(thresholds) if isinstance(thresholds, str) else dict(thresholds)
+        check_quantities(setup, limits)
+        return limits
+    if setup.task.predicts_symbols:
+        problem = f"have no default for the task {task_text(setup.task)}"
+        raise ArgumentError("thresholds", None, problem, "Give one in nats, as in excess=0.1")
     limits = dict(setup.net.row.thresholds(setup.params))
     if quantities == "all" and len(limits) == 1:
         problem = f"needs thresholds of S and D, of which {setup.net.family} has none"
@@ -323,12 +337,24 @@ def chosen_thresholds(setup: Setup, quantities: str) -> dict[str, float]:
     return limits if quantities == "all" else {"error": limits["error"]}
 
 
-def check_quantities(params: Params, thresholds: Mapping[str, float]) -> None:
-    """Raise an :class:`~srhm.ArgumentError` if a threshold is of what is not measured on a model."""
+def _of_text(text: str) -> dict[str, float]:
+    found = re.findall(r"(\w+)\s*=\s*([-+.\deE]+)", text)
+    if not found or re.sub(r"\w+\s*=\s*[-+.\deE]+|[,\s]", "", text):
+        raise ArgumentError("threshold", text, "is not a list of thresholds", "Write error=0.1,S_21=0.4")
+    try:
+        return {name: float(value) for name, value in found}
+    except ValueError:
+        raise ArgumentError("threshold", text, "has what is not a number", "Write error=0.1") from None
+
+
+def check_quantities(setup: Setup, thresholds: Mapping[str, float]) -> None:
+    """Raise an :class:`~srhm.ArgumentError` if a threshold is of what is not measured."""
+    params = setup.params
     for name in thresholds:
-        found = re.fullmatch(r"error|([SD])_[1-9]\d*([1-9])", name)
-        if found is None:
-            raise ArgumentError("thresholds", name, "is not measured", "Use error, S_kl or D_kl, as in S_21")
+        found = re.fullmatch(r"error|loss|excess|([SD])_[1-9]\d*([1-9])", name)
+        if found is None or (name in ("loss", "excess") and not setup.task.predicts_symbols):
+            fix = "Use error, S_kl or D_kl, as in S_21; loss or excess if the task predicts symbols"
+            raise ArgumentError("thresholds", name, "is not measured", fix)
         letter, level = found.groups()
         if letter and int(level) > params.L:
             problem = f"is of a level above L = {params.L}"

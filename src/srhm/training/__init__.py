@@ -5,11 +5,15 @@ from .job import TrainingJob
 from .online import train_online
 from .protocol import Optimizer, Stopping
 from .run import train
+from .sequences import Latent, MaskedSymbols, NextSymbol
 from .task import TASKS, Classification, Task
 
 __all__ = [
     "TASKS",
     "Classification",
+    "Latent",
+    "MaskedSymbols",
+    "NextSymbol",
     "Optimizer",
     "Stopping",
     "Task",

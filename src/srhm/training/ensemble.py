@@ -167,7 +167,8 @@ def _padded(data: ClassData, slots: int) -> ClassData:
     missing = ((0, 0), (0, slots - data.features.shape[1]), (0, 0))
     features, positions = (jnp.pad(a, missing, mode="edge") for a in (data.features, data.positions))
     labels = None if data.labels is None else jnp.pad(data.labels, missing[:2], mode="edge")
-    return ClassData(features, positions, data.counts, labels)
+    latents = None if data.latents is None else jnp.pad(data.latents, missing, mode="edge")
+    return ClassData(features, positions, data.counts, labels, latents)
 
 
 def _shape(job: TrainingJob) -> Any:

@@ -1,42 +1,95 @@
 """The test error of a network at its task, on the device."""
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Int
 
 from ..errors import check_instance
 from ..model.dataset import Dataset
+from ..model.derivation import expand
 from ..model.encoding import Encoding
 from ..model.params import Params
 from ..nets import Leaves, Network, outputs
 from ..nets.subtrees import SubtreeTable, deduplicate
 from ..randomness import Key
+from .sequences import SymbolTask, floor
 from .task import Classification, Task
 
 _BATCH, _TABLE = 1024, 10_000  # points computed at a time
 
 
+class Scores(NamedTuple):
+    """How well a network does on a test set."""
+
+    error: float
+    """The mean error, such as the fraction of misclassified points; nan if an output is not a number."""
+    losses: Float[np.ndarray, " place"] | None = None
+    """Of a task that predicts symbols, the mean loss at each place, in nats; nan where nothing is predicted."""
+    floors: Float[np.ndarray, " place"] | None = None
+    """The mean loss of the exact predictor on the same samples."""
+    counts: Int[np.ndarray, " place"] | None = None
+    """The number of predictions at each place."""
+
+    @property
+    def loss(self) -> float:
+        """The mean loss of all predictions; nan for other tasks."""
+        return self._mean(self.losses)
+
+    @property
+    def excess(self) -> float:
+        """How far the mean loss is above its floor."""
+        return self.loss - self._mean(self.floors)
+
+    @property
+    def criterion(self) -> float:
+        """What the best network has the smallest of: the loss of a task that predicts symbols, else the error."""
+        return self.error if self.losses is None else self.loss
+
+    def _mean(self, values: Any) -> float:
+        if values is None or self.counts is None:
+            return math.nan
+        counted = self.counts > 0
+        return float((values[counted] * self.counts[counted]).sum() / self.counts.sum())
+
+
+def recorded_losses(scores: Scores) -> dict[str, Any]:
+    """Return what a record keeps of the losses of a task that predicts symbols."""
+    if scores.losses is None:
+        return {}
+    by_place = [float(f"{loss:.6g}") for loss in scores.losses]
+    return {"test_loss": scores.loss, "excess": scores.excess, "loss_by_place": by_place}
+
+
 @eqx.filter_jit
 def wrong_answers(
-    net: Any, features: Any, positions: Any, labels: Any, *, params: Params, encoding: Encoding, task: Task
-) -> tuple[Any, Any]:
-    """Return the sum of the errors over batches [batch, sample, leaf], and whether an output is not a number.
+    net: Any, features: Any, positions: Any, labels: Any, latents: Any = None,
+    *, params: Params, encoding: Encoding, task: Task,
+) -> tuple[Any, Any, Any]:  # fmt: skip
+    """Return the sum of the errors over batches [batch, sample, leaf], whether an output is not a number, and losses.
 
-    Padding has the label -1. The random numbers of the task in batch i have the key (0, i).
+    Padding has the label -1. The random numbers of the task in batch i have the key (0, i). The losses are the sums at
+    each place, of a task that predicts symbols.
     """
 
-    def one(batch: Any) -> tuple[Any, Any]:
-        leaves = Leaves(params, encoding, batch[0], batch[1])
-        inputs, targets = task.examples(leaves, batch[2], Key(jnp.uint32(0), batch[3]))
-        return _errors(task, outputs(net, inputs), targets, batch[2], params)
+    def one(batch: Any) -> tuple[Any, Any, Any]:
+        features, positions, labels, number, latents = batch
+        leaves = Leaves(params, encoding, features, positions, latents)
+        inputs, targets = task.examples(leaves, labels, Key(jnp.uint32(0), number))
+        output, real = outputs(net, inputs), labels >= 0
+        errors, broken = _errors(task, output, targets, labels, params)
+        if not isinstance(task, SymbolTask):
+            return errors, broken, None
+        losses = task.place_losses(output, targets)
+        return errors, broken, jnp.where(real[:, None], losses, jnp.zeros_like(losses)).sum(axis=0)
 
     numbers = jnp.arange(len(features), dtype=jnp.uint32)
-    wrong, broken = jax.lax.map(one, (features, positions, labels, numbers))
-    return wrong.sum(), broken.any()
+    wrong, broken, losses = jax.lax.map(one, (features, positions, labels, numbers, latents))
+    return wrong.sum(), broken.any(), None if losses is None else losses.sum(axis=0)
 
 
 @eqx.filter_jit
@@ -89,41 +142,85 @@ class TestSet:
         self.task = Classification() if task is None else task
         self.params, self.size = dataset.params, len(dataset)
         self._parts: list[tuple[Any, ...]] = []
+        self._floors: tuple[Any, Any] | None = None
         if not (shared and self.task.of_samples):
-            self._parts.append(_batches(dataset, batch or _BATCH))
+            self._parts.append(_batches(dataset, batch or _BATCH, latents_of(self.task, dataset)))
+            if isinstance(self.task, SymbolTask):
+                self._floors = self._floor(self.task, dataset)
             return
         for part in dataset.batches(batch or _TABLE):
             table = jax.tree.map(_on_device, deduplicate(self.params, part.features, part.positions))
             self._parts.append((table, jnp.asarray(part.labels, jnp.int32)))
 
+    def _floor(self, task: SymbolTask, dataset: Dataset) -> tuple[Any, Any]:
+        """The mean loss of the exact predictor at each place, and how many predictions there are."""
+        grammar, (features, positions, labels, latents) = dataset.stream.grammar, self._parts[0]
+        sums, counts, left = 0.0, 0, self.size
+        for number in range(len(features)):
+            own = None if latents is None else latents[number]
+            leaves = Leaves(self.params, self.encoding, features[number], positions[number], own)
+            inputs, targets = task.examples(leaves, labels[number], Key(jnp.uint32(0), jnp.uint32(number)))
+            real = min(left, len(targets))
+            total, count = floor(task, grammar, np.asarray(inputs.symbols)[:real], np.asarray(targets)[:real])
+            sums, counts, left = sums + total, counts + count, left - real
+        with np.errstate(invalid="ignore"):
+            return sums / counts, counts
+
     def error(self, net: Any) -> float:
-        """Return the mean error, such as the fraction of misclassified points; nan if an output is not a number.
+        """Return the mean error; see :meth:`scores`."""
+        return self.scores(net).error
+
+    def scores(self, net: Any) -> Scores:
+        """Return the mean error, and of a task that predicts symbols the loss at each place.
 
         Raises
         ------
         ArgumentError
             If the outputs do not fit the task, such as one score for each class.
         """
-        wrong = 0
+        wrong, losses = 0, None
         for part in self._parts:
             count = wrong_trees if isinstance(part[0], SubtreeTable) else wrong_answers
-            found, broken = count(net, *part, params=self.params, encoding=self.encoding, task=self.task)
+            found, broken, *rest = count(
+                net, *part, params=self.params, encoding=self.encoding, task=self.task
+            )
             if broken:
-                return math.nan
+                return Scores(math.nan)
             wrong += found.item()
-        return wrong / self.size
+            losses = rest[0] if rest else None
+        if self._floors is None:
+            return Scores(wrong / self.size)
+        floors, counts = self._floors
+        with np.errstate(invalid="ignore"):
+            return Scores(wrong / self.size, np.asarray(losses, np.float64) / counts, floors, counts)
 
 
-def _batches(dataset: Dataset, batch: int) -> tuple[Any, Any, Any]:
+def latents_of(task: Task, dataset: Dataset) -> Any:
+    """Return what a task needs of each sample of a set besides leaves and classes, [sample, place]."""
+    parts, step = [], 2**14
+    for first in range(0, len(dataset), step):
+        derivation = dataset.derivation(first, min(step, len(dataset) - first))
+        part = task.latents(dataset.params, expand(dataset.stream.grammar, derivation))
+        if part is None:
+            return None
+        parts.append(part.astype(np.uint16))
+    return np.concatenate(parts)
+
+
+def _batches(dataset: Dataset, batch: int, latents: Any) -> tuple[Any, Any, Any, Any]:
     """Divide a set into whole batches; the padding repeats the last sample and has the label -1."""
     batch = min(batch, len(dataset))
     missing = -len(dataset) % batch
-    features, positions = (
-        np.pad(values, ((0, missing), (0, 0)), mode="edge").reshape(-1, batch, values.shape[1])
-        for values in (dataset.features, dataset.positions)
+    features, positions, latents = (
+        None
+        if values is None
+        else jnp.asarray(
+            np.pad(values, ((0, missing), (0, 0)), mode="edge").reshape(-1, batch, values.shape[1])
+        )
+        for values in (dataset.features, dataset.positions, latents)
     )
     labels = np.pad(dataset.labels.astype(np.int32), (0, missing), constant_values=-1)
-    return jnp.asarray(features), jnp.asarray(positions), jnp.asarray(labels.reshape(-1, batch))
+    return features, positions, jnp.asarray(labels.reshape(-1, batch)), latents
 
 
 def _on_device(leaf: Any) -> Any:

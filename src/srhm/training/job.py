@@ -11,7 +11,7 @@ import jax
 import numpy as np
 import optax
 
-from ..errors import ArgumentError, check_instance, check_integer, check_number
+from ..errors import ArgumentError, check_instance, check_integer
 from ..model.dataset import Dataset
 from ..model.stream import STORED_RULES
 from ..nets import Design
@@ -69,7 +69,7 @@ class TrainingJob:
         grammar, other = self.train_set.stream.grammar, self.test_set.stream.grammar
         if other != grammar:
             raise ArgumentError("test_set", other, "is of another grammar", f"Use {grammar}")
-        design, stopping = self.design or design_of(self.net), self.stopping
+        design, stopping = self.design or design_of(self.net), self.stopping.filled_in(self.task)
         loss, last = (1e-3, 10_000) if design is None else (design.spec.stop_loss, design.spec.max_epochs)
         optimizer = self._checked_optimizer(design)
         size = self.batch_per_class or Optimizer.batch_per_class
@@ -95,7 +95,7 @@ class TrainingJob:
             if size is not None:
                 problem = "is given together with an Optimizer, which has its own"
                 raise ArgumentError("batch_per_class", size, problem, "Put it into the Optimizer")
-            return replace(optimizer, rate=chosen_rate(self.net, optimizer.rate, design))
+            return chosen_optimizer(design, optimizer, width_of(self.net))
         if not isinstance(optimizer, optax.GradientTransformation):
             fix = "Give an Optimizer, or a transformation of optax such as optax.adam(1e-3)"
             raise ArgumentError("optimizer", optimizer, "is not an optimizer", fix)
@@ -118,11 +118,11 @@ class TrainingJob:
 
     @property
     def rate(self) -> float | None:
-        """The learning rate of SGD; None where a transformation of optax has its own."""
+        """The learning rate; None where a transformation of optax has its own."""
         if not isinstance(self.optimizer, Optimizer):
             return None
         assert self.optimizer.rate is not None  # filled in
-        return self.optimizer.rate * self.width
+        return self.optimizer.rate * (self.width if self.optimizer.method == "sgd" else 1)
 
     @property
     def static(self) -> dict[str, Any]:
@@ -133,6 +133,9 @@ class TrainingJob:
             "batch_per_class": self.batch_per_class,
             "task": self.task,
             "transformation": self.transformation,
+            "method": self.optimizer.method if isinstance(self.optimizer, Optimizer) else None,
+            "scheduled_rate": isinstance(self.optimizer, Optimizer)
+            and (self.optimizer.schedule, self.optimizer.warmup) != ("constant", 0),
         }
 
     @property
@@ -155,20 +158,28 @@ class TrainingJob:
         }
 
 
-def chosen_rate(net: Any, rate: float | None, design: Design | None) -> float:
-    """Return the rate given, or else the default one of a network that :func:`srhm.nets.build` made.
+def chosen_optimizer(design: Design | None, optimizer: Optimizer, width: int = 1) -> Optimizer:
+    """Return an optimizer with method and rate filled in: those of the family of a network of :func:`srhm.nets.build`.
 
     Raises
     ------
     ArgumentError
-        If the rate is not positive, or none is given and there is no default.
+        If the rate is missing and has no default: the network has none, or has one of another method.
     """
+    usual = "sgd" if design is None else design.spec.row.optimizer
+    method, rate = optimizer.method or usual, optimizer.rate
     if rate is None and design is None:
-        per = "the learning rate" if width_of(net) == 1 else f"the learning rate divided by {width_of(net)}"
+        per = (
+            "the learning rate" if width == 1 or method != "sgd" else f"the learning rate divided by {width}"
+        )
         raise ArgumentError("rate", None, "is missing: this network has no default", f"Give {per}")
+    if rate is None and method != usual:
+        problem = f"is missing: the default of this network is one of {usual}, not of {method}"
+        raise ArgumentError("rate", None, problem, "Give the learning rate")
     if rate is None and design is not None:
-        return design.spec.rate(design.params).value
-    return check_number("rate", rate, above=0.0)  # pyright: ignore[reportArgumentType]
+        rate = design.spec.rate(design.params).value
+    # Checked once more with the method: momentum is of SGD, weight decay of AdamW.
+    return replace(optimizer, method=method, rate=rate)
 
 
 def _origin(dataset: Dataset) -> list[Any]:

@@ -20,7 +20,7 @@ from ..nets.active import Leaves
 from ..nets.network import dense, trained_arrays
 from ..randomness import Key, role_key
 from .order import ClassData, EpochOrder, Order
-from .protocol import Optimizer, Stopping
+from .protocol import Method, Optimizer, Stopping
 from .task import Classification, Task
 
 
@@ -49,6 +49,11 @@ class Settings(NamedTuple):
     momentum: Float[Array, ""]
     stop_loss: Float[Array, ""]
     stop_every: Int[Array, ""]
+    weight_decay: Float[Array, ""]
+    warmup: Float[Array, ""]
+    """Steps over which the rate rises."""
+    horizon: Float[Array, ""]
+    """Steps after which a cosine has fallen to 0; infinite for a constant rate."""
 
 
 def start(
@@ -58,14 +63,19 @@ def start(
     *,
     rate: float | None,
     order_seed: int,
+    last_step: int = 1,
 ) -> tuple[State, Settings]:
-    """Return the state of a run before its first step, and its settings; `rate` is that of SGD."""
+    """Return the state of a run before its first step, and its settings.
+
+    `rate` is the learning rate of an :class:`Optimizer`, and `last_step` the last one that the run may take.
+    """
     weights = eqx.filter(net, trained_arrays(net))
     dtype = jax.tree.leaves(weights)[0].dtype
     zero, nothing = jnp.zeros((), jnp.int32), jnp.zeros((), dtype)
     own = isinstance(optimizer, Optimizer)
     momentum = optimizer.momentum if own else 0.0
-    transformation = optax.sgd(0.0, momentum) if own else optimizer
+    transformation = descent(optimizer.method, 0.0, momentum, 0.0) if own else optimizer
+    schedule = optimizer if own else Optimizer()
     settings = Settings(
         order=Order(
             key=jnp.asarray(np.array(role_key(order_seed, "order"), np.uint32)),
@@ -75,8 +85,30 @@ def start(
         momentum=jnp.asarray(momentum, dtype),
         stop_loss=jnp.asarray(stopping.loss, dtype),
         stop_every=jnp.asarray(stopping.every, jnp.int32),
+        weight_decay=jnp.asarray(schedule.weight_decay, dtype),
+        warmup=jnp.asarray(schedule.warmup, dtype),
+        horizon=jnp.asarray(last_step if schedule.schedule == "cosine" else jnp.inf, dtype),
     )
     return State(net, transformation.init(weights), zero, zero, nothing, nothing), settings
+
+
+def descent(
+    method: Method | None, rate: Any, momentum: Any, weight_decay: Any
+) -> optax.GradientTransformation:
+    """Return the transformation of a method; None is SGD."""
+    if method == "adam":
+        return optax.adam(rate)
+    if method == "adamw":
+        return optax.adamw(rate, weight_decay=weight_decay)
+    return optax.sgd(rate, momentum)
+
+
+def scheduled(settings: Settings, step: Int[Array, ""]) -> Float[Array, ""]:
+    """Return the rate of a step, counted from 0."""
+    done, kind = step.astype(settings.rate.dtype), settings.rate.dtype
+    rising = jnp.minimum(1, (done + 1) / jnp.maximum(settings.warmup, 1))
+    part = jnp.clip((done - settings.warmup) / jnp.maximum(settings.horizon - settings.warmup, 1), 0, 1)
+    return settings.rate * rising * ((1 + jnp.cos(jnp.asarray(jnp.pi, kind) * part)) / 2)
 
 
 def batch_gradient(
@@ -129,6 +161,8 @@ def advance_in_order(
     batch_per_class: int,
     task: Task | None = None,
     transformation: optax.GradientTransformation | None = None,
+    method: Method | None = None,
+    scheduled_rate: bool = False,
 ) -> tuple[State, EpochOrder]:
     """Train for at most `steps` batches, until `until_epoch` epochs are finished or the stop rule holds.
 
@@ -136,23 +170,29 @@ def advance_in_order(
     """
     batches = -(-data.counts.max() // batch_per_class)
     by_class = jnp.repeat(jnp.arange(len(data.counts), dtype=jnp.int32), batch_per_class)
-    sgd = optax.sgd(settings.rate, settings.momentum)  # pyright: ignore[reportArgumentType]
-    optimizer = sgd if transformation is None else transformation
 
     def one_batch(state: State, order: EpochOrder) -> State:
         first = order.batches[state.batch] * batch_per_class
         slot = jax.lax.dynamic_slice_in_dim(order.samples, first, batch_per_class, axis=1)
         place = first + jnp.arange(batch_per_class, dtype=jnp.int32)
         valid = (place[None, :] < data.counts[:, None]).reshape(-1)
-        features = jnp.take_along_axis(data.features, slot[:, :, None], axis=1).reshape(len(by_class), -1)
-        positions = jnp.take_along_axis(data.positions, slot[:, :, None], axis=1).reshape(len(by_class), -1)
+        features, positions, latents = (
+            values
+            if values is None
+            else jnp.take_along_axis(values, slot[:, :, None], axis=1).reshape(len(by_class), -1)
+            for values in (data.features, data.positions, data.latents)
+        )
         labels = by_class
         if data.labels is not None:
             labels = jnp.take_along_axis(data.labels, slot, axis=1).reshape(-1)
-        leaves = Leaves(params, encoding, features, positions)
+        leaves = Leaves(params, encoding, features, positions, latents)
         key = settings.order.step_key(state.epoch, state.batch)
         loss, gradient, net = batch_gradient(state.net, leaves, labels, valid, key, task)
-        update, momentum = descend(optimizer, gradient, state.optimizer, net)
+        rate = settings.rate
+        if scheduled_rate:
+            rate = scheduled(settings, state.epoch * batches + state.batch)
+        optimizer = descent(method, rate, settings.momentum, settings.weight_decay)
+        update, momentum = descend(transformation or optimizer, gradient, state.optimizer, net)
         return state._replace(
             net=eqx.apply_updates(net, update),
             optimizer=momentum,

@@ -7,8 +7,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import optax
-from jaxtyping import Array, Float, UInt32
+from jaxtyping import Array, UInt32
 
 from ..backend import backend_name
 from ..errors import ArgumentError, check_instance, check_integer
@@ -18,12 +17,13 @@ from ..model.encoding import Encoding
 from ..model.stream import Stream
 from ..nets import Leaves
 from ..nets.design import design_of, encoding_for
-from ..nets.network import check_trainable, trained_arrays, width_of
+from ..nets.network import check_trainable, width_of
 from ..nets.patch_layer import works_on_patches
 from ..randomness import Key, role_key, threefry2x32
-from .evaluation import TestSet
-from .job import chosen_rate
-from .loop import batch_gradient, descend
+from .evaluation import Scores, TestSet, recorded_losses
+from .job import chosen_optimizer
+from .loop import Settings, batch_gradient, descend, descent, scheduled, start
+from .protocol import Method, Optimizer, Stopping
 from .recording import next_record
 from .run import Result, paced
 from .task import Classification, Task
@@ -33,8 +33,7 @@ from .task import Classification, Task
 def advance_online(
     net: Any,
     optimizer: Any,
-    rate: Float[Array, ""],
-    momentum: Float[Array, ""],
+    settings: Settings,
     first: UInt32[Array, ""],
     steps: UInt32[Array, ""],
     *,
@@ -42,6 +41,7 @@ def advance_online(
     encoding: Encoding,
     batch: int,
     task: Task,
+    method: Method | None = None,
 ) -> tuple[Any, Any, Any, Any]:
     """Train on the batches `first` to `first + steps - 1` of a stream, or until the loss is not finite.
 
@@ -53,7 +53,6 @@ def advance_online(
     tuple
         The network, the momentum, the number of batches done, and the sum of their losses.
     """
-    sgd = optax.sgd(rate, momentum)  # pyright: ignore[reportArgumentType]
     valid, order = jnp.ones(batch, bool), role_key(stream.seed, "order")
     arrays, static = eqx.partition((net, optimizer), eqx.is_array)
 
@@ -62,14 +61,17 @@ def advance_online(
         net, optimizer = eqx.combine(arrays, static)
         samples = (first + done) * jnp.uint32(batch) + jnp.arange(batch, dtype=jnp.uint32)
         tree = expand(stream.grammar, stream.at(samples))
-        leaves = Leaves(stream.params, encoding, tree.features[0], tree.positions[0])
+        latents = task.latents(stream.params, tree)
+        leaves = Leaves(stream.params, encoding, tree.features[0], tree.positions[0], latents)
         key = Key(*threefry2x32(order, first + done, jnp.uint32(0)))
         loss, gradient, net = batch_gradient(net, leaves, tree.label.astype(jnp.int32), valid, key, task)
-        update, optimizer = descend(sgd, gradient, optimizer, net)
+        rate = scheduled(settings, (first + done).astype(jnp.int32))
+        own = descent(method, rate, settings.momentum, settings.weight_decay)
+        update, optimizer = descend(own, gradient, optimizer, net)
         arrays = eqx.filter((eqx.apply_updates(net, update), optimizer), eqx.is_array)
         return arrays, done + 1, total + loss
 
-    begin = arrays, jnp.zeros((), jnp.uint32), jnp.zeros_like(rate)
+    begin = arrays, jnp.zeros((), jnp.uint32), jnp.zeros_like(settings.rate)
     going = lambda carry: (carry[1] < steps) & jnp.isfinite(carry[2])  # noqa: E731
     arrays, done, total = jax.lax.while_loop(going, one_batch, begin)
     return *eqx.combine(arrays, static), done, total
@@ -82,15 +84,13 @@ def train_online(
     *,
     points: int,
     task: Task | None = None,
-    rate: float | None = None,
-    batch_per_class: int = 4,
-    momentum: float = 0.9,
+    optimizer: Optimizer | None = None,
     encoding: Encoding | None = None,
     budget: float | None = None,
 ) -> Result:
     """Train a network on a stream of samples, each used once: the limit of infinitely many training points.
 
-    SGD with momentum at a constant rate. The samples are drawn on the device inside the compiled step, in the order
+    The samples are drawn on the device inside the compiled step, in the order
     of the stream, and never stored.
 
     Parameters
@@ -103,12 +103,8 @@ def train_online(
         A test set of the same grammar.
     points
         Number of training points, at most 2^32; rounded down to whole batches.
-    task, rate, encoding
-        As for :func:`srhm.training.train`.
-    batch_per_class
-        Points of each class in a batch.
-    momentum
-        Momentum of SGD.
+    task, optimizer, encoding
+        As for :func:`srhm.training.train`. Batches are those of the stream, so `batches` must be left as it is.
     budget
         Seconds after which training is stopped. Default: no limit.
 
@@ -127,27 +123,34 @@ def train_online(
     check_trainable(net)
     check_instance(Stream, stream=stream)
     check_instance(Dataset, test_set=test_set)
-    batch = check_integer("batch_per_class", batch_per_class, minimum=1) * stream.params.n_c
+    optimizer = chosen_optimizer(design_of(net), optimizer or Optimizer(), width_of(net))
+    if optimizer.batches != "reshuffled":
+        problem = "is of a training set, and a stream has an order of its own"
+        raise ArgumentError("batches", optimizer.batches, problem, "Leave it out")
+    batch = optimizer.batch_per_class * stream.params.n_c
     _check_points(stream, test_set, check_integer("points", points, minimum=batch, maximum=2**32))
-    rate = chosen_rate(net, rate, design_of(net))
     encoding = encoding_for(net, encoding, stream.params)
     backend_name()  # refuses where there is none
     began, last = time.perf_counter(), points // batch
     task = Classification() if task is None else task
     check_instance(Task, task=task)
     test = TestSet(test_set, encoding, shared=works_on_patches(net), task=task)
-    dtype = jax.tree.leaves(eqx.filter(net, eqx.is_inexact_array))[0].dtype
-    optimizer = optax.sgd(0.0, momentum).init(eqx.filter(net, trained_arrays(net)))
-    numbers = jnp.asarray(rate * width_of(net), dtype), jnp.asarray(momentum, dtype)
+    stopping = Stopping(loss=1.0)  # it holds nowhere here
+    width = width_of(net) if optimizer.method == "sgd" else 1
+    assert optimizer.rate is not None  # filled in
+    began_with, settings = start(
+        net, optimizer, stopping, rate=optimizer.rate * width, order_seed=0, last_step=last
+    )
+    state, method = began_with.optimizer, optimizer.method
     step, seen, lost, pace, record, status = 0, 0, 0.0, 32, [], "epochs"
     compile_seconds = 0.0
     while step < last and status == "epochs":
         goal = min(last, next_record(step))
         before = time.perf_counter()
         count = min(pace, goal - step)
-        net, optimizer, done, total = advance_online(
-            net, optimizer, *numbers, jnp.uint32(step), jnp.uint32(count),
-            stream=stream, encoding=encoding, batch=batch, task=task,
+        net, state, done, total = advance_online(
+            net, state, settings, jnp.uint32(step), jnp.uint32(count),
+            stream=stream, encoding=encoding, batch=batch, task=task, method=method,
         )  # fmt: skip
         step, seen, lost = step + int(done), seen + int(done), lost + float(total)
         if compile_seconds == 0:
@@ -157,12 +160,15 @@ def train_online(
         if not math.isfinite(lost):
             status = "diverged"
         elif step == goal:
-            point = {"step": step, "epoch": 0, "train_loss": lost / seen, "test_error": test.error(net)}
+            scores = test.scores(net)
+            point = {"step": step, "epoch": 0, "train_loss": lost / seen, "test_error": scores.error}
+            point |= recorded_losses(scores)
             record.append(point)
             seen, lost = 0, 0.0
         elif budget is not None and time.perf_counter() - began > budget:
             status = "stopped"
-    error = math.nan if status == "diverged" else test.error(net)
+    scores = Scores(math.nan) if status == "diverged" else test.scores(net)
+    error = scores.error
     errors = [point["test_error"] for point in record] + [error]
     return Result(
         net=net,
@@ -173,6 +179,7 @@ def train_online(
         test_error=error,
         best_test_error=min(errors) if not math.isnan(error) else math.nan,
         best_epoch=int(step == last),
+        scores=None if scores.losses is None else scores,
         record=record,
         seconds=time.perf_counter() - began,
         compile_seconds=compile_seconds,

@@ -30,9 +30,11 @@ class ClassData(NamedTuple):
     """Samples of each class, [class_]; the slots beyond are padding."""
     labels: Int[Array, "class_ slot"] | None = None
     """The classes of the samples, [class_, slot], where they are not arranged by class."""
+    latents: Integer[Array, "class_ slot place"] | None = None
+    """What the task needs besides, [class_, slot, place]."""
 
 
-def class_data(dataset: Dataset, multiple: int) -> ClassData:
+def class_data(dataset: Dataset, multiple: int, latents: Any = None) -> ClassData:
     """Arrange a training set by class, padded to one of a few sizes so that many P share a compiled program.
 
     Parameters
@@ -41,6 +43,8 @@ def class_data(dataset: Dataset, multiple: int) -> ClassData:
         The training set; its classes differ by at most one sample, unless they have weights.
     multiple
         The padded size is `multiple` times a power of 4.
+    latents
+        What the task needs besides of each sample, [sample, place].
     """
     check_instance(Dataset, dataset=dataset)
     params, labels = dataset.params, dataset.labels.astype(np.int64)
@@ -54,13 +58,17 @@ def class_data(dataset: Dataset, multiple: int) -> ClassData:
     order = np.argsort(labels, kind="stable")
     slot = np.arange(len(labels)) - np.repeat(np.cumsum(counts) - counts, counts)
     laid = []
-    for values in (dataset.features, dataset.positions, *([] if balanced else [dataset.labels[:, None]])):
+    more = [None if balanced else dataset.labels[:, None], latents]
+    for values in (dataset.features, dataset.positions, *more):
+        if values is None:
+            laid.append(None)
+            continue
         of_class = values[order][np.cumsum(counts) - counts][:, None]  # padding repeats a sample of the class
         padded = np.repeat(of_class, slots, axis=1)
         padded[labels[order], slot] = values[order]
         laid.append(jnp.asarray(padded))
     classes = None if balanced else laid[2][..., 0].astype(jnp.int32)
-    return ClassData(laid[0], laid[1], jnp.asarray(counts, jnp.int32), classes)
+    return ClassData(laid[0], laid[1], jnp.asarray(counts, jnp.int32), classes, laid[3])
 
 
 class Order(NamedTuple):

@@ -3,18 +3,21 @@
 Every difference between the published code and our defaults has a field of its own.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..errors import ArgumentError, check_choice, check_integer, check_number
+from .task import Task
 
 Batches = Literal["reshuffled", "fixed"]
 Select = Literal["last", "best"]
+Method = Literal["sgd", "adam", "adamw"]
+Schedule = Literal["constant", "cosine"]
 
 
 @dataclass(frozen=True)
 class Optimizer:
-    """Stochastic gradient descent, as in the paper.
+    """How the weights are trained: stochastic gradient descent, as in the paper, or Adam.
 
     Raises
     ------
@@ -23,8 +26,8 @@ class Optimizer:
     """
 
     rate: float | None = None
-    """Learning rate per width: the learning rate of SGD is rate * h. Default: that of the network's family, from the
-    published table."""
+    """Learning rate; of SGD per width, that is, its learning rate is rate * h. Default: that of the network's family,
+    from the published table."""
     momentum: float = 0.9
     """Momentum of SGD, 0 <= momentum < 1 (not Nesterov momentum)."""
     batch_per_class: int = 4
@@ -32,8 +35,30 @@ class Optimizer:
     batches: Batches = "reshuffled"
     """"reshuffled": each class is permuted anew every epoch. "fixed": batches are formed once, and their order is
     shuffled (published)."""
+    method: Method | None = None
+    """"sgd", "adam" or "adamw" (beta 0.9 and 0.999, and epsilon 1e-8). Default: that of the network's family, else
+    "sgd"."""
+    weight_decay: float = 0.0
+    """Weight decay of AdamW, 0 or more."""
+    schedule: Schedule = "constant"
+    """The rate: "constant", or "cosine" from its value to 0 at the last step that the run may take."""
+    warmup: int = 0
+    """Steps over which the rate first rises from 0 in proportion."""
 
     def __post_init__(self) -> None:
+        if self.method is not None:
+            check_choice("method", self.method, ("sgd", "adam", "adamw"), "is not known")
+        if self.method in ("adam", "adamw") and self.momentum != 0.9:
+            problem = f"is of SGD, and the method is {self.method}"
+            raise ArgumentError("momentum", self.momentum, problem, "Leave it out, or use sgd")
+        decay = check_number("weight_decay", self.weight_decay)
+        if decay < 0:
+            raise ArgumentError("weight_decay", decay, "is below 0", "Use 0 or more")
+        if decay and self.method not in (None, "adamw"):
+            raise ArgumentError("weight_decay", decay, f"is of AdamW, not of {self.method}", "Use adamw")
+        object.__setattr__(self, "weight_decay", decay)
+        check_choice("schedule", self.schedule, ("constant", "cosine"), "is not known")
+        object.__setattr__(self, "warmup", check_integer("warmup", self.warmup, minimum=0))
         if self.rate is not None:
             object.__setattr__(self, "rate", check_number("learning_rate", self.rate, above=0.0))
         momentum = self.momentum
@@ -61,19 +86,50 @@ class Stopping:
     """The rule is applied at epochs that are multiples of this number (published: 10)."""
     max_epochs: int | None = None
     """Maximum number of epochs. Default: that of the network's family."""
+    max_steps: int | None = None
+    """Maximum number of batches over all epochs. Default: no other limit than that of epochs."""
+    excess: float | None = None
+    """Training ends when the excess of the test loss over its exact floor, in nats, is at most this at an evaluation.
+    Of tasks that predict symbols. Default: it does not end so."""
+    patience: int | None = None
+    """Training ends when this many evaluations in a row have not lowered the test loss. Of tasks that predict symbols.
+    Default: 10, if it does not end by its excess."""
     eval_every: int = 10
     """Epochs between evaluations of the test error, of which the best is recorded."""
-    select: Select = "last"
-    """Which network is reported: the last one, or that with the smallest test error of the evaluations (published)."""
+    select: Select | None = None
+    """Which network is reported: the "last" one, or the "best" of the evaluations, by its test error (published), of a
+    task that predicts symbols by its test loss. Default: the last, of a task that predicts symbols the best."""
 
     def __post_init__(self) -> None:
         if self.loss is not None:
             object.__setattr__(self, "loss", check_number("stop_loss", self.loss, above=0.0))
+        if self.excess is not None:
+            object.__setattr__(self, "excess", check_number("stop_excess", self.excess, above=0.0))
         for name, argument in (
             ("every", "stop_every"),
             ("eval_every", "eval_every"),
             ("max_epochs", "max_epochs"),
+            ("max_steps", "max_steps"),
+            ("patience", "patience"),
         ):
             if (value := getattr(self, name)) is not None:
                 object.__setattr__(self, name, check_integer(argument, value, minimum=1))
-        check_choice("select", self.select, ("last", "best"), "is not known")
+        if self.select is not None:
+            check_choice("select", self.select, ("last", "best"), "is not known")
+
+    def filled_in(self, task: Task) -> "Stopping":
+        """Return it with the defaults of a task.
+
+        Raises
+        ------
+        ArgumentError
+            If `excess` or `patience` is given for a task that does not predict symbols.
+        """
+        if task.predicts_symbols:
+            patience = 10 if self.patience is None and self.excess is None else self.patience
+            return replace(self, patience=patience, select=self.select or "best")
+        for name in ("excess", "patience"):
+            if getattr(self, name) is not None:
+                fix = "Leave it out, or choose another task"
+                raise ArgumentError(name, getattr(self, name), "is of tasks that predict symbols", fix)
+        return replace(self, select=self.select or "last")

@@ -19,7 +19,7 @@ from ..model.dataset import Dataset
 from ..model.encoding import Encoding
 from ..nets.patch_layer import works_on_patches
 from .checkpoint import Checkpoint
-from .evaluation import TestSet
+from .evaluation import Scores, TestSet, latents_of, recorded_losses
 from .job import Record, TrainingJob, digest_of
 from .loop import State, advance_compiled, diverged, start, stopped
 from .order import EpochOrder, batch_order, class_data
@@ -27,9 +27,10 @@ from .protocol import Optimizer, Stopping
 from .recording import is_recorded, next_record
 from .task import Classification, Task
 
-Status = Literal["converged", "epochs", "diverged", "stopped"]
-"""How a run ended: its loss fell below the threshold; it reached the last epoch; its loss or its outputs were
-no longer finite; or its budget was spent, and it can be resumed."""
+Status = Literal["converged", "epochs", "plateau", "diverged", "stopped"]
+"""How a run ended: its loss, or its excess, fell to the threshold; it reached the last epoch or step; its test loss did
+not fall for as many evaluations as its patience lasts; its loss or its outputs were no longer finite; or its budget was
+spent, and it can be resumed."""
 
 _CALL_SECONDS = 0.5
 _MAX_STEPS = 2**24  # batches in a call
@@ -55,9 +56,11 @@ class Result:
     """Smallest test error over all evaluations, that at the end included."""
     best_epoch: int
     """Epoch of the smallest test error."""
+    scores: Scores | None = None
+    """Of a task that predicts symbols: the loss of the reported network at each place, and its exact floor."""
     record: list[dict[str, Any]] = field(default_factory=list)
     """With `record`: step, epoch, mean loss of the epoch so far and test error at log-spaced steps, and whatever else
-    was to be recorded; else empty."""
+    was to be recorded; else empty. Of a task that predicts symbols also test_loss, excess and loss_by_place."""
     seconds: float = 0.0
     """Wall time of the run, compilation included, summed over interruptions."""
     compile_seconds: float = 0.0
@@ -175,18 +178,31 @@ class SingleRun:
         self.job, self.stopping = job, job.stopping
         assert job.stopping.max_epochs is not None  # filled in
         self.max_epochs = job.stopping.max_epochs
-        self.state, self.settings = start(
-            job.net, job.optimizer, job.stopping, rate=job.rate, order_seed=job.order_seed
-        )
         assert job.batch_per_class is not None  # filled in
         self.batch_per_class = job.batch_per_class
-        self.data = class_data(job.train_set, self.batch_per_class)
+        self.data = class_data(job.train_set, self.batch_per_class, latents_of(job.task, job.train_set))
         self.order = EpochOrder.empty(self.data, self.batch_per_class)
         self.test = TestSet(job.test_set, job.encoding, shared=works_on_patches(job.net), task=job.task)
         self.batches = -(-int(self.data.counts.max()) // self.batch_per_class)
+        self.max_steps = min(self.max_epochs * self.batches, job.stopping.max_steps or 2**62)
+        self.state, self.settings = start(
+            job.net,
+            job.optimizer,
+            job.stopping,
+            rate=job.rate,
+            order_seed=job.order_seed,
+            last_step=self.max_steps,
+        )
+        self.lowest: tuple[float, int] = (float("inf"), 0)
+        """The lowest test loss of the evaluations, and how many have come since."""
+        self.ended: Status | None = None
+        """How an evaluation has ended the run."""
+        self.heeded = -1
+        """The step of the last evaluation that was looked at for that."""
         self.best: tuple[float, int] = (float("inf"), 0)
+        self.best_error = float("inf")
         self.best_net = job.net
-        self.evaluated: dict[int, float] = {}
+        self.evaluated: dict[int, Scores] = {}
         self.record: list[dict[str, Any]] = []
         self.seconds_before = self.compile_seconds = 0.0
         self.compiled = False
@@ -210,7 +226,8 @@ class SingleRun:
     @property
     def over(self) -> bool:
         """Whether the run has come to its end."""
-        return self.epoch >= self.max_epochs or bool(stopped(self.state, self.settings))
+        last = self.epoch >= self.max_epochs or self.step >= self.max_steps
+        return last or self.ended is not None or bool(stopped(self.state, self.settings))
 
     def go(self, budget: float | None, progress: ProgressCallback | None) -> Result:
         """Run to the end, or until the budget is spent."""
@@ -265,7 +282,7 @@ class SingleRun:
         """Return the number of batches to advance, at most to the next record, and the epoch of the next evaluation."""
         eval_every = self.stopping.eval_every
         until = min(self.max_epochs, (self.epoch // eval_every + 1) * eval_every)
-        return min(steps, self._next_stop() - self.step), until
+        return min(steps, self._next_stop() - self.step, self.max_steps - self.step), until
 
     def take(self, state: State, spent: float) -> None:
         """Take the advanced state, which took this many seconds, and evaluate it if it is time."""
@@ -288,24 +305,43 @@ class SingleRun:
         """
         state_epoch, at_end = self.epoch, int(self.state.batch) == 0
         evaluate = at_end and state_epoch > 0 and state_epoch % self.stopping.eval_every == 0
-        write = self.job.record and self.step > 0 and (is_recorded(self.step) or self.over)
-        write = write and (not self.record or self.record[-1]["step"] < self.step)
-        if not (evaluate or write) or self.status() == "diverged":
+        if not (evaluate or self._writes()) or self.status() == "diverged":
             return
-        error = self.test.error(self.state.net)
-        self.evaluated = {self.step: error}
+        scores = self.test.scores(self.state.net)
+        error = scores.error
+        self.evaluated = {self.step: scores}
         if math.isnan(error):
             return
-        if evaluate and error < self.best[0]:
+        if evaluate:
+            self._heed(scores)
+            self.best_error = min(self.best_error, error)
+        if evaluate and scores.criterion < self.best[0]:
             if self.stopping.select == "best":
                 self.best_net = self.state.net
-            self.best = (error, state_epoch)
-        if write:
+            self.best = (scores.criterion, state_epoch)
+        if self._writes():
             seen = self._points_seen()
             loss = float(self.state.epoch_loss) if at_end else float(self.state.loss_sum) / seen
             point = {"step": self.step, "epoch": state_epoch, "train_loss": loss, "test_error": error}
+            point |= recorded_losses(scores)
             more = self.job.record(self.state.net) if callable(self.job.record) else {}
             self.record.append(point | dict(more))
+
+    def _writes(self) -> bool:
+        """Whether a point of the record is due."""
+        due = bool(self.job.record) and self.step > 0 and (is_recorded(self.step) or self.over)
+        return due and (not self.record or self.record[-1]["step"] < self.step)
+
+    def _heed(self, scores: Scores) -> None:
+        """End the run if an evaluation says so. Evaluations of the same step count once."""
+        if scores.losses is None or self.heeded == self.step:
+            return
+        self.heeded, (lowest, since) = self.step, self.lowest
+        self.lowest = (scores.loss, 0) if scores.loss < lowest else (lowest, since + 1)
+        if self.stopping.excess is not None and scores.excess <= self.stopping.excess:
+            self.ended = "converged"
+        elif self.stopping.patience is not None and self.lowest[1] >= self.stopping.patience:
+            self.ended = "plateau"
 
     def _points_seen(self) -> int:
         """Training points used in the current epoch; among fixed batches the small one can come at any time."""
@@ -320,6 +356,8 @@ class SingleRun:
         """Return how the run ended, or would end now."""
         if bool(diverged(self.state)):
             return "diverged"
+        if self.ended is not None:
+            return self.ended
         return "converged" if bool(stopped(self.state, self.settings)) else "epochs"
 
     def progress(self) -> dict[str, int | float]:
@@ -328,20 +366,22 @@ class SingleRun:
             "epoch": self.epoch,
             "step": self.step,
             "train_loss": float(self.state.epoch_loss) if self.epoch else math.nan,
-            "best_test_error": self.best[0],
+            "best_test_error": self.best_error,
         }
 
     def result(self, status: Status) -> Result:
         """Return the result of a run that ends here."""
-        net, error, best = self.state.net, math.nan, math.nan
+        net, scores, best = self.state.net, Scores(math.nan), math.nan
         if status != "diverged":
-            error = self.evaluated[self.step] if self.step in self.evaluated else self.test.error(net)
+            scores = self.evaluated[self.step] if self.step in self.evaluated else self.test.scores(net)
+        error = scores.error
         if math.isnan(error):  # the last step can break a network whose loss was still finite
             status = status if status == "stopped" else "diverged"
         else:
-            best = min(error, self.best[0])
-            if self.stopping.select == "best" and self.best[0] <= error:
-                net, error = self.best_net, self.best[0]
+            best = min(error, self.best_error)
+            if self.stopping.select == "best" and self.best[0] <= scores.criterion:
+                net, scores = self.best_net, self.test.scores(self.best_net)
+                error = scores.error
         return Result(
             net=net,
             status=status,
@@ -350,7 +390,8 @@ class SingleRun:
             train_loss=float(self.state.epoch_loss) if self.epoch else math.nan,
             test_error=error,
             best_test_error=best,
-            best_epoch=self.best[1] if self.best[0] <= error else self.epoch,
+            best_epoch=self.best[1] if self.best[0] <= scores.criterion else self.epoch,
+            scores=None if scores.losses is None else scores,
             record=self.record,
             seconds=self.seconds_before + time.perf_counter() - self.began,
             compile_seconds=self.compile_seconds,
@@ -366,8 +407,9 @@ class SingleRun:
             return
         arrays = jax.tree.leaves(eqx.filter(self._kept(), eqx.is_array))
         host = {
-            "best": list(self.best),
+            "best": [*self.best, self.best_error],
             "record": self.record,
+            "lowest": [*self.lowest, self.heeded, self.ended],
             "seconds": self.seconds_before + time.perf_counter() - self.began,
             "compile_seconds": self.compile_seconds,
         }
@@ -385,8 +427,11 @@ class SingleRun:
             structure, [jnp.asarray(array, leaf.dtype) for array, leaf in zip(arrays, leaves, strict=True)]
         )
         self.state, self.best_net = eqx.combine(restored, static)
-        self.best = (host["best"][0], host["best"][1])
+        *best, self.best_error = host["best"]
+        self.best = (best[0], best[1])
         self.record = host["record"]
+        *lowest, self.heeded, self.ended = host["lowest"]
+        self.lowest = (lowest[0], lowest[1])
         self.seconds_before, self.compile_seconds = host["seconds"], host["compile_seconds"]
         self.kept_step = self.step
         self._evaluate()

@@ -1,5 +1,7 @@
 """What a network is trained to predict: inputs, targets, loss and error. One class per task."""
 
+import ast
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -10,8 +12,10 @@ import optax
 from jaxtyping import Array, Bool, Float, Int
 
 from ..errors import ArgumentError, check_choice
+from ..model.derivation import Tree
+from ..model.encoding import Encoding
 from ..model.params import Params
-from ..nets import Leaves
+from ..nets import Interface, Leaves
 from ..nets.network import check_scores
 from ..randomness import Key
 
@@ -27,6 +31,22 @@ class Task(ABC):
     of_samples: ClassVar[bool] = False
     """Whether its examples are the unchanged samples and their classes, so that equal sub-trees of a test set can be
     computed once."""
+    predicts_symbols: ClassVar[bool] = False
+    """Whether it has a loss for each of several symbols, and an exact floor: :class:`SymbolTask`."""
+
+    def interface(self, params: Params, encoding: Encoding) -> Interface:
+        """Return what enters a network for this task, and what leaves it. Default: inputs and a score for each class.
+
+        Raises
+        ------
+        ArgumentError
+            If the task does not exist on this model.
+        """
+        return Interface.of_classes(params, encoding)
+
+    def latents(self, params: Params, tree: Tree) -> Any:
+        """Return integers [sample, place] that :meth:`examples` needs besides leaves and classes; None: nothing."""
+        return None
 
     @abstractmethod
     def examples(self, leaves: Leaves, labels: Int[Array, " sample"], key: Key) -> tuple[Any, Any]:
@@ -35,7 +55,7 @@ class Task(ABC):
         Parameters
         ----------
         leaves
-            The samples, given by their informative leaves.
+            The samples, given by their informative leaves, with the latents that :meth:`latents` has returned.
         labels
             Their classes; -1 for padding.
         key
@@ -45,8 +65,8 @@ class Task(ABC):
         Returns
         -------
         tuple
-            The inputs: leaves, from which our networks compute only informative nodes, or dense inputs
-            [sample, position, channel]; and the targets, [sample, ...].
+            The inputs: leaves, from which our networks compute only informative nodes, symbols of which some may be
+            hidden, or dense inputs [sample, position, channel]; and the targets, [sample, ...].
         """
 
     @abstractmethod
@@ -99,19 +119,57 @@ TASKS: dict[str, type[Task]] = {Classification.name: Classification}
 
 
 def task_from(content: "Task | str | Mapping[str, Any]") -> Task:
-    """Return a task, given itself, its name or the result of :meth:`Task.to_dict`.
+    """Return a task, given itself, the result of :meth:`Task.to_dict`, or a text: its name, and options in brackets.
 
     Raises
     ------
     ArgumentError
         If the task or one of its options is unknown.
+
+    Examples
+    --------
+    >>> task_from("latent(3, rate=0.2)"), task_from("next(last)")
+    (Latent(level=3, rate=0.2), NextSymbol(positions='last', first=True, start=None))
     """
     if isinstance(content, Task):
         return content
-    options: dict[str, Any] = {"name": content} if isinstance(content, str) else dict(content)
+    options = _parsed(content) if isinstance(content, str) else dict(content)
     name = options.pop("name", "")
     check_choice("task", name, TASKS, "is not a task")
     kind = TASKS[name]
     for option in options.keys() - {one.name for one in fields(kind)}:  # pyright: ignore[reportArgumentType]
         raise ArgumentError(option, options[option], f"is not an option of the task {name}", "Leave it out")
     return kind(**options)
+
+
+def task_text(task: Task) -> str:
+    """Return a task as text, as :func:`task_from` takes it: its name, and the options that differ in brackets."""
+    options = task.to_dict()
+    name = options.pop("name")
+    return f"{name}({', '.join(f'{key}={value}' for key, value in options.items())})" if options else name
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    """The name of a task and its options, as JSON data."""
+    found = re.fullmatch(r"\s*(\w+)\s*(?:\(([^()]*)\))?\s*", text)
+    if found is None:
+        fix = "Write its name, and options in brackets, as in latent(3) or next(first=False)"
+        raise ArgumentError("task", text, "is not a task", fix)
+    name, inside = found[1], found[2]
+    check_choice("task", name, TASKS, "is not a task")
+    names, options = [one.name for one in fields(TASKS[name])], {"name": name}  # pyright: ignore[reportArgumentType]
+    for number, part in enumerate(filter(None, (part.strip() for part in (inside or "").split(",")))):
+        key, _, value = part.rpartition("=")
+        if not key and number >= len(names):
+            raise ArgumentError("task", text, "has too many options", f"Use {', '.join(names) or 'none'}")
+        options[key.strip() or names[number]] = _value(value.strip())
+    return options
+
+
+def _value(text: str) -> Any:
+    """A number, or true or false, or a word."""
+    literal = {"true": "True", "false": "False"}.get(text, text)
+    try:
+        return ast.literal_eval(literal)
+    except (ValueError, SyntaxError):
+        return text

@@ -1,0 +1,379 @@
+"""Tasks that predict symbols: what enters, losses over exact floors, methods of descent, how runs end."""
+
+import math
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from jaxtyping import Array
+
+import srhm
+from filled_nets import filled
+from srhm import ArgumentError, Grammar, Params, expand, split
+from srhm.inference import MASKED, masked_symbol, next_symbol, posterior, surprisal
+from srhm.inference.channel import Channel
+from srhm.model.encoding import encode_symbols
+from srhm.nets import Leaves, NetSpec
+from srhm.nets.network import dense
+from srhm.randomness import Key
+from srhm.study import Setup
+from srhm.training import (
+    Classification,
+    Latent,
+    MaskedSymbols,
+    NextSymbol,
+    Optimizer,
+    Stopping,
+    TrainingJob,
+    train,
+    train_ensemble,
+    train_online,
+)
+from srhm.training.evaluation import TestSet, latents_of
+from srhm.training.task import task_from, task_text
+
+PARAMS = Params(n_c=3, v=3, m=2, s=2, s0=1, L=2)
+GRAMMAR = Grammar(PARAMS, 1)
+TASKS = [
+    NextSymbol(),
+    NextSymbol(first=False),
+    NextSymbol(first=False, start=True),
+    NextSymbol("last"),
+    MaskedSymbols(0.25),
+    Latent(2),
+    Latent(2, rate=0.3),
+    Latent(3, rate=0.5),
+]
+KEY = Key(jnp.uint32(0), jnp.uint32(0))
+
+
+@pytest.fixture(scope="module")
+def sets():
+    return split(GRAMMAR, P=120, P_test=60, seed=2)
+
+
+def leaves_of(dataset, task, encoding="whitened"):
+    return Leaves(
+        PARAMS, encoding, *map(jnp.asarray, (dataset.features, dataset.positions)), latents_of(task, dataset)
+    )
+
+
+def labels_of(dataset):
+    return jnp.asarray(dataset.labels, jnp.int32)
+
+
+class Constant(eqx.Module):
+    """Every symbol has the same score, at any place."""
+
+    bias: Array
+    shape: tuple[int, ...] = eqx.field(static=True)
+
+    def __call__(self, x):
+        return jnp.zeros((len(x), *self.shape)) + self.bias
+
+
+def constant(task):
+    return Constant(jnp.zeros(()), task.interface(PARAMS, "whitened").output_shape(1)[1:])
+
+
+def seen_and_wanted(task, dataset):
+    """The symbols that enter and the targets, from the definitions."""
+    inputs, v = dataset.encode("integer"), PARAMS.v
+    symbols = np.where(inputs < 0, v, inputs)
+    if task == NextSymbol("last"):
+        return np.concatenate([inputs[:, :-1], np.full((len(inputs), 1), MASKED)], axis=1), symbols[:, -1:]
+    if isinstance(task, NextSymbol) and not task.starts:
+        return inputs[:, :-1], symbols[:, 1:]
+    shifted = np.concatenate([np.full((len(inputs), 1), MASKED), inputs[:, :-1]], axis=1)
+    return shifted, symbols if task.first else np.where(np.arange(PARAMS.d) == 0, -1, symbols)
+
+
+@pytest.mark.parametrize("task", TASKS[:4], ids=task_text)
+def test_next_symbols_enter_one_later(task, sets):
+    inputs, targets = task.examples(leaves_of(sets.test, task), labels_of(sets.test), KEY)
+    seen, wanted = seen_and_wanted(task, sets.test)
+    assert np.array_equal(inputs.symbols, seen)
+    assert np.array_equal(targets, wanted)
+    x = dense(constant(task), inputs)
+    interface = task.interface(PARAMS, "whitened")
+    assert x.shape[1:] == (interface.length, interface.channels)
+    if inputs.mask:
+        assert np.array_equal(x[:, :, -1], seen == MASKED)
+        assert not np.any(np.asarray(x)[seen == MASKED][:, :-1])
+
+
+def test_masks_hide_equally_many_and_others_every_time(sets):
+    task = MaskedSymbols(0.25)
+    labels = labels_of(sets.test)
+    found = []
+    for number in (0, 1):
+        inputs, targets = task.examples(
+            leaves_of(sets.test, task), labels, Key(jnp.uint32(0), jnp.uint32(number))
+        )
+        hidden = np.asarray(inputs.symbols) == MASKED
+        assert (hidden.sum(axis=1) == 4).all()
+        clean = sets.test.encode("integer")
+        assert np.array_equal(np.where(hidden, MASKED, clean), inputs.symbols)
+        assert np.array_equal(targets, np.where(hidden, np.where(clean < 0, PARAMS.v, clean), -1))
+        found.append(hidden)
+    assert (found[0] != found[1]).any(axis=1).mean() > 0.9
+    assert abs(np.concatenate(found).mean(axis=0) - 0.25).max() < 5 * math.sqrt(0.25 * 0.75 / 120)
+
+
+def test_latents_are_those_of_the_tree(sets):
+    tree = expand(GRAMMAR, sets.test.derivation())
+    grid = np.full((60, 4), PARAMS.v)
+    np.put_along_axis(grid, tree.positions[1].astype(int), tree.features[1], axis=1)
+    labels = labels_of(sets.test)
+    assert np.array_equal(Latent(2).examples(leaves_of(sets.test, Latent(2)), labels, KEY)[1], grid)
+    assert np.array_equal(Latent(3).examples(leaves_of(sets.test, Latent(3)), labels, KEY)[1][:, 0], labels)
+
+
+@pytest.mark.parametrize("task", TASKS, ids=task_text)
+def test_losses_over_the_exact_floor(task, sets):
+    """The floor is the mean surprisal of exact inference; a network that knows nothing loses ln of the symbols."""
+    scores = TestSet(sets.test, "whitened", task=task).scores(constant(task))
+    inputs, targets = task.examples(leaves_of(sets.test, task), labels_of(sets.test), KEY)
+    symbols, targets = np.asarray(inputs.symbols), np.asarray(targets)
+    clean = sets.test.encode("integer")
+    if isinstance(task, NextSymbol) and task.positions == "all":
+        exact = surprisal(next_symbol(GRAMMAR, clean), clean)[:, -targets.shape[1] :]
+    elif isinstance(task, NextSymbol):
+        hidden = np.arange(PARAMS.d) == PARAMS.d - 1
+        exact = surprisal(masked_symbol(GRAMMAR, clean, hidden & np.ones_like(clean, bool)), clean)[:, -1:]
+    elif isinstance(task, MaskedSymbols):
+        exact = surprisal(masked_symbol(GRAMMAR, clean, symbols == MASKED), clean)
+    else:
+        found = posterior(GRAMMAR, Channel().evidence(PARAMS, symbols, np.float64))
+        table = found.label[:, None] if task.level == 3 else found.symbols[1]
+        exact = -np.log(np.take_along_axis(table, targets[:, :, None], axis=2)[:, :, 0])
+    counted = targets >= 0
+    with np.errstate(invalid="ignore"):
+        wanted = np.where(counted, exact, 0).sum(axis=0) / counted.sum(axis=0)
+    np.testing.assert_allclose(scores.floors, wanted, rtol=0, atol=1e-12)
+    known = math.log(task.interface(PARAMS, "whitened").scores)
+    np.testing.assert_allclose(scores.losses, np.where(counted.any(axis=0), known, np.nan), rtol=1e-5)
+    assert abs(scores.excess - (known - exact[counted].mean())) < 1e-5
+
+
+def test_padding_of_the_last_batch_counts_for_nothing(sets):
+    for task in (NextSymbol("last"), Latent(2)):
+        whole, parts = (
+            TestSet(sets.test, "whitened", task=task, batch=size).scores(constant(task)) for size in (60, 7)
+        )
+        np.testing.assert_allclose(whole.losses, parts.losses, rtol=1e-6)
+        np.testing.assert_allclose(whole.floors, parts.floors, rtol=0, atol=1e-12)
+        assert whole.error == pytest.approx(parts.error)
+
+
+def test_a_network_learns_latents_to_their_floor(sets):
+    net = NetSpec("cnn", 32).build(PARAMS, 0, interface=Latent(2).interface(PARAMS, "whitened"))
+    found = train(net, sets.train, sets.test, task=Latent(2), stopping=Stopping(excess=0.05, max_epochs=2000))
+    assert found.status == "converged"
+    assert found.scores is not None and 0 <= found.scores.excess <= 0.05
+    assert found.test_error < 0.05
+
+
+def by_hand(net, sets, task, steps, transformation):
+    """A loop over the whole set as one batch, in double precision."""
+    leaves, labels = leaves_of(sets.train, task), labels_of(sets.train)
+    inputs, targets = task.examples(leaves, labels, KEY)
+
+    @jax.jit
+    def step(net, state, number):
+        loss = lambda net: task.losses(net(dense(net, inputs)), targets).mean()  # noqa: E731
+        gradient = jax.grad(loss)(net)
+        with jax.numpy_dtype_promotion("standard"):
+            update, state = transformation.update(gradient, state, net)
+        return eqx.apply_updates(net, update), state
+
+    state = transformation.init(eqx.filter(net, eqx.is_array))
+    for number in range(steps):
+        net, state = step(net, state, number)
+    return net
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "transformation"),
+    [
+        (Optimizer(0.01, method="adam"), optax.adam(0.01)),
+        (
+            Optimizer(0.01, method="adamw", weight_decay=0.1, schedule="cosine", warmup=3),
+            optax.adamw(
+                lambda n: (
+                    0.01
+                    * jnp.minimum(1, (n + 1) / 3)
+                    * 0.5
+                    * (1 + jnp.cos(jnp.pi * jnp.clip((n - 3) / 5, 0)))
+                ),
+                weight_decay=0.1,
+            ),
+        ),
+        (
+            Optimizer(0.01, schedule="cosine"),
+            optax.sgd(lambda n: 0.01 * 8 * 0.5 * (1 + jnp.cos(jnp.pi * n / 8)), 0.9),
+        ),
+    ],
+    ids=["adam", "adamw-cosine-warmup", "sgd-cosine"],
+)
+def test_methods_of_descent_against_a_loop(optimizer, transformation, sets):
+    with jax.enable_x64(True):
+        task = Latent(2)
+        net = NetSpec("cnn", 8).build(PARAMS, 0, "float64", interface=task.interface(PARAMS, "whitened"))
+        whole = {"batch_per_class": 40, "rate": optimizer.rate}
+        given = {name: getattr(optimizer, name) for name in ("method", "weight_decay", "schedule", "warmup")}
+        found = train(
+            net,
+            sets.train,
+            sets.test,
+            task=task,
+            optimizer=Optimizer(**whole, **given),
+            stopping=Stopping(max_steps=8),
+        )
+        wanted = by_hand(net, sets, task, 8, transformation)
+        assert (found.steps, found.status) == (8, "epochs")
+        pairs = zip(jax.tree.leaves(found.net), jax.tree.leaves(wanted), strict=True)
+        assert max(float(jnp.abs(a - b).max()) for a, b in pairs) < 1e-8
+
+
+def test_patience_ends_a_run_that_no_longer_improves(sets):
+    """With a rate that moves nothing the loss never falls: the first evaluation is the lowest, three more end it."""
+    task = NextSymbol("last")
+    net = NetSpec("cnn", 8).build(PARAMS, 0, interface=task.interface(PARAMS, "whitened"))
+    stopping = Stopping(patience=3, eval_every=2, max_epochs=100)
+    found = train(
+        net, sets.train, sets.test, task=task, optimizer=Optimizer(1e-30), stopping=stopping, record=True
+    )
+    assert (found.status, found.epochs) == ("plateau", 8)
+    assert found.record[-1]["step"] == found.steps
+    assert set(found.record[-1]) >= {"test_loss", "excess", "loss_by_place", "train_loss", "test_error"}
+
+
+def test_the_best_network_is_that_of_the_smallest_loss(sets):
+    task = MaskedSymbols(0.25)
+    net = NetSpec("cnn", 32).build(PARAMS, 0, interface=task.interface(PARAMS, "whitened"))
+    how = {"task": task, "optimizer": Optimizer(3e-2, method="adam")}
+    stopping = Stopping(patience=4, eval_every=5, max_epochs=400)
+    found = train(net, sets.train, sets.test, stopping=stopping, **how)
+    again = TestSet(sets.test, "whitened", task=task).scores(found.net)
+    assert found.status == "plateau" and found.best_epoch < found.epochs
+    assert found.scores is not None and again.loss == found.scores.loss
+    last = train(net, sets.train, sets.test, stopping=Stopping(**vars(stopping) | {"select": "last"}), **how)
+    assert last.scores is not None and last.scores.loss > found.scores.loss
+    assert last.steps == found.steps
+
+
+def test_an_interrupted_run_is_the_whole_one(sets, tmp_path):
+    task = MaskedSymbols(0.25)
+    net = NetSpec("cnn", 8).build(PARAMS, 0, interface=task.interface(PARAMS, "whitened"))
+    how = {
+        "task": task,
+        "optimizer": Optimizer(1e-2, method="adamw", schedule="cosine", warmup=5),
+        "stopping": Stopping(patience=2, eval_every=2, max_epochs=30),
+        "record": True,
+    }
+    whole, path = train(net, sets.train, sets.test, **how), tmp_path / "run.npz"
+
+    def interrupt(progress):
+        raise KeyboardInterrupt
+
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            train(net, sets.train, sets.test, **how, checkpoint=path, progress=interrupt)
+    final = train(net, sets.train, sets.test, **how, checkpoint=path)
+    assert final.status == whole.status == "plateau"
+    pairs = zip(jax.tree.leaves(final.net), jax.tree.leaves(whole.net), strict=True)
+    assert all(np.array_equal(*pair) for pair in pairs)
+    assert final.record == whole.record
+
+
+def test_ensembles_and_one_pass_take_latents_too(sets):
+    task = Latent(2)
+    net = NetSpec("cnn", 8).build(PARAMS, 0, interface=task.interface(PARAMS, "whitened"))
+    how = Optimizer(0.02, method="adam"), Stopping(max_epochs=3)
+    jobs = [TrainingJob(net, sets.train, sets.test, *how, order_seed=seed, task=task) for seed in (0, 1)]
+    alone = train(net, sets.train, sets.test, task=task, optimizer=how[0], stopping=how[1])
+    np.testing.assert_allclose(train_ensemble(jobs)[0].net.readout, alone.net.readout, rtol=1e-4, atol=1e-6)
+    found = train_online(net, sets.train.stream, sets.test, points=60, task=task, optimizer=how[0])
+    assert found.scores is not None and len(found.record[-1]["loss_by_place"]) == 4
+
+
+@pytest.mark.parametrize("task", [*TASKS, Classification()], ids=task_text)
+def test_a_task_is_its_text_and_its_data(task):
+    assert task_from(task_text(task)) == task_from(task.to_dict()) == task
+
+
+def test_texts_of_tasks():
+    assert task_from("latent(3)") == Latent(3)
+    assert task_from(" masked( 0.3 ) ") == MaskedSymbols(0.3)
+    assert task_from("next(first=false)") == NextSymbol(first=False)
+    for text in (
+        "latent(",
+        "latent(2, 0.1, 7)",
+        "next(sometimes)",
+        "latents",
+        "latent(rate=x)",
+        "masked(width=3)",
+    ):
+        with pytest.raises(ArgumentError):
+            task_from(text)
+
+
+def test_setups_of_tasks():
+    """A setup of a task comes back from its JSON data; what is filled in is that of the task."""
+    for task in TASKS[3:]:
+        setup = Setup(PARAMS, NetSpec("cnn", 8), task=task)
+        assert Setup.from_dict(setup.to_dict()) == setup
+        assert (setup.stopping.select, setup.stopping.patience) == ("best", 10)
+        assert setup.prediction is None
+    plain = Setup(PARAMS, NetSpec("cnn", 8))
+    assert plain.stopping.select == "last" and plain.optimizer.method == "sgd"
+    assert "method" not in plain.to_dict()["optimizer"] and "select" not in plain.to_dict()["stopping"]
+    other = Setup(PARAMS, NetSpec("cnn", 8), Optimizer(0.1, method="adam"))
+    assert Setup.from_dict(other.to_dict()) == other and other.digest != plain.digest
+
+
+def test_the_front_door_measures_excess(tmp_path):
+    how = {"width": 16, "P_test": 60, "store": tmp_path / "runs.sqlite", "progress": False, "max_epochs": 60}
+    found = srhm.run(PARAMS, "cnn", P=200, task="masked(0.25)", **how)
+    last = found.run.record[-1]
+    assert len(last["loss_by_place"]) == len(last["floor_by_place"]) == PARAMS.d
+    assert found.run.metrics["excess"] == pytest.approx(
+        np.mean(last["loss_by_place"]) - np.mean(last["floor_by_place"]), abs=0.02
+    )
+    assert found.S.shape == (3, 2)
+    net = found.network()
+    x = encode_symbols(PARAMS, np.full((1, PARAMS.d), MASKED), mask=True)
+    assert net(x).shape == (1, PARAMS.d, PARAMS.v + 1)
+    searched = srhm.pstar(
+        PARAMS, "cnn", task="latent(2)", thresholds={"excess": 0.3}, start=100, seeds=1, workers=1, **how
+    )
+    assert searched.complexity().status in ("found", "below", "above")
+    with pytest.raises(ArgumentError, match=r"excess=0\.1"):
+        srhm.pstar(PARAMS, "cnn", task="latent(2)", start=100, seeds=1, **how)
+
+
+def test_what_is_refused(sets):
+    for make, argument in [
+        (lambda: MaskedSymbols(1.0), "rate"),
+        (lambda: MaskedSymbols(0.0), "rate"),
+        (lambda: MaskedSymbols(0.99).interface(PARAMS, "whitened"), "rate"),
+        (lambda: Latent(0), "level"),
+        (lambda: Setup(PARAMS, NetSpec("cnn"), task=Latent(4)), "level"),
+        (lambda: Setup(PARAMS, NetSpec("cnn"), task=NextSymbol()), "task"),
+        (lambda: Setup(PARAMS, NetSpec("vgg11"), task=NextSymbol("last")), "task"),
+        (lambda: NextSymbol(start=False), "start"),
+        (lambda: NextSymbol("last", start=True), "start"),
+        (lambda: Setup(PARAMS, NetSpec("cnn"), stopping=Stopping(patience=3)), "patience"),
+        (lambda: Setup(PARAMS, NetSpec("cnn"), stopping=Stopping(excess=0.1)), "excess"),
+        (lambda: Setup(PARAMS, NetSpec("cnn"), Optimizer(method="adam")), "rate"),
+        (lambda: Optimizer(momentum=0.5, method="adam"), "momentum"),
+        (lambda: Optimizer(weight_decay=0.1, method="sgd"), "weight_decay"),
+        (lambda: train(filled("cnn", PARAMS, 8), sets.train, sets.test, task=Latent(2)), "net"),
+    ]:
+        with pytest.raises(ArgumentError) as error:
+            make()
+        assert error.value.argument == argument, (argument, str(error.value))
