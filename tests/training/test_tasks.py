@@ -147,8 +147,8 @@ def test_a_run_has_the_task_of_its_setup(known, sets):
 
 
 def test_what_is_not_a_task_is_refused(known, sets, refuses):
-    names = "'classification', 'next', 'masked', 'latent' or 'noisy'"
-    with refuses("task", "'noise'", f"Did you mean 'noisy'? Use {names}"):
+    names = "classification, next, masked, latent, noisy"
+    with refuses("task", "'noise'", f"Did you mean 'noisy'? Use one of {names}"):
         task_from("noise")
     with refuses("size", "3", "Leave it out"):
         task_from({"name": "noisy", "size": 3})

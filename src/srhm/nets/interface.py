@@ -71,7 +71,7 @@ class Interface:
         check_instance(Params, params=params)
         return cls(channels(params, encoding), params.d, params.n_c)
 
-    def enter(self, x: Float[Array, "sample position channel"]) -> Float[Array, "sample position channel"]:
+    def enter(self, x: Float[Array, "sample position channel"]) -> Float[Array, "sample length entering"]:
         """Return dense inputs of the encoding as they enter: with a mask's channel, shifted, or the last one hidden."""
         missing = self.channels - x.shape[-1]
         x = jnp.pad(x, ((0, 0), (0, 0), (0, missing))) if missing else x
