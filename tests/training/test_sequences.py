@@ -306,14 +306,14 @@ def test_a_task_is_its_text_and_its_data(task):
     assert task_from(task_text(task)) == task_from(task.to_dict()) == task
 
 
-def test_texts_of_tasks():
+def test_texts_of_tasks(unchecked):
     assert task_from("latent(3)") == Latent(3)
     assert task_from(" masked( 0.3 ) ") == MaskedSymbols(0.3)
     assert task_from("next(first=false)") == NextSymbol(first=False)
     for text in (
         "latent(",
         "latent(2, 0.1, 7)",
-        "next(first=False, sometimes)",
+        "next(sometimes)",
         "latents",
         "latent(rate=x)",
         "masked(width=3)",
@@ -351,12 +351,12 @@ def test_the_front_door_measures_excess(tmp_path):
     searched = srhm.pstar(
         PARAMS, "cnn", task="latent(2)", thresholds={"excess": 0.3}, start=100, seeds=1, workers=1, **how
     )
-    assert searched.complexity().status in ("found", "below", "above")
+    assert searched.P_star is not None and 10 < searched.P_star < 150
     with pytest.raises(ArgumentError, match=r"excess=0\.1"):
         srhm.pstar(PARAMS, "cnn", task="latent(2)", start=100, seeds=1, **how)
 
 
-def test_what_is_refused(sets):
+def test_what_is_refused(unchecked, sets):
     for make, argument in [
         (lambda: MaskedSymbols(1.0), "rate"),
         (lambda: MaskedSymbols(0.0), "rate"),
