@@ -500,6 +500,7 @@ def test_runs_that_did_not_converge_are_counted_and_told(
     assert "Warning" not in run(capsys, *command)[1]
 
 
+@pytest.mark.long
 def test_the_demonstration_prints_json_alone(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -583,7 +584,8 @@ def test_a_killed_pstar_resumes_and_comes_to_the_same_answer(
     assert again["computed"] == 0 and again["P_star"] == undisturbed["P_star"]
 
 
-@pytest.mark.parametrize("workers_are", [pytest.param("starting", marks=pytest.mark.long), "computing"])
+@pytest.mark.parametrize("workers_are", ["starting", "computing"])
+@pytest.mark.long
 def test_ctrl_c_leaves_nothing_broken(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, compiled_apart: dict[str, str], workers_are: str
 ) -> None:

@@ -236,6 +236,7 @@ def test_notebooks_show_every_figure():
         assert imread(io.BytesIO(png)).shape[1] == pytest.approx(2 * look["width"], abs=2)
 
 
+@pytest.mark.long
 def test_pyplot_is_never_imported():
     code = "import sys, srhm.report.page, srhm.figures; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -63,6 +63,7 @@ def test_torch_cnn(capsys, tmp_path, monkeypatch):
     assert "S_21 = 0.6: P*" in capsys.readouterr().out
 
 
+@pytest.mark.long
 def test_torch_transformer(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     changes = {"thresholds": {"error": 0.5}, "options": {"width": 16, "max_epochs": 60}}

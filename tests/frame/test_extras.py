@@ -64,8 +64,10 @@ def libraries():
 
 @pytest.mark.parametrize(
     ("installed", "uses", "commands"),
-    [((), USES_OF_THE_CORE, OF_THE_CORE), (("lab",), USES, COMMANDS)],
-    ids=["the core alone", "with lab"],
+    [
+        pytest.param((), USES_OF_THE_CORE, OF_THE_CORE, id="the core alone"),
+        pytest.param(("lab",), USES, COMMANDS, id="with lab", marks=pytest.mark.long),
+    ],
 )
 def test_what_is_missing_is_told(tmp_path, installed, uses, commands):
     extras = libraries()

@@ -38,6 +38,7 @@ def test_a_run_is_that_of_its_setup_and_is_computed_once(tmp_path, capsys, monke
     assert again.run == found.run and capsys.readouterr().err == ""
 
 
+@pytest.mark.long
 def test_without_blanks_there_are_no_shifts(tmp_path):
     found = srhm.run(srhm.Params(v=3, s0=0, L=2), "lcn", P=12, store=tmp_path / "a.sqlite", progress=False,
                      width=4, max_epochs=2, P_test=8)  # fmt: skip
@@ -45,7 +46,15 @@ def test_without_blanks_there_are_no_shifts(tmp_path):
 
 
 def test_pstar_of_a_built_in_network(tmp_path):
-    options = {"seeds": 2, "workers": 1, "store": tmp_path / "runs.sqlite", "progress": False, "width": 16}
+    options = {
+        "seeds": 2,
+        "workers": 1,
+        "store": tmp_path / "runs.sqlite",
+        "progress": False,
+        "width": 16,
+        "stop_loss": 0.05,
+        "within": 0.3,
+    }
     params = srhm.Params(v=3, s0=0, L=2)
     found = srhm.pstar(params, "lcn", **options)
     assert found.interval[0] < found.P_star < found.interval[1]

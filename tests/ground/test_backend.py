@@ -80,6 +80,7 @@ def test_no_run_fails_for_it(
     assert drive(singles([SPEC]), store, InProcess(execute_job)).computed == 1
 
 
+@pytest.mark.long
 def test_a_worker_without_it_ends_the_search_of_a_function(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -138,6 +138,7 @@ def test_sigterm_stops_a_driver(tmp_path: Path) -> None:
     assert drive(singles(runs(20)), store, InProcess(jobs.execute_fake)).computed == 17
 
 
+@pytest.mark.long
 def test_sigterm_has_workers_write_their_checkpoints(tmp_path: Path) -> None:
     """Though they get it from two sides, as in a container that ends: from the system and from their driver."""
     store = Store(tmp_path / "runs.sqlite")

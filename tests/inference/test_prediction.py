@@ -133,7 +133,7 @@ def test_latents_after_every_prefix(params):
     assert np.allclose(found.symbols[0][:, range(params.d), range(params.d)], next_symbol(grammar, inputs))
 
 
-@pytest.mark.parametrize("sparsity", "AB")
+@pytest.mark.parametrize("sparsity", ["A", pytest.param("B", marks=pytest.mark.long)])
 def test_jax_predicts_the_same(sparsity):
     params = Params(n_c=3, v=3, m=2, s=2, s0=1, L=2 if sparsity == "A" else 1, sparsity=sparsity)
     grammar = Grammar(params, 2)

@@ -142,7 +142,7 @@ def test_batches_at_few_places(name):
 @pytest.mark.parametrize(
     ("name", "model"),
     [
-        ("cnn", "deep"),
+        pytest.param("cnn", "deep", marks=LONG),
         pytest.param("lcn", "deep", marks=LONG),
         pytest.param("fcn", "deep", marks=LONG),
         pytest.param("cnn", "sparsity B", marks=LONG),

@@ -96,7 +96,9 @@ def test_outputs_are_those_of_a_classifier_with_as_many_classes(family, interfac
     np.testing.assert_allclose(found, by_place.swapaxes(0, 1).reshape(found.shape), atol=1e-5)
 
 
-@pytest.mark.parametrize("family", TREES)
+@pytest.mark.parametrize(
+    "family", [*(pytest.param(name, marks=pytest.mark.long) for name in ("cnn", "fcn")), "lcn"]
+)
 def test_latents_of_whole_inputs_are_computed_at_informative_nodes(family):
     """Leaves, as from a data set, give the outputs of dense inputs, their gradient and distances of whole samples."""
     data = Dataset.draw(Stream(Grammar(PARAMS), 0, "replacement"), 6)

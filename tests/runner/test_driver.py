@@ -139,7 +139,7 @@ def test_an_interrupt_that_is_lost_in_a_collection_of_garbage_is_heeded(store: S
     assert drive(singles(runs(20)), store, InProcess(jobs.execute_fake)).computed == 17
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.long)])
 def test_a_driver_can_be_cancelled_from_elsewhere(store: Store, workers: int) -> None:
     """Amid a run in this process as well; the run under way writes its checkpoint."""
     endless = runs(2, network=5)

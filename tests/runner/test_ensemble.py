@@ -173,6 +173,7 @@ def test_a_killed_worker_costs_its_own_ensemble_alone(tmp_path: Path) -> None:
     assert sorted(groups[2:]) == [[60, 61], [62, 63]]
 
 
+@pytest.mark.long
 def test_an_interrupt_keeps_the_ensembles_that_have_ended(tmp_path: Path) -> None:
     store, specs = Store(tmp_path / "runs.sqlite"), fakes(8, _6=5)
 

@@ -114,6 +114,7 @@ def test_a_process_that_dies_takes_its_own_job_alone(
     assert ended(pool, 1)[3].result == "1"
 
 
+@pytest.mark.long
 def test_an_idle_process_that_was_killed_is_replaced(pool: Workers) -> None:
     pool.start(Job(1, job("pid")))
     pid = json.loads(ended(pool, 1)[1].result or "")
@@ -243,6 +244,7 @@ def test_what_is_not_an_executor_is_refused(arguments: dict, said: str) -> None:
         open_executor(**arguments)
 
 
+@pytest.mark.long
 def test_a_worker_whose_driver_ended_before_it_was_ready_says_nothing(
     capfd: pytest.CaptureFixture[str],
 ) -> None:

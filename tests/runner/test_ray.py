@@ -169,6 +169,7 @@ def test_a_job_writes_its_checkpoint_when_its_time_is_over(executor, tmp_path):
     assert (tmp_path / "a").read_text() == "kept"
 
 
+@pytest.mark.long
 def test_a_job_that_does_not_hear_that_its_time_is_over_is_ended(executor):
     executor.start(job(0, "deaf", limit=0.5))
     assert failure(ended(executor, 1)[0])[0] == "killed"
@@ -191,7 +192,7 @@ def test_workers_compute_on_one_thread_on_the_cpu(executor):
 
 
 def test_many_empty_jobs(machine):
-    executor, count = OnRay(ray_work.empty), 50
+    executor, count = OnRay(ray_work.empty), 20
     todo, results, under_way = list(range(count)), {}, 0
     assert executor.slots == 4
     while todo or under_way:

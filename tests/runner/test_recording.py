@@ -91,6 +91,7 @@ def test_only_what_is_asked_for_is_recorded():
     assert run.weight_files == ()
 
 
+@pytest.mark.long
 def test_members_of_an_ensemble_record_too(recorded, tmp_path):
     specs = [
         replace(recorded[0].spec, seeds=replace(recorded[0].spec.seeds, network=seed)) for seed in (0, 1)

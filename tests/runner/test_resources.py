@@ -113,7 +113,7 @@ print(1024 * peak)
 @pytest.mark.parametrize(
     ("net", "params", "P", "width"),
     [
-        ("cnn", SMALL, 64, 16),
+        pytest.param("cnn", SMALL, 64, 16, marks=pytest.mark.long),
         pytest.param("lcn", LARGE, 2000, 512, marks=pytest.mark.long),
         pytest.param("cnn", SMALL, 400_000, 64, marks=pytest.mark.long),
     ],

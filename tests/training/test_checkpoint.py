@@ -91,7 +91,7 @@ def test_truncated_files_are_refused(checkpoint):
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # zipfile's, of damaged names
-@pytest.mark.parametrize("damage", [0x01, 0xFF])
+@pytest.mark.parametrize("damage", [0x01, pytest.param(0xFF, marks=pytest.mark.long)])
 def test_a_damaged_byte_is_refused_or_harmless(checkpoint, damage):
     checkpoint.save(IDENTITY, HOST, ARRAYS[:2])
     whole = checkpoint.path.read_bytes()

@@ -83,7 +83,13 @@ def test_the_program_is_recompiled_smaller_once_idle_slots_cost_a_compilation():
     assert program.for_members(1) == 1, "idle slots of a free compilation are given up at once"
 
 
-@pytest.mark.parametrize("patient", [False, True], ids=["shrinking", "keeping its size"])
+@pytest.mark.parametrize(
+    "patient",
+    [
+        pytest.param(False, id="shrinking"),
+        pytest.param(True, id="keeping its size", marks=pytest.mark.long),
+    ],
+)
 def test_each_member_stops_on_its_own(patient, monkeypatch):
     """By loss or at the last epoch, with records, whether or not the program shrinks as members leave."""
     sizes = []

@@ -33,7 +33,7 @@ def test_set(count=200):
 test_set.__test__ = False
 
 
-@pytest.mark.parametrize("rule", ["permutation", "replacement"])
+@pytest.mark.parametrize("rule", [pytest.param("permutation", marks=pytest.mark.long), "replacement"])
 def test_thirteen_steps_against_a_loop(rule):
     """Batches of 8 samples in the order of the stream, plain momentum, double precision."""
     with jax.enable_x64(True):
@@ -60,6 +60,7 @@ def test_thirteen_steps_against_a_loop(rule):
     assert found.record[-1]["test_error"] == found.test_error
 
 
+@pytest.mark.long
 def test_it_learns_the_task():
     found = train_online(
         filled("cnn", width=64),

@@ -160,6 +160,7 @@ def test_a_run_that_was_cut_goes_on_to_the_same_bits(sets, tmp_path):
         assert getattr(resumed, name) == getattr(whole, name), name
 
 
+@pytest.mark.long
 def test_members_of_an_ensemble_are_single_runs(sets):
     with jax.enable_x64(True):
         how = {"optimizer": OPTIMIZER, "stopping": Stopping(max_epochs=4)}
@@ -175,6 +176,7 @@ def test_members_of_an_ensemble_are_single_runs(sets):
         assert apart(together[0].net, together[1].net) > 0.1
 
 
+@pytest.mark.long
 def test_one_pass_training():
     """Against a loop over the stream: batch i drops by the i-th key of the stream's seed in the role of the order."""
     stream, test_set = Stream(GRAMMAR, 3), Dataset.draw(Stream(GRAMMAR, 3, reverse=True), 100)

@@ -284,6 +284,7 @@ def test_optimizers_that_cannot_be_used_are_refused(sets, refuses):
         train(NET, sets.train, sets.test, optimizer=optax.adam(0.1), batch_per_class=0)
 
 
+@pytest.mark.long
 def test_batches_alone_are_those_of_the_default_optimizer(sets):
     found = train(NET, sets.train, sets.test, batch_per_class=8, stopping=FEW)
     assert found.steps == 7
