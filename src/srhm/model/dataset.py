@@ -53,8 +53,8 @@ class Dataset:
     labels: Integer[np.ndarray, " sample"]
     """The classes [sample]."""
     numbers: UInt32[np.ndarray, " sample"] | None = None
-    """Numbers of the samples in the stream, counted from `start`, where repeats were left out (:func:`split`). Default:
-    consecutive."""
+    """Numbers of the samples in the stream, counted from `start`, where repeats were left out (:func:`srhm.split`).
+    Default: consecutive."""
 
     def __post_init__(self) -> None:
         check_instance(Stream, stream=self.stream)

@@ -46,7 +46,7 @@ class Grammar:
         How probable each placement is, [placement], as for rules. Default: all alike.
     class_weights
         How probable each class is: a law, or numbers [class_]. Each sample's class is then drawn independently.
-        Default: all alike, and balanced (:class:`Stream`).
+        Default: all alike, and balanced (:class:`srhm.Stream`).
 
     Attributes
     ----------
