@@ -18,6 +18,7 @@ from sphinx.pycode import ModuleAnalyzer
 import srhm
 
 sys.path.insert(0, str(Path(__file__).parent))
+import run_numbers
 from benchmark_numbers import numbers
 from check_api import homes, owner, page_of, public_names, records
 
@@ -211,9 +212,9 @@ def resolve_export(app, env, node, contnode):
 
 
 def write_numbers(app, docname, source):
-    """Put the numbers of the benchmarks into the pages that name them."""
-    if docname in ("scale", "speed", "inference"):
-        found = numbers()
+    """Put the numbers of benchmarks and runs into the pages that name them."""
+    if docname in ("scale", "speed", "inference", "uneven"):
+        found = run_numbers.numbers() if docname == "uneven" else numbers()
         source[0] = re.sub(r"<<(\w+)>>", lambda name: found[name[1]], source[0])
 
 

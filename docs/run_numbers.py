@@ -1,0 +1,104 @@
+"""The numbers of the runs in results/, in pages; conf.py puts them in."""
+
+import json
+from collections import defaultdict
+from math import inf, log
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import t
+
+from srhm.store.archive import read_archive
+from srhm.study.study import studies_of
+
+RESULTS = Path(__file__).parents[1] / "results"
+FITTED = (500, 8000)
+"""The training points between which the exponent of uneven synonyms is fitted."""
+
+
+def zipf_runs() -> dict[int, list[dict]]:
+    """Return the runs of results/zipf.json by P, those of all seeds."""
+    found = defaultdict(list)
+    for run in json.loads((RESULTS / "zipf.json").read_text("utf-8"))["runs"]:
+        found[run["P"]].append(run)
+    return dict(found)
+
+
+def by_rule(runs: list[dict]) -> np.ndarray:
+    """Return the error of the test inputs whose class used each rule, over all seeds."""
+    wrong, of_rule = (np.sum([run[name] for run in runs], axis=0) for name in ("by_rule", "of_rule"))
+    return wrong / of_rule
+
+
+def half_learned(runs: dict[int, list[dict]], classes: int = 16) -> list[float]:
+    """Return for each rule the P at which its error falls to half of chance, interpolated in ln P; inf beyond all."""
+    half, points = (1 - 1 / classes) / 2, sorted(runs)
+    errors = np.array([by_rule(runs[P]) for P in points])
+    found = []
+    for column in errors.T:
+        last = next((k for k in range(1, len(points)) if (column[k:] < half).all()), None)
+        if last is None:
+            found.append(inf)
+            continue
+        high, low = column[last - 1], column[last]
+        part = (high - half) / (high - low)
+        found.append(points[last - 1] * (points[last] / points[last - 1]) ** part)
+    return found
+
+
+def exponent(runs: dict[int, list[dict]], limits: tuple[int, int]) -> tuple[float, float]:
+    """Return the slope of ln error against ln P, the mean over seeds, and the half-width of its 90% t-interval."""
+    points = [P for P in sorted(runs) if limits[0] <= P <= limits[1]]
+    seeds = range(len(runs[points[0]]))
+    slopes = [
+        np.polyfit(np.log(points), [log(runs[P][seed]["wrong"]) for P in points], 1)[0] for seed in seeds
+    ]
+    return float(np.mean(slopes)), float(
+        t.ppf(0.95, len(slopes) - 1) * np.std(slopes, ddof=1) / len(slopes) ** 0.5
+    )
+
+
+def span(values: tuple[float | None, float | None] | None) -> str:
+    low, high = values or (None, None)
+    return f"{low or 0:,.0f} to {high:,.0f}" if high is not None else f"above {low:,.0f}"
+
+
+def numbers() -> dict[str, str]:
+    """Return what stands for each <<name>> of the page about uneven rules."""
+    runs = zipf_runs()
+    thresholds, (slope, width) = half_learned(runs), exponent(runs, FITTED)
+    later, later_width = exponent(runs, (1000, 16000))
+    reached = [one for one in thresholds if one < inf]
+    share = {P: np.mean([run["unseen"] for run in runs[P]]) / 20_000 for P in runs}
+    unseen = {P: sum(r["wrong_unseen"] for r in runs[P]) / sum(r["unseen"] for r in runs[P]) for P in runs}
+    found = {
+        "zipf_slope": f"{-slope:.2f} ± {width:.2f}",
+        "zipf_later": f"{-later:.2f} ± {later_width:.2f}",
+        "zipf_low": f"{FITTED[0]:,}",
+        "zipf_high": f"{FITTED[1]:,}",
+        "zipf_first": f"{thresholds[0]:,.0f}",
+        "zipf_reached": f"{len(reached)}",
+        "zipf_span": f"{max(reached) / thresholds[0]:.0f}",
+        "zipf_table": "\n".join(
+            f"| {P:,} | {np.mean([run['wrong'] for run in runs[P]]) / 20_000:.3f} | {1 - share[P]:.2f} | "
+            f"{unseen[P]:.3f} |"
+            for P in sorted(runs)
+        ),
+        "zipf_rules": "\n".join(
+            f"| {k + 1} | {thresholds[k]:,.0f} | {thresholds[k] / thresholds[0]:.1f} | {(k + 1) ** 2} |"
+            for k in range(len(thresholds))
+            if thresholds[k] < inf
+        ),
+        "levels_table": "",
+    }
+    for study in studies_of(read_archive(RESULTS / "levels.jsonl.xz")):
+        s0 = study.setup.params.s0
+        cells = [f"{s0 if isinstance(s0, int) else ', '.join(map(str, s0))}"]
+        for quantity in ("error", "S", "D"):
+            read = study.read(quantity)
+            if read is None or read.P_star is None:
+                cells.append("not reached" if read is None else f"below {read.interval[1]:,.0f}")
+            else:
+                cells.append(f"{read.P_star:,.0f} ({span(read.interval)})")
+        found["levels_table"] += f"| {' | '.join(cells)} |\n"
+    return found | {"levels_table": found["levels_table"].rstrip("\n")}
