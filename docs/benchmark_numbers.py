@@ -32,7 +32,7 @@ def duration(seconds: float) -> str:
 
 
 def numbers() -> dict[str, str]:
-    """Return what stands for each <<name>> of a page: single numbers and the rows of tables."""
+    """Return the text of each <<name>> of a page: single numbers and the rows of tables."""
     return scale() | gpu() | inference()
 
 

@@ -25,14 +25,14 @@ from .runner.executors import (
     keep_compiled_programs,
     open_executor,
 )
-from .runner.functions import Importable, Train, custom_net, refuse_within_import
+from .runner.functions import Importable, TrainFunction, custom_net, refuse_within_import
 from .runner.room import check_room
 from .runner.searches import raise_failures, run_single, search
 from .runner.work import CustomWork, execute_job
 from .store import Store
 from .study import Measuring, Run, Seeds, Setup, Study
 from .study.custom import CustomNet
-from .study.describe import name as name_of
+from .study.describe import setup_name
 from .study.grid import parsed_shard
 from .study.options import DEFAULT_FAMILY, option_table, setup_of, used_by_custom
 from .study.study import chosen_thresholds
@@ -99,7 +99,7 @@ class FinishedRun:
 
     def __repr__(self) -> str:
         spec = self.run.spec
-        return f"FinishedRun({name_of(spec.setup)}, P={spec.P}: error {self.error:.4f}, {self.status})"
+        return f"FinishedRun({setup_name(spec.setup)}, P={spec.P}: error {self.error:.4f}, {self.status})"
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class FinishedSearch:
 
     @property
     def P_star(self) -> float | None:
-        """Training points at which the test error falls to its threshold; None if the runs do not tell."""
+        """Training points at which the test error falls to its threshold; None if the runs do not show it."""
         return self.complexity().P_star
 
     @property
@@ -148,7 +148,7 @@ class FinishedSearch:
         searched = {name: study.complexity(name) for name in names if name in study.thresholds}
         found = {name: one for name, one in searched.items() if one.P_star is not None}
         curve = Curve(
-            name_of(setup),
+            setup_name(setup),
             [run.spec.P for _, run in study.all_runs],
             {name: [run.metrics.get(name) for _, run in study.all_runs] for name in names},
             P_star={name: one.P_star for name, one in found.items()},
@@ -160,7 +160,7 @@ class FinishedSearch:
         return learning_curves([curve], limits, chance=chance, quantities=names, L=L)
 
     def __repr__(self) -> str:
-        return f"FinishedSearch({name_of(self.study.setup)}: {self.complexity()!r})"
+        return f"FinishedSearch({setup_name(self.study.setup)}: {self.complexity()!r})"
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ class _Asked:
     """What the front door is asked to run: a setup, and the function of the user's if one trains."""
 
     setup: Setup
-    train: Train | None = None
+    train: TrainFunction | None = None
     work: CustomWork | None = field(init=False)
     """Its work in this process."""
 
@@ -192,7 +192,7 @@ class _Asked:
 
 def run(
     params: Params,
-    net: str | NetSpec | Train = DEFAULT_FAMILY,
+    net: str | NetSpec | TrainFunction = DEFAULT_FAMILY,
     *,
     P: int,
     seed: int | Seeds = 0,
@@ -255,7 +255,7 @@ def run(
     check_room(spec)
     executor, _ = asked.executor("local", 1)
     policy = Policy(again=True, keep_weights=asked.train is None)
-    seen = _say(f"{name_of(spec.setup)}, P = {spec.P:,}") if progress else None
+    seen = _say(f"{setup_name(spec.setup)}, P = {spec.P:,}") if progress else None
     try:
         return FinishedRun(
             run_single(spec, kept, executor, policy=policy, watch=seen, title="srhm.run"), kept
@@ -266,7 +266,7 @@ def run(
 
 def pstar(
     params: Params,
-    net: str | NetSpec | Train = DEFAULT_FAMILY,
+    net: str | NetSpec | TrainFunction = DEFAULT_FAMILY,
     *,
     seeds: int = 3,
     quantities: str = "error",
@@ -393,7 +393,7 @@ def pstar(
             if progress and run.spec.hash not in seen:
                 seen.add(run.spec.hash)
                 error = _number(run.metrics["error"])
-                text = f"{name_of(setup)}: seed {replicate}, P = {run.spec.P:,}: error {error:.4f}"
+                text = f"{setup_name(setup)}: seed {replicate}, P = {run.spec.P:,}: error {error:.4f}"
                 print(text, file=sys.stderr, flush=True)
 
     search([study], kept, executor, watch=watch, policy=policy, title="srhm.pstar", part=part, train=train)

@@ -8,7 +8,7 @@ import pytest
 import srhm
 from srhm.nets import FAMILIES
 from srhm.paper.cost import Device, run_seconds, run_steps, shown
-from srhm.paper.estimate import estimates
+from srhm.paper.estimate import figure_costs
 from srhm.paper.figures import FIGURES, figures_named
 from srhm.paper.plan import phases
 from srhm.paper.settings import model, setup
@@ -121,8 +121,8 @@ def test_the_thresholds_are_those_of_the_layers_of_the_paper():
 
 def test_estimates_grow_with_the_tier_and_count_shared_runs_once():
     figures = [FIGURES[name] for name in ("4B", "6", "12", "5")]
-    laptop = estimates(figures, LAPTOP, Device.core())
-    full = estimates(figures, TIERS["full"], Device.core())
+    laptop = figure_costs(figures, LAPTOP, Device.core())
+    full = figure_costs(figures, TIERS["full"], Device.core())
     assert [one.name for one in laptop] == ["4B", "6", "12", "5", "all"]
     assert laptop[3].runs == 0 and laptop[3].shown == ""
     for small, large in zip(laptop, full, strict=True):
@@ -130,7 +130,7 @@ def test_estimates_grow_with_the_tier_and_count_shared_runs_once():
     assert (
         max(one.seconds for one in laptop[:3]) < laptop[-1].seconds < sum(one.seconds for one in laptop[:3])
     )
-    half = estimates(figures, LAPTOP, Device.core(2))
+    half = figure_costs(figures, LAPTOP, Device.core(2))
     assert half[-1].seconds == pytest.approx(laptop[-1].seconds / 2)
 
 

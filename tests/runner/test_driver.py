@@ -22,7 +22,7 @@ from srhm.runner.progress import Progress
 from srhm.runner.sources import Single
 from srhm.runner.work import RunJob
 from srhm.store import Store, StoreBusy, StoreFull, StoreInUse
-from srhm.store.ownership import ask_to_stop
+from srhm.store.ownership import ask_driver_to_stop
 from srhm.study import Run, RunSpec, Seeds
 from srhm.training.checkpoint import Checkpoint
 
@@ -150,7 +150,7 @@ def test_a_driver_can_be_cancelled_from_elsewhere(store: Store, workers: int) ->
             time.sleep(0.05)
         found = Store(store.path).driver()
         assert found is not None and found.running == min(2, made.slots)
-        ask_to_stop(found)
+        ask_driver_to_stop(found)
 
     asking = threading.Thread(target=cancel)
     asking.start()

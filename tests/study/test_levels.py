@@ -19,7 +19,7 @@ from srhm.model.options import Model
 from srhm.nets import NetSpec, predict
 from srhm.store import Store
 from srhm.study import RunSpec, Setup, Study
-from srhm.study.describe import command_options, name
+from srhm.study.describe import command_options, setup_name
 from srhm.study.grid import read_grid
 
 PARAMS = Params(n_c=3, v=(4, 3), m=(2, 3), s=2, s0=(1, 0))
@@ -59,7 +59,7 @@ def test_a_run_keeps_them(tmp_path: Path) -> None:
 
 
 def test_they_are_named_and_asked_for_by_command() -> None:
-    assert name(RUN.setup) == "CNN v=4,3 m=2,3 n_c=3 L=2 s=2 s0=1,0"
+    assert setup_name(RUN.setup) == "CNN v=4,3 m=2,3 n_c=3 L=2 s=2 s0=1,0"
     options = command_options(RUN.setup)
     assert {key: options[key] for key in ("v", "s0", "m")} == {"v": "4,3", "s0": "1,0", "m": "2,3"}
     uniform = command_options(setup(Params(v=6, s0=(3, 0)), width=8))
@@ -98,12 +98,12 @@ def test_setups_have_weights(tmp_path: Path) -> None:
     file = tmp_path / "grid.toml"
     file.write_text(as_grid([weighted.at(50)], "one"))
     assert [spec.hash for spec in read_grid(file).runs] == [weighted.at(50).hash]
-    assert name(weighted).endswith("rules 2:zipf(1) placements 1:4,2,1,1")
+    assert setup_name(weighted).endswith("rules 2:zipf(1) placements 1:4,2,1,1")
     skewed = replace(weighted, class_weights=[3, 1, 2, 2])
     assert skewed.class_weights == "3,1,2,2" and skewed.digest != weighted.digest
     assert skewed.at(9).shape != weighted.at(9).shape
     assert skewed.grammar(3).class_probability.tolist() == [3 / 8, 1 / 8, 1 / 4, 1 / 4]
-    assert name(skewed).endswith("classes 3,1,2,2")
+    assert setup_name(skewed).endswith("classes 3,1,2,2")
     assert Study(plain).prediction is not None and Study(skewed, start=100).prediction is None
     with pytest.raises(ArgumentError, match="Give the first P to try"):
         Study(skewed).check()

@@ -58,22 +58,22 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "demo": Command("measure", "Demo", computes=True),
-    "sample": Command("data", "Sample"),
-    "export-data": Command("exports", "ExportData"),
-    "run": Command("measure", "Run", computes=True),
-    "pstar": Command("measure", "Pstar", computes=True),
-    "theory": Command("theory", "Theory"),
-    "explore": Command("explore", "Explore"),
-    "grid": Command("grids", "Grid", computes=True),
-    "figure": Command("paper", "Figure"),
-    "reproduce": Command("paper", "Reproduce", computes=True),
-    "open-question": Command("open_question", "OpenQuestion", computes=True),
-    "status": Command("grids", "Status"),
-    "cancel": Command("grids", "Cancel"),
-    "merge": Command("grids", "Merge"),
-    "export": Command("grids", "Export"),
-    "report": Command("report", "Report"),
+    "demo": Command("measure", "DemoCommand", computes=True),
+    "sample": Command("data", "SampleCommand"),
+    "export-data": Command("exports", "ExportDataCommand"),
+    "run": Command("measure", "RunCommand", computes=True),
+    "pstar": Command("measure", "PstarCommand", computes=True),
+    "theory": Command("theory", "TheoryCommand"),
+    "explore": Command("explore", "ExploreCommand"),
+    "grid": Command("grids", "GridCommand", computes=True),
+    "figure": Command("paper", "FigureCommand"),
+    "reproduce": Command("paper", "ReproduceCommand", computes=True),
+    "open-question": Command("open_question", "OpenQuestionCommand", computes=True),
+    "status": Command("grids", "StatusCommand"),
+    "cancel": Command("grids", "CancelCommand"),
+    "merge": Command("grids", "MergeCommand"),
+    "export": Command("grids", "ExportCommand"),
+    "report": Command("report", "ReportCommand"),
 }
 
 _NARROWEST = 40

@@ -17,7 +17,7 @@ from .printing import as_json, print_result
 
 
 @dataclass(frozen=True)
-class Sample:
+class SampleCommand:
     """Draw data and show or save them, with all hidden variables.
 
     Without --out the first data are printed, a line each: the class and the input, a dot for each blank.

@@ -8,7 +8,7 @@ from .options import ModelOptions, WeightOptions
 
 
 @dataclass(frozen=True)
-class Explore:
+class ExploreCommand:
     """Show a model on a page in the browser: rules, data and trees, what leaves the class, predictions.
 
     The page is served to this machine alone (127.0.0.1) until Ctrl-C. It needs no network, writes nothing, and its

@@ -21,7 +21,7 @@ from .printing import print_result
 
 
 @dataclass(frozen=True)
-class ExportData:
+class ExportDataCommand:
     """Write data for other programs: Parquet, NumPy or a Hugging Face folder, with all hidden variables.
 
     The folder gets a training and a test set, in shards, the production rules, and a manifest that says how the same

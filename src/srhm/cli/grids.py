@@ -10,7 +10,7 @@ import tyro
 
 from ..errors import ArgumentError, SrhmError
 from ..files import check_output, write_atomically
-from .options import RESUMES, STORE, AsJSON, Ensemble, GPUMemory, StoreName, Workers, bytes_of_gpu
+from .options import RESUMES, STORE, AsJSON, EnsembleSize, GPUMemory, StoreName, WorkerCount, bytes_of_gpu
 from .printing import print_result
 
 if TYPE_CHECKING:
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Grid:
+class GridCommand:
     """Compute all runs and searches that a file names, on this machine or on a cluster.
 
     GRID.toml has tables [[runs]] with P, and [[pstar]], which search for P*; their keys are the options of `srhm
-    run` and `srhm pstar`, written with _ and with seeds for seed, and lists stand for all combinations. Finished runs
+    run` and `srhm pstar`, written with _ and with seeds for seed, and lists mean all combinations. Finished runs
     are kept in the store, and runs under way keep checkpoints next to it: the same command resumes. One command
     at a time computes into a store. Failed runs are recorded with their reason, and the exit status is 1.
     """
@@ -32,8 +32,8 @@ class Grid:
     on: str = "local"
     """local: the cores or GPUs of this machine. ray: a Ray of this machine, or the cluster that RAY_ADDRESS names.
     ray://HOST:PORT: a cluster from outside."""
-    workers: Workers = None
-    ensemble: Ensemble = None
+    workers: WorkerCount = None
+    ensemble: EnsembleSize = None
     store: str | None = None
     """File of the finished runs. Default: srhm-runs/runs.sqlite, and with --shard
     srhm-runs/NAME-shard-i-of-n.sqlite."""
@@ -121,7 +121,7 @@ def existing_store(place: str, *, filled: bool = False) -> "Store":
 
 
 @dataclass(frozen=True)
-class Status:
+class StatusCommand:
     """Show how many runs of one or more stores are finished, under way and failed, how fast, and how long yet."""
 
     stores: Annotated[tuple[str, ...], tyro.conf.Positional] = (STORE,)
@@ -147,7 +147,7 @@ class Status:
 
 
 @dataclass(frozen=True)
-class Cancel:
+class CancelCommand:
     """Stop the process that computes the runs of a store; it writes checkpoints, and the same command resumes later."""
 
     stores: Annotated[tuple[str, ...], tyro.conf.Positional] = (STORE,)
@@ -159,7 +159,7 @@ class Cancel:
 
     def run(self) -> None:
         """Ask and wait."""
-        from ..store.ownership import ask_to_stop
+        from ..store.ownership import ask_driver_to_stop
 
         if not self.wait >= 0:
             raise ArgumentError("wait", self.wait, "is not a number of seconds", "Use wait >= 0")
@@ -169,7 +169,7 @@ class Cancel:
             if not driver.here:
                 raise SrhmError(f"{driver} is on another machine. Run srhm cancel there")
         for driver in drivers:
-            ask_to_stop(driver)
+            ask_driver_to_stop(driver)
         deadline = time.monotonic() + self.wait
         left = len(drivers)
         while left and time.monotonic() < deadline:
@@ -181,7 +181,7 @@ class Cancel:
 
 
 @dataclass(frozen=True)
-class Merge:
+class MergeCommand:
     """Take all runs of some stores into one, such as those of the tasks of a job array; each run once."""
 
     into: Annotated[str, tyro.conf.Positional]
@@ -214,7 +214,7 @@ class Merge:
 
 
 @dataclass(frozen=True)
-class Export:
+class ExportCommand:
     """Write the runs of a store as a table, a row a run: Parquet, or CSV if the file's name ends so.
 
     Or as an archive, *.jsonl.xz: small, the same bytes for the same runs, and read again by `srhm merge`.

@@ -15,19 +15,18 @@ from ..runner.room import check_room
 from ..runner.searches import raise_failures, run_single, search
 from ..runner.work import RunJob, finished
 from ..store import Store
-from ..study import Run as FinishedRun
-from ..study import Study
+from ..study import Run, Study
 from ..study.setup import Role
 from ..study.study import SearchRule, chosen_thresholds
 from .network import NetworkOptions, default_network
-from .options import RESUMES, STORE, AsJSON, ModelOptions, StoreName, Workers
+from .options import RESUMES, STORE, AsJSON, ModelOptions, StoreName, WorkerCount
 from .printing import print_result
 from .results import pstar_content, pstar_text, run_content, run_text
 from .terminal import RunsView, TrainingView
 
 
 @dataclass(frozen=True)
-class Run:
+class RunCommand:
     """Train one network and measure its test error and sensitivities.
 
     The finished run is kept in the store, and the same command reads it from there. An interrupted run resumes from
@@ -81,12 +80,12 @@ def _work(content: str, budget: float | None, progress: TrainingView) -> str:
 class _Stopped(BaseException):
     """The budget is spent, and the checkpoint written."""
 
-    def __init__(self, run: FinishedRun) -> None:
+    def __init__(self, run: Run) -> None:
         self.run = run
 
 
 @dataclass(frozen=True)
-class Pstar:
+class PstarCommand:
     """Measure P*, the training points at which the test error falls to 10%.
 
     For each seed, P is bracketed and bisected until the neighbours of the crossing are within 10%, and the
@@ -110,7 +109,7 @@ class Pstar:
     """First P to try. Default: the predicted P*; a standard architecture has none."""
     search: SearchRule | None = None
     """bisection, or nearest_grid: the published rule, on 15 points, which --protocol published turns on."""
-    workers: Workers = None
+    workers: WorkerCount = None
     store: StoreName = STORE
     json: AsJSON = False
 
@@ -134,7 +133,7 @@ class Pstar:
 
 
 @dataclass(frozen=True)
-class Demo:
+class DemoCommand:
     """Measure P* of small CNNs and of an LCN, and show it on a page that grows while the runs come in.
 
     CNN at v=m=n_c=6, L=2, s=2, s0=0, 1, 2 with three seeds each, LCN at v=4, s0=1 with one, width 256: about
@@ -143,7 +142,7 @@ class Demo:
 
     directory: Path = Path("demo")
     """Folder to write."""
-    workers: Workers = None
+    workers: WorkerCount = None
     width: int = 256
     """Channels of a hidden layer."""
     json: AsJSON = False

@@ -13,7 +13,7 @@ from ..study.options import DEFAULT_FAMILY, Option, option_table, setup_of
 
 
 @dataclass(frozen=True)
-class Network:
+class NetworkChoice:
     """The network, its training, and what is measured."""
 
     protocol: Literal["default", "published"] = "default"
@@ -31,22 +31,22 @@ class Network:
         return setup_of(params, self.given(), published=self.protocol == "published")
 
 
-def default_network() -> Network:
+def default_network() -> NetworkChoice:
     """Return what is run where no option is given."""
     return _with_options()()
 
 
-def _with_options() -> type[Network]:
+def _with_options() -> type[NetworkChoice]:
     """Return the class with the options of all families that are registered now."""
     return _made(tuple(option_table().values()))
 
 
 @cache
-def _made(options: tuple[Option, ...]) -> type[Network]:
+def _made(options: tuple[Option, ...]) -> type[NetworkChoice]:
     made = make_dataclass(
-        Network.__name__, [_entry(option) for option in options], bases=(Network,), frozen=True
+        NetworkChoice.__name__, [_entry(option) for option in options], bases=(NetworkChoice,), frozen=True
     )
-    made.__doc__ = Network.__doc__
+    made.__doc__ = NetworkChoice.__doc__
     return made
 
 
@@ -63,4 +63,4 @@ def _entry(option: Option) -> tuple[str, Any, Any]:
     )
 
 
-NetworkOptions = Annotated[Network, tyro.conf.arg(name="", constructor_factory=_with_options)]
+NetworkOptions = Annotated[NetworkChoice, tyro.conf.arg(name="", constructor_factory=_with_options)]

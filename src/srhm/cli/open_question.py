@@ -9,12 +9,12 @@ import tyro
 
 from ..files import check_output
 from .grids import existing_store
-from .options import PAPER_STORE, RESUMES, AsJSON, Ensemble, On, StoreName, Workers
+from .options import PAPER_STORE, RESUMES, AsJSON, EnsembleSize, On, StoreName, WorkerCount
 from .printing import print_result
 
 
 @dataclass(frozen=True)
-class OpenQuestion:
+class OpenQuestionCommand:
     """Measure why P* of a CNN grows as (s0+1)^2: over depth, width and batch, and in controlled runs.
 
     Each arm is one network at several s0, with four replicates. Runs are kept in the store, and the same command
@@ -24,8 +24,8 @@ class OpenQuestion:
     arms: Annotated[tuple[str, ...], tyro.conf.Positional] = ("all",)
     """Names of arms, or groups of them: depth, controls, rate, width, batch. --plan lists them."""
     on: On = "local"
-    workers: Workers = None
-    ensemble: Ensemble = None
+    workers: WorkerCount = None
+    ensemble: EnsembleSize = None
     store: StoreName = PAPER_STORE
     out: Path = Path("figures")
     """Folder to write."""

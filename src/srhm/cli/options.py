@@ -16,13 +16,13 @@ ModelOptions = Annotated[Model, arg(name="")]
 WeightOptions = Annotated[Weighting, arg(name="")]
 StoreName = Annotated[str, arg(help="File of the finished runs.")]
 AsJSON = Annotated[FlagCreatePairsOff[bool], arg(help="Print JSON on standard output.")]
-Workers = Annotated[
+WorkerCount = Annotated[
     int | None,
     arg(
         help="Worker processes, each of one thread. Default: one a core, or one a GPU.", help_behavior_hint=""
     ),
 ]
-Ensemble = Annotated[
+EnsembleSize = Annotated[
     int | None,
     arg(
         help="Runs of one shape that a worker computes in one program. Default: 64 on a GPU, else 1.",

@@ -17,16 +17,26 @@ from ..runner.executors import check_executor, default_workers, open_executor
 from ..store import Store
 from ..study.grid import parsed_shard
 from .grids import existing_store
-from .options import PAPER_STORE, RESUMES, AsJSON, Ensemble, GPUMemory, On, StoreName, Workers, bytes_of_gpu
+from .options import (
+    PAPER_STORE,
+    RESUMES,
+    AsJSON,
+    EnsembleSize,
+    GPUMemory,
+    On,
+    StoreName,
+    WorkerCount,
+    bytes_of_gpu,
+)
 from .printing import print_result
 from .terminal import DriverView
 
 if TYPE_CHECKING:
-    from ..paper.estimate import Estimate
+    from ..paper.estimate import FigureCost
 
 
 @dataclass(frozen=True)
-class Figure:
+class FigureCommand:
     """Draw a figure of the paper from the runs of a store, next to the paper's values.
 
     What was not run is drawn hollow, at the paper's value. `srhm reproduce` computes runs. Writes NAME.pdf and
@@ -71,7 +81,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Reproduce:
+class ReproduceCommand:
     """Compute what the paper's figures need, draw them, and write what agrees and what does not.
 
     First it prints how many runs there are and how long they take, about. Runs are kept in the store, the cheapest
@@ -84,8 +94,8 @@ class Reproduce:
     tier: TierName = "laptop"
     """laptop: two cores, a night or two. workstation: a GPU. full: the paper's grid."""
     on: On = "local"
-    workers: Workers = None
-    ensemble: Ensemble = None
+    workers: WorkerCount = None
+    ensemble: EnsembleSize = None
     store: StoreName = PAPER_STORE
     out: Path = Path("figures")
     """Folder to write."""
@@ -110,13 +120,13 @@ class Reproduce:
         check_executor(self.on, self.workers, self.ensemble)
         check_output("out", self.out, folder=True)
         from ..paper.cost import Device
-        from ..paper.estimate import estimates
+        from ..paper.estimate import figure_costs
         from ..paper.plan import reproduce
         from ..paper.report import write_all
         from ..store.index import RunIndex
 
         device = Device.core(self.workers or default_workers()) if self.tier == "laptop" else Device.gpu()
-        expected = estimates(figures, tier, device)
+        expected = figure_costs(figures, tier, device)
         if not self.json or not self.plan:
             print_result(_plan_text(expected, device.name))
         if self.plan:
@@ -155,7 +165,7 @@ def _chosen(names: Sequence[str]) -> list[PaperFigure]:
     return [figure for figure in FIGURES.values() if figure in wanted]
 
 
-def _plan_text(expected: "Sequence[Estimate]", device: str) -> str:
+def _plan_text(expected: "Sequence[FigureCost]", device: str) -> str:
     lines = [f"{'figure':<9}{'points':>9}{'runs':>7}   time on {device}, about"]
     for one in expected:
         points = f"{one.run} of {one.points}" if one.points else "no runs"

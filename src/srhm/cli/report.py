@@ -14,7 +14,7 @@ from .printing import print_result
 
 
 @dataclass(frozen=True)
-class Report:
+class ReportCommand:
     """Write one HTML file of all runs of a store, which needs no network: tables, figures, and how to repeat each run.
 
     It has a table of runs with filters, learning curves, P* against its scaling law, curves over P divided by a formula

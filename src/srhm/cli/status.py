@@ -1,4 +1,4 @@
-"""What stores tell of the runs in them: how many are finished, under way and failed, how fast, how long yet."""
+"""What stores say of the runs in them: how many are finished, under way and failed, how fast, how long yet."""
 
 import time
 from collections.abc import Sequence

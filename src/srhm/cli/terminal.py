@@ -16,7 +16,7 @@ from rich.text import Text
 
 from ..runner.progress import Progress, duration
 from ..study import Run, RunSpec, Study
-from ..study.describe import name
+from ..study.describe import setup_name
 from .status import status_text
 
 _LINE_SECONDS = 30.0
@@ -88,7 +88,7 @@ class RunsView(_LiveView):
                 "..." if found is None else found.status if found.P_star is None else f"{found.P_star:,.0f}"
             )
             last = f"P = {runs[-1].spec.P:,}: error {_percent(runs[-1])}" if runs else ""
-            table.add_row(name(study.setup), str(len(runs)), last, P_star)
+            table.add_row(setup_name(study.setup), str(len(runs)), last, P_star)
         return table
 
 
@@ -96,7 +96,7 @@ class TrainingView(_LiveView):
     """Shows one training run: epoch, loss and best test error so far."""
 
     def __init__(self, spec: RunSpec) -> None:
-        self._title = f"{name(spec.setup)}, P = {spec.P:,}"
+        self._title = f"{setup_name(spec.setup)}, P = {spec.P:,}"
         super().__init__(f"{self._title}: compiling", _LINE_SECONDS)
 
     def __call__(self, seen: dict[str, float]) -> None:
@@ -124,7 +124,7 @@ class DriverView(_LiveView):
 
 
 def progress_text(progress: Progress, done_before: int = 0) -> str:
-    """Return one line that tells how far a driver has come."""
+    """Return one line on how far a driver has come."""
     parts = [f"{progress.done:,} of {progress.total:,} done", f"{progress.running:,} running"]
     if progress.failed:
         parts.append(f"{progress.failed:,} failed")
@@ -160,7 +160,8 @@ def _at_work(content: dict[str, Any]) -> bool:
 def _line(run: Run, replicate: int) -> str:
     seconds = sum(run.seconds.get(part, 0.0) for part in ("train", "sensitivities", "probes"))
     ending = "" if run.status == "converged" else f" ({run.status})"
-    return f"{name(run.spec.setup)}, seed {replicate}, P={run.spec.P}: error {_percent(run)}, {seconds:.1f} s{ending}"
+    what = f"{setup_name(run.spec.setup)}, seed {replicate}, P={run.spec.P}"
+    return f"{what}: error {_percent(run)}, {seconds:.1f} s{ending}"
 
 
 def _percent(run: Run) -> str:

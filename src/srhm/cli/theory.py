@@ -11,7 +11,7 @@ from .printing import as_json, print_result
 
 
 @dataclass(frozen=True)
-class Theory:
+class TheoryCommand:
     """What is predicted of a model without training: P* of each network, and when correlations become visible.
 
     The predicted P* is the scaling law, a formula of the paper, times the constant that the paper's own measurements

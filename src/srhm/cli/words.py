@@ -116,7 +116,7 @@ def join_lines(command: type) -> None:
 def join_lines_of_options(command: type) -> None:
     """Do so with the descriptions of the options of a command, and of the groups of them that it has.
 
-    What stands for None is said in the description of an option, which tyro need not call its default.
+    What None means is said in the description of an option, which tyro need not call its default.
     """
     texts = {one.arg_name: one.description for one in docstring_parser.parse_from_object(command).params}
     for option in fields(command):

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from ..figures.picture import across, tree_height, tree_width
 from ..figures.style import BLANK, FAINT, INK, MUTED, styled
-from ..figures.tiles import MARK, Page
+from ..figures.tiles import MARK, Canvas
 from ..figures.trees import mark_exchange, mark_shift
 from ..model.derivation import Tree
 from ..model.params import Params
@@ -54,15 +54,15 @@ def pixels(params: Params) -> tuple[int, int]:
 def tree_figure(params: Params, tree: Tree, before: Tree | None = None, step: Step | None = None) -> Figure:
     """Draw the tree of one sample, with what a step changed marked; d is at most `MAX_DRAWN`."""
     width, height = size(params)
-    page = Page.blank(width, height, "")
-    picture = across(page, 0, params, height + _ABOVE)
+    canvas = Canvas.blank(width, height, "")
+    picture = across(canvas, 0, params, height + _ABOVE)
     picture.draw(tree, "")
     if before is not None and step is not None:
         if step.kind == "exchange":
             mark_exchange(picture, before, tree)
         else:
             mark_shift(picture, before, tree, step.level)
-    return page.figure
+    return canvas.figure
 
 
 @lru_cache(maxsize=64)

@@ -142,7 +142,7 @@ def read(query: Mapping[str, Sequence[str]]) -> ParsedForm:
 
 
 def steps_of(text: str) -> tuple[Step, ...]:
-    """Read steps as they stand in an address, ``p1-t2``: exchange at level 1, then shift at level 2."""
+    """Read steps as an address has them, ``p1-t2``: exchange at level 1, then shift at level 2."""
     words = text.split("-") if text else []
     if not all(re.fullmatch("[pt][1-9][0-9]?", word) for word in words):
         raise ArgumentError(

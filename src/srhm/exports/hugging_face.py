@@ -145,7 +145,7 @@ def _choices(plan: Plan) -> str:
 
 
 def _placements(level: Level) -> str:
-    """What the numbers of placements stand for at a level."""
+    """What the numbers of placements mean at a level."""
     shown = min(level.placements, _SHOWN)
     places = child_offsets(level, np.arange(shown)).tolist()
     listed = ", ".join(f"{number}: {tuple(one)}" for number, one in enumerate(places))

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..errors import ArgumentError, check_choice, check_instances, check_number
-from .marks import GAP, Row, arrow_row, check_positive, finish, hollow, look_of_nets, plain_mark
+from .marks import GAP, KeyRow, arrow_row, check_positive, finish, hollow, look_of_nets, plain_mark
 from .style import (
     DOUBLE_COLUMN,
     LINE_COLOURS,
@@ -210,9 +210,9 @@ def _write_correlation(panel: Axes, name: str, value: Number, interval: tuple[Nu
     )
 
 
-def _key(runs: Sequence[NetworkRun], sizes: _Sizes) -> list[Row]:
+def _key(runs: Sequence[NetworkRun], sizes: _Sizes) -> list[KeyRow]:
     """Return whose a marker is, what its size means, and the networks."""
-    rows: list[Row] = []
+    rows: list[KeyRow] = []
     if any(run.whose == "ours" for run in runs):
         rows.append((plain_mark(), "ours"))
     if any(run.whose == "paper" for run in runs):

@@ -12,8 +12,8 @@ from ..model.params import Params
 from .marks import (
     GAP,
     Estimate,
+    KeyRow,
     Marks,
-    Row,
     arrow_row,
     bar_row,
     check_positive,
@@ -47,8 +47,8 @@ class InsensitivityPoint:
     label: str
     """Name of the setting."""
     params: Params
-    """The model, whose v is the colour and s0 the shape. Where several L occur, a rim tells them apart; each s has its
-    panels."""
+    """The model, whose v is the colour and s0 the shape. Where several L occur, a rim distinguishes them; each s has
+    its panels."""
     P_star: Estimate | None = None
     """Training points for 10% test error."""
     P_star_S: Estimate | None = None
@@ -89,7 +89,7 @@ def insensitivity(
     """Draw P* against P*_S and P*_D on logarithmic axes (paper, Figures 6C, 6D, 11, 14, 16).
 
     Each network and each s has a panel for S and one for D, square and with one range for all four axes. Ours
-    are filled, with error bars on both axes; the paper's are open and larger, and stand alone where a setting
+    are filled, with error bars on both axes; the paper's are open and larger, and alone where a setting
     was not run. An arrow leads away from a lower bound. On the dashed line P* is P*_S (P*_D).
 
     Parameters
@@ -174,9 +174,9 @@ def _draw(panel: Axes, point: InsensitivityPoint, quantity: str, marks: Marks) -
         draw_estimate(panel, *ours, marks.ours(point.params), gid)
 
 
-def _key(drawn: Mapping[str, Sequence[InsensitivityPoint]], marks: Marks, interval_name: str) -> list[Row]:
+def _key(drawn: Mapping[str, Sequence[InsensitivityPoint]], marks: Marks, interval_name: str) -> list[KeyRow]:
     """Return whose value a marker shows, and what bars, arrows and the line are."""
-    rows: list[Row] = []
+    rows: list[KeyRow] = []
     ours = [(quantity, pair) for quantity in drawn for one in drawn[quantity] if (pair := one.ours(quantity))]
     if ours:
         rows.append((marks.shapes(), "ours"))

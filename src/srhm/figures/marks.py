@@ -32,7 +32,7 @@ from .style import (
     panel_letters,
 )
 
-Row = tuple[Artist | tuple[Line2D, ...], str]
+KeyRow = tuple[Artist | tuple[Line2D, ...], str]
 """A row of a key: what is drawn, and the words next to it."""
 
 
@@ -121,7 +121,7 @@ class Marks:
 
     @cached_property
     def kinds(self) -> list[tuple[int, int]]:
-        """The (L, s) that rims tell apart."""
+        """The (L, s) that rims distinguish."""
         return sorted(set(map(self._kind, self.models)))
 
     def _kind(self, params: Params) -> tuple[int, int]:
@@ -151,9 +151,9 @@ class Marks:
         """Return the same for the paper's."""
         return self.shapes(**hollow({"color": MUTED}, 6.5))
 
-    def key(self) -> list[Row]:
+    def key(self) -> list[KeyRow]:
         """Return what shape, colour and rim mean, each shown without the others."""
-        rows: list[Row] = [GAP]
+        rows: list[KeyRow] = [GAP]
         for s0 in sorted({params.s0 for params in self.models}):
             word = "blank" if s0 == 1 else "blanks"
             rows.append((plain_mark(marker=shape_of_s0(s0)), f"$s_0$ = {s0} {word}"))
@@ -202,7 +202,7 @@ def plain_mark(**look: Any) -> Line2D:
     return Line2D([], [], **{"linestyle": "", "marker": "o", "color": MUTED, "markersize": _SIZE, **look})
 
 
-GAP: Row = (plain_mark(marker=""), " ")
+GAP: KeyRow = (plain_mark(marker=""), " ")
 """An empty row."""
 
 
@@ -235,17 +235,17 @@ def draw_estimate(panel: Axes, x: Estimate, y: Estimate, look: dict[str, Any], g
     panel.plot([x.place], [y.place], linestyle="", zorder=5, gid=f"ours/{gid}", **look)
 
 
-def bar_row(words: str, bar: str = "|") -> Row:
+def bar_row(words: str, bar: str = "|") -> KeyRow:
     """Return what error bars are, for a key."""
     return plain_mark(marker=bar, markersize=9, markeredgewidth=1.3), words
 
 
-def arrow_row(words: str, arrow: str = r"$\uparrow$") -> Row:
+def arrow_row(words: str, arrow: str = r"$\uparrow$") -> KeyRow:
     """Return what an arrow means, for a key."""
     return plain_mark(marker=arrow, markersize=7), words
 
 
-def finish(figure: Figure, panels: Sequence[Axes], rows: Sequence[Row], title: str | None) -> Figure:
+def finish(figure: Figure, panels: Sequence[Axes], rows: Sequence[KeyRow], title: str | None) -> Figure:
     """Letter the panels, put a key at their right, as high as which the figure is made, and a title above."""
     panel_letters(panels)
     figure.set_figheight(max(figure.get_figheight(), _ROW * len(rows) + 0.1))

@@ -12,11 +12,11 @@ from ..model.grammar import Grammar
 from ..model.params import Params
 from .picture import NAMES, Picture, cell_width, tree_height
 from .style import DOUBLE_COLUMN, INK, MUTED, styled
-from .tiles import EDGE, HEADING, KEY, TILE, Page
+from .tiles import EDGE, HEADING, KEY, TILE, Canvas
 from .trees import changed, checked_model, mark_exchange, mark_shift, tree_of
 
 MAX_INPUTS = 26
-"""Largest input length d that is drawn: trees stand side by side here."""
+"""Largest input length d that is drawn: trees are drawn side by side here."""
 
 _HALF = DOUBLE_COLUMN / 2
 _ROW = 0.265  # inches from one parent to the next
@@ -39,7 +39,7 @@ def generative_model(
     """Draw the model (paper, Figure 2): rules, a sample without blanks and with them, and two changes of it.
 
     Panel a shows the rules of each level, those outlined that produced the sample; where there are too many to
-    draw, dots stand for the rest. Panel b is the sample as it would be with s0 = 0, panel c the sample itself. In
+    draw, dots mean the rest. Panel b is the sample as it would be with s0 = 0, panel c the sample itself. In
     panel d synonyms are exchanged, in panel e features are shifted, marked as in
     :func:`srhm.figures.transformations`.
 
@@ -73,18 +73,18 @@ def generative_model(
     rows = min(_PARENTS, max(level.parents for level in params.levels))
     top = HEADING + 0.2 + _LEVEL + rows * _ROW + 0.3
     height = top + 2 * tree_height(params) + KEY
-    page = Page.blank(DOUBLE_COLUMN, height, title or "The Sparse Random Hierarchy Model")
-    page.key(params)
-    _draw_rules(page, grammar, _used(tree, derivation, row), height - HEADING)
+    canvas = Canvas.blank(DOUBLE_COLUMN, height, title or "The Sparse Random Hierarchy Model")
+    canvas.key(params)
+    _draw_rules(canvas, grammar, _used(tree, derivation, row), height - HEADING)
     for block, (own, drawn, words) in enumerate(_trees(grammar, derivation, row, level, seed, tree)):
         x, y = _HALF * (block % 2), height - top - (block // 2) * tree_height(params)
-        picture = _picture(page, block, own, x, y)
+        picture = _picture(canvas, block, own, x, y)
         picture.draw(drawn, f"{_letter('bcde'[block])} {words}")
         if block == 2:
             mark_exchange(picture, tree, drawn)
         elif block == 3:
             mark_shift(picture, tree, drawn, level)
-    return page.figure
+    return canvas.figure
 
 
 def _letter(letter: str) -> str:
@@ -114,12 +114,12 @@ def _trees(
     return [(own, drawn, words) for own, drawn, words in data if drawn is not None]
 
 
-def _picture(page: Page, block: int, params: Params, x: float, y: float) -> Picture:
-    """Return the place of a tree in a half of the page."""
+def _picture(canvas: Canvas, block: int, params: Params, x: float, y: float) -> Picture:
+    """Return the place of a tree in a half of the canvas."""
     room = _HALF - 2 * EDGE - NAMES - 0.1
     cell = cell_width(params, room)
     left = x + EDGE + NAMES + 0.1 + (room - cell * params.d) / 2
-    return Picture(page, block, params, x + EDGE, left, y, cell)
+    return Picture(canvas, block, params, x + EDGE, left, y, cell)
 
 
 def _used(tree: Tree, derivation: Derivation, row: int) -> list[set[tuple[int, int]]]:
@@ -136,27 +136,27 @@ def _shown(count: int, used: Iterable[int], most: int) -> list[int]:
     return sorted([*first, *rest][:most])
 
 
-def _draw_rules(page: Page, grammar: Grammar, used: Sequence[set[tuple[int, int]]], top: float) -> None:
+def _draw_rules(canvas: Canvas, grammar: Grammar, used: Sequence[set[tuple[int, int]]], top: float) -> None:
     """Draw the rules of all levels side by side, from the class at the left to the input at the right."""
     params = grammar.params
     words = f"{_letter('a')} rules: each class and each feature may become one of $m$ = {params.m} tuples"
-    page.write(EDGE, top - 0.17, words + " (outlined: those used below)", 8.5, va="bottom", gid="rules")
+    canvas.write(EDGE, top - 0.17, words + " (outlined: those used below)", 8.5, va="bottom", gid="rules")
     width = (DOUBLE_COLUMN - 2 * EDGE) / params.L
     for column, level in enumerate(range(params.L, 0, -1)):
         x, y = EDGE + column * width, top - 0.2 - _LEVEL
         above = "class" if level == params.L else f"level {level + 1}"
         below = f"level {level}" + (" (input)" if level == 1 else "")
-        page.write(x, y + 0.05, f"{above} → {below}", color=MUTED, va="bottom")
+        canvas.write(x, y + 0.05, f"{above} → {below}", color=MUTED, va="bottom")
         count = params.level(level).parents
         parents = _shown(count, (parent for parent, _ in used[level - 1]), _PARENTS)
         for place, parent in enumerate(parents):
-            _draw_parent(page, grammar, level, parent, used[level - 1], (x, y - (place + 1) * _ROW, width))
+            _draw_parent(canvas, grammar, level, parent, used[level - 1], (x, y - (place + 1) * _ROW, width))
         if len(parents) < count:
-            page.write(x + _PARENT / 2, y - (len(parents) + 0.5) * _ROW, "⋮", 8, ha="center")
+            canvas.write(x + _PARENT / 2, y - (len(parents) + 0.5) * _ROW, "⋮", 8, ha="center")
 
 
 def _draw_parent(
-    page: Page,
+    canvas: Canvas,
     grammar: Grammar,
     level: int,
     parent: int,
@@ -166,10 +166,10 @@ def _draw_parent(
     """Draw the rules of one class or feature, in a row of some width."""
     numbers, (x, y, width) = grammar.params.level(level), place
     if level == grammar.params.L:
-        page.class_tile(x, y, _PARENT - 0.06, f"class {parent}", f"rule/{level}/{parent}")
+        canvas.class_tile(x, y, _PARENT - 0.06, f"class {parent}", f"rule/{level}/{parent}")
     else:
-        page.tile(x, y, _PARENT - 0.06, parent, f"rule/{level}/{parent}/feature")
-    page.axes.annotate(
+        canvas.tile(x, y, _PARENT - 0.06, parent, f"rule/{level}/{parent}/feature")
+    canvas.axes.annotate(
         "", xy=(x + _PARENT + _ARROW - 0.06, y + TILE / 2), xytext=(x + _PARENT - 0.02, y + TILE / 2),
         arrowprops={
             "arrowstyle": "-|>", "mutation_scale": 6, "color": INK, "linewidth": 0.9, "shrinkA": 0, "shrinkB": 0,
@@ -182,8 +182,8 @@ def _draw_parent(
         left = x + _PARENT + _ARROW + number * step
         gid = f"rule/{level}/{parent}/{choice}"
         for child, feature in enumerate(grammar.rules[level - 1][parent, choice].tolist()):
-            page.tile(left + child * _SYMBOL + 0.01, y, _SYMBOL - 0.02, feature, f"{gid}/feature/{child}")
+            canvas.tile(left + child * _SYMBOL + 0.01, y, _SYMBOL - 0.02, feature, f"{gid}/feature/{child}")
         if (parent, choice) in used:
-            page.frame(left, y, numbers.s * _SYMBOL, 0.02, f"used/{level}/{parent}/{choice}", linewidth=1.3)
+            canvas.frame(left, y, numbers.s * _SYMBOL, 0.02, f"used/{level}/{parent}/{choice}", linewidth=1.3)
         between = "or" if number < len(choices) - 1 else "…" if len(choices) < numbers.m else ""
-        page.write(left + numbers.s * _SYMBOL + _OR / 2, y + TILE / 2, between, color=MUTED, ha="center")
+        canvas.write(left + numbers.s * _SYMBOL + _OR / 2, y + TILE / 2, between, color=MUTED, ha="center")

@@ -14,11 +14,11 @@ from ..model.grammar import Grammar
 from ..model.params import Params
 from .marks import net_title
 from .style import DOUBLE_COLUMN, FAINT, INK, LINE_COLOURS, mix, styled
-from .tiles import EDGE, HEADING, TILE, Page
+from .tiles import EDGE, HEADING, TILE, Canvas
 from .trees import checked_model, tree_of
 
 MAX_PLACES, MAX_CLASSES = 18, 10
-"""Largest input length d and number of classes that are drawn: the networks stand side by side."""
+"""Largest input length d and number of classes that are drawn: the networks are drawn side by side."""
 
 NetKind = Literal["LCN", "CNN", "FCN"]
 """A network that can be drawn."""
@@ -110,16 +110,16 @@ def network_schemes(
     params = _check(checked_model(grammar, derivation, MAX_PLACES), nets)
     tree = tree_of(grammar, derivation, row, "row")
     height = HEADING + _WORDS + (params.L + 1) * _ROW + TILE + _KEY
-    page = Page.blank(DOUBLE_COLUMN, height, title or "Networks on an input of the model")
+    canvas = Canvas.blank(DOUBLE_COLUMN, height, title or "Networks on an input of the model")
     width = (DOUBLE_COLUMN - _NAMES - EDGE - _GAP * (len(nets) - 1)) / len(nets)
     width = min(width, 0.45 * DOUBLE_COLUMN)
     for place, net in enumerate(nets):
-        _Scheme(page, params, net, _NAMES + place * (width + _GAP), width).draw(tree)
+        _Scheme(canvas, params, net, _NAMES + place * (width + _GAP), width).draw(tree)
     names = ["input", *(f"layer {layer}" for layer in range(1, params.L + 1)), "classes"]
     for place, name in enumerate(names):
-        page.row_name(_NAMES - 0.08, _KEY + place * _ROW, name)
-    _draw_key(page, params)
-    return page.figure
+        canvas.row_name(_NAMES - 0.08, _KEY + place * _ROW, name)
+    _draw_key(canvas, params)
+    return canvas.figure
 
 
 def _check(params: Params, nets: Sequence[NetKind]) -> Params:
@@ -139,9 +139,9 @@ def _check(params: Params, nets: Sequence[NetKind]) -> Params:
 
 @dataclass(frozen=True)
 class _Scheme:
-    """One network on the page; everything drawn there has a `gid` that begins with its name."""
+    """One network on the canvas; everything drawn there has a `gid` that begins with its name."""
 
-    page: Page
+    canvas: Canvas
     params: Params
     net: NetKind
     left: float
@@ -158,7 +158,7 @@ class _Scheme:
 
     def draw(self, tree: Tree) -> None:
         """Draw input, layers and classes, and say what is special."""
-        params, page = self.params, self.page
+        params, canvas = self.params, self.canvas
         filters = 0
         counts = []
         for layer in range(1, params.L + 1):
@@ -171,14 +171,14 @@ class _Scheme:
                 x, y = self.point(layer, unit)
                 circle = Circle((x, y), _UNIT, facecolor="white", edgecolor=INK, linewidth=1.1, zorder=3)
                 circle.set_gid(f"{self.net}/unit/{layer}/{unit}")
-                page.axes.add_patch(circle)
+                canvas.axes.add_patch(circle)
         self._draw_input(tree)
         self._draw_classes()
         top = _KEY + (params.L + 1) * _ROW + TILE
-        page.write(self.left, top + 0.34, net_title(self.net), 8.5, fontweight="bold", va="bottom")
-        page.write(self.left, top + 0.2, _SAYS[self.net], va="bottom")
+        canvas.write(self.left, top + 0.34, net_title(self.net), 8.5, fontweight="bold", va="bottom")
+        canvas.write(self.left, top + 0.2, _SAYS[self.net], va="bottom")
         words = f"different weights by layer: {', '.join(map(str, counts))}"
-        page.write(self.left, top + 0.06, words, va="bottom", gid=f"{self.net}/weights")
+        canvas.write(self.left, top + 0.06, words, va="bottom", gid=f"{self.net}/weights")
 
     def _connect(self, layer: int, line: Connection, filters: int, last: int) -> None:
         """Draw a connection in the colour of its weight; filters of lower layers had the first colours."""
@@ -189,7 +189,9 @@ class _Scheme:
     def _line(self, ends: Sequence[tuple[float, float]], colour: Any, gid: str) -> None:
         x, y = zip(*ends, strict=True)
         width = 0.7 if self.net == "FCN" else 1.4
-        self.page.axes.add_line(Line2D(x, y, color=colour, linewidth=width, solid_capstyle="round", gid=gid))
+        self.canvas.axes.add_line(
+            Line2D(x, y, color=colour, linewidth=width, solid_capstyle="round", gid=gid)
+        )
 
     def _draw_input(self, tree: Tree) -> None:
         features = dict(zip(tree.positions[0][0].tolist(), tree.features[0][0].tolist(), strict=True))
@@ -199,7 +201,7 @@ class _Scheme:
             feature = features.get(place)
             kind = "blank" if feature is None else "feature"
             size = 0.88 * cell
-            self.page.tile(x - size / 2, y, size, feature, f"{self.net}/{kind}/{place}", narrowest=size)
+            self.canvas.tile(x - size / 2, y, size, feature, f"{self.net}/{kind}/{place}", narrowest=size)
 
     def _draw_classes(self) -> None:
         L = self.params.L
@@ -207,10 +209,10 @@ class _Scheme:
             x, y = self.point(L + 1, label, -1)
             self._line([self.point(L, 0, 1), (x, y)], FAINT, f"{self.net}/readout/{label}")
             size = min(0.2, 0.8 * self.width / self.params.n_c)
-            self.page.class_tile(x - size / 2, y, size, str(label), f"{self.net}/class/{label}")
+            self.canvas.class_tile(x - size / 2, y, size, str(label), f"{self.net}/class/{label}")
 
 
-def _draw_key(page: Page, params: Params) -> None:
+def _draw_key(canvas: Canvas, params: Params) -> None:
     """Say at the bottom what circles, lines and tiles are."""
     words = (
         "Circle: a unit, one of the $h$ channels at its place.  Line: a weight; the same colour and shade, the same "
@@ -219,4 +221,4 @@ def _draw_key(page: Page, params: Params) -> None:
         "for.",
     )
     for place, line in enumerate(words):
-        page.write(EDGE, 0.24 - 0.14 * place, line)
+        canvas.write(EDGE, 0.24 - 0.14 * place, line)

@@ -8,12 +8,12 @@ from matplotlib.path import Path
 from ..model.derivation import Tree
 from ..model.params import Params
 from .style import DOUBLE_COLUMN, INK, Number
-from .tiles import EDGE, HEADING, KEY, MARK, TILE, Page
+from .tiles import EDGE, HEADING, KEY, MARK, TILE, Canvas
 
 NAMES = 0.76
 """Width of the names of rows, in inches, left of a tree."""
 
-_LABELS = EDGE + NAMES + 0.1  # inches left of the trees of a page
+_LABELS = EDGE + NAMES + 0.1  # inches left of the trees of a canvas
 _CELL, _MIN_CELL = 0.34, 0.095  # widest and narrowest input cell
 _ROW = 0.47  # from one row to the next
 _WORDS, _GAP = 0.25, 0.26  # words above a tree; below it
@@ -21,9 +21,9 @@ _WORDS, _GAP = 0.25, 0.26  # words above a tree; below it
 
 @dataclass(frozen=True)
 class Picture:
-    """The place of one tree on a page; everything drawn there has a `gid` that begins with its number."""
+    """The place of one tree on a canvas; everything drawn there has a `gid` that begins with its number."""
 
-    page: Page
+    canvas: Canvas
     block: int
     """0 for the first tree."""
     params: Params
@@ -54,11 +54,11 @@ class Picture:
 
     def draw(self, tree: Tree, words: str) -> None:
         """Draw a tree of one sample, with words above it."""
-        params, page = self.params, self.page
+        params, canvas = self.params, self.canvas
         x, y, width = self.box(params.L + 1, 0)
-        page.class_tile(x, y, width, f"class {int(tree.label[0])}", self._gid("class"))
-        page.write(self.margin, y + TILE + 0.08, words, 8.5, va="bottom", gid=self._gid("words"))
-        page.row_name(self.margin + NAMES, y, "class")
+        canvas.class_tile(x, y, width, f"class {int(tree.label[0])}", self._gid("class"))
+        canvas.write(self.margin, y + TILE + 0.08, words, 8.5, va="bottom", gid=self._gid("words"))
+        canvas.row_name(self.margin + NAMES, y, "class")
         for level in range(params.L, 0, -1):
             places, symbols = tree.positions[level - 1][0].tolist(), tree.features[level - 1][0].tolist()
             features = dict(zip(places, symbols, strict=True))
@@ -68,8 +68,8 @@ class Picture:
                 x, y, width = self.box(level, position)
                 feature = features.get(position)
                 kind = "blank" if feature is None else "feature"
-                page.tile(x, y, width, feature, self._gid(kind, level, position), narrowest=narrowest)
-            page.row_name(self.margin + NAMES, y, f"level {level}" + (" (input)" if level == 1 else ""))
+                canvas.tile(x, y, width, feature, self._gid(kind, level, position), narrowest=narrowest)
+            canvas.row_name(self.margin + NAMES, y, f"level {level}" + (" (input)" if level == 1 else ""))
             parents = [0] if level == params.L else tree.positions[level][0].tolist()
             for child, position in enumerate(features):
                 self._branch(level, parents[child // numbers.s], position)
@@ -80,7 +80,7 @@ class Picture:
         x1, y1 = self._edge_of(level, position, 1.0)
         middle = (y0 + y1) / 2
         path = Path([(x0, y0), (x0, middle), (x1, middle), (x1, y1)], [Path.MOVETO] + [Path.CURVE4] * 3)
-        self.page.axes.add_patch(
+        self.canvas.axes.add_patch(
             PathPatch(
                 path, facecolor="none", edgecolor=INK, linewidth=0.9, zorder=1, capstyle="round",
                 gid=self._gid("branch", level, position),
@@ -96,7 +96,7 @@ class Picture:
         """Draw an outline just outside a tile."""
         x, y, width = self.box(level, position)
         line = {"linewidth": 1.0, "linestyle": (0, (2, 1.2))} if dashed else {"linewidth": 1.5}
-        self.page.frame(x, y, width, min(0.018, 0.06 * width), self._gid(kind, level, position), **line)
+        self.canvas.frame(x, y, width, min(0.018, 0.06 * width), self._gid(kind, level, position), **line)
 
     def arrow(self, level: int, old: int, new: int) -> None:
         """Draw an arrow below a row, from an old position to a new one."""
@@ -105,7 +105,7 @@ class Picture:
             aside = 0.2 * self.box(level, new)[2] * (1 if new > old else -1)
             start, end = (start[0] + aside, start[1]), (end[0] - aside, end[1])
         bow = min(0.6, 0.13 / abs(end[0] - start[0]))  # in units of the distance: all arrows sag alike
-        self.page.axes.add_patch(
+        self.canvas.axes.add_patch(
             FancyArrowPatch(
                 (start[0], start[1] - 0.03), (end[0], end[1] - 0.03), arrowstyle="-|>", mutation_scale=6,
                 connectionstyle=f"arc3,rad={bow if new > old else -bow}", color=MARK, linewidth=1.1,
@@ -117,21 +117,21 @@ class Picture:
         return "/".join(map(str, (self.block, kind, *place)))
 
 
-def page_of_trees(params: Params, trees: int, title: str) -> tuple[Page, list[Picture]]:
+def canvas_of_trees(params: Params, trees: int, title: str) -> tuple[Canvas, list[Picture]]:
     """Make a figure with room for some trees, one above the other, and the key of their tiles."""
     width = max(tree_width(params), 0.7 * DOUBLE_COLUMN)
     height = HEADING + trees * tree_height(params) + KEY
-    page = Page.blank(width, height, title)
-    page.key(params)
+    canvas = Canvas.blank(width, height, title)
+    canvas.key(params)
     tops = [height - HEADING - block * tree_height(params) for block in range(trees)]
-    return page, [across(page, block, params, top) for block, top in enumerate(tops)]
+    return canvas, [across(canvas, block, params, top) for block, top in enumerate(tops)]
 
 
-def across(page: Page, block: int, params: Params, top: float) -> Picture:
-    """Return the place of a tree that has the width of a page."""
+def across(canvas: Canvas, block: int, params: Params, top: float) -> Picture:
+    """Return the place of a tree that has the width of a canvas."""
     cell = cell_width(params, DOUBLE_COLUMN - _LABELS - EDGE)
-    left = _LABELS + max(0.0, (page.figure.get_figwidth() - _LABELS - EDGE - params.d * cell) / 2)
-    return Picture(page, block, params, EDGE, left, top, cell)
+    left = _LABELS + max(0.0, (canvas.figure.get_figwidth() - _LABELS - EDGE - params.d * cell) / 2)
+    return Picture(canvas, block, params, EDGE, left, top, cell)
 
 
 def tree_width(params: Params) -> float:

@@ -12,8 +12,8 @@ from ..measure.exponent import Exponent
 from ..model.params import Params
 from .marks import (
     Estimate,
+    KeyRow,
     Marks,
-    Row,
     arrow_row,
     bar_row,
     check_positive,
@@ -55,7 +55,7 @@ class ScalingPoint:
     label: str
     """Name of the setting; written at the point where `scaling` is asked to."""
     params: Params
-    """The model, whose v is the colour and s0 the shape; where several (L, s) occur, a rim tells them apart."""
+    """The model, whose v is the colour and s0 the shape; where several (L, s) occur, a rim distinguishes them."""
     scaling_law: Number
     """What P* should be proportional to."""
     ours: Estimate
@@ -191,9 +191,9 @@ def _lines(panel: Axes, points: Sequence[ScalingPoint], fit: Exponent | None) ->
         panel.legend(handles=handles[::-1], loc="upper left", borderaxespad=0.2, handlelength=2.2)
 
 
-def _key(points: Sequence[ScalingPoint], marks: Marks, interval_name: str) -> list[Row]:
+def _key(points: Sequence[ScalingPoint], marks: Marks, interval_name: str) -> list[KeyRow]:
     """Return whose value a marker shows, and what bars and arrows are."""
-    rows: list[Row] = []
+    rows: list[KeyRow] = []
     if any(point.ours.value is not None for point in points):
         rows.append((marks.shapes(), "ours"))
         if any(point.ours.ends is not None for point in points):

@@ -148,7 +148,7 @@ def save(figure: Figure, path_without_suffix: str | Path) -> list[Path]:
 def feature_colour(feature: int) -> str | tuple[float, float, float]:
     """Return the fill of a feature: ten distinct ones, then the same again, lighter on every other turn.
 
-    From ten features on, the number written on the fill tells them apart.
+    From ten features on, the number written on the fill distinguishes them.
     """
     turn, place = divmod(feature, len(FEATURE_COLOURS))
     colour = FEATURE_COLOURS[place]

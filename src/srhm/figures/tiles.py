@@ -1,4 +1,4 @@
-"""A page in inches, and the tiles of features, blanks and classes on it."""
+"""A canvas in inches, and the tiles of features, blanks and classes on it."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +25,7 @@ MARK = "#E6007E"
 """Colour of outlines and arrows; no feature has it."""
 
 EDGE = 0.12
-"""Inches left free at the edges of a page."""
+"""Inches left free at the edges of a canvas."""
 TILE = 0.20
 """Height of a tile, in inches."""
 HEADING, KEY = 0.36, 0.55
@@ -33,7 +33,7 @@ HEADING, KEY = 0.36, 0.55
 
 
 @dataclass(frozen=True)
-class Page:
+class Canvas:
     """A figure on which tiles are laid out in inches."""
 
     figure: Figure
@@ -41,7 +41,7 @@ class Page:
     """Covers the figure; its coordinates are inches from the lower left corner."""
 
     @classmethod
-    def blank(cls, width: Number, height: Number, title: str) -> "Page":
+    def blank(cls, width: Number, height: Number, title: str) -> "Canvas":
         """Make the figure, with its title."""
         figure = Drawing(figsize=(width, height))
         axes = figure.add_axes((0, 0, 1, 1))

@@ -9,7 +9,7 @@ from ..errors import ArgumentError, check_instance, check_integer
 from ..model.derivation import Derivation, Tree, diffeomorphism, exchange_synonyms, expand
 from ..model.grammar import Grammar
 from ..model.params import Params
-from .picture import Picture, page_of_trees
+from .picture import Picture, canvas_of_trees
 from .style import styled
 
 MAX_POSITIONS = 100
@@ -58,10 +58,10 @@ def derivation_trees(
             title = f"{_count(len(trees)).capitalize()} data of one class: other features{places}"
         else:
             title = f"{_count(len(trees)).capitalize()} data and the trees that produced them"
-    page, pictures = page_of_trees(params, len(trees), title)
+    canvas, pictures = canvas_of_trees(params, len(trees), title)
     for block, (picture, tree) in enumerate(zip(pictures, trees, strict=True)):
         picture.draw(tree, f"sample {block + 1}" if len(trees) > 1 else "")
-    return page.figure
+    return canvas.figure
 
 
 @styled
@@ -122,14 +122,14 @@ def transformations(
         problem = "has m = 1 and s0 = 0, so that nothing can change"
         raise ArgumentError("grammar", params, problem, "Use a model with m > 1 or s0 > 0")
     title = title or "What may change without changing the class"
-    page, pictures = page_of_trees(params, len(blocks), title)
+    canvas, pictures = canvas_of_trees(params, len(blocks), title)
     for picture, (tree, words) in zip(pictures, blocks, strict=True):
         picture.draw(tree, words)
         if tree is exchanged:
             mark_exchange(picture, before, tree)
         elif tree is shifted:
             mark_shift(picture, before, tree, level)
-    return page.figure
+    return canvas.figure
 
 
 def mark_exchange(picture: Picture, before: Tree, after: Tree) -> None:

@@ -1,6 +1,6 @@
 """Sums and maxima of probabilities held as logarithms. An impossible thing, -inf, makes no nan anywhere.
 
-That goes for derivatives too: wherever a -inf would meet another in a difference, a finite number stands in for
+That goes for derivatives too: wherever a -inf would meet another in a difference, a finite number replaces
 one of them.
 """
 

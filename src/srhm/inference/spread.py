@@ -49,7 +49,7 @@ class LevelTable(NamedTuple):
     """The lookup tables of a level."""
 
     rules: Any
-    """That of the steps inside a patch; its type tells which they are."""
+    """That of the steps inside a patch; its type says which they are."""
     log_weights: Float[Any, "parent m"] | None
     """ln of the probability of each rule; None where all have the same."""
     log_classes: Float[Any, " class_"] | None = None

@@ -77,7 +77,7 @@ def _written(value: int | PerLevel) -> int | str:
 def _read(name: str, value: Any) -> Any:
     """Numbers that a text has for each level; anything else as it is."""
     if isinstance(value, list):
-        fix = f'Write one number for each level as a text, {name} = "2,0"; a list stands for several settings'
+        fix = f'Write one number for each level as a text, {name} = "2,0"; a list means several settings'
         raise ArgumentError(name, value, "is a list", fix)
     if not isinstance(value, str):
         return value

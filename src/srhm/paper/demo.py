@@ -24,10 +24,10 @@ from ..reference.networks import CNN, LCN
 from ..reference.published import published
 from ..report.page import Cell, Page, Section, Table, write_page
 from ..runner.executors import Executor
-from ..runner.searches import Watcher, raise_failures, search
+from ..runner.searches import OnStudies, raise_failures, search
 from ..store import Store
 from ..study import Setup, Study
-from ..study.describe import name
+from ..study.describe import setup_name
 from .drawings import fits_of, scaling_point
 from .kinds import scaling_law
 
@@ -52,7 +52,7 @@ def searches(width: int) -> list[Study]:
 
 
 def demo(
-    directory: str | Path, *, executor: Executor, width: int = 256, watch: Watcher | None = None
+    directory: str | Path, *, executor: Executor, width: int = 256, watch: OnStudies | None = None
 ) -> Table:
     """Run the demonstration, and return the table of measured P*, scaling law and published P*.
 
@@ -261,7 +261,7 @@ def _run_table(studies: Sequence[Study]) -> Table:
         for seed, run in sorted(one.all_runs, key=lambda pair: (pair[0], pair[1].spec.P)):
             values = {key: run.metrics.get(key) for key in ("error", "S_21", "D_21")}
             shown = {key: None if value is None else round(value, 4) for key, value in values.items()}
-            record = {"network": name(run.spec.setup), "seed": seed, "P": run.spec.P}
+            record = {"network": setup_name(run.spec.setup), "seed": seed, "P": run.spec.P}
             record |= {"test error": shown.pop("error")} | shown | {"epochs": run.metrics["epochs"]}
             records.append(record | {"seconds": round(run.seconds["train"], 1), "status": run.status})
     caption = "Every run: test error of the final network, sensitivities of its second hidden layer to level-1 changes."

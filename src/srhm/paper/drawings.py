@@ -27,8 +27,7 @@ from ..measure.exponent import Exponent, fit_exponent
 from ..model.grammar import Grammar
 from ..model.stream import Stream
 from ..nets import FAMILIES
-from ..reference.published import Complexity as Quantity
-from ..reference.published import published, published_curve, published_networks
+from ..reference.published import Quantity, published, published_curve, published_networks
 from ..store.index import RunIndex
 from ..study import Setup, Study
 from ..training.protocol import Optimizer

@@ -15,7 +15,7 @@ RUNS_OF_A_SEARCH, _NEAR = 4.5, 1.5
 
 
 @dataclass(frozen=True)
-class Estimate:
+class FigureCost:
     """What one figure, or all, takes."""
 
     name: str
@@ -42,15 +42,15 @@ class Estimate:
         return shown(self.seconds) if self.runs else ""
 
 
-def estimates(figures: Sequence[PaperFigure], tier: Tier, device: Device) -> list[Estimate]:
+def figure_costs(figures: Sequence[PaperFigure], tier: Tier, device: Device) -> list[FigureCost]:
     """Return the estimate of each figure, and of all together, in which shared runs count once."""
     check_instance(Tier, tier=tier)
     check_instance(Device, device=device)
-    each = [_estimate(figure.name, [figure], tier, device) for figure in figures]
-    return [*each, _estimate("all", figures, tier, device)] if len(each) > 1 else each
+    each = [_cost_of(figure.name, [figure], tier, device) for figure in figures]
+    return [*each, _cost_of("all", figures, tier, device)] if len(each) > 1 else each
 
 
-def _estimate(name: str, figures: Sequence[PaperFigure], tier: Tier, device: Device) -> Estimate:
+def _cost_of(name: str, figures: Sequence[PaperFigure], tier: Tier, device: Device) -> FigureCost:
     searched = distinct(tier, figures, lambda figure: figure.kind.searches)
     sensed = distinct(tier, figures, lambda figure: figure.senses)
     curves = curve_runs(tier, figures)
@@ -58,7 +58,7 @@ def _estimate(name: str, figures: Sequence[PaperFigure], tier: Tier, device: Dev
     seconds = sum(run_seconds(spec, device) for spec in curves)
     for count, settings in ((RUNS_OF_A_SEARCH, searched), (_NEAR, sensed)):
         seconds += count * tier.seeds * sum(run_seconds(tier.near(one), device) for one in settings)
-    return Estimate(
+    return FigureCost(
         name,
         len(distinct(tier, figures, lambda figure: True)),
         len({tier.setup(one).digest for figure in figures for one in figure.settings}),

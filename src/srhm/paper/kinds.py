@@ -28,7 +28,7 @@ def scaling_law_label(setup: Setup) -> str:
     return f"scaling law {predict(setup.net, setup.params).symbols}"
 
 
-class Kind:
+class FigureKind:
     """How a figure is drawn, and so what is run for it."""
 
     searches: ClassVar[bool] = False
@@ -40,8 +40,8 @@ class Kind:
 
 
 @dataclass(frozen=True)
-class Complexity(Kind):
-    """P* over what it should be proportional to; no paper's value stands by a network with options of its own."""
+class Complexity(FigureKind):
+    """P* over what it should be proportional to; a network with options of its own has no published value."""
 
     searches = True
     panels: Callable[[Sequence[Setup]], Panels] = by_network
@@ -54,20 +54,20 @@ class Complexity(Kind):
     """Whether the slope is fitted to P* of every replicate, or else to their mean at each setting."""
 
 
-class Insensitivity(Kind):
+class Insensitivity(FigureKind):
     """P* against P*_S and P*_D."""
 
     searches = senses = True
 
 
-class Relevance(Kind):
+class Relevance(FigureKind):
     """P* over the map of Eq. 5."""
 
     searches = True
 
 
 @dataclass(frozen=True)
-class Curves(Kind):
+class Curves(FigureKind):
     """Quantities over P, a line for each network."""
 
     curved = True
@@ -78,7 +78,7 @@ class Curves(Kind):
 
 
 @dataclass(frozen=True)
-class Rescaled(Kind):
+class Rescaled(FigureKind):
     """Quantities over P divided by a scale, a line for each s0 and L."""
 
     curved = True
@@ -93,7 +93,7 @@ class Rescaled(Kind):
 
 
 @dataclass(frozen=True)
-class Against(Kind):
+class Against(FigureKind):
     """Test error over S and D of a layer."""
 
     curved = True
@@ -104,7 +104,7 @@ class Against(Kind):
 
 
 @dataclass(frozen=True)
-class Illustration(Kind):
+class Illustration(FigureKind):
     """The first sample of a model, with its rules or under networks; it needs no runs."""
 
     drawing: Literal["generative_model", "network_schemes"]
@@ -113,7 +113,7 @@ class Illustration(Kind):
     """The parameters of the model."""
 
 
-class Map(Kind):
+class Map(FigureKind):
     """Eq. 5 over dimension and relevant fraction; it needs no runs."""
 
 
@@ -123,7 +123,7 @@ class PaperFigure:
 
     name: str
     """Its number, as ``"4B"``; ours have words."""
-    kind: Kind
+    kind: FigureKind
     """How it is drawn."""
     title: str
     """What it shows, in a line."""

@@ -225,7 +225,7 @@ def powers(tier: Tier, index: RunIndex) -> list[Power]:
 
 
 def _fitted(net: str, L: int, words: str, known: Sequence[tuple[Setup, float]]) -> list[Power]:
-    """Fit those exponents that the points can tell apart: of s only where both m and s vary by themselves."""
+    """Fit those exponents that the points can separate: of s only where both m and s vary by themselves."""
     law = predict(known[0][0].net, known[0][0].params) if known else None
     if law is None:
         return []

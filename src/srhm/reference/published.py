@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 from ..errors import check_instance
 from ..model.params import Params
 
-Complexity = Literal["P_star", "P_star_S", "P_star_D"]
+Quantity = Literal["P_star", "P_star_S", "P_star_D"]
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def _is_of(entry: Mapping[str, Any], net: str, params: Params) -> bool:
     return same and entry["arch"] == net and params.n_c == params.v and params.m == params.v ** (params.s - 1)
 
 
-def published(net: str, params: Params, quantity: Complexity = "P_star") -> Published | None:
+def published(net: str, params: Params, quantity: Quantity = "P_star") -> Published | None:
     """Return the published P* of a network on a model, or that of S or D, or None if the paper has none.
 
     Examples

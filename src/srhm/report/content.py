@@ -104,7 +104,7 @@ def study_id(study: Study) -> str:
 def complexities(study: Study) -> dict[str, SampleComplexity | None]:
     """Return P* of the error, and of S and D at the layers of their thresholds where they were measured, by metric.
 
-    None where the runs do not tell.
+    None where the runs do not show it.
     """
     measured = {metric for _, run in study.all_runs for metric in run.metrics}
     limits = study.setup.net.row.thresholds(study.setup.params)

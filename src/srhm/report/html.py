@@ -71,7 +71,7 @@ def plotting_library() -> str:
 
 
 def _data(content: Mapping[str, Any]) -> str:
-    """Return JSON that cannot end the script element in which it stands, nor open a comment there."""
+    """Return JSON that cannot end the script element that holds it, nor open a comment there."""
     text = json.dumps(content, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 

@@ -19,7 +19,7 @@ _ON_DARK = {
     BLUE: "#6F9BFF", VERMILLION: "#FF7A3D", GREEN: "#1FC79A", ORANGE: ORANGE, PINK: "#EBA6CF", INDIGO: YELLOW,
     SKY: "#9FDCFF", BROWN: "#B98A72", BLACK: "#FFFFFF",
 }  # fmt: skip
-"""What stands for each colour of a line on dark ground, where the dark ones could not be seen."""
+"""The colour in place of each colour of a line on dark ground, where dark ones could not be seen."""
 
 
 def palettes() -> dict[str, dict]:

@@ -73,7 +73,7 @@ class Policy:
             check_number(name, getattr(self, name), above=0.0)
 
 
-Watch = Callable[[Progress], None]
+OnProgress = Callable[[Progress], None]
 """Called when the progress has changed, and about once a second."""
 
 
@@ -83,7 +83,7 @@ def drive(
     executor: Executor,
     *,
     policy: Policy | None = None,
-    watch: Watch | None = None,
+    watch: OnProgress | None = None,
     title: str = "",
     train: Importable | None = None,
 ) -> Progress:
@@ -147,7 +147,7 @@ class _Driver:
     store: Store
     executor: Executor
     policy: Policy
-    watch: Watch | None
+    watch: OnProgress | None
     title: str
     train: Importable | None
     asking: deque[RunSource] = field(default_factory=deque)
@@ -251,7 +251,7 @@ class _Driver:
                 self.waiting[key] = _Task(spec, [source])
 
     def _tell_stored(self, source: RunSource, spec: RunSpec) -> bool:
-        """Tell a source the run in the store, and have it ask again; return whether the store could be read."""
+        """Give a source the run in the store, and have it ask again; return whether the store could be read."""
         self.asking.appendleft(source)
         if source.skip():
             return True
@@ -347,7 +347,7 @@ class _Driver:
     # --- what comes back ---
 
     def _take(self, outcomes: list[Outcome]) -> None:
-        """Keep the runs that have come back, then tell the sources."""
+        """Keep the runs that have come back, then give them to the sources."""
         runs: list[tuple[_Task, Run]] = []
         for outcome in outcomes:
             task = self.under_way.pop(outcome.number)
@@ -413,7 +413,7 @@ class _Driver:
             source.give_up(task.spec, failure)
 
     def _tell_all(self, task: _Task, run: Run) -> None:
-        """Tell the sources a run that was computed now."""
+        """Give the sources a run that was computed now."""
         self.computed += 1
         self.finished.add(task.spec.hash)
         for source in reversed(task.sources):

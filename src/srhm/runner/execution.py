@@ -235,7 +235,7 @@ def _sensitivities(spec: RunSpec, net: Any, test_set: Dataset) -> dict[str, Any]
 
 
 def _probes(spec: RunSpec, net: Any, test_set: Dataset) -> dict[str, Any]:
-    """Return what probes and clusters tell of all layers, by name."""
+    """Return what probes and clusters find in all layers, by name."""
     measured = [measure(net, test_set, encoding=spec.net.encoding) for measure in (probes, clusters)]
     return measured[0].metrics() | measured[1].metrics()
 

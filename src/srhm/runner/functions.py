@@ -1,4 +1,4 @@
-"""A function of the user's that trains: what stands for it in a setup, and how other processes find it."""
+"""A function of the user's that trains: how a setup names it, and how other processes find it."""
 
 import hashlib
 import importlib
@@ -14,7 +14,7 @@ from ..errors import ArgumentError, SrhmError
 from ..model.encoding import Encoding
 from ..study.custom import CustomNet
 
-Train = Callable[..., Any]
+TrainFunction = Callable[..., Any]
 """``train(dataset, seed) -> network``, from a training set and a seed to any network that
 :func:`srhm.measure.layers.predictor_of` takes."""
 
@@ -23,9 +23,10 @@ _importing: list[str] = []
 
 
 def custom_net(
-    train: Train, name: str | None = None, encoding: Encoding = "whitened", options: Mapping[str, Any] | None = None
+    train: TrainFunction, name: str | None = None, encoding: Encoding = "whitened",
+    options: Mapping[str, Any] | None = None,
 ) -> CustomNet:  # fmt: skip
-    """Return what stands for a function in a setup: its name, and a hash of its text.
+    """Return the entry of a function in a setup: its name, and a hash of its text.
 
     Parameters
     ----------
@@ -48,14 +49,14 @@ def custom_net(
     if name is None:
         if text is None or depends:
             known = "uses variables of the function around it" if depends else "has no source text of its own"
-            problem = f"is needed: {train!r} {known}, by which its runs could be told from those of another"
+            problem = f"is needed: {train!r} {known}, by which its runs could be distinguished from those of another"
             raise ArgumentError("name", None, problem, "Give name=, a name under which its runs are kept")
         name = ":".join(filter(None, [_home(train.__module__), train.__name__]))
     source = None if text is None else hashlib.sha256(text.encode()).hexdigest()
     return CustomNet(name, encoding=encoding, options=dict(options or {}), source=source)
 
 
-def _text(train: Train) -> str | None:
+def _text(train: TrainFunction) -> str | None:
     """Return the source text of a function, or None where there is none that is its alone."""
     if inspect.ismethod(train) and inspect.isclass(train.__self__):
         train = train.__func__
@@ -86,11 +87,11 @@ class Importable:
     """Where modules are looked for: Ray's workers look elsewhere by themselves."""
 
     @classmethod
-    def of(cls, function: Train, argument: str) -> "Importable":
+    def of(cls, function: TrainFunction, argument: str) -> "Importable":
         """Return it, or raise as :func:`name_of`."""
         return cls(name_of(function, argument), tuple(str(Path(folder).absolute()) for folder in sys.path))
 
-    def find(self) -> Train:
+    def find(self) -> TrainFunction:
         """Return the function, in the process that is to call it."""
         sys.path += [folder for folder in self.path if folder not in sys.path]
         return find(self.name, "net")
@@ -124,7 +125,7 @@ def name_of(function: Any, argument: str) -> str:
 
 
 def _in_module(module: str | None, name: str) -> Any:
-    """Return what stands under a name in a module that is imported, or None."""
+    """Return the object of a name in a module that is imported, or None."""
     found: Any = sys.modules.get(module or "")
     for part in name.split("."):
         found = getattr(found, part, None)

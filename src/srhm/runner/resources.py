@@ -1,6 +1,6 @@
 """What a run needs: memory, a core, and a part of a GPU.
 
-Estimates, from the shapes alone: nothing is drawn or compiled. They tell a cluster how many runs fit a node.
+Estimates, from the shapes alone: nothing is drawn or compiled. A cluster uses them to see how many runs fit a node.
 """
 
 import math

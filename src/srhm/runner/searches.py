@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterable, Sequence
 from ..errors import ArgumentError, SrhmError, name_fix
 from ..store import Store
 from ..study import Run, RunSpec, Study
-from ..study.describe import name
+from ..study.describe import setup_name
 from ..study.failure import Failure
 from ..study.grid import shard
-from .driver import Policy, Watch, drive
+from .driver import OnProgress, Policy, drive
 from .executors import Executor
 from .functions import Importable
 from .sources import RunSource, Single
 
-Watcher = Callable[[list[Study], int], None]
+OnStudies = Callable[[list[Study], int], None]
 """Called after every run with all studies so far and the number of runs under way."""
 
 
@@ -65,7 +65,7 @@ def search(
     store: Store,
     executor: Executor,
     *,
-    watch: Watcher | None = None,
+    watch: OnStudies | None = None,
     policy: Policy | None = None,
     title: str = "",
     part: tuple[int, int] | None = None,
@@ -87,7 +87,7 @@ def search(
     policy
         What to do when runs fail; runs that failed before are tried again unless it says otherwise.
     title
-        Tells this call from others that use the store.
+        Distinguishes this call from others that use the store.
     part
         (i, n) computes the i-th of n parts of the replicates alone, for tasks with stores of their own.
     train
@@ -120,7 +120,13 @@ def search(
 
 
 def run_single(
-    spec: RunSpec, store: Store, executor: Executor, *, policy: Policy, watch: Watch | None = None, title: str
+    spec: RunSpec,
+    store: Store,
+    executor: Executor,
+    *,
+    policy: Policy,
+    watch: OnProgress | None = None,
+    title: str,
 ) -> Run:
     """Return a run from the store, computed first if it is not there; see :func:`~.driver.drive`.
 
@@ -133,12 +139,12 @@ def run_single(
     found = store.get(spec)
     if found is None:
         reasons = [one.reason for one in store.failures() if one.spec.hash == spec.hash]
-        raise SrhmError(f"the run of {name(spec.setup)}, P = {spec.P}, failed: {' '.join(reasons)}")
+        raise SrhmError(f"the run of {setup_name(spec.setup)}, P = {spec.P}, failed: {' '.join(reasons)}")
     return found
 
 
 def raise_failures(studies: Sequence[Study], cause: Exception | None = None) -> None:
-    """Raise an :class:`~srhm.SrhmError` that tells which runs failed and why, if any did, from its cause if known."""
+    """Raise an :class:`~srhm.SrhmError` that says which runs failed and why, if any did, from its cause if known."""
     failures = [failed for one in studies for failed in one.failures.values()]
     if failures:
         spec, failure = failures[0]

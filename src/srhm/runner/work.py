@@ -8,7 +8,7 @@ from typing import Any
 
 from ..study import Run, RunSpec
 from .execution import execute, execute_custom, execute_ensemble
-from .functions import Importable, Train
+from .functions import Importable, TrainFunction
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class CustomWork:
     error: Exception | None = None
     """The last error of the function."""
 
-    def __init__(self, train: Train) -> None:
+    def __init__(self, train: TrainFunction) -> None:
         self._train = train
 
     def __call__(self, content: str) -> str:

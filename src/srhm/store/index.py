@@ -24,7 +24,7 @@ class RunIndex:
         return cls(store.runs()) if store.exists() else cls(())
 
     def fill(self, study: Study) -> Study:
-        """Tell a study the runs of its replicates, at any P and whether it asked for them or not, and return it."""
+        """Give a study the runs of its replicates, at any P and whether it asked for them or not, and return it."""
         return study.take(self._runs.get(study.setup.digest, ()))
 
     def by_model(self) -> dict[Params, list[Run]]:

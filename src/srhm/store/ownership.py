@@ -135,7 +135,7 @@ def driver_of(path: Path) -> DriverInfo | None:
         return None
 
 
-def ask_to_stop(driver: DriverInfo) -> None:
+def ask_driver_to_stop(driver: DriverInfo) -> None:
     """Ask a driver of this machine to stop, by SIGTERM; one that has ended, or is on another machine, is left alone."""
     if driver.alive and driver.here:
         with suppress(ProcessLookupError):

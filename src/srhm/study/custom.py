@@ -1,4 +1,4 @@
-"""A function of the user that trains, where a network stands in a setup: its name, options, and a hash of its text."""
+"""A function of the user that trains, where a setup has a network: its name, options, and a hash of its text."""
 
 import json
 from collections.abc import Mapping

@@ -13,7 +13,7 @@ _ALWAYS = ("net", "v", "s0", "L", "width")
 """Options that are always written, even with their default values."""
 
 
-def name(setup: Setup) -> str:
+def setup_name(setup: Setup) -> str:
     """Return a short name of a network on a model."""
     params = setup.params
     same = f"v=m=n_c={params.v}" if params.v == params.m == params.n_c else (
@@ -29,7 +29,7 @@ def name(setup: Setup) -> str:
 def command_options(setup: Setup) -> dict[str, Any]:
     """Return the options of the model and the setup that differ from their defaults, and those that say what is run.
 
-    `--protocol published` stands for the others where that is shorter.
+    `--protocol published` replaces the others where that is shorter.
     """
     training = [options_of(setup)]
     if not isinstance(setup.net, CustomNet):
@@ -73,4 +73,4 @@ def _words(name: str, value: Any) -> str:
 def label(study: Study) -> str:
     """Return network, model, width, and the differences from the default study."""
     width = f"width {study.setup.width}" if study.setup.width else ""
-    return ", ".join(filter(None, [name(study.setup), width, change_words(study)]))
+    return ", ".join(filter(None, [setup_name(study.setup), width, change_words(study)]))

@@ -53,7 +53,7 @@ def read_grid(path: str | Path) -> Grid:
     """Read a file of runs.
 
     Tables ``[[runs]]`` name single runs, tables ``[[pstar]]`` searches for P*. Their keys are the options of `srhm
-    train` and `srhm pstar`, written with ``_``; a list of values stands for one table for each, and several lists for
+    train` and `srhm pstar`, written with ``_``; a list of values means one table for each, and several lists for
     all combinations. ``seeds`` is the number of replicates (numbered from 0), or a list of their numbers in
     ``[[runs]]``; ``fix`` a list of the roles that share seed 0; ``title`` names the whole.
 
@@ -61,7 +61,7 @@ def read_grid(path: str | Path) -> Grid:
     ------
     ArgumentError
         If the file cannot be read, is not TOML, or names something that is not there or cannot be; the error
-        tells the table.
+        names the table.
     """
     path = user_path(path)
     content = _parsed(path)
@@ -127,7 +127,7 @@ def _wrong(path: Path, problem: str, fix: str) -> ArgumentError:
 
 
 def _crossed(table: dict[str, Any], apart: Sequence[str], times: int = 1) -> Iterator[dict[str, Any]]:
-    """Yield the table for every combination of its lists, each of which stands for `times` runs.
+    """Yield the table for every combination of its lists, each of which means `times` runs.
 
     The keys of `apart` are left as they are.
     """

@@ -162,14 +162,14 @@ def _in_digits(error: ArgumentError) -> ArgumentError:
 
 def _checked(option: Option, value: Any) -> Any:
     """Return the value of an option in the form of its field, which checks it."""
-    return layers_of(option.name, value) if _is_layers(option) else value
+    return layers_from(option.name, value) if _is_layers(option) else value
 
 
 def _is_layers(option: Option) -> bool:
     return option.part == "options" and option.kind is str
 
 
-def layers_of(name: str, digits: str | int | tuple[int, ...]) -> tuple[int, ...]:
+def layers_from(name: str, digits: str | int | tuple[int, ...]) -> tuple[int, ...]:
     """Return layers from a text, one digit each, or from a tuple.
 
     Raises
@@ -214,7 +214,7 @@ def _shown(value: Any) -> Any:
 def options_of(setup: Setup, *, published: bool = False) -> dict[str, Any]:
     """Return the options of a setup by their names on the command line and in files.
 
-    Only what differs from the default, or from the published protocol, stands there, and the network and its width;
+    It has only what differs from the default, or from the published protocol, and the network and its width;
     of a function of the user's also its own arguments.
     """
     if isinstance(setup.net, CustomNet):

@@ -29,7 +29,7 @@ _CLOSED, _NEAR = 0.10, 1.0
 class Study:
     """One setup, its replicates, and what follows from their runs.
 
-    A search asks for runs (:meth:`ask`) and is told them (:meth:`tell`); runs that nobody asked for count as well.
+    A search asks for runs (:meth:`ask`) and is given them (:meth:`tell`); runs that nobody asked for count as well.
 
     Raises
     ------
@@ -129,7 +129,7 @@ class Study:
 
     @property
     def searches(self) -> list[Search]:
-        """The search of each replicate, told its runs."""
+        """The search of each replicate, with its runs."""
         if not self._searches:
             self._searches = [self.search(self.thresholds, runs, self.within) for runs in self.runs]
         return self._searches
@@ -137,7 +137,7 @@ class Study:
     def search(
         self, thresholds: Mapping[str, float], runs: Iterable[Run] = (), within: float = _CLOSED
     ) -> Search:
-        """Return a search for the crossings of some thresholds that was told some runs.
+        """Return a search for the crossings of some thresholds that has some runs.
 
         Raises
         ------
@@ -218,7 +218,7 @@ class Study:
         return combine(self.crossings(quantity))
 
     def read(self, quantity: str = "error") -> SampleComplexity | None:
-        """Return where a quantity falls to the threshold of its family, read off all runs; None while they do not tell.
+        """Return where a quantity falls to the threshold of its family, read off all runs, or None if it is not known.
 
         Parameters
         ----------

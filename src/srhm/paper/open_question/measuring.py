@@ -19,7 +19,7 @@ class ArmResult:
     arm: Arm
     """The arm."""
     P_star: dict[int, SampleComplexity | None]
-    """For each s0, what the runs so far tell; None where they do not."""
+    """For each s0, the result of the runs so far; None where there is none."""
     exponent: Exponent | None
     """Of s0+1, over the P* of every replicate with s0 > 0; None while there are fewer than three, or one s0."""
     exponent_with_zero: Exponent | None

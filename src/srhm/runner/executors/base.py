@@ -102,7 +102,7 @@ class Unavailable(SrhmError):  # noqa: N818 # it says what is the matter
 
 
 def failure_of(error: BaseException) -> Failure:
-    """Return the failure that an error of the work stands for, with its type, message and line."""
+    """Return the failure that an error of the work means, with its type, message and line."""
     if isinstance(error, BackendError):
         return Failure("backend", str(error))
     last = traceback.extract_tb(error.__traceback__)[-1:]

@@ -73,7 +73,7 @@ class LockedCache:
             raise
 
     def _lock(self, key: str, kind: int) -> None:
-        """Lock the byte of the file that stands for a program; the system unlocks it when a process ends."""
+        """Lock the byte of a program in the file; the system unlocks it when a process ends."""
         byte = int(hashlib.sha256(key.encode()).hexdigest()[:12], 16)
         until = time.monotonic() + _WAIT_SECONDS
         while time.monotonic() < until:

@@ -23,7 +23,7 @@ _PASSED_ON = ("JAX_", "XLA_", "SRHM_", "PYTHONPATH", "XDG_CACHE_HOME")
 
 
 def environment(gpu: float) -> dict[str, str]:
-    """Return the variables of a worker; they have to stand before its JAX is imported."""
+    """Return the variables of a worker; they have to be set before its JAX is imported."""
     chosen = {
         name: value
         for name, value in os.environ.items()
