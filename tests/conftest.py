@@ -56,10 +56,8 @@ LEFT = [0.0]
 
 
 def pytest_runtest_logfinish():
-    """Forget compiled programs that have come to 300 MB: each takes some, and the tests compile thousands."""
-    if not LEFT[0]:
-        LEFT[0] = in_use()
-    elif in_use() > LEFT[0] + 300:
+    """Forget compiled programs beyond 1000 MB, once they have come to 200: the tests compile thousands."""
+    if in_use() > max(1000, LEFT[0] + 200):
         jax.clear_caches()
         gc.collect()
         with suppress(OSError, AttributeError):  # the C library of other systems has none

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from fnmatch import fnmatch
 from hashlib import sha256
+from itertools import product
 from math import prod
 from pathlib import Path
 
@@ -105,9 +106,15 @@ def identities(folder: Path) -> dict[str, int]:
     }
 
 
-@pytest.mark.parametrize("format", FORMATS)
-@pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("encoding", [None, "integer", "whitened"])
+def thirds():
+    """Each model in each format, each model and each format with each encoding; the rest are long tests."""
+    encodings = (None, "integer", "whitened")
+    for (i, model), (j, format), (k, encoding) in product(*map(enumerate, (MODELS, FORMATS, encodings))):
+        marks = [] if (i + j + k) % 3 == 0 else [pytest.mark.long]
+        yield pytest.param(encoding, model, format, marks=marks)
+
+
+@pytest.mark.parametrize(("encoding", "model", "format"), list(thirds()))
 def test_round_trip(tmp_path, format, model, encoding):
     """Samples that are read are those of the library: the same numbers, of the types that the columns say."""
     params = MODELS[model]
@@ -227,7 +234,9 @@ class Cut(BaseException):
 
 
 @pytest.mark.parametrize("format", FORMATS)
-@pytest.mark.parametrize("shard", [0, 2, 3])
+@pytest.mark.parametrize(
+    "shard", [pytest.param(0, marks=pytest.mark.long), 2, pytest.param(3, marks=pytest.mark.long)]
+)
 @pytest.mark.parametrize("when", ["after", "within"])
 def test_an_export_that_was_cut_goes_on(tmp_path, monkeypatch, format, shard, when):
     parts = parts_of(PARAMS)  # 3 shards and 2

@@ -434,7 +434,11 @@ WIDE = Params(n_c=3, v=17, m=17, s=2, s0=40, L=2)  # 2^46 data by few choices: l
 
 @pytest.mark.parametrize("how", ["compiled", pytest.param("eager", marks=pytest.mark.long)])
 @pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("params", [ORACLES[11], WIDE, replace(WIDE, sparsity="B")], ids=name_of)
+@pytest.mark.parametrize(
+    "params",
+    [ORACLES[11], pytest.param(WIDE, marks=pytest.mark.long), replace(WIDE, sparsity="B")],
+    ids=name_of,
+)
 def test_numpy_and_jax_agree(params, rule, how):
     """take and at, near and beyond 2^32; the permutations have a table and none."""
     n_c, stream = params.n_c, Stream(Grammar(params), 2**40 + 1, rule)

@@ -1,5 +1,7 @@
 """The networks: shapes, laws of the weights, outputs against loops, and what the families have in common."""
 
+from itertools import product
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -159,9 +161,17 @@ def slow_network(name, net, params, x):
     return [*kept, outputs]
 
 
-@pytest.mark.parametrize("L", [1, 2, 3])
-@pytest.mark.parametrize("s", [2, 3])
-@pytest.mark.parametrize("s0", [0, 1])
+@pytest.mark.parametrize(
+    ("s0", "s", "L"),
+    [
+        *((1, 3, 1), (1, 2, 2), (0, 2, 3)),
+        *(
+            pytest.param(*one, marks=pytest.mark.long)
+            for one in product((0, 1), (2, 3), (1, 2, 3))
+            if one not in ((1, 3, 1), (1, 2, 2), (0, 2, 3))
+        ),
+    ],
+)
 @pytest.mark.parametrize("name", NETS)
 def test_outputs_against_loops(name, s, s0, L):
     params = model(s, s0, L)

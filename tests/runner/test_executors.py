@@ -84,8 +84,16 @@ def pool():
     made.close()
 
 
-def test_processes_are_used_again(pool: Workers) -> None:
-    pids = set()
+@pytest.fixture(scope="module")
+def shared():
+    """Processes that no test ends."""
+    made = Workers(1, jobs.work)
+    yield made
+    made.close()
+
+
+def test_processes_are_used_again(shared: Workers) -> None:
+    pool, pids = shared, set()
     for number in range(20):
         pool.start(Job(number, job("pid")))
         (outcome,) = ended(pool, 1).values()
@@ -195,10 +203,10 @@ def test_where_no_process_can_start_an_error_says_so(monkeypatch: pytest.MonkeyP
     pool.close()
 
 
-def test_ctrl_c_does_not_reach_workers_that_start(pool: Workers) -> None:
+def test_ctrl_c_does_not_reach_workers_that_start(shared: Workers) -> None:
     """A terminal sends it to the whole group; a worker that still imports its modules would complain."""
-    pool.start(Job(1, job("mask")))
-    assert int(signal.SIGINT) in json.loads(ended(pool, 1)[1].result or "")
+    shared.start(Job(1, job("mask")))
+    assert int(signal.SIGINT) in json.loads(ended(shared, 1)[1].result or "")
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 

@@ -118,6 +118,7 @@ def test_each_member_stops_on_its_own(patient, monkeypatch):
     assert sizes[0] == 3 and sizes[-1] == (3 if patient else 1)
 
 
+@pytest.mark.long
 def test_a_diverged_member_disturbs_nobody():
     with jax.enable_x64(True):
         calm = job(0, dtype="float64", max_epochs=5)

@@ -72,6 +72,7 @@ def test_it_learns_the_task():
     assert found.test_error < 0.05 < 0.5 < found.record[0]["test_error"]
 
 
+@pytest.mark.long
 def test_a_run_that_diverges_says_so():
     found = train_online(
         filled("cnn"), stream_of("replacement"), test_set(), points=1000, optimizer=Optimizer(1e30)

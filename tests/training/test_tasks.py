@@ -257,6 +257,7 @@ def test_an_ensemble_shares_one_task_and_one_optimizer(sets):
             train_ensemble([jobs[0], other])
 
 
+@pytest.mark.long
 def test_a_network_without_a_default_rate_needs_none(sets):
     net = eqx.nn.Lambda(lambda x: x)
     net = eqx.nn.Sequential([net, eqx.nn.Linear(PARAMS.d * PARAMS.v, 3, key=jax.random.key(0))])
