@@ -69,26 +69,38 @@ def attend(
 
 
 def _attended(causal: bool, entries: Any) -> tuple[Any, tuple[Any, ...]]:
-    q, k, v = (
-        entries[:, :, number].swapaxes(1, 2) for number in range(3)
-    )  # [sample, head, position, channel]
-    scores = (q * q.shape[-1] ** -0.5) @ k.swapaxes(2, 3)
+    """Scores are [sample, head, key, query]: so sums are by columns, and only small arrays are transposed."""
+    q, _, v = (entries[:, :, number] for number in range(3))
+    scores = _by_position(entries[:, :, 1]) @ (_by_channel(q) * q.shape[-1] ** -0.5)
     if causal:
-        scores = scores + np.where(np.tri(q.shape[2], dtype=bool), 0, -np.inf).astype(q.dtype)[None, None]
-    weights = jnp.exp(scores - scores.max(axis=-1, keepdims=True))
-    weights = weights / weights.sum(axis=-1, keepdims=True)
-    y = weights @ v
-    return y.swapaxes(1, 2), (q, k, v, weights, y)
+        later = np.tri(q.shape[1], k=-1, dtype=bool)  # keys after the query
+        scores = scores + np.where(later, -np.inf, 0).astype(q.dtype)[None, None]
+    weights = jnp.exp(scores - scores.max(axis=2, keepdims=True))
+    weights = weights / weights.sum(axis=2, keepdims=True)
+    y = _by_channel(v) @ weights
+    return jnp.moveaxis(y, 3, 1), (entries, weights, y)
 
 
 def _attended_vjp(causal: bool, kept: Any, cotangent: Any) -> tuple[Any]:
-    q, k, v, weights, y = kept
-    g = cotangent.swapaxes(1, 2)
-    # The mean over a row of the softmax is that of the outputs: sum over positions of weight * (g v) = g y.
-    mean = (g * y).sum(axis=-1, keepdims=True)
-    d_scores = weights * (g @ v.swapaxes(2, 3) - mean) * q.shape[-1] ** -0.5
-    by_input = d_scores @ k, d_scores.swapaxes(2, 3) @ q, weights.swapaxes(2, 3) @ g
-    return (jnp.stack([one.swapaxes(1, 2) for one in by_input], axis=2),)
+    entries, weights, y = kept
+    q, k, v = (entries[:, :, number] for number in range(3))
+    g = _by_channel(cotangent)
+    # The mean of a softmax's cotangent over its weights is that over the outputs: sum over keys of weight (v g) = y g.
+    mean = (y * g).sum(axis=2, keepdims=True)
+    d_scores = weights * (_by_position(v) @ g - mean) * q.shape[-1] ** -0.5
+    d_q = jnp.moveaxis(_by_channel(k) @ d_scores, 3, 1)
+    d_k, d_v = d_scores @ _by_position(q), weights @ _by_position(cotangent)
+    return (jnp.stack([d_q, d_k.swapaxes(1, 2), d_v.swapaxes(1, 2)], axis=2),)
+
+
+def _by_position(x: Any) -> Any:
+    """Return [sample, head, position, channel], from [sample, position, head, channel]."""
+    return x.swapaxes(1, 2)
+
+
+def _by_channel(x: Any) -> Any:
+    """Return [sample, head, channel, position], from [sample, position, head, channel]."""
+    return jnp.moveaxis(x, 1, 3)
 
 
 attend.defvjp(_attended, _attended_vjp)
