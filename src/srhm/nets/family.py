@@ -40,8 +40,6 @@ class Family:
     ``activations`` that returns its layers by name, ``"output"`` last, its hidden layers are measured too."""
     rate: Callable[[Params], Rate]
     """Default learning rate per width on a model."""
-    optimizer: str = "sgd"
-    """Name of the default optimizer: ``"sgd"``, ``"adam"`` or ``"adamw"``. The last two have one rate at all widths."""
     width: Callable[[Params], int] = lambda params: 512
     """Default width on a model: the channels h of a hidden layer."""
     kinds: tuple[Kind, ...] = ("class",)

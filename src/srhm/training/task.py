@@ -32,7 +32,8 @@ class Task(ABC):
     """Whether its examples are the unchanged samples and their classes, so that equal sub-trees of a test set can be
     computed once."""
     predicts_symbols: ClassVar[bool] = False
-    """Whether it has a loss for each of several symbols, and an exact floor: :class:`SymbolTask`."""
+    """Whether it has a loss for each of several symbols, and an exact floor:
+    :class:`~srhm.training.sequences.SymbolTask`."""
 
     def interface(self, params: Params, encoding: Encoding) -> Interface:
         """Return what enters a network for this task, and what leaves it. Default: inputs and a score for each class.
