@@ -7,7 +7,7 @@ import pytest
 
 from setups import setup
 from srhm import Params
-from srhm.nets import NetSpec, Rate
+from srhm.nets import FAMILIES, NetSpec, Rate
 from srhm.study import Measuring
 from srhm.training import Optimizer, Stopping
 
@@ -108,7 +108,7 @@ def test_the_standard_architectures_have_one_rate():
 
 
 def test_unknown_networks(refuses):
-    fix = "Did you mean 'vgg11'? Use one of cnn, lcn, fcn, vgg11, vgg16, resnet18, resnet34, efficientnetb0"
+    fix = f"Did you mean 'vgg11'? Use one of {', '.join(FAMILIES)}"
     with refuses("net", "'vgg'", fix):
         NetSpec("vgg")
 
@@ -119,6 +119,10 @@ def test_defaults():
         "momentum": 0.9,
         "batch_per_class": 4,
         "batches": "reshuffled",
+        "method": None,
+        "schedule": "constant",
+        "warmup": 0,
+        "weight_decay": 0.0,
     }
     assert asdict(Stopping()) == {
         "loss": None,
