@@ -129,7 +129,10 @@ def test_defaults():
         "every": 1,
         "max_epochs": None,
         "eval_every": 10,
-        "select": "last",
+        "select": None,
+        "excess": None,
+        "max_steps": None,
+        "patience": None,
     }
     assert asdict(Measuring()) == {
         "P_test": None,
