@@ -161,6 +161,8 @@ def common_rows(rows: list[dict]) -> list[list[str]]:
 
 def transformer_rows(rows: list[dict]) -> list[list[str]]:
     table = []
+    # With other work on the machine, PyTorch's threads wait for one another: then one thread says more than two.
+    slowest = max(row["srhm"]["processor_ratio" if row["threads"] == 1 else "ratio"] for row in rows)
     for row in rows:
         threads = f"{row['threads']} thread{'s' if row['threads'] > 1 else ''}"
         names = {"srhm": "", "plain": "written plainly, ", "compiled": "torch.compile, "}
@@ -169,10 +171,11 @@ def transformer_rows(rows: list[dict]) -> list[list[str]]:
             ours, eager = row[version], row["eager"]
             figure = (
                 f"{ours['ratio']:g} × PyTorch's eager time, {ours['processor_ratio']:g} × its processor time "
-                f"({ours['ms']:g} ms; PyTorch {eager['ms']:g} ms; load {row['load']:g})"
+                f"({ours['processor_ms']:g} ms of processor time; PyTorch {eager['processor_ms']:g} ms; load of the "
+                f"machine {row['load']:g})"
             )
-            goal = version == "srhm" and row["threads"] == 2
-            table.append([what, "≤ 1.3 ×" if goal else "", figure, met(1.3, ours["ratio"]) if goal else ""])
+            goal = version == "srhm"
+            table.append([what, "≤ 1.3 ×" if goal else "", figure, met(1.3, slowest) if goal else ""])
     return table
 
 
