@@ -213,8 +213,8 @@ def resolve_export(app, env, node, contnode):
 
 def write_numbers(app, docname, source):
     """Put the numbers of benchmarks and runs into the pages that name them."""
-    if docname in ("scale", "speed", "inference", "uneven"):
-        found = run_numbers.numbers() if docname == "uneven" else numbers()
+    if docname in ("scale", "speed", "inference", "uneven", "sequences"):
+        found = run_numbers.numbers() if docname in ("uneven", "sequences") else numbers()
         source[0] = re.sub(r"<<(\w+)>>", lambda name: found[name[1]], source[0])
 
 

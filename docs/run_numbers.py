@@ -64,7 +64,35 @@ def span(values: tuple[float | None, float | None] | None) -> str:
 
 
 def numbers() -> dict[str, str]:
-    """Return what stands for each <<name>> of the page about uneven rules."""
+    """Return what stands for each <<name>> of the pages about uneven rules and about sequences."""
+    return uneven() | sequences()
+
+
+def sequences() -> dict[str, str]:
+    """Return the tables of runs that predict next symbols."""
+    public, blanks = defaultdict(dict), defaultdict(list)
+    for run in read_archive(RESULTS / "sequences.jsonl.xz"):
+        setup = run.spec.setup
+        if setup.params.L == 3:
+            public[run.spec.seeds.grammar][setup.stopping.select] = run.metrics
+        else:
+            blanks[setup.params.s0, run.spec.P].append(run.metrics)
+    rows = []
+    for seed in sorted(public):
+        best, last = public[seed]["best"], public[seed]["last"]
+        floor = best["loss"] - best["excess"]
+        cells = [f"{one[name]:.3f}" for one in (best, last) for name in ("loss", "excess")]
+        rows.append(f"| {seed} | {floor:.3f} | {' | '.join(cells)} |")
+    table = []
+    for (s0, P), found in sorted(blanks.items()):
+        excess = np.mean([one["excess"] for one in found])
+        floor = np.mean([one["loss"] - one["excess"] for one in found])
+        table.append(f"| {s0} | {P:,} | {floor:.3f} | {excess:.3f} |")
+    return {"sequences_public": "\n".join(rows), "sequences_blanks": "\n".join(table)}
+
+
+def uneven() -> dict[str, str]:
+    """Return the numbers of the page about uneven rules."""
     runs = zipf_runs()
     thresholds, (slope, width) = half_learned(runs), exponent(runs, FITTED)
     later, later_width = exponent(runs, (1000, 16000))

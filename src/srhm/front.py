@@ -97,6 +97,26 @@ class FinishedRun:
         template = spec.setup.network(spec.seeds.network)
         return load_weights(self.store.weights_folder, self.run.weights, template)
 
+    def plot(self) -> Any:
+        """Draw the loss at each position over its exact floor, and its excess through training.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            The figure.
+
+        Raises
+        ------
+        SrhmError
+            If the task has no losses by position, as classification.
+        """
+        from .figures import symbol_losses
+
+        spec = self.run.spec
+        if not spec.setup.task.predicts_symbols:
+            raise SrhmError("a single run of classification has no figure; srhm.pstar(...).plot() draws many")
+        return symbol_losses({f"{setup_name(spec.setup)}, P = {spec.P:,}": self.run.record})
+
     def __repr__(self) -> str:
         spec = self.run.spec
         return f"FinishedRun({setup_name(spec.setup)}, P={spec.P}: error {self.error:.4f}, {self.status})"

@@ -15,6 +15,7 @@ from filled_nets import filled
 from srhm import ArgumentError, Grammar, Params, expand, split
 from srhm.inference import MASKED, masked_symbol, next_symbol, posterior, surprisal
 from srhm.inference.channel import Channel
+from srhm.measure import ByPosition, sensitivities
 from srhm.model.encoding import encode_symbols
 from srhm.nets import Leaves, NetSpec
 from srhm.nets.network import dense
@@ -377,3 +378,24 @@ def test_what_is_refused(unchecked, sets):
         with pytest.raises(ArgumentError) as error:
             make()
         assert error.value.argument == argument, (argument, str(error.value))
+
+
+def test_sensitivities_of_every_position(sets):
+    """Of a causal network with a start symbol: a change of the last patch changes nothing to the left of it."""
+    task = NextSymbol()
+    net = NetSpec("transformer", 8, options={"layers": 1, "heads": 2}).build(
+        PARAMS, 0, interface=task.interface(PARAMS, "whitened")
+    )
+    layers = ByPosition(net)
+    x = sets.test.encode()
+    seen, cut = layers(x), layers(np.concatenate([x[:, :8], x[::-1, 8:]], axis=1))
+    assert list(seen)[:2] == ["layer_1_position_1", "layer_1_position_2"]
+    same = [
+        np.allclose(seen[f"layer_1_position_{t}"], cut[f"layer_1_position_{t}"], atol=1e-6)
+        for t in range(1, 17)
+    ]
+    assert same[:9] == [True] * 9 and not any(same[10:])  # what enters at position t is the symbol before
+    found = sensitivities(layers, sets.test)
+    assert found.S.shape == (32, 2)
+    whole = sensitivities(net, sets.test)
+    assert whole.layers == ("layer_1", "output")

@@ -3,6 +3,7 @@
 from .. import lab_extra  # noqa: F401 (says which package is missing)
 from .against import NetworkRun, error_against_sensitivity
 from .curves import Curve, learning_curves
+from .losses import symbol_losses
 from .marks import Estimate
 from .model import generative_model
 from .networks import network_schemes
@@ -23,5 +24,6 @@ __all__ = [
     "network_schemes",
     "rescaled",
     "scaling",
+    "symbol_losses",
     "transformations",
 ]

@@ -4,11 +4,12 @@ from .clustering import clusters
 from .complexity import Search, combine, nearest_grid, pstar
 from .correlation import rank_correlation
 from .exponent import fit_exponent, fit_exponents
-from .layers import layers_of
+from .layers import ByPosition, layers_of
 from .probing import probes
 from .sensitivity import sensitivities, test_error
 
 __all__ = [
+    "ByPosition",
     "Search",
     "clusters",
     "combine",

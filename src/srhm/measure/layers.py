@@ -72,6 +72,38 @@ def layers_of(network: Any) -> Layers:
     raise ArgumentError("layers", network, "cannot be called", fix)
 
 
+class ByPosition:
+    """The layers of a network, each position apart: what is measured of layers is then measured at every position.
+
+    Parameters
+    ----------
+    network
+        Any network that :func:`layers_of` takes, whose layers are [sample, position, channel].
+
+    Examples
+    --------
+    >>> layers = ByPosition(lambda x: {"hidden": x})
+    >>> list(record_activations(layers, np.zeros((5, 3, 4))))
+    ['hidden_position_1', 'hidden_position_2', 'hidden_position_3']
+    """
+
+    def __init__(self, network: Any) -> None:
+        self.layers = layers_of(network)
+        self.design = design_of(network)
+
+    def __call__(self, x: Any) -> dict[str, Any]:
+        """Return the activations of a batch by layer and position; layers without positions are left out."""
+        seen = self.layers(x)
+        if not isinstance(seen, Mapping):
+            seen = {f"layer_{number}": values for number, values in enumerate(seen, start=1)}
+        return {
+            f"{name}_position_{place + 1}": values[:, place]
+            for name, values in seen.items()
+            if np.ndim(values) == 3
+            for place in range(values.shape[1])
+        }
+
+
 def predictor_of(network: Any) -> Callable[[Any], Any]:
     """Return a network as a map from inputs to outputs [sample, class_], or to class numbers [sample].
 

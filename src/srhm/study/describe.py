@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..model.options import Model
+from ..training.task import task_text
 from .custom import CustomNet
 from .options import options_of
 from .setup import Setup
@@ -20,6 +21,7 @@ def setup_name(setup: Setup) -> str:
         f"v={params.v} m={params.m} n_c={params.n_c}"
     )  # fmt: skip
     kind = "" if params.sparsity == "A" else f" sparsity {params.sparsity}"
+    kind += f" {task_text(setup.task)}" if setup.task.predicts_symbols else ""
     kind += f" rules {setup.rule_weights}" if setup.rule_weights else ""
     kind += f" placements {setup.placement_weights}" if setup.placement_weights else ""
     kind += f" classes {setup.class_weights}" if setup.class_weights else ""
