@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import srhm
-from srhm.inference import Channel, class_posterior, most_probable, posterior
+from srhm.inference import Channel, class_posterior, most_probable, next_symbol, posterior
 
 MODEL = dict(n_c=10, v=10, m=10, s=2, s0=2, L=3)
 SMALL = srhm.Params(n_c=2, v=3, m=2, s=2, s0=1, L=2)
@@ -87,8 +87,27 @@ def brute_force() -> dict:
     return {"what": "brute force", "P_max": SMALL.P_max, "times_faster": round(exact / fast, 1)}
 
 
+def next_symbols() -> dict:
+    """The distribution of every next symbol of 10,000 inputs with d = 64."""
+    grammar = srhm.Grammar(srhm.Params(v=10, s=2, s0=1, L=3))
+    inputs = srhm.Dataset.draw(srhm.Stream(grammar, 0, "replacement"), COUNT).encode("integer")
+    compiled = jnp.asarray(inputs)
+    double, single, on_jax = shortest(
+        lambda: next_symbol(grammar, inputs),
+        lambda: next_symbol(grammar, inputs, dtype=np.float32),
+        lambda: next_symbol(grammar, compiled),
+    )
+    return {
+        "what": "next symbols",
+        "d": grammar.params.d,
+        "numpy_s": round(10_000 / COUNT * double, 2),
+        "numpy_float32_s": round(10_000 / COUNT * single, 2),
+        "jax_s": round(10_000 / COUNT * on_jax, 2),
+    }
+
+
 def rows() -> list[dict]:
-    return [*ten_thousand("A"), *ten_thousand("B"), brute_force()]
+    return [*ten_thousand("A"), *ten_thousand("B"), next_symbols(), brute_force()]
 
 
 if __name__ == "__main__":
