@@ -15,7 +15,7 @@ from filled_nets import filled
 from srhm import ArgumentError, Grammar, Params, expand, split
 from srhm.inference import MASKED, masked_symbol, next_symbol, posterior, surprisal
 from srhm.inference.channel import Channel
-from srhm.measure import ByPosition, sensitivities
+from srhm.measure import ByPosition, clusters, probes, sensitivities
 from srhm.model.encoding import encode_symbols
 from srhm.nets import Leaves, NetSpec
 from srhm.nets.network import dense
@@ -398,4 +398,5 @@ def test_sensitivities_of_every_position(sets):
     found = sensitivities(layers, sets.test)
     assert found.S.shape == (32, 2)
     whole = sensitivities(net, sets.test)
-    assert whole.layers == ("layer_1", "output")
+    assert whole.layers == ("layer_1", "predictions")
+    assert probes(net, sets.test, inputs=60).layers == clusters(net, sets.test).layers == whole.layers

@@ -37,7 +37,8 @@ def layers_of(network: Any) -> Layers:
     ----------
     network
         - One of our networks, or another Equinox module with a method ``activations`` that returns its layers by name:
-          its hidden layers and its output, compiled.
+          its hidden layers and its output, compiled. Inputs enter as in its task, and the output of a network that
+          predicts symbols is called ``"predictions"``.
         - A PyTorch module: the output of every submodule without submodules of its own, by name, then the output
           of the module; inputs are [sample, channel, position], the layout of convolutions. For other layers or
           another layout see :class:`srhm.torch.ModuleLayers`.
@@ -139,7 +140,12 @@ def activations(net: Any) -> Layers:
     design = design_of(net)
     enter = (lambda x: x) if design is None else design.interface.enter
     compiled = eqx.filter_jit(lambda net, x: tuple(net.activations(enter(jnp.asarray(x))).items()))
-    return lambda x: dict(compiled(net, x))
+    if design is None or design.interface.kind == "class":
+        return lambda x: dict(compiled(net, x))
+    # Scores of symbols are no scores of classes, which is what is called the output.
+    return lambda x: {
+        "predictions" if name == "output" else name: values for name, values in compiled(net, x)
+    }
 
 
 def record_activations(

@@ -162,7 +162,7 @@ def sensitivities(
         check_scores("network", scores, inputs, params)
         squares = _of_trees(network, dataset, encoding, original, forms)
     else:
-        recorder = _Recorder(layers_of(network), dataset, encoding, dtype, batch, progress, classifies)
+        recorder = _Recorder(layers_of(network), dataset, encoding, dtype, batch, progress)
         recorder.total = inputs * (2 + sum(map(len, forms.values())))
         squares = _of_batches(recorder, original, forms)
     measured: dict[str, Any] = {"D": None, "D_error": None}
@@ -257,8 +257,6 @@ class _Recorder:
     dtype: Any
     batch: int
     progress: Callable[[int, int], None] | None = None
-    classifies: bool = True
-    """Whether the output must be a score for each class."""
     total: int = 0
     """Number of inputs in all."""
     count: int = 0
@@ -272,10 +270,9 @@ class _Recorder:
         x = encode(
             self.dataset.params, tree.features[0][rows], tree.positions[0][rows], self.encoding, self.dtype
         )
-        checked = self.dataset.params if self.classifies else None
         seen = {
             name: values.astype(np.float64)
-            for name, values in record_activations(self.layers, x, checked).items()
+            for name, values in record_activations(self.layers, x, self.dataset.params).items()
         }
         self.count += len(x)
         if self.progress is not None:

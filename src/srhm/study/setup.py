@@ -18,7 +18,7 @@ from ..randomness import STREAM_VERSION
 from ..theory.predictions import Prediction
 from ..training import Classification, Optimizer, Stopping, Task
 from ..training.job import chosen_optimizer
-from ..training.task import task_from, task_text
+from ..training.task import task_from
 from .custom import CustomNet
 
 Role = Literal["grammar", "samples", "network", "order"]
@@ -192,9 +192,6 @@ class Setup:
             "measuring": measuring,
         }.items():
             object.__setattr__(self, name, value)
-        if self.task.predicts_symbols and (measuring.probe or "probes" in measuring.record):
-            problem = f"is of networks that classify, and the task is {task_text(self.task)}"
-            raise ArgumentError("probe", True, problem, "Leave probes out")
         if "D" in measuring.record and not params.has_blanks:
             problem = "cannot be recorded if s0 = 0: there are no diffeomorphisms"
             raise ArgumentError("record", "D", problem, "Leave it out, or use s0 >= 1")
