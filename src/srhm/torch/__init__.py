@@ -15,5 +15,15 @@ from .finite import TorchDataset
 from .form import Form
 from .modules import ModuleLayers
 from .networks import to_torch
+from .symbols import SymbolDataset, SymbolScores
 
-__all__ = ["BalancedBatchSampler", "EndlessDataset", "Form", "ModuleLayers", "TorchDataset", "to_torch"]
+__all__ = [
+    "BalancedBatchSampler",
+    "EndlessDataset",
+    "Form",
+    "ModuleLayers",
+    "SymbolDataset",
+    "SymbolScores",
+    "TorchDataset",
+    "to_torch",
+]

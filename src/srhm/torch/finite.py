@@ -16,8 +16,65 @@ from ..model.stream import Stream
 from .form import Form, Layout, split_samples
 
 
-class TorchDataset(torch.utils.data.Dataset):
+class Indexed(torch.utils.data.Dataset):
+    """Samples by their numbers; those of a batch are made together."""
+
+    count: int
+    """Number of samples."""
+
+    def _batch(self, rows: np.ndarray) -> tuple[Any, ...]:
+        """Return the tensors of some samples, given by numbers from 0 on."""
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: Any) -> tuple[Any, ...]:
+        """Return a sample, or a batch: what its class says, for a batch with a first axis *sample*.
+
+        Parameters
+        ----------
+        index
+            An integer for one sample; a slice, or integers in a sequence, an array or a tensor, for a batch.
+            Negative numbers count from the end.
+
+        Raises
+        ------
+        IndexError
+            If a sample does not exist.
+        """
+        if isinstance(index, slice):
+            return self._batch(np.arange(self.count)[index])
+        if np.ndim(index) or not hasattr(index, "__index__"):
+            return self._batch(self._rows(index))
+        return split_samples(self._batch(self._rows([as_integer(index)])))[0]
+
+    def __getitems__(self, indices: Sequence[int]) -> list[tuple[Any, ...]]:
+        """Return several samples, computed together; a DataLoader that forms the batches itself calls this."""
+        return split_samples(self._batch(self._rows(indices)))
+
+    def _rows(self, indices: Any) -> np.ndarray:
+        try:
+            rows = np.asarray(indices)
+        except ValueError:  # batches of different sizes
+            rows = np.empty((0, 0))
+        if rows.ndim == 1 and not rows.size:
+            rows = rows.astype(np.int64)
+        if rows.ndim != 1 or rows.dtype.kind not in "iu":
+            fix = "Give row numbers, and use DataLoader(..., batch_size=None) if its sampler returns batches"
+            raise ArgumentError("index", indices, "is not an integer or a list of them", fix)
+        rows = rows.astype(np.int64)
+        outside = (rows < -self.count) | (rows >= self.count)
+        if outside.any():
+            raise IndexError(f"index = {rows[outside][0]} lies outside the {self.count} samples")
+        return np.where(rows < 0, rows + self.count, rows)
+
+
+class TorchDataset(Indexed):
     """Samples of a :class:`srhm.Dataset` or a :class:`srhm.Stream`, for a DataLoader with any number of workers.
+
+    A sample is its input [channel, position] and its label []; with `latents` the third item is the hidden variables,
+    see :meth:`Form.hidden`.
 
     Samples are encoded only when they are used: a data set takes a few bytes per sample, and the samples of a stream
     are computed from their numbers. Both can be pickled, and are the same in every worker.
@@ -94,55 +151,6 @@ class TorchDataset(torch.utils.data.Dataset):
             return self.source.labels[self.start + rows].astype(np.int64)
         chunks = np.array_split(rows, -(-self.count // 2**15))
         return np.concatenate([self._derivation(chunk).label for chunk in chunks]).astype(np.int64)
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __getitem__(self, index: Any) -> tuple[Any, ...]:
-        """Return a sample, or a batch.
-
-        Parameters
-        ----------
-        index
-            An integer for one sample; a slice, or integers in a sequence, an array or a tensor, for a batch.
-            Negative numbers count from the end.
-
-        Returns
-        -------
-        tuple
-            Input [channel, position] and label [], in the form of :attr:`form`; for a batch both have a first axis
-            *sample*. With `latents`, the third item is the hidden variables, see :meth:`Form.hidden`.
-
-        Raises
-        ------
-        IndexError
-            If a sample does not exist.
-        """
-        if isinstance(index, slice):
-            return self._batch(np.arange(self.count)[index])
-        if np.ndim(index) or not hasattr(index, "__index__"):
-            return self._batch(self._rows(index))
-        return split_samples(self._batch(self._rows([as_integer(index)])))[0]
-
-    def __getitems__(self, indices: Sequence[int]) -> list[tuple[Any, ...]]:
-        """Return several samples, computed together; a DataLoader that forms the batches itself calls this."""
-        return split_samples(self._batch(self._rows(indices)))
-
-    def _rows(self, indices: Any) -> np.ndarray:
-        try:
-            rows = np.asarray(indices)
-        except ValueError:  # batches of different sizes
-            rows = np.empty((0, 0))
-        if rows.ndim == 1 and not rows.size:
-            rows = rows.astype(np.int64)
-        if rows.ndim != 1 or rows.dtype.kind not in "iu":
-            fix = "Give row numbers, and use DataLoader(..., batch_size=None) if its sampler returns batches"
-            raise ArgumentError("index", indices, "is not an integer or a list of them", fix)
-        rows = rows.astype(np.int64)
-        outside = (rows < -self.count) | (rows >= self.count)
-        if outside.any():
-            raise IndexError(f"index = {rows[outside][0]} lies outside the {self.count} samples")
-        return np.where(rows < 0, rows + self.count, rows)
 
     def _batch(self, rows: np.ndarray) -> tuple[Any, ...]:
         self.form.check_process()

@@ -146,10 +146,11 @@ class Form:
 
 def split_samples(batch: tuple[Any, ...]) -> list[tuple[Any, ...]]:
     """Return the samples of a batch one by one, as views of its tensors."""
-    inputs, labels, *latents = batch
-    parts = [inputs.unbind(), labels.unbind()]
-    if latents:
-        names = latents[0].keys()
-        rows = zip(*(values.unbind() for values in latents[0].values()), strict=True)
-        parts.append([dict(zip(names, row, strict=True)) for row in rows])
+    parts = []
+    for values in batch:
+        if isinstance(values, dict):
+            rows = zip(*(one.unbind() for one in values.values()), strict=True)
+            parts.append([dict(zip(values, row, strict=True)) for row in rows])
+        else:
+            parts.append(values.unbind())
     return list(zip(*parts, strict=True))

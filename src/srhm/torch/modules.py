@@ -95,10 +95,10 @@ class ModuleLayers:
         inputs = torch.from_numpy(np.ascontiguousarray(x))
         if inputs.ndim == 3 and self.layout == "channels_first":
             inputs = inputs.transpose(1, 2)
-        device, dtype = _place(self.module)
+        device, dtype = device_and_type(self.module)
         inputs = inputs.to(device, dtype if inputs.ndim == 3 else torch.int64)
         try:
-            with _evaluation(self.module), torch.no_grad():
+            with evaluation_mode(self.module), torch.no_grad():
                 output = self.module(inputs)
         except (ArgumentError, torch.cuda.OutOfMemoryError):
             raise
@@ -113,7 +113,7 @@ class ModuleLayers:
         return _array("output", output)
 
 
-def _place(module: torch.nn.Module) -> tuple[torch.device, torch.dtype]:
+def device_and_type(module: torch.nn.Module) -> tuple[torch.device, torch.dtype]:
     """Return the device of a module, and its floating dtype."""
     arrays = [*module.parameters(), *module.buffers()]
     device = arrays[0].device if arrays else torch.device("cpu")
@@ -121,7 +121,7 @@ def _place(module: torch.nn.Module) -> tuple[torch.device, torch.dtype]:
 
 
 @contextmanager
-def _evaluation(module: torch.nn.Module) -> Iterator[None]:
+def evaluation_mode(module: torch.nn.Module) -> Iterator[None]:
     """Put a module into evaluation mode, and afterwards every submodule back into its previous mode."""
     modes = [(part, part.training) for part in module.modules()]
     module.eval()

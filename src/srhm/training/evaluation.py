@@ -14,13 +14,15 @@ from ..model.dataset import Dataset
 from ..model.derivation import expand
 from ..model.encoding import Encoding
 from ..model.params import Params
+from ..model.sequences import BLOCK
 from ..nets import Leaves, Network, outputs
 from ..nets.subtrees import SubtreeTable, deduplicate
 from ..randomness import Key
 from .sequences import SymbolTask, floor
 from .task import Classification, Task
 
-_BATCH, _TABLE = 1024, 10_000  # points computed at a time
+_TABLE = 10_000
+"""Points of a table of sub-trees that are computed at a time."""
 
 
 class Scores(NamedTuple):
@@ -144,7 +146,7 @@ class TestSet:
         self._parts: list[tuple[Any, ...]] = []
         self._floors: tuple[Any, Any] | None = None
         if not (shared and self.task.of_samples):
-            self._parts.append(_batches(dataset, batch or _BATCH, latents_of(self.task, dataset)))
+            self._parts.append(_batches(dataset, batch or BLOCK, latents_of(self.task, dataset)))
             if isinstance(self.task, SymbolTask):
                 self._floors = self._floor(self.task, dataset)
             return

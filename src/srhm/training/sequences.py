@@ -9,19 +9,26 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, Integer
 
-from ..errors import ArgumentError, check_choice, check_integer, check_number
-from ..inference import Channel, class_posterior, masked_symbol, next_symbol, posterior
+from ..errors import ArgumentError, check_integer
+from ..inference.floors import exact_hidden, exact_level, exact_next, summed_surprisal
 from ..model.derivation import Tree
-from ..model.encoding import MASKED, Encoding, channels, encode, on_grid
+from ..model.encoding import MASKED, Encoding, channels, encode
 from ..model.grammar import Grammar
 from ..model.params import Params
+from ..model.sequences import (
+    blank_last,
+    check_masking_rate,
+    check_next,
+    check_rate,
+    hidden_count,
+    hidden_positions,
+    level_symbols,
+    next_examples,
+)
 from ..nets import Interface, Leaves
 from ..nets.active import Symbols
-from ..randomness import Key, fold, threefry2x32
+from ..randomness import Key
 from .task import TASKS, Task
-
-_MASK = 1
-"""What the key of a batch is folded with for masks: a network that draws random numbers uses the key itself."""
 
 
 class SymbolTask(Task):
@@ -98,17 +105,12 @@ class NextSymbol(SymbolTask):
     """Whether inputs begin with a beginning-of-sequence symbol. Default: where the first symbol is predicted."""
 
     def __post_init__(self) -> None:
-        check_choice("positions", self.positions, ("all", "last"), "is not known")
-        if self.start is not None and self.positions == "last":
-            raise ArgumentError("start", self.start, "is for all positions", "Leave it out")
-        if self.start is False and self.first:
-            problem = "leaves nothing to predict the first symbol from"
-            raise ArgumentError("start", self.start, problem, "Use first=False, or leave it out")
+        check_next(self.positions, self.first, self.start)
 
     @property
     def starts(self) -> bool:
         """Whether inputs begin with a beginning-of-sequence symbol."""
-        return self.first if self.start is None else self.start
+        return check_next(self.positions, self.first, self.start)
 
     def interface(self, params: Params, encoding: Encoding) -> Interface:
         """Return that of a causal network; for the last symbol of one with a hidden position."""
@@ -120,25 +122,13 @@ class NextSymbol(SymbolTask):
 
     def examples(self, leaves: Leaves, labels: Int[Array, " sample"], key: Key) -> tuple[Symbols, Any]:
         """Return the symbols one position later, and those to predict."""
-        grid, targets = _symbols(leaves)
-        if self.positions == "last":
-            hidden = jnp.full_like(grid[:, :1], MASKED)
-            return _entering(leaves, jnp.concatenate([grid[:, :-1], hidden], axis=1), True), targets[:, -1:]
-        if not self.starts:
-            return _entering(leaves, grid[:, :-1], False), targets[:, 1:]
-        shifted = jnp.concatenate([jnp.full_like(grid[:, :1], MASKED), grid[:, :-1]], axis=1)
-        if not self.first:
-            targets = targets.at[:, 0].set(-1)
-        return _entering(leaves, shifted, True), targets
+        shown = self.positions, self.first, self.starts
+        seen, targets = next_examples(_symbols(leaves), leaves.params.level(1).v, *shown)
+        return _entering(leaves, seen, self.positions == "last" or self.starts), targets
 
     def exact(self, grammar: Grammar, symbols: Integer[np.ndarray, "sample position"]) -> np.ndarray:
         """Return p(x_t | x_1 ... x_(t-1)); for the last symbol given all others."""
-        if self.positions == "last":
-            return masked_symbol(grammar, symbols, symbols == MASKED)[:, -1:]
-        begun = symbols[:, 1:] if self.starts else symbols
-        # What comes last is predicted and not seen.
-        found = next_symbol(grammar, np.pad(begun, ((0, 0), (0, 1)), constant_values=MASKED))
-        return found if self.starts else found[:, 1:]
+        return exact_next(grammar, symbols, self.positions, self.starts)
 
 
 @dataclass(frozen=True)
@@ -157,33 +147,23 @@ class MaskedSymbols(SymbolTask):
     """The share of the positions that are hidden, rounded to a whole number of positions, one at least."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "rate", _share(self.rate))
-        if self.rate == 0:
-            raise ArgumentError("rate", 0, "hides nothing: nothing is left to predict", "Use 0 < rate < 1")
-
-    def hidden(self, params: Params) -> int:
-        """Return the number of hidden positions of a sample."""
-        count = max(1, round(self.rate * params.d))
-        if count == params.d:
-            problem = f"hides all d = {params.d} positions: nothing is left to predict from"
-            raise ArgumentError("rate", self.rate, problem, f"Use a rate below {1 - 0.5 / params.d:.3g}")
-        return count
+        object.__setattr__(self, "rate", check_masking_rate(self.rate))
 
     def interface(self, params: Params, encoding: Encoding) -> Interface:
         """Return that of a prediction at every position."""
-        self.hidden(params)
+        hidden_count(params, self.rate)
         d = params.d
         return Interface(channels(params, encoding) + 1, d, params.level(1).v + 1, d, "positions")
 
     def examples(self, leaves: Leaves, labels: Int[Array, " sample"], key: Key) -> tuple[Symbols, Any]:
         """Return the symbols with some hidden, and these."""
-        grid, targets = _symbols(leaves)
-        mask = _mask(grid.shape, self.hidden(leaves.params), key)
+        grid = _symbols(leaves)
+        mask, targets = _mask(leaves.params, grid, self.rate, key), blank_last(grid, leaves.params.level(1).v)
         return _entering(leaves, jnp.where(mask, MASKED, grid), True), jnp.where(mask, targets, -1)
 
     def exact(self, grammar: Grammar, symbols: Integer[np.ndarray, "sample position"]) -> np.ndarray:
         """Return the posterior of every position."""
-        return masked_symbol(grammar, symbols, symbols == MASKED)
+        return exact_hidden(grammar, symbols)
 
 
 @dataclass(frozen=True)
@@ -205,7 +185,7 @@ class Latent(SymbolTask):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "level", check_integer("level", self.level, minimum=1))
-        object.__setattr__(self, "rate", _share(self.rate))
+        object.__setattr__(self, "rate", check_rate(self.rate))
 
     def _of_class(self, params: Params) -> bool:
         check_integer("level", self.level, minimum=1, maximum=params.L + 1)
@@ -215,7 +195,7 @@ class Latent(SymbolTask):
         """Return that of a prediction at every position of the level, or of the class."""
         entering = channels(params, encoding) + (self.rate > 0)
         if self.rate:
-            MaskedSymbols(self.rate).hidden(params)
+            hidden_count(params, self.rate)
         if self._of_class(params):
             return Interface(entering, params.d, params.n_c)
         level = params.level(self.level)
@@ -225,60 +205,42 @@ class Latent(SymbolTask):
         """Return the symbols of the level, the blank last."""
         if self._of_class(params):
             return None
-        level = params.level(self.level)
-        grid = on_grid(level.positions, tree.features[self.level - 1], tree.positions[self.level - 1])
-        return grid.__array_namespace__().where(grid < 0, np.int32(level.v), grid)
+        return level_symbols(
+            params, self.level, tree.features[self.level - 1], tree.positions[self.level - 1]
+        )
 
     def examples(self, leaves: Leaves, labels: Int[Array, " sample"], key: Key) -> tuple[Symbols, Any]:
         """Return the symbols, some of them hidden if the rate is above 0, and those of the level."""
-        grid, _ = _symbols(leaves)
+        grid = _symbols(leaves)
         if self.rate:
-            count = MaskedSymbols(self.rate).hidden(leaves.params)
-            grid = jnp.where(_mask(grid.shape, count, key), MASKED, grid)
+            grid = jnp.where(_mask(leaves.params, grid, self.rate, key), MASKED, grid)
         targets = labels[:, None] if leaves.latents is None else leaves.latents.astype(jnp.int32)
         return _entering(leaves, grid, self.rate > 0), targets
 
     def exact(self, grammar: Grammar, symbols: Integer[np.ndarray, "sample position"]) -> np.ndarray:
         """Return the posterior of the level's symbols, or of the class."""
-        evidence = Channel().evidence(grammar.params, symbols, np.float64)
-        if self._of_class(grammar.params):
-            return np.asarray(class_posterior(grammar, evidence))[:, None]
-        return np.asarray(posterior(grammar, evidence).symbols[self.level - 1])
+        return exact_level(grammar, symbols, self.level)
 
 
-def _share(value: float) -> float:
-    rate = check_number("rate", value)
-    if not 0 <= rate < 1:
-        problem = "hides everything" if rate == 1 else "is not a share of the positions"
-        raise ArgumentError("rate", value, problem, "Use 0 < rate < 1")
-    return rate
-
-
-def _symbols(leaves: Leaves) -> tuple[Int[Array, "sample position"], Int[Array, "sample position"]]:
-    """Return the symbols with -1 for a blank, and with the blank as the last symbol."""
-    grid = encode(leaves.params, leaves.features, leaves.positions, "integer")
-    return grid, jnp.where(grid < 0, leaves.params.level(1).v, grid)
+def _symbols(leaves: Leaves) -> Int[Array, "sample position"]:
+    return encode(leaves.params, leaves.features, leaves.positions, "integer")
 
 
 def _entering(leaves: Leaves, symbols: Any, hides: bool) -> Symbols:
     return Symbols(leaves.params, leaves.encoding, symbols, hides)
 
 
-def _mask(shape: tuple[int, ...], count: int, key: Key) -> Any:
-    """Return which positions are hidden, `count` of each sample."""
-    samples, d = (jnp.arange(size, dtype=jnp.uint32) for size in shape)
-    words = threefry2x32(fold(key, _MASK), samples[:, None], d[None])[0]
-    rank = jnp.argsort(jnp.argsort(words, axis=1), axis=1)
-    return rank < count
+def _mask(params: Params, grid: Any, rate: float, key: Key) -> Any:
+    """Return which positions are hidden, equally many of each sample."""
+    rows = jnp.arange(len(grid), dtype=jnp.uint32)
+    return hidden_positions(key, rows, params.d, hidden_count(params, rate))
 
 
 def floor(
     task: SymbolTask, grammar: Grammar, symbols: Integer[np.ndarray, "sample position"], targets: Any
 ) -> tuple[Float[np.ndarray, " place"], Int[np.ndarray, " place"]]:
     """Return the sums of -ln p, p exact, of the targets at each place, and how many there are."""
-    exact, counted = task.exact(grammar, symbols), targets >= 0
-    chosen = np.take_along_axis(exact, np.maximum(targets, 0)[:, :, None], axis=2)[:, :, 0]
-    return -np.log(np.where(counted, chosen, 1.0)).sum(axis=0), counted.sum(axis=0)
+    return summed_surprisal(task.exact(grammar, symbols), targets)
 
 
 TASKS.update({kind.name: kind for kind in (NextSymbol, MaskedSymbols, Latent)})

@@ -1,0 +1,48 @@
+"""The exact predictor of each task of symbols, and its loss: the floor under the loss of every network."""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int, Integer
+
+from ..model.encoding import MASKED
+from ..model.grammar import Grammar
+from .channel import Channel
+from .prediction import masked_symbol, next_symbol
+from .queries import class_posterior, posterior
+
+
+def exact_hidden(grammar: Grammar, seen: Integer[np.ndarray, "sample position"]) -> np.ndarray:
+    """Return the posterior of the symbol at every position, hidden ones being :data:`~srhm.inference.MASKED`."""
+    return masked_symbol(grammar, seen, seen == MASKED)
+
+
+def exact_next(
+    grammar: Grammar, seen: Integer[np.ndarray, "sample position"], positions: str, starts: bool
+) -> np.ndarray:
+    """Return p(x_t | x_1 ... x_(t-1)) of what :func:`srhm.model.sequences.next_examples` shows."""
+    if positions == "last":
+        return exact_hidden(grammar, seen)[:, -1:]
+    begun = seen[:, 1:] if starts else seen
+    # What comes last is predicted and not seen.
+    found = next_symbol(grammar, np.pad(begun, ((0, 0), (0, 1)), constant_values=MASKED))
+    return found if starts else found[:, 1:]
+
+
+def exact_level(
+    grammar: Grammar, seen: Integer[np.ndarray, "sample position"], level: int
+) -> Float[np.ndarray, "sample place symbol"]:
+    """Return the posterior of the symbols at a level, L + 1 for the class, in float64."""
+    evidence = Channel().evidence(grammar.params, seen, np.float64)
+    if level == grammar.params.L + 1:
+        return np.asarray(class_posterior(grammar, evidence))[:, None]
+    return np.asarray(posterior(grammar, evidence).symbols[level - 1])
+
+
+def summed_surprisal(
+    exact: Float[np.ndarray, "sample place symbol"], targets: Any
+) -> tuple[Float[np.ndarray, " place"], Int[np.ndarray, " place"]]:
+    """Return the sums of -ln p of the targets at each place, and how many there are; -1 is no target."""
+    counted = targets >= 0
+    chosen = np.take_along_axis(exact, np.maximum(targets, 0)[:, :, None], axis=2)[:, :, 0]
+    return -np.log(np.where(counted, chosen, 1.0)).sum(axis=0), counted.sum(axis=0)
