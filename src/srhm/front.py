@@ -6,6 +6,7 @@ Finished runs are kept in a store, so the same call again computes nothing, and 
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ class FinishedRun:
 
     def _table(self, letter: str) -> np.ndarray:
         metrics, L = self.run.metrics, self.run.spec.params.L
-        layers = [k for k in range(1, 10) if f"S_{k}1" in metrics]
+        layers = list(takewhile(lambda k: f"S_{k}1" in metrics, count(1)))
         values = [[_number(metrics.get(f"{letter}_{k}{level}")) for level in range(1, L + 1)] for k in layers]
         return np.array(values, float).reshape(len(layers), L)
 

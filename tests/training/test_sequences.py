@@ -13,6 +13,7 @@ from jaxtyping import Array
 import srhm
 from filled_nets import filled
 from srhm import ArgumentError, Grammar, Params, expand, split
+from srhm.cli.results import run_text
 from srhm.inference import MASKED, masked_symbol, next_symbol, posterior, surprisal
 from srhm.inference.channel import Channel
 from srhm.measure import ByPosition, clusters, probes, sensitivities
@@ -346,6 +347,8 @@ def test_the_front_door_measures_excess(tmp_path):
         np.mean(last["loss_by_place"]) - np.mean(last["floor_by_place"]), abs=0.02
     )
     assert found.S.shape == (3, 2)
+    assert "nats above its exact floor" in run_text(found.run) and "  output  " in run_text(found.run)
+    assert found.run.spec.setup.prediction is None
     net = found.network()
     x = encode_symbols(PARAMS, np.full((1, PARAMS.d), MASKED), mask=True)
     assert net(x).shape == (1, PARAMS.d, PARAMS.v + 1)

@@ -1,5 +1,6 @@
 """What the command line prints of its results, as JSON data and as text."""
 
+import re
 from dataclasses import asdict
 from typing import Any
 
@@ -38,9 +39,13 @@ def run_text(run: Run) -> str:
     ]
     lines += [f"epochs      {metrics['epochs']}", f"train loss  {_shown(metrics['train_loss'])}"]
     lines += [f"test error  {_shown(metrics['error'])}"]
+    if "excess" in metrics:
+        floor = f"{_shown(metrics['excess'])} nats above its exact floor"
+        lines.append(f"test loss   {_shown(metrics['loss'])}, {floor}")
     if run.spec.setup.rate_extended:
         lines.append("The learning rate was extended from the published table to a model outside it.")
-    layers = [f"layer {k}" for k in range(1, params.L + 1)] + ["output"]
+    count = sum(re.fullmatch(r"S_\d+1", name) is not None for name in metrics)
+    layers = [f"layer {k}" for k in range(1, count)] + ["output"]
     levels = [f"level {level}" for level in range(1, params.L + 1)]
     for prefix, name in _TABLES:
         if f"{prefix}_11" in metrics:
@@ -67,7 +72,7 @@ def pstar_content(study: Study, store: str) -> dict[str, Any]:
     """Return what `srhm pstar --json` prints."""
     setup, params, prediction = study.setup, study.setup.params, study.prediction
     found = study.complexity()
-    paper = None if setup.weighted else published(setup.net.family, params)
+    paper = published(setup.net.family, params) if setup.classifies else None
     runs = [run for _, run in study.all_runs]
     return {
         "P_star": found.P_star,

@@ -52,7 +52,7 @@ def _model_options(setup: Setup) -> dict[str, Any]:
 
 def changes(setup: Setup) -> dict[str, Any]:
     """Return how a setup differs from the default one of this network, width and model."""
-    shown = {*Model.__dataclass_fields__, *_ALWAYS}
+    shown = {*Model.__dataclass_fields__, *_ALWAYS, "task"}  # the name has the task
     return {name: value for name, value in command_options(setup).items() if name not in shown}
 
 

@@ -15,9 +15,9 @@ def expected_P(setup: Setup) -> float:
         If it is neither published nor predicted.
     """
     net, params = setup.net, setup.params
-    if setup.weighted:
-        problem = "has uneven weights, and what is published and predicted is of equal ones"
-        raise ArgumentError("setup", setup, problem, "Use a setup without weights")
+    if not setup.classifies:
+        problem = "has uneven weights or predicts symbols, and what is published and predicted is of neither"
+        raise ArgumentError("setup", setup, problem, "Use a setup that classifies, without weights")
     paper = published(net.row.like or net.family, params)
     expected = float(paper.P_star) if paper is not None and paper.valid else predict(net, params).P_star
     return expected / net.row.saving(params, net.options)

@@ -224,9 +224,14 @@ class Setup:
         return self.net.build(self.params, seed, interface=self.interface)
 
     @property
+    def classifies(self) -> bool:
+        """Whether it is the paper's task: classes, and rules, placements and classes alike."""
+        return not (self.task.predicts_symbols or self.weighted)
+
+    @property
     def prediction(self) -> Prediction | None:
         """The predicted P*; None without a prediction, for example of another task than classification."""
-        return None if self.task.predicts_symbols or self.weighted else self.net.predict(self.params)
+        return self.net.predict(self.params) if self.classifies else None
 
     @property
     def P_test(self) -> int:
