@@ -9,7 +9,17 @@ import hashlib
 import numpy as np
 import pytest
 
-from srhm import STREAM_VERSION, Grammar, Params, Stream, diffeomorphism, exchange_synonyms, expand, split
+from srhm import (
+    STREAM_VERSION,
+    Grammar,
+    Params,
+    Stream,
+    diffeomorphism,
+    exchange_synonyms,
+    expand,
+    resample_symbols,
+    split,
+)
 from srhm.randomness import fold, role_key, threefry2x32
 
 SMALL = {"n_c": 4, "v": 5, "m": 4, "s": 2, "s0": 1, "L": 2}  # permuted by a table
@@ -38,6 +48,7 @@ DIGESTS = {
     "rules few of many": "9c0af0d045816a08713965e3ec81ab9832e58a43d93f8a123ce37dee1af6777a",
     "exchange": "07a0a5874308eac7c6eb902e391a85f42731314ce5b1a2d0443513ad79cb823a",
     "shift": "69d493ae3080a73ffe7b21670117ec960624be7481d99472ade9f80ca4fa9fa5",
+    "symbols": "c93c0394e0901d79b05da6bdb28ce4d5dc5215943e906188224d2c11e0150398",
     "identity": "36240462568b818a725cb6cc6651599b8b7e0207d3346f860e8ee1a98e39782e",
 }
 
@@ -88,6 +99,8 @@ def all_digests():
     derivation = Stream(grammar, 0).take(0, 1000)
     found["exchange"] = digest(exchange_synonyms(grammar.params, derivation, 3, 29, cumulative=True).rules)
     found["shift"] = digest(diffeomorphism(grammar.params, derivation, 3, 29, cumulative=True).placements)
+    tree = resample_symbols(grammar, derivation, level=3, node=1, seed=29)
+    found["symbols"] = digest([*tree.features, *tree.positions])
     found["identity"] = grammar.digest
     return found
 

@@ -93,7 +93,7 @@ def put(**changes):
 )
 def test_what_is_wrong_is_said(refuses, row, level, why):
     with refuses(
-        "inputs", "'sample 2'", "Give inputs in the 'integer' encoding, drawn from the same grammar"
+        "inputs", "'samples 2, 4'", "Give inputs in the 'integer' encoding, drawn from the same grammar"
     ):
         parse(GRAMMAR, np.array([GOOD, GOOD, row, GOOD, row]))
     with pytest.raises(ValueError, match=f"at level {level} {why}"):

@@ -307,8 +307,21 @@ def test_impossible_inputs(refuses):
     assert (log_likelihood(grammar, evidence)[1:] == -np.inf).all()
     fix = "Give inputs of the same grammar, or a channel with noise"
     for question in QUESTIONS[1:]:
-        with refuses("evidence", "'sample 1'", fix):
+        with refuses("evidence", "'samples 1, 2' have probability zero", fix):
             question(grammar, evidence)
+        with refuses("evidence", "'sample 0' has probability zero", fix):
+            question(grammar, evidence[1:2])
+    possible = posterior(grammar, evidence[:1])
+    masked = posterior(grammar, evidence, invalid="mask")
+    assert (masked.log_likelihood[1:] == -np.inf).all()
+    for one, alone in zip(jax.tree.leaves(masked), jax.tree.leaves(possible), strict=True):
+        assert np.array_equal(one[:1], alone)
+    for probabilities in (masked.label, *masked.symbols, *masked.rules):
+        assert (probabilities[1:] == 0).all()
+    assert np.array_equal(class_posterior(grammar, evidence, invalid="mask"), masked.label)
+    for question in (class_posterior, posterior):
+        with refuses("invalid", "'ignore'", "Use 'raise' or 'mask'"):
+            question(grammar, evidence, invalid="ignore")
     compiled = jnp.asarray(evidence)
     assert (class_posterior(grammar, compiled)[1:] == 0).all()
     assert all((symbols[1:] == 0).all() for symbols in posterior(grammar, compiled).rules)

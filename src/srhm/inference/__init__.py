@@ -5,7 +5,7 @@ choices that produced it (docs, inference.md).
 from ..model.encoding import MASKED
 from .bayes import bayes_error, channel_error
 from .channel import Channel
-from .parse import parse
+from .parse import parse, validity
 from .prediction import annotate, masked_symbol, next_symbol, prefix_posterior, surprisal
 from .queries import class_posterior, entropies, log_likelihood, posterior
 from .single import most_probable, sample_posterior
@@ -27,4 +27,5 @@ __all__ = [
     "prefix_posterior",
     "sample_posterior",
     "surprisal",
+    "validity",
 ]

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, check_choice
 from ..model.grammar import Grammar
 from ..model.params import Params
 from .spread import tables_of
@@ -124,12 +124,28 @@ def _namespace(params: Params, evidence: Any) -> Any:
     return xp
 
 
+Invalid = Literal["raise", "mask"]
+"""What happens with rows that the grammar cannot have produced: an error, or marks in their place."""
+
+
+def check_invalid(invalid: str) -> None:
+    """Raise an :class:`~srhm.ArgumentError` unless it is ``"raise"`` or ``"mask"``."""
+    check_choice("invalid", invalid, get_args(Invalid), "does not say what to do with rows that fail")
+
+
+def samples_text(failed: Bool[Any, " sample"]) -> str:
+    """Return the numbers of the samples that fail, such as ``sample 2``, or ``samples 2, 4``; of many the first ten."""
+    numbers = np.flatnonzero(failed).tolist()
+    more = f" and {len(numbers) - 10} more" if len(numbers) > 10 else ""
+    return f"sample{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers[:10]))}{more}"
+
+
 def refuse_impossible(log_likelihood: Float[Any, " sample"], argument: str = "evidence") -> None:
     """Raise an error about an argument where ln p(received) is -inf, if it is a NumPy array."""
-    if isinstance(log_likelihood, np.ndarray) and (log_likelihood == -np.inf).any():
+    if isinstance(log_likelihood, np.ndarray) and (failed := log_likelihood == -np.inf).any():
         raise ArgumentError(
             argument,
-            f"sample {int(np.argmin(log_likelihood))}",
-            "has probability zero: this grammar cannot have produced it",
+            samples_text(failed),
+            f"{'has' if failed.sum() == 1 else 'have'} probability zero: this grammar cannot have produced them",
             "Give inputs of the same grammar, or a channel with noise",
         )

@@ -7,7 +7,7 @@ from jaxtyping import Float, UInt32
 from ..errors import check_instance
 from ..model.grammar import Grammar
 from ..model.params import Params
-from .chunks import in_chunks, refuse_impossible
+from .chunks import Invalid, check_invalid, in_chunks, refuse_impossible
 from .downward import Posterior, classes, descend
 from .log_domain import SUM
 from .upward import ascend
@@ -57,7 +57,7 @@ def log_likelihood(grammar: Grammar, evidence: Float[Any, "sample position symbo
 
 
 def class_posterior(
-    grammar: Grammar, evidence: Float[Any, "sample position symbol"]
+    grammar: Grammar, evidence: Float[Any, "sample position symbol"], *, invalid: Invalid = "raise"
 ) -> Float[Any, "sample class_"]:
     """Return p(class | received) of each sample, at about half the cost of :func:`posterior`.
 
@@ -67,26 +67,34 @@ def class_posterior(
     ----------
     grammar, evidence
         As for :func:`log_likelihood`.
+    invalid
+        What happens with samples of probability zero, which this grammar cannot have produced: ``"raise"``, the
+        default, an error that names them; ``"mask"``, all their probabilities are zero, as always with JAX arrays.
 
     Raises
     ------
     ArgumentError
-        As for :func:`log_likelihood`; and (NumPy arrays only) if a sample has probability zero. With JAX arrays
-        all probabilities of such a sample are zero.
+        As for :func:`log_likelihood`; and, by default and for NumPy arrays, if samples have probability zero.
     """
     check_instance(Grammar, grammar=grammar)
+    check_invalid(invalid)
     found, label = in_chunks(_classes, grammar, evidence)
-    refuse_impossible(found)
+    if invalid == "raise":
+        refuse_impossible(found)
     return label
 
 
-def posterior(grammar: Grammar, evidence: Float[Any, "sample position symbol"]) -> Posterior:
+def posterior(
+    grammar: Grammar, evidence: Float[Any, "sample position symbol"], *, invalid: Invalid = "raise"
+) -> Posterior:
     """Return the posterior of the class, of the symbol at every position of every level, and of every rule.
 
     Parameters
     ----------
     grammar, evidence
         As for :func:`log_likelihood`.
+    invalid
+        As for :func:`class_posterior`. The masked samples are those of the log-likelihood -inf.
 
     Raises
     ------
@@ -106,8 +114,10 @@ def posterior(grammar: Grammar, evidence: Float[Any, "sample position symbol"]) 
     (array([[0.5, 0.5]], dtype=float32), array([0.5, 0.5, 0. ], dtype=float32))
     """
     check_instance(Grammar, grammar=grammar)
+    check_invalid(invalid)
     found = in_chunks(_posterior, grammar, evidence)
-    refuse_impossible(found.log_likelihood)
+    if invalid == "raise":
+        refuse_impossible(found.log_likelihood)
     return found
 
 

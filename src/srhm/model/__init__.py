@@ -6,6 +6,7 @@ from .derivation import Derivation, diffeomorphism, enumerate_all, exchange_syno
 from .encoding import Encoding, channels, encode
 from .grammar import Grammar
 from .params import Params
+from .resampling import resample_placements, resample_rules, resample_symbols
 from .stream import Stream
 from .weights import LogNormal, Zipf
 
@@ -29,6 +30,9 @@ __all__ = [
     "instances",
     "load",
     "rank",
+    "resample_placements",
+    "resample_rules",
+    "resample_symbols",
     "split",
     "unrank",
 ]

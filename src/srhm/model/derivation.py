@@ -12,7 +12,7 @@ from math import comb
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Integer, Shaped
+from jaxtyping import Integer, Shaped, UInt32
 
 from ..errors import ArgumentError, check_array, check_instance, check_integer, in_short, known
 from ..randomness import below, fold, role_key, threefry2x32
@@ -68,19 +68,31 @@ def expand(grammar: Grammar, derivation: Derivation) -> Tree:
     symbols = derivation.label[None, :].astype(np.int32)
     places = xp.zeros_like(symbols)
     features, positions = [], []
-    for level in range(params.L, 0, -1):
-        numbers = params.level(level)
-        rule = symbols * np.int32(numbers.m) + derivation.rules[level - 1].T.astype(np.int32)
-        tables = np.ascontiguousarray(grammar.rules[level - 1].reshape(-1, numbers.s).T)
-        children = [xp.take(xp.asarray(table), rule, mode="clip") for table in tables]
-        offsets = _offsets(numbers, derivation.placements[level - 1].T)
-        starts = places * np.int32(numbers.patch)
-        shape = (symbols.shape[0] * numbers.s, symbols.shape[1])
-        symbols = xp.stack(children, axis=1).reshape(shape)
-        places = xp.stack([starts + offset for offset in offsets], axis=1).reshape(shape)
+    for level in reversed(params.levels):
+        choices = derivation.rules[level.level - 1].T, derivation.placements[level.level - 1].T
+        symbols, places = produce(grammar, level, symbols, places, *choices)
         features.append(symbols.T)
         positions.append(places.T)
     return Tree(derivation.label, tuple(features[::-1]), tuple(positions[::-1]))
+
+
+def produce(
+    grammar: Grammar, level: Level, symbols: Any, places: Any, rules: Any, placements: Any
+) -> tuple[Integer[Any, "feature sample"], Integer[Any, "feature sample"]]:
+    """Return the features of a level and their positions from those of their parents and the choices of these.
+
+    All are [node, sample], in 32 bits or, for the choices, any integers.
+    """
+    check_instance(Grammar, grammar=grammar)
+    xp = symbols.__array_namespace__()
+    rule = symbols * np.int32(level.m) + rules.astype(np.int32)
+    tables = np.ascontiguousarray(grammar.rules[level.level - 1].reshape(-1, level.s).T)
+    children = [xp.take(xp.asarray(table), rule, mode="clip") for table in tables]
+    offsets = _offsets(level, placements)
+    starts = places * np.int32(level.patch)
+    shape = (symbols.shape[0] * level.s, symbols.shape[1])
+    positions = xp.stack([starts + offset for offset in offsets], axis=1).reshape(shape)
+    return xp.stack(children, axis=1).reshape(shape), positions
 
 
 def _check(params: Params, derivation: Derivation) -> None:
@@ -197,15 +209,15 @@ def choose_by_weights(grammar: Grammar, words: Derivation) -> Derivation:
     rules, placements = [], []
     for level in reversed(params.levels):
         index = level.level - 1
-        rules.insert(0, _chosen(words.rules[index], level.m, grammar.rule_weights[index], symbols))
+        rules.insert(0, chosen(words.rules[index], level.m, grammar.rule_weights[index], symbols))
         placements.insert(
-            0, _chosen(words.placements[index], level.placements, grammar.placement_weights[index])
+            0, chosen(words.placements[index], level.placements, grammar.placement_weights[index])
         )
         symbols = _children(grammar, level, symbols, rules[0])
     return Derivation(words.label, tuple(rules), tuple(placements))
 
 
-def _chosen(words: Any, count: int, weights: Any, parent: Any = None) -> Any:
+def chosen(words: Any, count: int, weights: Any, parent: Any = None) -> Integer[Any, "sample node"]:
     """Turn words [sample, node] into choices; `parent`, [sample] or [sample, node], matters to the weights of rules."""
     if weights is None:
         return below(words, count).astype(np.int32)
@@ -250,7 +262,7 @@ def exchange_synonyms(
         If the level is not between 1 and L, the seed is not an integer from 0 to 2^64 - 1, or the derivations are not
         of this model, as for :func:`expand`.
     """
-    return _redraw(params, derivation, level, seed, "rules", cumulative)
+    return redraw(params, derivation, level, seed, "rules", cumulative)
 
 
 def diffeomorphism(
@@ -271,39 +283,74 @@ def diffeomorphism(
     ArgumentError
         As for :func:`exchange_synonyms`.
     """
-    return _redraw(params, derivation, level, seed, "placements", cumulative)
+    return redraw(params, derivation, level, seed, "placements", cumulative)
 
 
 _BOUNDS = {"rules": "m", "placements": "placements"}
 """How many values each part of a derivation has, by the name of the number at its level."""
 
-_PART = {"rules": 0, "placements": 1}
+_PARTS = ("rules", "placements", "symbols")
+"""What is redrawn. The order is part of the stream and never changes."""
 
 
-def _redraw(
-    params: Params | Grammar, derivation: Derivation, level: int, seed: int, part: str, cumulative: bool
+ALL = slice(None)
+"""All nodes of a level."""
+
+
+def redraw(
+    params: Params | Grammar,
+    derivation: Derivation,
+    level: int,
+    seed: int,
+    part: str,
+    cumulative: bool,
+    node: int | slice = ALL,
 ) -> Derivation:
+    """Draw the rules or the placements of a level again, of all nodes or of one; if cumulative, those below too."""
     check_instance((Params, Grammar), params=params)
     grammar = params if isinstance(params, Grammar) else None
     params = params.params if isinstance(params, Grammar) else params
     level = check_integer("level", level, minimum=1, maximum=params.L)
     _check(params, derivation)
-    key = fold(role_key(seed, "transformation"), _PART[part])
-    xp = derivation.label.__array_namespace__()
-    row = xp.arange(derivation.label.shape[0], dtype=np.uint32)[:, None]
+    nodes = slice(0, params.level(level).nodes)
+    if node is not ALL:
+        node = check_integer("node", node, minimum=0, maximum=nodes.stop - 1)
+        nodes = slice(node, node + 1)
     choices = list(getattr(derivation, part))
     weights = (None,) * params.L if grammar is None else getattr(grammar, f"{part[:-1]}_weights")
     for redrawn in range(level, 0 if cumulative else level - 1, -1):  # the parents of a level before it
         numbers = params.level(redrawn)
-        node = xp.arange(numbers.nodes, dtype=np.uint32)[None, :]
-        words, _ = threefry2x32(fold(key, redrawn), *xp.broadcast_arrays(row, node))
+        words = words_of(derivation.label, seed, part, redrawn, nodes)
         parent = None
         if part == "rules" and weights[redrawn - 1] is not None and grammar is not None:
             now = expand(grammar, derivation._replace(rules=tuple(choices)))
-            parent = now.label if redrawn == params.L else now.features[redrawn]
-        drawn = _chosen(words, getattr(numbers, _BOUNDS[part]), weights[redrawn - 1], parent)
-        choices[redrawn - 1] = drawn.astype(choices[redrawn - 1].dtype)
+            parent = now.label[:, None] if redrawn == params.L else now.features[redrawn][:, nodes]
+        drawn = chosen(words, getattr(numbers, _BOUNDS[part]), weights[redrawn - 1], parent)
+        choices[redrawn - 1] = replaced(choices[redrawn - 1], nodes, drawn)
+        nodes = children_of(numbers, nodes)
     return derivation._replace(**{part: tuple(choices)})
+
+
+def words_of(label: Any, seed: int, part: str, level: int, nodes: slice) -> UInt32[Any, "sample node"]:
+    """Return the random words of some nodes of a level: functions of the seed, the part, the level, row and node."""
+    xp = label.__array_namespace__()
+    key = fold(fold(role_key(seed, "transformation"), _PARTS.index(part)), level)
+    row = xp.arange(label.shape[0], dtype=np.uint32)[:, None]
+    node = xp.arange(nodes.start, nodes.stop, dtype=np.uint32)[None, :]
+    return threefry2x32(key, *xp.broadcast_arrays(row, node))[0]
+
+
+def replaced(array: Any, nodes: slice, values: Any) -> Integer[Any, "sample node"]:
+    """Return an array [sample, node] with other values at some nodes, of the type it had."""
+    xp = array.__array_namespace__()
+    return xp.concatenate(
+        [array[:, : nodes.start], values.astype(array.dtype), array[:, nodes.stop :]], axis=1
+    )
+
+
+def children_of(level: Level, nodes: slice) -> slice:
+    """Return the features of a level, as numbers in their order, that some nodes produce."""
+    return slice(nodes.start * level.s, nodes.stop * level.s)
 
 
 def radices(params: Params) -> tuple[int, ...]:
