@@ -125,9 +125,8 @@ def parse_levels(
             "is not an array of integer inputs",
             f"Give [sample, {params.d}] integers",
         )
-    symbols, features = np.full(given.shape, _WRONG), (given >= 0) & (given < params.level(1).v)
-    symbols[given == -1] = _BLANK
-    symbols[features] = given[features]
+    blank, feature = given == -1, (given >= 0) & (given < params.level(1).v)
+    symbols = np.where(feature, given.astype(np.int32), np.where(blank, np.int32(_BLANK), np.int32(_WRONG)))
     levels: list[LevelParse] = []
     for level in params.levels:
         patches = symbols.reshape(len(symbols), level.patches, level.patch)
@@ -153,7 +152,7 @@ def parse_levels(
         levels.append(
             LevelParse(filled, valid, rules[good], placement_of(level, offsets[good]), tuple(faults))
         )
-        symbols = np.where(filled, _WRONG, _BLANK)
+        symbols = np.where(filled, np.int32(_WRONG), np.int32(_BLANK))
         symbols[valid] = parent[good]
     return symbols[:, 0], tuple(levels)
 
