@@ -201,7 +201,7 @@ def by_hand(net, sets, task, steps, transformation):
 @pytest.mark.parametrize(
     ("optimizer", "transformation"),
     [
-        (Optimizer(0.01, method="adam"), optax.adam(0.01)),
+        pytest.param(Optimizer(0.01, method="adam"), optax.adam(0.01), marks=pytest.mark.long),
         (
             Optimizer(0.01, method="adamw", weight_decay=0.1, schedule="cosine", warmup=3),
             optax.adamw(
@@ -214,9 +214,10 @@ def by_hand(net, sets, task, steps, transformation):
                 weight_decay=0.1,
             ),
         ),
-        (
+        pytest.param(
             Optimizer(0.01, schedule="cosine"),
             optax.sgd(lambda n: 0.01 * 8 * 0.5 * (1 + jnp.cos(jnp.pi * n / 8)), 0.9),
+            marks=pytest.mark.long,
         ),
     ],
     ids=["adam", "adamw-cosine-warmup", "sgd-cosine"],
@@ -254,6 +255,7 @@ def test_patience_ends_a_run_that_no_longer_improves(sets):
     assert set(found.record[-1]) >= {"test_loss", "excess", "loss_by_place", "train_loss", "test_error"}
 
 
+@pytest.mark.long
 def test_the_best_network_is_that_of_the_smallest_loss(sets):
     task = MaskedSymbols(0.25)
     net = NetSpec("cnn", 32).build(PARAMS, 0, interface=task.interface(PARAMS, "whitened"))
