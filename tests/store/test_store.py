@@ -577,5 +577,5 @@ def test_a_large_store_answers_at_once(tmp_path: Path) -> None:
 
     with store._writing() as connection:
         all_rows = best(lambda: list(connection.execute(sql.select(RUNS))))
-    assert best(lambda: (store.counts(), store.finished_since(8_900.0))) < all_rows / 10
-    assert best(lambda: list(store.runs(net="cnn", v=4, s0=1))) < all_rows / 4
+    assert best(lambda: (store.counts(), store.finished_since(8_900.0))) < all_rows / 4
+    assert best(lambda: list(store.runs(net="cnn", v=4, s0=1))) < all_rows / 2

@@ -646,15 +646,15 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(sets, net, undisturbed, tmp
 @pytest.mark.parametrize("look", range(1, 16))
 def test_a_look_that_was_interrupted_is_made_up_for(sets, net, undisturbed, tmp_path, monkeypatch, look):
     """The step is taken, its look is not: the looks and the record must not have a gap."""
-    plain, interrupt = TestSet.error, Interrupter(look)
+    plain, interrupt = TestSet.scores, Interrupter(look)
 
-    def error(self, net):
+    def scores(self, net):
         interrupt()
         return plain(self, net)
 
     options = {"record": True, "checkpoint": tmp_path / "run.npz"}
     with monkeypatch.context() as interrupted:
-        interrupted.setattr(TestSet, "error", error)
+        interrupted.setattr(TestSet, "scores", scores)
         with pytest.raises(KeyboardInterrupt):
             run(sets, net, **PUBLISHED_LIKE, **options)
     assert equal_runs(run(sets, net, **PUBLISHED_LIKE, **options), undisturbed)
@@ -849,11 +849,12 @@ def test_what_is_left_out_is_what_a_run_of_the_laboratory_has(name, options, s0)
 
 def test_what_is_given_is_used_and_what_is_left_out_is_filled_in(sets, net):
     job = TrainingJob(net, sets.train, sets.test, Optimizer(rate=0.02), Stopping(loss=0.3, max_epochs=30))
-    assert (job.optimizer, job.stopping) == (Optimizer(rate=0.02), Stopping(loss=0.3, max_epochs=30))
+    stopping = Stopping(loss=0.3, max_epochs=30, select="last")
+    assert (job.optimizer, job.stopping) == (Optimizer(rate=0.02, method="sgd"), stopping)
     default = net.design.spec.rate(PARAMS).value
     filled_in = TrainingJob(net, sets.train, sets.test)
-    assert filled_in.optimizer == Optimizer(rate=default)
-    assert filled_in.stopping == Stopping(loss=1e-3, max_epochs=10_000)
+    assert filled_in.optimizer == Optimizer(rate=default, method="sgd")
+    assert filled_in.stopping == Stopping(loss=1e-3, max_epochs=10_000, select="last")
     explicit = run(sets, net, rate=default, loss=1e-3)
     assert outcome(run(sets, net, rate=None)) == outcome(explicit) != outcome(run(sets, net, rate=0.02))
 

@@ -221,7 +221,7 @@ TRANSFORMER = Family(
     max_epochs=1000,
     check=_check,
     label="Transformer",
-    colour="#882255",
+    colour="#C41AAE",
     marker="d",
 )
 """Its rate is that of AdamW itself, at every width."""

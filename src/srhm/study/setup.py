@@ -172,7 +172,8 @@ class Setup:
             object.__setattr__(self, name, weights_text(name, self.params, getattr(self, name)))
         if self.weighted:
             object.__setattr__(self, "replacement", True)
-        params, net = self.params, self.net.on(self.params, self.interface)
+        custom = isinstance(self.net, CustomNet)
+        params, net = self.params, self.net.on(self.params, None if custom else self.interface)
         optimizer, stopping, measuring = self.optimizer, self.stopping, self.measuring
         if isinstance(net, CustomNet):
             self._refuse_what_is_not_used()
