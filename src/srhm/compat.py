@@ -11,14 +11,23 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ArgumentError, check_integer, import_extra, in_short, name_fix, nearest
+from .errors import (
+    ArgumentError,
+    check_choice,
+    check_instance,
+    check_integer,
+    import_extra,
+    in_short,
+    name_fix,
+    nearest,
+)
 from .model.dataset import Dataset, split
 from .model.encoding import encode
 from .model.grammar import Grammar
 from .model.params import Params
 from .model.stream import PERMUTATION_LIMIT, Stream
 
-__all__ = ["grammar_of_layers", "rhm"]
+__all__ = ["grammar_of_layers", "layers_of_grammar", "params_of", "rhm"]
 
 LARGEST_WHOLE = 10**7
 """The largest P_max for which all data are made by default."""
@@ -56,12 +65,18 @@ _THIRD = _FORM | {
 """None marks a required argument."""
 
 _GENERATIONS: tuple[dict[str, Any], ...] = (_FIRST, _SECOND, _THIRD)
+_NUMBERS = {
+    "v": ("num_features", "num_features", "v"),
+    "n_c": ("num_classes", "num_classes", "n"),
+    "m": ("m", "num_synonyms", "m"),
+    "s": ("s", "tuple_size", "s"),
+    "L": ("num_layers", "num_layers", "L"),
+}
+"""The names of each field of Params in the three generations."""
+_SPARSE = {"s0": "s0", "sparsity": "sparsity_type"}
+"""The names of the fields that only the code of the Sparse Random Hierarchy Model has, next to those of 2023."""
 _EQUIVALENT = (
-    ("num_features", "num_features", "v"),
-    ("num_classes", "num_classes", "n"),
-    ("num_layers", "num_layers", "L"),
-    ("m", "num_synonyms", "m"),
-    ("s", "tuple_size", "s"),
+    *_NUMBERS.values(),
     ("seed", "seed_rules", "seed_rules"),
     ("seed_traintest_split", "seed_sample", "seed_samples"),
     ("testsize", "test_size", ""),
@@ -84,8 +99,8 @@ _REFUSED = {
     "unique": "Leave it out: samples are distinct, except with replacement=True",
     "upload_rules_from_path": "Use srhm.compat.grammar_of_layers and srhm.split",
     "background_noise": "Use srhm.inference.Channel, or the argument transform",
-    "s0": "Use srhm.Params, srhm.Grammar and srhm.split for the Sparse Random Hierarchy Model",
-    "sparsity_type": "Use srhm.Params, srhm.Grammar and srhm.split for the Sparse Random Hierarchy Model",
+    "s0": "Use srhm.compat.params_of, srhm.Grammar and srhm.split for the Sparse Random Hierarchy Model",
+    "sparsity_type": "Use srhm.compat.params_of, srhm.Grammar and srhm.split for the Sparse Random Hierarchy Model",
     "apply_diffeo": "Use srhm.diffeomorphism, which re-draws placements",
     "seed_p": "Use srhm.diffeomorphism and its seed, which re-draws placements",
 }
@@ -213,13 +228,68 @@ def rhm(**arguments: Any) -> RhmSets:
     return RhmSets(grammar, train, dense(data[1]))
 
 
+def params_of(**numbers: Any) -> Params:
+    """Return the parameters of a model, with the argument names of the code in circulation.
+
+    Names and defaults are those of one of the three generations of that code; they cannot be mixed.
+
+    Parameters
+    ----------
+    **numbers
+        - `num_features`, 8, or `v`: v. `num_classes`, 2, or `n`: n_c. `num_layers`, 2, or `L`: L.
+        - `m` or `num_synonyms`, 2: m. `s` or `tuple_size`, 2: s. Next to `v`, `n` or `L` none has a default.
+        - `s0`, 0, and `sparsity_type`, ``"a"`` (the default) or ``"b"``, of the code of the Sparse Random Hierarchy
+          Model, next to the others. That code itself takes `s0` as 1 if it is left out.
+
+    Raises
+    ------
+    ArgumentError
+        If a name is none of these, names of two generations are mixed, or as for :class:`srhm.Params`, by the
+        names given.
+
+    Examples
+    --------
+    >>> params_of(num_features=8, num_classes=8, num_synonyms=4, tuple_size=2, num_layers=3)
+    Params(n_c=8, v=8, m=4, s=2, s0=0, L=3, sparsity='A')
+    >>> params_of(v=8, n=8, m=4, s=2, L=3) == params_of(num_features=8, num_classes=8, m=4, s=2, num_layers=3)
+    True
+    >>> params_of(num_features=8, L=3)
+    Traceback (most recent call last):
+      ...
+    srhm.errors.ArgumentError: L = 3 and num_features are names of two different codes. Use num_layers in place of L.
+    """
+    known = [name for names in (*_NUMBERS.values(), _SPARSE.values()) for name in names]
+    known = list(dict.fromkeys(known))
+    for name, value in numbers.items():
+        if name not in known:
+            if name in _NUMBERS:
+                fix = name_fix(name, dict.fromkeys(_NUMBERS[name]))
+            elif any(name in names for names in (*_GENERATIONS, _REFUSED)):
+                fix = "Leave it out; see srhm.rhm for what is not a number of the model"
+            else:
+                fix = name_fix(name, known)
+            raise ArgumentError(name, value, "is not a number of the model", fix)
+    own = {name: value for name, value in numbers.items() if name not in _SPARSE.values()}
+    if "sparsity_type" in numbers and "s0" not in numbers:
+        problem = "is given without s0"
+        raise ArgumentError(
+            "sparsity_type", numbers["sparsity_type"], problem, "Give s0 too, or leave it out"
+        )
+    kind = numbers.get("sparsity_type", "a")
+    check_choice("sparsity_type", kind, ("a", "b"), "is not a kind of sparsity")
+    s0 = check_integer("s0", numbers.get("s0", 0), minimum=0)
+    return _params(_generation(own) | own, s0, kind.upper())
+
+
 def grammar_of_layers(params: Params, layers: Any) -> Grammar:
     """Build a grammar from rules in the form of the code in circulation: layer 0 is that of the classes.
+
+    Where n_c = v, layers in the other order have the same shapes, so nothing is guessed: the first is the classes'.
 
     Parameters
     ----------
     params
-        The parameters of the model.
+        The parameters of the model; :func:`params_of` takes them by the names of that code.
     layers
         Integers [parent, m, s] for each layer, in a mapping with the keys 0 to L - 1 (``.rules`` of a model, or the
         result of its `sample_rules`) or in a list, that of the classes first; arrays, or tensors in main memory.
@@ -227,7 +297,7 @@ def grammar_of_layers(params: Params, layers: Any) -> Grammar:
     Raises
     ------
     ArgumentError
-        If the layers are not 0 to L - 1, or as for :meth:`srhm.Grammar.from_rules`.
+        If the layers are not 0 to L - 1, or as for :meth:`srhm.Grammar.from_rules`; ``layers[k]`` is the caller's.
 
     Examples
     --------
@@ -236,6 +306,7 @@ def grammar_of_layers(params: Params, layers: Any) -> Grammar:
     >>> grammar_of_layers(grammar.params, theirs) == grammar
     True
     """
+    check_instance(Params, params=params)
     if isinstance(layers, Mapping):
         if set(layers) != set(range(params.L)):
             fix = f"Give the layers 0, of the classes, to {params.L - 1}"
@@ -244,7 +315,44 @@ def grammar_of_layers(params: Params, layers: Any) -> Grammar:
     if not isinstance(layers, Sequence) or isinstance(layers, str | bytes):
         fix = "Give a mapping with the keys 0 to L - 1, or a list, the classes' layer first"
         raise ArgumentError("layers", type(layers).__name__, "is not a mapping or list of layers", fix)
-    return Grammar.from_rules(params, layers[::-1])
+    try:
+        return Grammar.from_rules(params, layers[::-1])
+    except ArgumentError as error:
+        names = {f"rules[{level}]": f"layers[{params.L - 1 - level}]" for level in range(params.L)}
+        order = {_INPUT_FIRST: "the classes' layer first and the input's last"}
+        raise error.renamed(names | order | {"rules": "layers"}) from None
+
+
+_INPUT_FIRST = "level 1 (the input) first and the classes last"
+"""What :meth:`srhm.Grammar.from_rules` says of the order, which is the other one."""
+
+
+def layers_of_grammar(grammar: Grammar) -> dict[int, np.ndarray]:
+    """Return the rules of a grammar in the form of the code in circulation: layer 0 is that of the classes.
+
+    Blanks and weights are not part of them. :func:`grammar_of_layers` is the inverse.
+
+    Parameters
+    ----------
+    grammar
+        The grammar.
+
+    Returns
+    -------
+    dict
+        For each layer 0 to L - 1 a new array [parent, m, s] of int64; ``torch.from_numpy`` makes a tensor of it.
+
+    Examples
+    --------
+    >>> grammar = Grammar(Params(n_c=3, v=4, m=2, s=2, s0=0, L=2), seed=0)
+    >>> layers = layers_of_grammar(grammar)
+    >>> {number: layer.shape for number, layer in layers.items()}
+    {0: (3, 2, 2), 1: (4, 2, 2)}
+    >>> grammar_of_layers(grammar.params, layers) == grammar
+    True
+    """
+    check_instance(Grammar, grammar=grammar)
+    return {number: rules.astype(np.int64) for number, rules in enumerate(reversed(grammar.rules))}
 
 
 def _asks_for_nothing(name: str, value: Any) -> bool:
@@ -301,21 +409,21 @@ def _named(values: dict[str, Any], *names: str) -> tuple[str, Any]:
     return name, values[name]
 
 
-def _grammar(values: dict[str, Any]) -> Grammar:
-    """Draw the rules; errors name the arguments as the caller wrote them."""
-    names = {
-        "v": _named(values, "num_features", "v")[0],
-        "n_c": _named(values, "num_classes", "n")[0],
-        "L": _named(values, "num_layers", "L")[0],
-        "m": _named(values, "m", "num_synonyms")[0],
-        "s": _named(values, "s", "tuple_size")[0],
-    }
+def _params(values: dict[str, Any], s0: int = 0, sparsity: Any = "A") -> Params:
+    """Return the parameters; errors name the arguments as the caller wrote them."""
+    names = {field: _named(values, *spellings)[0] for field, spellings in _NUMBERS.items()}
     for name in names.values():
         check_integer(name, values[name])  # Params would fill in numbers that are left open
+    numbers = {field: values[name] for field, name in names.items()}
     try:
-        params = Params(s0=0, **{symbol: values[name] for symbol, name in names.items()})
+        return Params(s0=s0, sparsity=sparsity, **numbers)
     except ArgumentError as error:
         raise error.renamed(names) from None
+
+
+def _grammar(values: dict[str, Any]) -> Grammar:
+    """Draw the rules."""
+    params = _params(values)
     name, seed = _named(values, "seed", "seed_rules")
     return Grammar(params, check_integer(name, seed, minimum=0, maximum=2**64 - 1))
 

@@ -249,6 +249,113 @@ def test_layers_of_rules(refuses):
         migration.grammar_of_layers(params, grammar)
 
 
+@given(st.integers(2, 5), st.integers(2, 4), st.integers(1, 4), st.integers(0, 1), st.data())
+def test_layers_there_and_back(v, n_c, L, s0, data):
+    """Layer 0 has the classes' rules; back, the grammar is the same, and other blanks change no rule."""
+    params = Params(n_c, v, data.draw(st.integers(1, v**2 // max(n_c, v))), 2, s0, L)
+    grammar = Grammar(params, 4)
+    layers = migration.layers_of_grammar(grammar)
+    assert list(layers) == list(range(L))
+    for number, layer in layers.items():
+        assert layer.dtype == np.int64 and np.array_equal(layer, grammar.rules[L - 1 - number])
+    assert migration.grammar_of_layers(params, layers) == grammar
+    assert migration.grammar_of_layers(params, [layer.tolist() for layer in layers.values()]) == grammar
+    layers[0][:] = -1  # a copy
+    assert grammar.rules[L - 1].min() >= 0
+
+
+def test_layers_that_differ():
+    """Numbers that differ from level to level, where layer 0 has other shapes than layer 1."""
+    grammar = Grammar(Params(n_c=3, v=(5, 4), m=(2, 3), s=(3, 2), s0=(1, 0)), 2)
+    layers = migration.layers_of_grammar(grammar)
+    assert [layer.shape for layer in layers.values()] == [(3, 3, 2), (4, 2, 3)]
+    assert migration.grammar_of_layers(grammar.params, layers) == grammar
+
+
+def test_the_order_of_layers_is_that_of_the_tree():
+    """Where n_c = v both orders fit: walking their layers from the class on gives inputs that the grammar parses."""
+    grammar = Grammar(Params(4, 4, 2, 2, 0, 3), 1)
+    layers = {number: torch.from_numpy(one) for number, one in migration.layers_of_grammar(grammar).items()}
+    labels = torch.arange(40) % 4
+    symbols = labels[:, None]
+    choices = torch.Generator().manual_seed(0)
+    for number in range(3):
+        symbols = layers[number][symbols, torch.randint(2, symbols.shape, generator=choices)].flatten(1)
+    assert np.array_equal(
+        parse(migration.grammar_of_layers(grammar.params, layers), symbols.numpy()).label, labels
+    )
+    turned = [layers[number] for number in (2, 1, 0)]
+    assert migration.grammar_of_layers(grammar.params, turned) != grammar
+
+
+def test_bad_layers_are_named_as_they_were_given(refuses):
+    grammar = Grammar(Params(3, 5, 4, 2, 0, 2), 1)
+    good = migration.layers_of_grammar(grammar)
+    shape_fix = "Give [parent, m, s], the classes' layer first and the input's last"
+    for layers, argument, fix in (
+        ([good[1], good[0]], "layers[1]", shape_fix),  # upside down, which n_c = 3, v = 5 shows
+        ([good[0].astype(float), good[1]], "layers[0]", shape_fix),
+        ({0: good[0] + 1, 1: good[1]}, "layers[0]", "Number the features 0 to 4"),
+        ([good[0], np.zeros_like(good[1])], "layers[1]", "Give every tuple to one parent only, once"),
+        ([good[0]], "layers", "Give 2 levels"),
+    ):
+        with pytest.raises(ArgumentError) as caught:
+            migration.grammar_of_layers(grammar.params, layers)
+        assert (caught.value.argument, caught.value.fix) == (argument, fix)
+    with refuses("params", "3", "Give a Params"):
+        migration.grammar_of_layers(3, good)
+    with refuses("grammar", "3", "Give a Grammar"):
+        migration.layers_of_grammar(3)
+
+
+@given(st.integers(2, 6), st.integers(2, 4), st.integers(2, 3), st.integers(1, 3), st.data())
+def test_numbers_by_each_spelling(v, n_c, s, L, data):
+    fields = {"v": v, "n_c": n_c, "s": s, "L": L}
+    fields["m"] = data.draw(st.integers(1, v**s // max(n_c, v)))
+    for spelling in range(3):
+        names = {names[spelling]: fields[field] for field, names in migration._NUMBERS.items()}
+        assert migration.params_of(**names) == Params(s0=0, **fields)
+        assert migration.params_of(**names, s0=1, sparsity_type="b") == Params(s0=1, sparsity="B", **fields)
+
+
+def test_numbers_left_out():
+    """As the code whose names are used has them."""
+    assert migration.params_of() == migration.params_of(m=2) == rhm().grammar.params
+    assert migration.params_of(num_synonyms=4, s0=1) == Params(2, 8, 4, 2, 1, 2)
+    assert migration.params_of(s0=1, sparsity_type="a").sparsity == "A"
+
+
+@pytest.mark.parametrize(
+    ("numbers", "argument", "value", "fix"),
+    [
+        ({"num_layer": 2}, "num_layer", "2", "Did you mean 'num_layers'? Use one of "),
+        ({"zzz": 2}, "zzz", "2", "Use one of num_features, v, num_classes, n, "),
+        ({"n_c": 2}, "n_c", "2", "Use 'num_classes' or 'n'"),
+        ({"seed_rules": 2}, "seed_rules", "2", "Leave it out; see srhm.rhm"),
+        ({"probs": None}, "probs", "None", "Leave it out; see srhm.rhm"),
+        ({"v": 5, "n": 2, "num_layers": 2}, "num_layers", "2", "Use L in place of num_layers"),
+        ({"tuple_size": 3, "num_synonyms": 2, "s": 2}, "s", "2", "Use tuple_size in place of s"),
+        ({"v": 5, "n": 5, "s": 2, "L": 2}, "m", "None", "Give m as an int"),
+        ({"num_features": (5, 4)}, "num_features", "(5, 4)", "Give num_features as an int"),
+        ({"num_synonyms": 40}, "num_synonyms", "40", "Use num_synonyms <= 32"),
+        ({"s0": None}, "s0", "None", "Give s0 as an int"),
+        ({"sparsity_type": "b"}, "sparsity_type", "'b'", "Give s0 too, or leave it out"),
+        ({"s0": 1, "sparsity_type": "c"}, "sparsity_type", "'c'", "Use 'a' or 'b'"),
+    ],
+)
+def test_bad_numbers(numbers, argument, value, fix):
+    with pytest.raises(ArgumentError) as caught:
+        migration.params_of(**numbers)
+    assert caught.value.argument == argument and repr(caught.value.value) == value
+    assert caught.value.fix.startswith(fix)
+
+
+def test_the_page_has_the_table_of_numbers():
+    for field, names in migration._NUMBERS.items():
+        row = " | ".join(f"`{name}`" for name in (*names, f"Params({field}=)"))
+        assert f"| {row} | {migration._FIRST[names[0]]} |" in PAGE
+
+
 def test_the_page_has_every_name():
     for name in {**migration._FIRST, **migration._SECOND, **migration._THIRD, **migration._REFUSED}:
         assert f"`{name}`" in PAGE, f"docs/migration.md does not tell of {name}"
