@@ -30,6 +30,7 @@ _ROLES = {
     "test": 6,
     "channel": 7,
     "posterior": 8,
+    "hold_out": 9,
 }
 """What a seed is used for. The numbers are part of the stream and never change."""
 
@@ -86,7 +87,7 @@ def role_key(seed: int, role: str) -> Key:
         Any integer from 0 to 2^64 - 1.
     role
         One of ``"grammar"``, ``"samples"``, ``"network"``, ``"order"``, ``"transformation"``, ``"test"``,
-        ``"channel"``, ``"posterior"``.
+        ``"channel"``, ``"posterior"``, ``"hold_out"``.
 
     Raises
     ------

@@ -5,6 +5,7 @@ from .dataset import Batch, Dataset, split
 from .derivation import Derivation, diffeomorphism, enumerate_all, exchange_synonyms, expand, rank, unrank
 from .encoding import Encoding, channels, encode
 from .grammar import Grammar
+from .holdout import Placements, RulePairs, Tuples
 from .params import Params
 from .resampling import resample_placements, resample_rules, resample_symbols
 from .stream import Stream
@@ -19,7 +20,10 @@ __all__ = [
     "Instance",
     "LogNormal",
     "Params",
+    "Placements",
+    "RulePairs",
     "Stream",
+    "Tuples",
     "Zipf",
     "channels",
     "diffeomorphism",

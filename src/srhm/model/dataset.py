@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
-from jaxtyping import Integer, Num, Shaped, UInt32
+from jaxtyping import Float, Integer, Num, Shaped, UInt32
 
 from ..cores import available_cores
 from ..errors import ArgumentError, check_array, check_choice, check_instance, check_integer
@@ -15,6 +15,7 @@ from ..memory import check_memory
 from .derivation import Derivation, expand
 from .encoding import Encoding, check_leaves, encode
 from .grammar import Grammar
+from .holdout import HoldOut, class_sums
 from .params import Params
 from .stream import PERMUTATION_LIMIT, Origin, SplitRule, Stream
 
@@ -53,7 +54,7 @@ class Dataset:
     labels: Integer[np.ndarray, " sample"]
     """The classes [sample]."""
     numbers: UInt32[np.ndarray, " sample"] | None = None
-    """Numbers of the samples in the stream, counted from `start`, where repeats were left out (:func:`srhm.split`).
+    """Numbers of the samples in the stream, counted from `start`, where some were left out (:func:`srhm.split`).
     Default: consecutive."""
 
     def __post_init__(self) -> None:
@@ -201,6 +202,8 @@ class Split:
     P_test)^2 / (2 P_max) for draws with replacement (1 if that is larger); larger where weights are uneven."""
     distinct: bool
     """Whether all P + P_test samples are known to be distinct: by a permutation, or since repeats were left out."""
+    hold_out: HoldOut | None = None
+    """What no training input has and every test input does; ``hold_out.mask(grammar)`` is its table."""
 
     @cached_property
     def seen_share(self) -> float:
@@ -216,6 +219,7 @@ def split(
     *,
     replacement: bool = False,
     distinct: bool = False,
+    hold_out: HoldOut | None = None,
 ) -> Split:
     """Draw a training set of `P` points and a test set of `P_test`.
 
@@ -237,13 +241,19 @@ def split(
         the classes of both sets are those of their streams, and each point is the next sample of its class that is
         neither in the test set nor in the training set so far. So frequent samples are rarer in large sets than by
         their weights. Elsewhere this holds anyhow. It is a property of the sets, never of a stream.
+    hold_out
+        What no training input has and every test input has at least once: :class:`Tuples`, :class:`RulePairs` or
+        :class:`Placements`. The classes of both sets are those of their streams, and each point is the next sample of
+        its class without, or with, what is held out. Default: nothing.
 
     Raises
     ------
     ArgumentError
         If P + P_test exceeds P_max without replacement, a number is out of range, the sets are larger than main
         memory, `distinct` is combined with `replacement`, or a class has too few distinct samples, or so rare ones
-        that not enough come among 100 draws a point (2^20 at least).
+        that not enough come among 100 draws a point (2^20 at least). With `hold_out`, if it does not fit the grammar,
+        or a class has too few samples with or without what is held out, or so rare ones that not enough come among
+        1000 draws a point (2^20 at least).
 
     Examples
     --------
@@ -255,16 +265,23 @@ def split(
     check_instance(Grammar, grammar=grammar)
     if distinct and replacement:
         raise ArgumentError("distinct", True, "contradicts replacement=True", "Leave out one of the two")
+    if hold_out is not None:
+        return _split_held_out(grammar, P, P_test, seed, hold_out, replacement, distinct)
     train, test, bound = split_streams(grammar, P, P_test, seed, replacement=replacement)
-    name, value = max((("P", P), ("P_test", P_test)), key=lambda one: one[1])
-    needed = bytes_of(grammar.params, P + P_test)
-    check_memory(name, value, needed, "data sets", f"Use a smaller {name}")
+    _check_sets(grammar, P, P_test)
     if train.rule == "permutation" or not distinct:
         sets = Dataset.draw(train, P), Dataset.draw(test, P_test)
         return Split(*sets, train.rule, bound, train.rule == "permutation")
     _check_distinct(grammar, {"P": (train, P), "P_test": (test, P_test)})
     test_set = _draw_distinct(test, P_test, "P_test")
     return Split(_draw_distinct(train, P, "P", test_set), test_set, train.rule, 0.0, True)
+
+
+def _check_sets(grammar: Grammar, P: int, P_test: int) -> None:
+    """Raise an error if the sets are larger than main memory."""
+    name, value = max((("P", P), ("P_test", P_test)), key=lambda one: one[1])
+    needed = bytes_of(grammar.params, P + P_test)
+    check_memory(name, value, needed, "data sets", f"Use a smaller {name}")
 
 
 _MIN_DRAWS, _DRAWS_PER_POINT = 2**20, 100
@@ -331,11 +348,130 @@ def _draw_distinct(stream: Stream, count: int, name: str, taken: Dataset | None 
     return Dataset(stream, 0, features, positions, drawn.labels[chosen], chosen)
 
 
+_HELD_OUT_DRAWS_PER_POINT = 1000
+"""Draws after which samples with or without what is held out are given up."""
+
+
+def _split_held_out(
+    grammar: Grammar, P: int, P_test: int, seed: int, hold_out: HoldOut, replacement: bool, distinct: bool
+) -> Split:
+    """Return the split whose test inputs have what is held out, and whose training inputs do not."""
+    check_instance(get_args(HoldOut), hold_out=hold_out)
+    P = check_integer("P", P, minimum=1, maximum=2**31 - 1)
+    P_test = check_integer("P_test", P_test, minimum=1, maximum=2**31 - 1)
+    _check_sets(grammar, P, P_test)
+    train, test, _ = split_streams(grammar, 1, 1, seed, replacement=replacement)
+    rule = train.rule
+    distinct = distinct or rule == "permutation"
+    there, mass, squares = (class_sums(grammar, hold_out, power) for power in range(3))
+    sets, bound = [], 0.0
+    for held, (name, count, stream) in enumerate((("P", P, train), ("P_test", P_test, test))):
+        needed = there[held] if distinct else np.where(there[held] > 0, np.inf, 0)
+        sets.append(_draw_held_out(stream, count, name, hold_out, bool(held), needed, mass[held], distinct))
+        if not distinct:
+            share = grammar.class_probability / np.where(mass[held] > 0, mass[held], 1)
+            bound += count**2 * float((share**2 * squares[held]).sum()) / 2
+    return Split(sets[0], sets[1], rule, min(1.0, bound), distinct, hold_out)
+
+
+def _draw_held_out(
+    stream: Stream,
+    count: int,
+    name: str,
+    hold_out: HoldOut,
+    held: bool,
+    there: Float[np.ndarray, " class_"],
+    share: Float[np.ndarray, " class_"],
+    distinct: bool,
+) -> Dataset:
+    """Take the classes of the first samples of a stream, and for each point the next sample of its class.
+
+    Only samples with (`held`) or without what is held out are taken, of which each class has a number, `there`, and
+    which are a share of its probability.
+    """
+    params, n_c = stream.params, stream.params.n_c
+    kept = "with" if held else "without"
+    _check_there(stream, count, name, hold_out, kept, there)
+    most = min(max(_MIN_DRAWS, _HELD_OUT_DRAWS_PER_POINT * count), stream.length, 2**32 - 1)
+    wanted = np.zeros(n_c, np.int64)
+    found = np.zeros(n_c, np.int64)
+    labels: list[np.ndarray] = []
+    rows: list[tuple[np.ndarray, ...]] = []
+    seen: set[bytes] = set()
+    for first in range(0, most, _CHUNK):
+        size = min(_CHUNK, most - first)
+        drawn = stream.take(first, size)
+        label = np.asarray(drawn.label)
+        labels.append(label[: max(0, count - first)])
+        wanted += np.bincount(labels[-1], minlength=n_c)
+        part = np.flatnonzero(hold_out.occurs(stream.grammar, drawn) == held)
+        rules, placements = (tuple(of_level[part] for of_level in choices) for choices in drawn[1:])
+        tree = expand(stream.grammar, Derivation(label[part], rules, placements))
+        features = tree.features[0].astype(smallest_unsigned(params.level(1).v))
+        positions = tree.positions[0].astype(smallest_unsigned(params.d))
+        if distinct and stream.rule == "replacement":
+            new = np.zeros(len(part), bool)
+            for row, value in enumerate(_as_values(features, positions).tolist()):
+                new[row] = value not in seen
+                seen.add(value)
+            part, features, positions = part[new], features[new], positions[new]
+        found += np.bincount(label[part], minlength=n_c)
+        rows.append((features, positions, label[part], (part + first).astype(np.uint32)))
+        if first + size >= count and (found >= wanted).all():
+            break
+    else:
+        class_ = int(np.argmax(found < wanted))
+        problem = (
+            f"asks for {wanted[class_]} samples of class {class_} {kept} what {hold_out} holds out, and {most} draws "
+            f"have {found[class_]}: they are a share of {share[class_]:.2g}"
+        )
+        raise ArgumentError(name, count, problem, "Use fewer points, or another fraction or level")
+    features, positions, classes, numbers = (np.concatenate(column) for column in zip(*rows, strict=True))
+    order = np.argsort(classes, kind="stable")
+    asked = np.concatenate(labels)
+    points = np.argsort(asked, kind="stable")
+    within = np.arange(count) - np.repeat(np.cumsum(wanted) - wanted, wanted)
+    chosen = np.empty(count, np.int64)
+    chosen[points] = order[(np.cumsum(found) - found)[asked[points]] + within]
+    return Dataset(
+        stream,
+        0,
+        features[chosen],
+        positions[chosen],
+        classes[chosen].astype(smallest_unsigned(n_c)),
+        numbers[chosen],
+    )
+
+
+def _check_there(
+    stream: Stream, count: int, name: str, hold_out: HoldOut, kept: str, there: Float[np.ndarray, " class_"]
+) -> None:
+    """Raise an error if a class has fewer samples than its points."""
+    if (there >= count).all():
+        return
+    length = min(count, stream.length)
+    used = np.zeros((1, len(there)), np.int64)
+    for first in range(0, length, _CHUNK):
+        label = np.asarray(stream.take(first, min(_CHUNK, length - first)).label)
+        used = used[-1] + np.cumsum(label[:, None] == np.arange(len(there)), axis=0)
+        missing = used > there
+        if missing.any():
+            row = int(np.argmax(missing.any(axis=1)))
+            class_, largest = int(np.argmax(missing[row])), first + row
+            problem = f"is too large: class {class_} has {int(there[class_])} samples {kept} what {hold_out} holds out"
+            fix = f"Use {name} <= {largest}" if there[class_] else "Use another hold_out"
+            raise ArgumentError(name, count, problem, fix)
+
+
+def _as_values(features: np.ndarray, positions: np.ndarray) -> Shaped[np.ndarray, " sample"]:
+    """Features and positions of each sample as one value that can be compared."""
+    whole = np.ascontiguousarray(np.concatenate([features, positions], axis=1, dtype=np.uint32))
+    return whole.view(np.dtype((np.void, whole.dtype.itemsize * whole.shape[1]))).ravel()
+
+
 def _inputs(dataset: Dataset) -> Shaped[np.ndarray, " sample"]:
     """The inputs, each as one value that can be compared."""
-    whole = np.concatenate([dataset.features, dataset.positions], axis=1, dtype=np.uint32)
-    whole = np.ascontiguousarray(whole)
-    return whole.view(np.dtype((np.void, whole.dtype.itemsize * whole.shape[1]))).ravel()
+    return _as_values(dataset.features, dataset.positions)
 
 
 def split_streams(
