@@ -17,7 +17,7 @@ _DIGITS = 6
 """Significant digits of the numbers on the page."""
 
 _DRAWN = re.compile(
-    r"error|best_test_error|train_loss|epochs|(S|D|probe|probe_rule|probe_placement|ari)_\d\d"
+    r"excess|loss|error|best_test_error|train_loss|epochs|(S|D|probe|probe_rule|probe_placement|ari)_\d\d"
 )
 """What may be drawn over P."""
 
@@ -66,7 +66,7 @@ def _setting(one: Study, place: dict[str, int], metrics: Sequence[str]) -> dict[
     setup, params, prediction = one.setup, one.setup.params, one.prediction
     family = setup.net.row
     words = change_words(one)
-    paper = None if words else published(setup.net.family, params)
+    paper = published(setup.net.family, params) if setup.classifies and not words else None
     start = round(one.expected) if prediction is None else None
     command = None if one.fix is None else pstar_command(setup, len(one.seeds), one.fix, start)
     return {
@@ -80,7 +80,7 @@ def _setting(one: Study, place: dict[str, int], metrics: Sequence[str]) -> dict[
         **asdict(params),
         "seeds": len(one.seeds),
         "replicates": [[place[run.spec.hash] for run in runs] for runs in one.runs],
-        "thresholds": dict(family.thresholds(params)),
+        "thresholds": {} if setup.task.predicts_symbols else dict(family.thresholds(params)),
         "P_star": {name: _complexity(found) for name, found in complexities(one).items()},
         "prediction": None if prediction is None else {
             "P_star": _number(prediction.P_star), "scaling_law": _number(prediction.scaling_law),
@@ -170,8 +170,8 @@ def _number(value: float | int | None) -> float | int | None:
 
 
 def _order_of_metrics(name: str) -> tuple[int, str]:
-    """The error first, then sensitivities, then all others."""
-    first = ("error", "best_test_error")
+    """The excess and the error first, then sensitivities, then all others."""
+    first = ("excess", "error", "best_test_error")
     if name in first:
         return first.index(name), name
     return (2 if re.fullmatch(r"[SD]_\d\d", name) else 3), name

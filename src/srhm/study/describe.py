@@ -14,14 +14,14 @@ _ALWAYS = ("net", "v", "s0", "L", "width")
 """Options that are always written, even with their default values."""
 
 
-def setup_name(setup: Setup) -> str:
+def setup_name(setup: Setup, task: bool = True) -> str:
     """Return a short name of a network on a model."""
     params = setup.params
     same = f"v=m=n_c={params.v}" if params.v == params.m == params.n_c else (
         f"v={params.v} m={params.m} n_c={params.n_c}"
     )  # fmt: skip
     kind = "" if params.sparsity == "A" else f" sparsity {params.sparsity}"
-    kind += f" {task_text(setup.task)}" if setup.task.predicts_symbols else ""
+    kind += f" {task_text(setup.task)}" if setup.task.predicts_symbols and task else ""
     kind += f" rules {setup.rule_weights}" if setup.rule_weights else ""
     kind += f" placements {setup.placement_weights}" if setup.placement_weights else ""
     kind += f" classes {setup.class_weights}" if setup.class_weights else ""
@@ -52,7 +52,7 @@ def _model_options(setup: Setup) -> dict[str, Any]:
 
 def changes(setup: Setup) -> dict[str, Any]:
     """Return how a setup differs from the default one of this network, width and model."""
-    shown = {*Model.__dataclass_fields__, *_ALWAYS, "task"}  # the name has the task
+    shown = {*Model.__dataclass_fields__, *_ALWAYS}
     return {name: value for name, value in command_options(setup).items() if name not in shown}
 
 
@@ -75,4 +75,4 @@ def _words(name: str, value: Any) -> str:
 def label(study: Study) -> str:
     """Return network, model, width, and the differences from the default study."""
     width = f"width {study.setup.width}" if study.setup.width else ""
-    return ", ".join(filter(None, [setup_name(study.setup), width, change_words(study)]))
+    return ", ".join(filter(None, [setup_name(study.setup, task=False), width, change_words(study)]))

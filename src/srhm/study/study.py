@@ -225,7 +225,7 @@ class Study:
         quantity
             ``"error"``, ``"S_21"`` and the like; or ``"S"`` or ``"D"`` of level 1 at the layer of the threshold.
         """
-        limits = self.setup.net.row.thresholds(self.setup.params)
+        limits = {} if self.setup.task.predicts_symbols else self.setup.net.row.thresholds(self.setup.params)
         name = next((one for one in limits if one == quantity or one.startswith(f"{quantity}_")), None)
         if name is None or not any(self.runs):
             return None
