@@ -22,6 +22,7 @@ from srhm.nets import Leaves, NetSpec
 from srhm.nets.network import dense
 from srhm.randomness import Key
 from srhm.study import Setup
+from srhm.study.options import options_of, setup_of
 from srhm.training import (
     Classification,
     Latent,
@@ -338,6 +339,17 @@ def test_setups_of_tasks():
     assert "method" not in plain.to_dict()["optimizer"] and "select" not in plain.to_dict()["stopping"]
     other = Setup(PARAMS, NetSpec("cnn", 8), Optimizer(0.1, method="adam"))
     assert Setup.from_dict(other.to_dict()) == other and other.digest != plain.digest
+
+
+def test_options_of_tasks():
+    """What is filled in is that of the task, and options name only what differs from it."""
+    chosen = setup_of(PARAMS, {"net": "cnn", "task": "latent(2)", "width": 8})
+    assert chosen == Setup(PARAMS, NetSpec("cnn", 8), task=Latent(2))
+    assert (chosen.stopping.select, chosen.stopping.patience) == ("best", 10)
+    assert options_of(chosen) == {"net": "cnn", "width": 8, "task": "latent"}
+    last = setup_of(PARAMS, {"net": "cnn", "task": "latent(2)", "select": "last"})
+    assert last.stopping.select == "last" and options_of(last)["select"] == "last"
+    assert setup_of(PARAMS, options_of(last)) == last
 
 
 def test_the_front_door_measures_excess(tmp_path):

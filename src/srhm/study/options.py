@@ -15,7 +15,7 @@ from ..model.encoding import Dense
 from ..model.params import Params
 from ..model.weights import WEIGHTS
 from ..nets import FAMILIES, Family, NetSpec
-from ..training import Optimizer, Stopping, Task
+from ..training import Classification, Optimizer, Stopping, Task
 from ..training.task import task_text
 from .custom import CustomNet
 from .setup import Measuring, Setup
@@ -143,7 +143,9 @@ def setup_of(params: Params, options: Mapping[str, Any], *, published: bool = Fa
         if error.argument in table and _is_layers(table[error.argument]):
             raise _in_digits(error) from error
         raise
-    base = Setup(params, net)
+    base = Setup(
+        params, net, task=parts["setup"].pop("task", Classification())
+    )  # defaults are those of the task
     base = base.published() if published else base
     changes: dict[str, Any] = {
         name: replace(getattr(base, name), **parts[name]) for name in _PARTS if parts[name]
@@ -221,9 +223,9 @@ def options_of(setup: Setup, *, published: bool = False) -> dict[str, Any]:
         defaults = all_options(Setup(setup.params, replace(setup.net, encoding="whitened")))
         given = {name: value for name, value in all_options(setup).items() if value != defaults[name]}
         return {"net": setup.net.family} | given | setup.net.chosen
-    base = Setup(setup.params, NetSpec(setup.net.family))
+    base = Setup(setup.params, NetSpec(setup.net.family), task=setup.task)
     base = base.published() if published else base
-    defaults, always = all_options(base), ("net", "width")
+    defaults, always = all_options(base) | {"task": task_text(Classification())}, ("net", "width")
     # The default loss at which training ends may depend on the options of the family.
     defaults["stop_loss"] = setup.net.stop_loss
     return {
