@@ -37,6 +37,8 @@ def main(file: Path) -> None:
         fitted, middle * (fitted / centre) ** -0.5 * 0.7, ":", color="black", label="$P^{-1/2}$, predicted"
     )
     left.set(xscale="log", yscale="log", xlabel="training points $P$", ylabel="test error")
+    left.set_yticks([0.02, 0.05, 0.1, 0.2, 0.5], ["0.02", "0.05", "0.1", "0.2", "0.5"])
+    left.set_yticks([], minor=True)
     left.legend(fontsize=8, frameon=False)
     errors, colours = np.array([by_rule(runs[P]) for P in points]), plt.get_cmap("viridis")
     for k in range(errors.shape[1]):

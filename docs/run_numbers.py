@@ -96,12 +96,14 @@ def uneven() -> dict[str, str]:
     runs = zipf_runs()
     thresholds, (slope, width) = half_learned(runs), exponent(runs, FITTED)
     later, later_width = exponent(runs, (1000, 16000))
+    last, last_width = exponent(runs, (16000, 64000))
     reached = [one for one in thresholds if one < inf]
     share = {P: np.mean([run["unseen"] for run in runs[P]]) / 20_000 for P in runs}
     unseen = {P: sum(r["wrong_unseen"] for r in runs[P]) / sum(r["unseen"] for r in runs[P]) for P in runs}
     found = {
         "zipf_slope": f"{-slope:.2f} ± {width:.2f}",
         "zipf_later": f"{-later:.2f} ± {later_width:.2f}",
+        "zipf_last": f"{-last:.2f} ± {last_width:.2f}",
         "zipf_low": f"{FITTED[0]:,}",
         "zipf_high": f"{FITTED[1]:,}",
         "zipf_first": f"{thresholds[0]:,.0f}",

@@ -157,7 +157,7 @@ def test_errors_about_integers_of_any_size():
 
 
 def test_arrays_are_checked():
-    check_array("x", np.zeros((0, 2), int), (None, 2), maximum=0, fix="Mend it")
+    check_array("x", np.zeros((0, 2), int), (None, 2), maximum=0, fix="Fix it")
     for wrong, said in (
         ([1, 2], "'list' is not an array of integers of shape \\(any\\)"),
         (np.zeros(2), "'float64 of shape \\(2,\\)' is not an array"),
@@ -166,4 +166,4 @@ def test_arrays_are_checked():
         (np.array([-1, 0], np.int8), "-1 lies outside 0 to 2"),
     ):
         with pytest.raises(ArgumentError, match=f"^x = {said}.*Mend it"):
-            check_array("x", wrong, (None,), maximum=2, fix="Mend it")
+            check_array("x", wrong, (None,), maximum=2, fix="Fix it")

@@ -313,7 +313,7 @@ def _walk(levels: int) -> Kernel:
         weights, dtype = tables[-1].log_classes, evidence.dtype
         equal = xp.full(params.n_c, -log(params.n_c), dtype)
         prior = equal if weights is None else xp.asarray(weights, dtype)
-        logs = xp.concatenate([prior, xp.full(1, -np.inf, dtype)])[None, :, None]  # the class is no blank
+        logs = xp.concatenate([prior, xp.full(1, -np.inf, dtype)])[None, :, None]  # the class is never blank
         logs = logs + xp.zeros_like(blind.classes[:1])[None]
         for level in range(params.L, 0, -1):
             if level == levels:
