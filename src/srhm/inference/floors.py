@@ -42,7 +42,7 @@ def exact_level(
 def summed_surprisal(
     exact: Float[np.ndarray, "sample place symbol"], targets: Any
 ) -> tuple[Float[np.ndarray, " place"], Int[np.ndarray, " place"]]:
-    """Return the sums of -ln p of the targets at each place, and how many there are; where a target is -1, nothing is predicted."""
+    """Return the sums of -ln p of the targets at each place, and how many there are; a target of -1 does not count."""
     counted = targets >= 0
     chosen = np.take_along_axis(exact, np.maximum(targets, 0)[:, :, None], axis=2)[:, :, 0]
     return -np.log(np.where(counted, chosen, 1.0)).sum(axis=0), counted.sum(axis=0)

@@ -1,5 +1,6 @@
 """A finite data set with random access: sample i is a pure function of (grammar, seed, i)."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from operator import index as as_integer
 from typing import Any
@@ -16,15 +17,15 @@ from ..model.stream import Stream
 from .form import Form, Layout, split_samples
 
 
-class Indexed(torch.utils.data.Dataset):
+class Indexed(torch.utils.data.Dataset, ABC):
     """Samples by their numbers; those of a batch are made together."""
 
     count: int
     """Number of samples."""
 
+    @abstractmethod
     def _batch(self, rows: np.ndarray) -> tuple[Any, ...]:
         """Return the tensors of some samples, given by numbers from 0 on."""
-        raise NotImplementedError
 
     def __len__(self) -> int:
         return self.count
