@@ -45,7 +45,7 @@ def torch_step(name: str) -> Callable[[int], None]:
     return run
 
 
-def network(name: str, sets: srhm.model.dataset.Split) -> dict:
+def network(name: str, sets: srhm.model.splitting.Split) -> dict:
     ours = our_step(name, PARAMS, 64, sets)
     began = time.perf_counter()
     ours(1)

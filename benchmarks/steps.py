@@ -56,7 +56,7 @@ def model(L: int, s0: int, v: int) -> srhm.Params:
 
 
 def our_step(
-    net: str, params: srhm.Params, width: int, sets: srhm.model.dataset.Split
+    net: str, params: srhm.Params, width: int, sets: srhm.model.splitting.Split
 ) -> Callable[[int], None]:
     network = build(net, params, width)
     rate = (
@@ -119,7 +119,7 @@ class TorchNet(torch.nn.Module):
 
 
 def torch_step(
-    net: str, params: srhm.Params, width: int, sets: srhm.model.dataset.Split, way: str
+    net: str, params: srhm.Params, width: int, sets: srhm.model.splitting.Split, way: str
 ) -> Callable[[int], None]:
     network = TorchNet(net, params, width, way)
     rate = NetSpec(net).rate(params).value * width / 100

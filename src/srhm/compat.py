@@ -21,10 +21,11 @@ from .errors import (
     name_fix,
     nearest,
 )
-from .model.dataset import Dataset, split
+from .model.dataset import Dataset
 from .model.encoding import encode
 from .model.grammar import Grammar
 from .model.params import Params
+from .model.splitting import split
 from .model.stream import PERMUTATION_LIMIT, Stream
 
 __all__ = ["grammar_of_layers", "layers_of_grammar", "params_of", "rhm"]

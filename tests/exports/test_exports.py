@@ -50,7 +50,7 @@ ENDLESS = srhm.Stream(srhm.Grammar(PARAMS, 0), 0, "replacement")
 
 
 def parts_of(params, P=50, P_test=23, **options) -> dict[str, Part]:
-    train, test, _ = srhm.model.dataset.split_streams(srhm.Grammar(params, 7), P, P_test, 5, **options)
+    train, test, _ = srhm.model.splitting.split_streams(srhm.Grammar(params, 7), P, P_test, 5, **options)
     return {"train": Part(train, P), "test": Part(test, P_test)}
 
 
@@ -142,7 +142,7 @@ def test_weights_are_in_the_metadata(tmp_path, format):
         "class_weights": srhm.Zipf(1),
     }
     grammar = srhm.Grammar(MODELS["levels"], 7, **weights)
-    train, test, _ = srhm.model.dataset.split_streams(grammar, 50, 23, 5)
+    train, test, _ = srhm.model.splitting.split_streams(grammar, 50, 23, 5)
     parts = {"train": Part(train, 50), "test": Part(test, 23)}
     plan = export(tmp_path, parts, format, shard_size=20)["plan"]
     there = identities(tmp_path)

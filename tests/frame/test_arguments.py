@@ -51,6 +51,7 @@ MODULES = (
         "model.derivation",
         "model.stream",
         "model.dataset",
+        "model.splitting",
         "model.encoding",
         "model.grammar",
         "model.catalogue",

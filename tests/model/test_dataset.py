@@ -483,7 +483,7 @@ FAST = Params(n_c=3, v=4, m=4, s=2, s0=1, L=3)  # 2^29 data: permuted by a Feist
 @pytest.mark.parametrize("sparsity", ["A", pytest.param("B", marks=pytest.mark.long)])
 def test_draws_of_both_backends_agree(sparsity, monkeypatch):
     """Within a chunk, over the borders of several, and to the last sample, from odd places too."""
-    monkeypatch.setattr(srhm.model.dataset, "_CHUNK", 32)  # 30 samples
+    monkeypatch.setattr(srhm.model.dataset, "CHUNK", 32)  # 30 samples
     for stream in streams(replace(FAST, sparsity=sparsity), seed=2):
         end = stream.length
         for start, count in [(0, 30), (0, 1), (1, 29), (31, 100), (2**26 + 1, 95), (end - 70, 70)]:

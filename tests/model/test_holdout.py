@@ -204,7 +204,7 @@ def test_what_cannot_be_held_out(refuses):
 
 def test_samples_too_rare(refuses, monkeypatch):
     """Where almost every sample has what is held out, the search ends."""
-    monkeypatch.setattr("srhm.model.dataset._MIN_DRAWS", 2000)
+    monkeypatch.setattr("srhm.model.splitting._MIN_DRAWS", 2000)
     large = Grammar(Params(v=8, s0=1, L=5), 0)  # 16 nodes produce the input
     with refuses("P", 3, "Use fewer points, or another fraction or level"):
         split(large, 3, 3, hold_out=Tuples(1, 0.9))

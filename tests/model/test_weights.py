@@ -352,7 +352,7 @@ def test_distinct_samples_elsewhere(refuses):
 
 
 def test_distinct_samples_that_are_not_there(refuses, monkeypatch):
-    monkeypatch.setattr("srhm.model.dataset._MIN_DRAWS", 2000)
+    monkeypatch.setattr("srhm.model.splitting._MIN_DRAWS", 2000)
     P_max = A.P_max
     with refuses("P", P_max, "Use fewer points, or distinct=False"):
         split(GRAMMARS["zipf"], P_max, 3, distinct=True)

@@ -12,10 +12,10 @@ from ..exports import Part, export
 from ..exports.plan import Format
 from ..exports.run import MANIFEST
 from ..model.catalogue import load
-from ..model.dataset import split_streams
 from ..model.encoding import Encoding
 from ..model.grammar import Grammar
 from ..model.options import Model, Weighting
+from ..model.splitting import split_streams
 from .options import ModelOptions, WeightOptions
 from .printing import print_result
 

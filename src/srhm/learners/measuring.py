@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from ..errors import check_instance, check_integer
-from ..model.dataset import split
 from ..model.grammar import Grammar
 from ..model.params import Params
+from ..model.splitting import split
 from .layerwise import LayerwiseLearner
 
 

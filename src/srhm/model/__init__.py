@@ -1,13 +1,14 @@
 """The model: its numbers, rules, derivations and samples. All of it can be imported from srhm too."""
 
 from .catalogue import Instance, instances, load
-from .dataset import Batch, Dataset, split
+from .dataset import Batch, Dataset
 from .derivation import Derivation, diffeomorphism, enumerate_all, exchange_synonyms, expand, rank, unrank
 from .encoding import Encoding, channels, encode
 from .grammar import Grammar
 from .holdout import Placements, RulePairs, Tuples
 from .params import Params
 from .resampling import resample_placements, resample_rules, resample_symbols
+from .splitting import split
 from .stream import Stream
 from .weights import LogNormal, Zipf
 

@@ -17,8 +17,9 @@ from ..measure.clustering import clusters
 from ..measure.layers import layers_of, record_activations
 from ..measure.probing import probes
 from ..measure.sensitivity import sensitivities, test_error
-from ..model.dataset import Dataset, Split, split
+from ..model.dataset import Dataset
 from ..model.encoding import encode
+from ..model.splitting import Split, split
 from ..nets.weights import save_weights
 from ..randomness import STREAM_VERSION
 from ..study import Run, RunSpec

@@ -236,7 +236,7 @@ class SymbolDataset(Indexed):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Make a copy, whose epoch a worker shares with the original."""
-        self.__dict__.update(state)
+        vars(self).update(state)
         self._epoch.share_memory_()
 
     @classmethod
