@@ -5,7 +5,7 @@ samples without one for the training set, so the two share none.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float, Integer
@@ -22,7 +22,25 @@ _LARGE = 1e140
 
 
 @dataclass(frozen=True)
-class Tuples:
+class _Share:
+    """A share of what there is at a level."""
+
+    level: int
+    fraction: float
+    seed: int = 0
+    lowest: ClassVar[int] = 1
+    """The lowest level there is."""
+
+    def __post_init__(self) -> None:
+        level = check_integer("level", self.level, minimum=self.lowest)
+        fraction = check_number("fraction", self.fraction, above=0, below=1)
+        role_key(self.seed, "hold_out")  # checks the seed
+        for name, number in (("level", level), ("fraction", fraction), ("seed", int(self.seed))):
+            object.__setattr__(self, name, number)
+
+
+@dataclass(frozen=True)
+class Tuples(_Share):
     """Hold out a share of the tuples of a level: of the rules of each parent.
 
     Parameters
@@ -46,13 +64,6 @@ class Tuples:
     >>> Tuples(level=1, fraction=0.25).mask(grammar).sum(axis=1)  # of each parent's four rules
     array([1, 1, 1, 1])
     """
-
-    level: int
-    fraction: float
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        _check_numbers(self, 1)
 
     def mask(self, grammar: Grammar) -> Bool[np.ndarray, "parent m"]:
         """Return which rules of each parent are held out.
@@ -82,7 +93,7 @@ class Tuples:
 
 
 @dataclass(frozen=True)
-class RulePairs:
+class RulePairs(_Share):
     """Hold out pairs of the rule of a node and the rule of one of its children.
 
     A pair is a rule of a parent, one of the s children in its tuple, and a rule of this child. The held-out rules of a
@@ -113,12 +124,7 @@ class RulePairs:
     ((4, 4, 2, 4), np.float64(0.25))
     """
 
-    level: int
-    fraction: float
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        _check_numbers(self, 2)
+    lowest: ClassVar[int] = 2
 
     def mask(self, grammar: Grammar) -> Bool[np.ndarray, "parent m s child_m"]:
         """Return which rules of the child are held out, for each child of each tuple.
@@ -162,7 +168,7 @@ class RulePairs:
 
 
 @dataclass(frozen=True)
-class Placements:
+class Placements(_Share):
     """Hold out a share of the placements of a level, the same for all nodes: shifts that are never seen.
 
     A placement says where all s children of a node are. Each child can still be seen at each of its places, together
@@ -189,13 +195,6 @@ class Placements:
     >>> Placements(level=1, fraction=0.5).mask(grammar).sum()
     np.int64(2)
     """
-
-    level: int
-    fraction: float
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        _check_numbers(self, 1)
 
     def mask(self, grammar: Grammar) -> Bool[np.ndarray, " placement"]:
         """Return which placements are held out.
@@ -268,14 +267,6 @@ def class_sums(
             total = of_placement[~here].sum()
         free = np.minimum(of_rule * free * total, _LARGE)
     return free.sum(axis=1), held.sum(axis=1)
-
-
-def _check_numbers(hold_out: HoldOut, lowest: int) -> None:
-    level = check_integer("level", hold_out.level, minimum=lowest)
-    fraction = check_number("fraction", hold_out.fraction, above=0, below=1)
-    role_key(hold_out.seed, "hold_out")  # checks the seed
-    for name, number in (("level", level), ("fraction", fraction), ("seed", int(hold_out.seed))):
-        object.__setattr__(hold_out, name, number)
 
 
 def _level(grammar: Grammar, hold_out: HoldOut) -> Level:
