@@ -91,6 +91,7 @@ def split(
 
     Examples
     --------
+    >>> from srhm import Params
     >>> grammar = Grammar(Params(n_c=4, v=4, m=4, s=2, s0=0, L=2), seed=0)
     >>> sets = split(grammar, P=200, P_test=56, seed=1)
     >>> len(sets.train), len(sets.test), sets.rule, sets.repeat_bound
