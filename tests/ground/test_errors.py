@@ -165,5 +165,5 @@ def test_arrays_are_checked():
         (np.array([0, 3]), "3 lies outside 0 to 2"),
         (np.array([-1, 0], np.int8), "-1 lies outside 0 to 2"),
     ):
-        with pytest.raises(ArgumentError, match=f"^x = {said}.*Mend it"):
+        with pytest.raises(ArgumentError, match=f"^x = {said}.*Fix it"):
             check_array("x", wrong, (None,), maximum=2, fix="Fix it")
