@@ -89,11 +89,12 @@ class FinishedRun:
         """
         spec = self.run.spec
         if self.run.weights is None:
+            held = "" if spec.setup.hold_out is None else f", hold_out=srhm.{spec.setup.hold_out}"
             seeds, rules = spec.seeds, f"found.run.spec.setup.grammar({spec.seeds.grammar})"
             raise SrhmError(
                 f"the network that {spec.net.family} trained is not kept. Train it again: your function with "
                 f"srhm.split({rules}, {spec.P}, {spec.setup.P_test}, {seeds.samples}, "
-                f"replacement={spec.setup.replacement}).train and the seed {seeds.network} is what was run"
+                f"replacement={spec.setup.replacement}{held}).train and the seed {seeds.network} is what was run"
             )
         template = spec.setup.network(spec.seeds.network)
         return load_weights(self.store.weights_folder, self.run.weights, template)
@@ -249,7 +250,7 @@ def run(
         Say on standard error how far the run has come.
     **settings
         Of a built-in network the options by the names of files of runs, such as ``width=64``, ``bias="shared"``,
-        ``learning_rate=0.03``; of a function of your own ``encoding``, ``P_test``, ``replacement``,
+        ``learning_rate=0.03``; of a function of your own ``encoding``, ``P_test``, ``replacement``, ``hold_out``,
         ``sensitivity_inputs``, ``cumulative`` and ``probe``.
 
     Raises

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from enumeration import Enumeration
 from srhm import Dataset, Grammar, Params, Placements, RulePairs, Tuples, Zipf, expand, parse, split
 from srhm.errors import ArgumentError
-from srhm.model.holdout import class_sums
+from srhm.model.holdout import class_counts, class_sums, hold_out_of, hold_out_text
 from strategies import small_params
 
 SMALL = Params(n_c=3, v=3, m=2, s=2, s0=1, L=2)
@@ -97,6 +97,20 @@ def test_what_is_held_out(grammar, hold_out):
     assert distinct.distinct and distinct.repeat_bound == 0 and len(set(whole)) == P + P_test
 
 
+@pytest.mark.parametrize("distinct", [False, True])
+@pytest.mark.parametrize(("grammar", "hold_out"), CASES)
+def test_in_distribution(grammar, hold_out, distinct):
+    """Further inputs without what is held out, none of the training set if all are distinct, whatever P is."""
+    sets = split(grammar, 30, 21, 5, hold_out=hold_out, distinct=distinct)
+    other = sets.in_distribution
+    assert 0 < len(other) <= 21 and not hold_out.occurs(grammar, other.derivation()).any()
+    assert other.stream == sets.test.stream
+    if sets.distinct:
+        assert len({*inputs_of(sets.train), *inputs_of(other)}) == 30 + len(other)
+    plain = split(grammar, 30, 21, 5)
+    assert plain.in_distribution is plain.test
+
+
 @pytest.mark.parametrize(("grammar", "hold_out"), CASES)
 def test_counts(grammar, hold_out):
     """Counts, shares and coincidences are those of an enumeration of all samples."""
@@ -125,12 +139,15 @@ def test_all_samples(params, kind, fraction, seed):
         free, held = (counts.astype(int) for counts in class_sums(grammar, hold_out, 0))
         P, P_test = int(free.min()) * params.n_c, int(held.min()) * params.n_c
         assert held.min() > 0  # of each class
+        assert class_counts(params, hold_out) == (free.min(), held.min()) == (free.max(), held.max())
         assert (free + held == params.data_per_class).all()
         if not P:
             with pytest.raises(ArgumentError):
                 split(grammar, params.n_c, 1, 0, hold_out=hold_out)
             continue
         sets = split(grammar, P, P_test, seed, hold_out=hold_out)
+        assert sets.in_distribution is None  # none are left
+        assert hold_out_of(hold_out_text(hold_out)) == hold_out
         assert len({*inputs_of(sets.train), *inputs_of(sets.test)}) == P + P_test
         assert (np.bincount(sets.train.labels) == P // params.n_c).all()
         assert (np.bincount(sets.test.labels) == P_test // params.n_c).all()

@@ -39,6 +39,8 @@ def run_text(run: Run) -> str:
     ]
     lines += [f"epochs      {metrics['epochs']}", f"train loss  {_shown(metrics['train_loss'])}"]
     lines += [f"test error  {_shown(metrics['error'])}"]
+    if "in_distribution_error" in metrics:
+        lines[-1] += f", and {_shown(metrics['in_distribution_error'])} without what is held out"
     if "excess" in metrics:
         floor = f"{_shown(metrics['excess'])} nats above its exact floor"
         lines.append(f"test loss   {_shown(metrics['loss'])}, {floor}")

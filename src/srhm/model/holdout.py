@@ -15,7 +15,8 @@ from ..memory import check_memory
 from ..randomness import Key, fold, role_key, threefry2x32
 from .derivation import Derivation, expand
 from .grammar import Grammar
-from .params import Level
+from .params import Level, Params
+from .text import choice_of
 
 _LARGE = 1e140
 """Where numbers of samples are cut: their products are still finite."""
@@ -26,16 +27,16 @@ class _Share:
     """A share of what there is at a level."""
 
     level: int
-    fraction: float
-    seed: int = 0
+    fraction: float = 0.2
+    seed: int | None = None
     lowest: ClassVar[int] = 1
     """The lowest level there is."""
 
     def __post_init__(self) -> None:
         level = check_integer("level", self.level, minimum=self.lowest)
         fraction = check_number("fraction", self.fraction, above=0, below=1)
-        role_key(self.seed, "hold_out")  # checks the seed
-        for name, number in (("level", level), ("fraction", fraction), ("seed", int(self.seed))):
+        seed = None if self.seed is None else check_integer("seed", self.seed, minimum=0, maximum=2**64 - 1)
+        for name, number in (("level", level), ("fraction", fraction), ("seed", seed)):
             object.__setattr__(self, name, number)
 
 
@@ -49,8 +50,9 @@ class Tuples(_Share):
         Level l of the features in the tuples, 1 (the input) to L.
     fraction
         Which share of the m rules of each parent, between 0 and 1, rounded; at least one of them and not all.
+        Default: 0.2.
     seed
-        Which ones: any integer from 0 to 2^64 - 1.
+        Which ones: any integer from 0 to 2^64 - 1. Default: the seed of the grammar, or 0 if it has none.
 
     Raises
     ------
@@ -74,8 +76,8 @@ class Tuples(_Share):
             If the grammar has no such level, or one rule a parent.
         """
         numbers = _level(grammar, self)
-        held = _held(self, numbers.m, "rule of each parent")
-        order = _orders(_key(self, 0), numbers.parents, numbers.m)
+        held = _held(self, numbers.m, _RULE)
+        order = _orders(_key(self, grammar, 0), numbers.parents, numbers.m)
         mask = np.zeros(order.shape, bool)
         np.put_along_axis(mask, order[:, :held], True, axis=1)
         return mask
@@ -106,9 +108,9 @@ class RulePairs(_Share):
         Level l of the features that the rule of the node produces, 2 to L; the rules of these are of level l - 1.
     fraction
         Which share of the m(l-1) rules of each child of each tuple, between 0 and 1, rounded; at least one of them
-        and not all.
+        and not all. Default: 0.2.
     seed
-        Which ones: any integer from 0 to 2^64 - 1.
+        Which ones: any integer from 0 to 2^64 - 1. Default: the seed of the grammar, or 0 if it has none.
 
     Raises
     ------
@@ -136,10 +138,10 @@ class RulePairs(_Share):
         """
         numbers = _level(grammar, self)
         below = grammar.params.level(self.level - 1)
-        held = _held(self, below.m, "rule of each child")
+        held = _held(self, below.m, _CHILD_RULE)
         rules = grammar.rules[self.level - 1]
         check_memory("hold_out", self, 32 * rules.size * below.m, "pairs of rules", "Use a smaller m or v")
-        key = _key(self, 1)
+        key = _key(self, grammar, 1)
         order = _orders(fold(key, 0), numbers.v, below.m)
         places = _orders(fold(key, 1), 1, rules.size)[0]  # in the order in which they take turns
         places = places[np.argsort(rules.ravel()[places], kind="stable")]
@@ -180,8 +182,9 @@ class Placements(_Share):
         Level l of the features that are placed, 1 (the input) to L. It needs blanks, s0(l) > 0.
     fraction
         Which share of ``params.level(l).placements``, between 0 and 1, rounded; at least one of them and not all.
+        Default: 0.2.
     seed
-        Which ones: any integer from 0 to 2^64 - 1.
+        Which ones: any integer from 0 to 2^64 - 1. Default: the seed of the grammar, or 0 if it has none.
 
     Raises
     ------
@@ -205,9 +208,9 @@ class Placements(_Share):
             If the grammar has no such level, or no blanks there.
         """
         placements = _level(grammar, self).placements
-        held = _held(self, placements, "placement")
+        held = _held(self, placements, _PLACEMENT)
         mask = np.zeros(placements, bool)
-        mask[_orders(_key(self, 2), 1, placements)[0, :held]] = True
+        mask[_orders(_key(self, grammar, 2), 1, placements)[0, :held]] = True
         return mask
 
     def occurs(self, grammar: Grammar, derivation: Derivation) -> Bool[np.ndarray, " sample"]:
@@ -225,6 +228,74 @@ class Placements(_Share):
 
 HoldOut = RulePairs | Tuples | Placements
 """What can be held out."""
+
+KINDS: dict[str, type[HoldOut]] = {"tuples": Tuples, "pairs": RulePairs, "placements": Placements}
+"""The same by the names in texts, which setups and commands write."""
+
+
+def hold_out_of(content: HoldOut | str) -> HoldOut | None:
+    """Return what is held out, given itself or a text; None for an empty text.
+
+    Raises
+    ------
+    ArgumentError
+        If it is not such a text, or a number lies outside its range.
+
+    Examples
+    --------
+    >>> hold_out_of("placements(1)"), hold_out_of("pairs(2, 0.5, seed=3)")
+    (Placements(level=1, fraction=0.2, seed=None), RulePairs(level=2, fraction=0.5, seed=3))
+    """
+    if isinstance(content, HoldOut):
+        return content
+    check_instance(str, hold_out=content)
+    return choice_of("hold_out", content, KINDS, "placements(1, 0.2)") if content.strip() else None
+
+
+def hold_out_text(hold_out: HoldOut | None) -> str:
+    """Return what is held out as text, as :func:`hold_out_of` takes it; empty for None.
+
+    Examples
+    --------
+    >>> hold_out_text(Placements(1)), hold_out_text(RulePairs(2, 0.5, seed=3))
+    ('placements(1)', 'pairs(2, 0.5, seed=3)')
+    """
+    if hold_out is None:
+        return ""
+    name = next(name for name, kind in KINDS.items() if isinstance(hold_out, kind))
+    parts = [f"{hold_out.level}"]
+    parts += [repr(hold_out.fraction)] if hold_out.fraction != type(hold_out).fraction else []
+    parts += [f"seed={hold_out.seed}"] if hold_out.seed is not None else []
+    return f"{name}({', '.join(parts)})"
+
+
+def class_counts(params: Params, hold_out: HoldOut) -> tuple[int, int]:
+    """Return how many samples each class has without what is held out, and with it: exactly, if no weights are 0.
+
+    All classes have equally many, whatever the rules are.
+
+    Raises
+    ------
+    ArgumentError
+        If the model has no such level, or too little there to hold something out.
+    """
+    params.level(hold_out.level)  # checks it
+    free = 1  # trees below a symbol
+    for level, numbers in enumerate(params.levels, 1):
+        rules, placements = numbers.m, numbers.placements
+        if level == hold_out.level:
+            if isinstance(hold_out, Tuples):
+                rules -= _held(hold_out, rules, _RULE)
+            elif isinstance(hold_out, Placements):
+                placements -= _held(hold_out, placements, _PLACEMENT)
+            else:
+                below = params.level(level - 1).m
+                free = free // below * (below - _held(hold_out, below, _CHILD_RULE))
+        free = rules * placements * free**numbers.s
+    return free, params.data_per_class - free
+
+
+_RULE, _CHILD_RULE, _PLACEMENT = "rule of each parent", "rule of each child", "placement"
 
 
 def class_sums(
@@ -279,13 +350,14 @@ def _held(hold_out: HoldOut, count: int, name: str) -> int:
     """How many of `count` are held out."""
     if count < 2:
         problem = f"leaves nothing for training: there is one {name} at its level"
-        fix = "Use a level with more" if name != "placement" else "Use a level with blanks, s0 > 0"
+        fix = "Use a level with more" if name != _PLACEMENT else "Use a level with blanks, s0 > 0"
         raise ArgumentError("hold_out", hold_out, problem, fix)
     return min(max(1, round(hold_out.fraction * count)), count - 1)
 
 
-def _key(hold_out: HoldOut, kind: int) -> Key:
-    return fold(fold(role_key(hold_out.seed, "hold_out"), kind), hold_out.level)
+def _key(hold_out: HoldOut, grammar: Grammar, kind: int) -> Key:
+    seed = grammar.seed or 0 if hold_out.seed is None else hold_out.seed
+    return fold(fold(role_key(seed, "hold_out"), kind), hold_out.level)
 
 
 def _orders(key: Key, rows: int, count: int) -> Integer[np.ndarray, "row number"]:

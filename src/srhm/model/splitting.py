@@ -44,6 +44,15 @@ class Split:
         test, train = (_as_values(one.features, one.positions) for one in (self.test, self.train))
         return float(np.isin(test, train).mean())
 
+    @cached_property
+    def in_distribution(self) -> Dataset | None:
+        """Test inputs like the training inputs, without what is held out: as many as test inputs, or as there are left.
+
+        None if there are none left, or so few that the draws of a set do not find them. Without `hold_out` it is the
+        test set.
+        """
+        return self.test if self.hold_out is None else _draw_in_distribution(self, self.hold_out)
+
 
 def split(
     grammar: Grammar,
@@ -197,13 +206,20 @@ def _draw_held_out(
     there: Float[np.ndarray, " class_"],
     share: Float[np.ndarray, " class_"],
     distinct: bool,
+    others: Dataset | None = None,
 ) -> Dataset:
-    """Take only samples with (`held`) or without what is held out.
+    """Take only samples with (`held`) or without what is held out; if `distinct`, none of `others`.
 
     Each class has a number of them, `there`, which are a share of its probability.
     """
     kept = "with" if held else "without"
-    _check_there(stream, count, name, hold_out, kept, there)
+    largest, class_ = _most_points(stream, count, there)
+    if largest < count:
+        problem = (
+            f"is too large: class {class_} has {int(there[class_])} samples {kept} what {hold_out} holds out"
+        )
+        fix = f"Use {name} <= {largest}" if there[class_] else "Use another hold_out"
+        raise ArgumentError(name, count, problem, fix)
 
     def too_rare(class_: int, wanted: int, found: int, draws: int) -> ArgumentError:
         problem = (
@@ -216,6 +232,8 @@ def _draw_held_out(
         return hold_out.occurs(stream.grammar, drawn) == held
 
     seen: set[bytes] | None = set() if distinct and stream.rule == "replacement" else None
+    if distinct and others is not None:
+        seen = set(_as_values(others.features, others.positions).tolist())
     draws = max(_MIN_DRAWS, _HELD_OUT_DRAWS_PER_POINT * count)
     return _next_of_class(stream, count, draws, too_rare, taken, seen)
 
@@ -283,12 +301,10 @@ def _next_of_class(
     return Dataset(stream, 0, features[chosen], positions[chosen], labels_of, numbers[chosen])
 
 
-def _check_there(
-    stream: Stream, count: int, name: str, hold_out: HoldOut, kept: str, there: Float[np.ndarray, " class_"]
-) -> None:
-    """Raise an error if a class has fewer samples than its points."""
+def _most_points(stream: Stream, count: int, there: Float[np.ndarray, " class_"]) -> tuple[int, int]:
+    """Return how many of the first points of a stream each class has enough samples for, and which ends first."""
     if (there >= count).all():
-        return
+        return count, 0
     length = min(count, stream.length)
     used = np.zeros((1, len(there)), np.int64)
     for first in range(0, length, CHUNK):
@@ -297,10 +313,25 @@ def _check_there(
         missing = used > there
         if missing.any():
             row = int(np.argmax(missing.any(axis=1)))
-            class_, largest = int(np.argmax(missing[row])), first + row
-            problem = f"is too large: class {class_} has {int(there[class_])} samples {kept} what {hold_out} holds out"
-            fix = f"Use {name} <= {largest}" if there[class_] else "Use another hold_out"
-            raise ArgumentError(name, count, problem, fix)
+            return first + row, int(np.argmax(missing[row]))
+    return count, 0
+
+
+def _draw_in_distribution(sets: Split, hold_out: HoldOut) -> Dataset | None:
+    """Draw test inputs without what is held out, from the stream of the test set; see :attr:`Split.in_distribution`."""
+    stream, grammar = sets.test.stream, sets.test.stream.grammar
+    there, share = (class_sums(grammar, hold_out, power)[0] for power in range(2))
+    used = np.bincount(sets.train.labels, minlength=len(there))
+    left = there - used if sets.distinct else np.where(there > 0, np.inf, 0)
+    count, _ = _most_points(stream, len(sets.test), left)
+    if count == 0:
+        return None
+    try:
+        return _draw_held_out(
+            stream, count, "P_test", hold_out, False, left, share, sets.distinct, sets.train
+        )
+    except ArgumentError:
+        return None
 
 
 def _as_values(features: np.ndarray, positions: np.ndarray) -> Shaped[np.ndarray, " sample"]:

@@ -17,7 +17,7 @@ _DIGITS = 6
 """Significant digits of the numbers on the page."""
 
 _DRAWN = re.compile(
-    r"excess|loss|error|best_test_error|train_loss|epochs|(S|D|probe|probe_rule|probe_placement|ari)_\d\d"
+    r"excess|loss|error|in_distribution_error|best_test_error|train_loss|epochs|(S|D|probe|probe_rule|probe_placement|ari)_\d\d"
 )
 """What may be drawn over P."""
 

@@ -20,11 +20,13 @@ from ..measure.sensitivity import sensitivities, test_error
 from ..model.dataset import Dataset
 from ..model.encoding import encode
 from ..model.splitting import Split, split
+from ..nets.patch_layer import works_on_patches
 from ..nets.weights import save_weights
 from ..randomness import STREAM_VERSION
 from ..study import Run, RunSpec
 from ..training import TrainingJob, train_ensemble
 from ..training.checkpoint import Checkpoint
+from ..training.evaluation import TestSet
 from ..training.run import ProgressCallback, Result, SingleRun
 from .room import check_room
 
@@ -126,6 +128,8 @@ def execute_custom(spec: RunSpec, train: Callable[..., Any]) -> Run:
     error = test_error(net, sets.test, encoding=setup.net.encoding)
     metrics: dict[str, Any] = {"error": error, "repeat_bound": sets.repeat_bound}
     diverged = bool(np.isnan(error))
+    if setup.hold_out is not None and not diverged and sets.in_distribution is not None:
+        metrics["in_distribution_error"] = test_error(net, sets.in_distribution, encoding=setup.net.encoding)
     if not diverged and _gives_scores(net, spec, sets.test):
         metrics |= _sensitivities(spec, net, sets.test)
     times.append(time.perf_counter())
@@ -156,14 +160,16 @@ def _draw(spec: RunSpec) -> Split:
     """Draw the data of a run."""
     setup, seeds = spec.setup, spec.seeds
     grammar = setup.grammar(seeds.grammar)
-    return split(grammar, spec.P, setup.P_test, seeds.samples, replacement=setup.replacement)
+    return split(
+        grammar, spec.P, setup.P_test, seeds.samples, replacement=setup.replacement, hold_out=setup.hold_out
+    )
 
 
 class _Ready(NamedTuple):
-    """A run before training: its job, the bound on repeated data, and the seconds that the data took."""
+    """A run before training: its job, its data, and the seconds that these took."""
 
     job: TrainingJob
-    repeat_bound: float
+    sets: Split
     seconds: float
 
 
@@ -190,7 +196,7 @@ def _prepare(spec: RunSpec, weights: str | Path | None) -> _Ready:
         setup.net.design(params, setup.interface),
         setup.task,
     )
-    return _Ready(job, sets.repeat_bound, seconds)
+    return _Ready(job, sets, seconds)
 
 
 @dataclass(frozen=True)
@@ -241,6 +247,15 @@ def _probes(spec: RunSpec, net: Any, test_set: Dataset) -> dict[str, Any]:
     return measured[0].metrics() | measured[1].metrics()
 
 
+def _in_distribution(spec: RunSpec, ready: _Ready, net: Any) -> dict[str, Any]:
+    """Return the test error on samples without what is held out, by name, if something is and there are some left."""
+    if spec.setup.hold_out is None or ready.sets.in_distribution is None:
+        return {}
+    encoding = ready.job.encoding
+    test = TestSet(ready.sets.in_distribution, encoding, shared=works_on_patches(net), task=spec.setup.task)
+    return {"in_distribution_error": test.error(net)}
+
+
 def _measure(spec: RunSpec, ready: _Ready, result: Result, how: str, weights: str | Path | None) -> Run:
     """Measure the layers of a trained network, unless it diverged or was stopped, and keep its weights."""
     began, test_set = time.perf_counter(), ready.job.test_set
@@ -251,13 +266,14 @@ def _measure(spec: RunSpec, ready: _Ready, result: Result, how: str, weights: st
         "train_loss": result.train_loss,
         "epochs": result.epochs,
         "steps": result.steps,
-        "repeat_bound": ready.repeat_bound,
+        "repeat_bound": ready.sets.repeat_bound,
     }
     if result.scores is not None:
         metrics |= {"loss": result.scores.loss, "excess": result.scores.excess}
     measures = result.status in ("converged", "epochs", "plateau")
     if measures:
         metrics |= _sensitivities(spec, result.net, test_set)
+        metrics |= _in_distribution(spec, ready, result.net)
     seconds = {
         "data": ready.seconds,
         "train": result.seconds,

@@ -30,5 +30,6 @@ def check_room(spec: RunSpec) -> None:
 
 
 def data_bytes(spec: RunSpec) -> int:
-    """Bytes of training and test set."""
-    return bytes_of(spec.params, spec.P + spec.setup.P_test)
+    """Bytes of training and test set, and of test inputs without what is held out."""
+    sets = 1 if spec.setup.hold_out is None else 2
+    return bytes_of(spec.params, spec.P + sets * spec.setup.P_test)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from ..model.holdout import hold_out_text
 from ..model.options import Model
 from ..training.task import task_text
 from .custom import CustomNet
@@ -14,17 +15,18 @@ _ALWAYS = ("net", "v", "s0", "L", "width")
 """Options that are always written, even with their default values."""
 
 
-def setup_name(setup: Setup, task: bool = True) -> str:
-    """Return a short name of a network on a model."""
+def setup_name(setup: Setup, special: bool = True) -> str:
+    """Return a short name of a network on a model; `special` adds the task and what is held out."""
     params = setup.params
     same = f"v=m=n_c={params.v}" if params.v == params.m == params.n_c else (
         f"v={params.v} m={params.m} n_c={params.n_c}"
     )  # fmt: skip
     kind = "" if params.sparsity == "A" else f" sparsity {params.sparsity}"
-    kind += f" {task_text(setup.task)}" if setup.task.predicts_symbols and task else ""
+    kind += f" {task_text(setup.task)}" if setup.task.predicts_symbols and special else ""
     kind += f" rules {setup.rule_weights}" if setup.rule_weights else ""
     kind += f" placements {setup.placement_weights}" if setup.placement_weights else ""
     kind += f" classes {setup.class_weights}" if setup.class_weights else ""
+    kind += f" without {hold_out_text(setup.hold_out)}" if setup.hold_out and special else ""
     return f"{setup.net.row.label} {same} L={params.L} s={params.s} s0={params.s0}{kind}"
 
 
@@ -75,4 +77,4 @@ def _words(name: str, value: Any) -> str:
 def label(study: Study) -> str:
     """Return network, model, width, and the differences from the default study."""
     width = f"width {study.setup.width}" if study.setup.width else ""
-    return ", ".join(filter(None, [setup_name(study.setup, task=False), width, change_words(study)]))
+    return ", ".join(filter(None, [setup_name(study.setup, special=False), width, change_words(study)]))

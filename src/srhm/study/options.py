@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from ..errors import ArgumentError
 from ..model.encoding import Dense
+from ..model.holdout import HoldOut, hold_out_text
 from ..model.params import Params
 from ..model.weights import WEIGHTS
 from ..nets import FAMILIES, Family, NetSpec
@@ -72,7 +73,7 @@ def _table_of(families: tuple[Family, ...]) -> dict[str, Option]:
         *(option for part, kind in _PARTS.items() for option in _fields_of(part, kind)),
         Option("replacement", "setup", "replacement", bool, field_docs(Setup)["replacement"]),
         *(Option(name, "setup", name, str, field_docs(Setup)[name]) for name in WEIGHTS),
-        Option("task", "setup", "task", str, field_docs(Setup)["task"]),
+        *(Option(name, "setup", name, str, field_docs(Setup)[name]) for name in ("hold_out", "task")),
     ]  # fmt: skip
     return {option.name: option for option in table}
 
@@ -143,9 +144,9 @@ def setup_of(params: Params, options: Mapping[str, Any], *, published: bool = Fa
         if error.argument in table and _is_layers(table[error.argument]):
             raise _in_digits(error) from error
         raise
-    base = Setup(
-        params, net, task=parts["setup"].pop("task", Classification())
-    )  # defaults are those of the task
+    # Defaults are those of the task, and of what is held out.
+    special = {name: parts["setup"].pop(name) for name in ("task", "hold_out") if name in parts["setup"]}
+    base = Setup(params, net, **special)
     base = base.published() if published else base
     changes: dict[str, Any] = {
         name: replace(getattr(base, name), **parts[name]) for name in _PARTS if parts[name]
@@ -200,7 +201,7 @@ def _value(setup: Setup, option: Option) -> Any:
 
 def used_by_custom(option: Option) -> bool:
     """Return whether an option is of use where a function of the user's trains: for its inputs, or what is measured."""
-    return option.name in ("encoding", "replacement", *WEIGHTS) or (
+    return option.name in ("encoding", "replacement", "hold_out", *WEIGHTS) or (
         option.part == "measuring" and option.name != "record"
     )
 
@@ -208,6 +209,8 @@ def used_by_custom(option: Option) -> bool:
 def _shown(value: Any) -> Any:
     if isinstance(value, Task):
         return task_text(value)
+    if isinstance(value, HoldOut):
+        return hold_out_text(value)
     if not isinstance(value, tuple):
         return value
     return ("," if any(isinstance(one, str) for one in value) else "").join(map(str, value))
@@ -220,12 +223,14 @@ def options_of(setup: Setup, *, published: bool = False) -> dict[str, Any]:
     of a function of the user's also its own arguments.
     """
     if isinstance(setup.net, CustomNet):
-        defaults = all_options(Setup(setup.params, replace(setup.net, encoding="whitened")))
+        base = Setup(setup.params, replace(setup.net, encoding="whitened"), hold_out=setup.hold_out)
+        defaults = all_options(base) | {"hold_out": None}
         given = {name: value for name, value in all_options(setup).items() if value != defaults[name]}
         return {"net": setup.net.family} | given | setup.net.chosen
-    base = Setup(setup.params, NetSpec(setup.net.family), task=setup.task)
+    base = Setup(setup.params, NetSpec(setup.net.family), task=setup.task, hold_out=setup.hold_out)
     base = base.published() if published else base
-    defaults, always = all_options(base) | {"task": task_text(Classification())}, ("net", "width")
+    usual = {"task": task_text(Classification()), "hold_out": None}
+    defaults, always = all_options(base) | usual, ("net", "width")
     # The default loss at which training ends may depend on the options of the family.
     defaults["stop_loss"] = setup.net.stop_loss
     return {

@@ -23,9 +23,10 @@ class Run:
     end."""
     metrics: dict[str, float | int | None]
     """``error``, ``best_test_error``, ``train_loss``, ``epochs``, ``steps``, ``best_epoch`` and ``S_kl``, ``D_kl``
-    with their errors; of a task that predicts symbols also ``loss`` and ``excess``, in nats; with probes also
-    ``probe_kl``, ``probe_rule_kl``, ``probe_placement_kl`` and ``ari_kl``. None
-    for a missing number. Of a function of the user's ``error``, and S and D where it gives scores."""
+    with their errors; if something is held out also ``in_distribution_error``, the test error on samples without it
+    that are not in the training set; of a task that predicts symbols also ``loss`` and ``excess``, in nats; with
+    probes also ``probe_kl``, ``probe_rule_kl``, ``probe_placement_kl`` and ``ari_kl``. None for a missing number. Of a
+    function of the user's ``error``, and S and D where it gives scores."""
     record: list[dict[str, Any]]
     """``step``, ``epoch``, ``train_loss`` and ``test_error`` at log-spaced steps, if requested, and whatever else was
     recorded: metrics by name, and ``weights``, the SHA-256 of their file. None for a missing number. Of a task that

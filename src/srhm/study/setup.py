@@ -10,6 +10,7 @@ from typing import Any, Literal
 from ..errors import ArgumentError, check_choice, check_instance, check_integer, check_number, in_short
 from ..measure.probing import MIN_INPUTS
 from ..model.grammar import Grammar
+from ..model.holdout import HoldOut, class_counts, hold_out_of, hold_out_text
 from ..model.params import Params
 from ..model.stream import PERMUTATION_LIMIT
 from ..model.weights import WEIGHTS, weights_of_text, weights_text
@@ -18,7 +19,7 @@ from ..randomness import STREAM_VERSION
 from ..theory.predictions import Prediction
 from ..training import Classification, Optimizer, Stopping, Task
 from ..training.job import chosen_optimizer
-from ..training.task import task_from
+from ..training.task import task_from, task_text
 from .custom import CustomNet
 
 Role = Literal["grammar", "samples", "network", "order"]
@@ -73,7 +74,7 @@ class Measuring:
     """
 
     P_test: int | None = None
-    """Number of test points. Default: min(10,000, P_max / 5)."""
+    """Number of test points. Default: min(10,000, P_max / 5), and no more than have what is held out."""
     sensitivity_inputs: int = SENSITIVITY_INPUTS
     """Number of test inputs for S and D; the whole test set if it is smaller."""
     cumulative: bool = False
@@ -159,6 +160,10 @@ class Setup:
     """Weights of the placements, as those of rules."""
     class_weights: str = ""
     """Weights of the classes, as those of rules, without levels. Default: all alike, and balanced."""
+    hold_out: HoldOut | None = None
+    """What no training point has and every test point does: placements(1), pairs(2, 0.5) or tuples(1, 0.5, seed=3), by
+    level, share (0.2) and seed (that of the rules). The error on points without it is measured too. Default:
+    nothing."""
 
     def __post_init__(self) -> None:
         check_instance(Params, params=self.params)
@@ -172,6 +177,9 @@ class Setup:
             object.__setattr__(self, name, weights_text(name, self.params, getattr(self, name)))
         if self.weighted:
             object.__setattr__(self, "replacement", True)
+        if self.hold_out is not None:
+            object.__setattr__(self, "hold_out", hold_out_of(self.hold_out))
+            self._check_hold_out()
         custom = isinstance(self.net, CustomNet)
         params, net = self.params, self.net.on(self.params, None if custom else self.interface)
         optimizer, stopping, measuring = self.optimizer, self.stopping, self.measuring
@@ -185,7 +193,7 @@ class Setup:
                 stopping = replace(stopping, max_epochs=net.max_epochs)
             stopping = stopping.filled_in(self.task)
         if measuring.P_test is None:
-            measuring = replace(measuring, P_test=max(3, default_test_points(params)))
+            measuring = replace(measuring, P_test=max(3, default_test_points(params, self.hold_out)))
         for name, value in {
             "net": net,
             "optimizer": optimizer,
@@ -199,7 +207,43 @@ class Setup:
         if (measuring.probe or "probes" in measuring.record) and self.P_test < MIN_INPUTS:
             fix = f"Use P_test >= {MIN_INPUTS}, or no probes"
             raise ArgumentError("P_test", self.P_test, "is too small to fit and test probes", fix)
-        check_test_points(params, self.P_test, self.replacement)
+        self._check_test_points()
+
+    def _check_hold_out(self) -> None:
+        """Refuse what the model lacks, and tasks other than classification."""
+        if self.hold_out is None:
+            return
+        class_counts(self.params, self.hold_out)
+        if self.task != Classification():
+            problem = (
+                f"is for classification: the exact floor of {task_text(self.task)} is that of all samples"
+            )
+            raise ArgumentError("hold_out", hold_out_text(self.hold_out), problem, "Leave it out")
+
+    def _check_test_points(self) -> None:
+        """Refuse test points that are not there, or leave fewer than n_c for training."""
+        params, P_test = self.params, self.P_test
+        if self.replacement or params.P_max > PERMUTATION_LIMIT:
+            return
+        if self.hold_out is not None:
+            most = params.n_c * class_counts(params, self.hold_out)[1]
+            if most < P_test:
+                problem = f"is too large: {most} samples have what {hold_out_text(self.hold_out)} holds out"
+                fix = (
+                    f"Use P_test <= {most}, or replacement"
+                    if most >= 3
+                    else "Use replacement, or a larger model"
+                )
+                raise ArgumentError("P_test", P_test, problem, fix)
+        elif self.largest < params.n_c:
+            P_max, most = in_short(params.P_max), params.P_max - params.n_c
+            problem = (
+                f"leaves fewer than n_c = {params.n_c} of the P_max = {P_max} distinct samples for training"
+            )
+            fix = (
+                f"Use P_test <= {most}, or replacement" if most >= 3 else "Use replacement, or a larger model"
+            )
+            raise ArgumentError("P_test", P_test, problem, fix)
 
     def _refuse_what_is_not_used(self) -> None:
         """Refuse what a function of the user's does not look at."""
@@ -226,8 +270,8 @@ class Setup:
 
     @property
     def classifies(self) -> bool:
-        """Whether it is the paper's task: classes, and rules, placements and classes alike."""
-        return not (self.task.predicts_symbols or self.weighted)
+        """Whether it is the paper's task: classes, rules, placements and classes alike, and nothing held out."""
+        return not (self.task.predicts_symbols or self.weighted or self.hold_out)
 
     @property
     def prediction(self) -> Prediction | None:
@@ -258,7 +302,12 @@ class Setup:
     @property
     def largest(self) -> int:
         """Maximum number of training points without test points among them; 2^30 with replacement."""
-        return most_points(self.params, self.P_test, self.replacement)
+        params = self.params
+        if self.replacement or params.P_max > PERMUTATION_LIMIT:
+            return 2**30
+        if self.hold_out is not None:
+            return min(2**30, params.n_c * class_counts(params, self.hold_out)[0])
+        return min(2**30, params.P_max - self.P_test)
 
     @property
     def rate_extended(self) -> bool:
@@ -320,6 +369,7 @@ class Setup:
             if content[part].get(name) == usual:
                 del content[part][name]
         content |= {name: value for name in ("replacement", *WEIGHTS) if (value := getattr(self, name))}
+        content |= {} if self.hold_out is None else {"hold_out": hold_out_text(self.hold_out)}
         return content | ({} if self.task == Classification() else {"task": self.task.to_dict()})
 
     @classmethod
@@ -359,15 +409,6 @@ def _as_json(value: Any) -> Any:
 _PARTS = {"optimizer": Optimizer, "stopping": Stopping, "measuring": Measuring}
 
 
-def check_test_points(params: Params, P_test: int, replacement: bool) -> None:
-    """Raise an :class:`~srhm.ArgumentError` if `P_test` points leave fewer than n_c for training."""
-    if most_points(params, P_test, replacement) < params.n_c:
-        P_max, most = in_short(params.P_max), params.P_max - params.n_c
-        problem = f"leaves fewer than n_c = {params.n_c} of the P_max = {P_max} distinct samples for training"
-        fix = f"Use P_test <= {most}, or replacement" if most >= 3 else "Use replacement, or a larger model"
-        raise ArgumentError("P_test", P_test, problem, fix)
-
-
 def check_start(start: Any, params: Params, largest: int) -> None:
     """Raise an :class:`~srhm.ArgumentError` if the first P of a search is out of range."""
     if not params.n_c <= check_number("start", start, above=0.0) <= largest:
@@ -375,16 +416,10 @@ def check_start(start: Any, params: Params, largest: int) -> None:
         raise ArgumentError("start", start, problem, "Start between them")
 
 
-def most_points(params: Params, P_test: int, replacement: bool) -> int:
-    """Return the maximum number of training points that leave `P_test` test points; 2^30 with replacement."""
-    if replacement or params.P_max > PERMUTATION_LIMIT:
-        return 2**30
-    return min(2**30, params.P_max - P_test)
-
-
-def default_test_points(params: Params) -> int:
-    """Return the default size of a test set: min(10,000, P_max / 5) (docs, networks.md)."""
-    return max(1, min(10_000, params.P_max // 5))
+def default_test_points(params: Params, hold_out: HoldOut | None = None) -> int:
+    """Return the default size of a test set: min(10,000, P_max / 5), or all samples with what is held out if fewer."""
+    usual = max(1, min(10_000, params.P_max // 5))
+    return usual if hold_out is None else min(usual, params.n_c * class_counts(params, hold_out)[1])
 
 
 @dataclass(frozen=True)
@@ -409,6 +444,11 @@ class RunSpec:
         check_instance(Seeds, seeds=self.seeds)
         params, largest = self.setup.params, self.setup.largest
         object.__setattr__(self, "P", check_integer("P", self.P, minimum=params.n_c, maximum=2**30))
+        if largest < self.P and self.setup.hold_out is not None:
+            problem = (
+                f"is too large: {largest} samples lack what {hold_out_text(self.setup.hold_out)} holds out"
+            )
+            raise ArgumentError("P", self.P, problem, f"Use P <= {largest}, or replacement")
         if largest < self.P:
             problem = f"and P_test = {self.setup.P_test} exceed the P_max = {params.P_max} distinct samples"
             fix = f"Use P <= {largest}, a smaller P_test, or replacement"

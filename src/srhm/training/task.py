@@ -1,7 +1,5 @@
 """What a network is trained to predict: inputs, targets, loss and error. One class per task."""
 
-import ast
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -11,10 +9,10 @@ import jax
 import optax
 from jaxtyping import Array, Bool, Float, Int
 
-from ..errors import ArgumentError, check_choice
 from ..model.derivation import Tree
 from ..model.encoding import Encoding
 from ..model.params import Params
+from ..model.text import choice_of
 from ..nets import Interface, Leaves
 from ..nets.network import check_scores
 from ..randomness import Key
@@ -134,13 +132,7 @@ def task_from(content: "Task | str | Mapping[str, Any]") -> Task:
     """
     if isinstance(content, Task):
         return content
-    options = _parsed(content) if isinstance(content, str) else dict(content)
-    name = options.pop("name", "")
-    check_choice("task", name, TASKS, "is not a task")
-    kind = TASKS[name]
-    for option in options.keys() - {one.name for one in fields(kind)}:  # pyright: ignore[reportArgumentType]
-        raise ArgumentError(option, options[option], f"is not an option of the task {name}", "Leave it out")
-    return kind(**options)
+    return choice_of("task", content, TASKS, "latent(3) or next(first=False)")
 
 
 def task_text(task: Task) -> str:
@@ -148,29 +140,3 @@ def task_text(task: Task) -> str:
     options = task.to_dict()
     name = options.pop("name")
     return f"{name}({', '.join(f'{key}={value}' for key, value in options.items())})" if options else name
-
-
-def _parsed(text: str) -> dict[str, Any]:
-    """The name of a task and its options, as JSON data."""
-    found = re.fullmatch(r"\s*(\w+)\s*(?:\(([^()]*)\))?\s*", text)
-    if found is None:
-        fix = "Write its name, and options in brackets, as in latent(3) or next(first=False)"
-        raise ArgumentError("task", text, "is not a task", fix)
-    name, inside = found[1], found[2]
-    check_choice("task", name, TASKS, "is not a task")
-    names, options = [one.name for one in fields(TASKS[name])], {"name": name}  # pyright: ignore[reportArgumentType]
-    for number, part in enumerate(filter(None, (part.strip() for part in (inside or "").split(",")))):
-        key, _, value = part.rpartition("=")
-        if not key and number >= len(names):
-            raise ArgumentError("task", text, "has too many options", f"Use {', '.join(names) or 'none'}")
-        options[key.strip() or names[number]] = _value(value.strip())
-    return options
-
-
-def _value(text: str) -> Any:
-    """A number, or true or false, or a word."""
-    literal = {"true": "True", "false": "False"}.get(text, text)
-    try:
-        return ast.literal_eval(literal)
-    except (ValueError, SyntaxError):
-        return text
