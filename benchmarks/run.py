@@ -1,6 +1,7 @@
 """All benchmarks of this project in one run: make bench, or python benchmarks/run.py [part ...].
 
-Parts: sampling, torch_loading, inference, steps, common, transformer, searches, memory, laboratory; all unless named.
+Parts: sampling, torch_loading, inference, steps, common, transformer, searches, memory, laboratory,
+images; all unless named.
 Every part is measured in processes of its own, one after the other. Writes benchmarks/results/PART.json, and
 benchmarks/results/table.md from all of them.
 """
@@ -19,6 +20,7 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 PARTS = (
     "sampling", "torch_loading", "inference", "steps", "common", "transformer", "searches", "memory", "laboratory",
+    "images",
 )  # fmt: skip
 
 
@@ -260,6 +262,21 @@ def inference_rows(rows: list[dict]) -> list[list[str]]:
     return table
 
 
+def images_rows(rows: list[dict]) -> list[list[str]]:
+    table = []
+    for row in rows:
+        what = f"smooth deformations of images of {row['pixels']} × {row['pixels']} pixels, 1 thread"
+        low, high = row["of_grid_sample_quartiles"]
+        figure = (
+            f"{row['of_grid_sample']:g} × the speed of grid_sample alone (quartiles of the turns {low:g} to {high:g}; "
+            f"{row['torch_million_pixels_per_second']} million pixels/s)"
+        )
+        table.append([f"{what}, PyTorch", "≥ 0.5 ×", figure, met(row["of_grid_sample"], 0.5)])
+        speed = row["numpy_million_pixels_per_second"]
+        table.append([f"{what}, NumPy", "≥ 20 million/s", f"{speed} million pixels/s", met(speed, 20)])
+    return table
+
+
 ROWS = {
     "sampling": sampling_rows,
     "torch_loading": torch_loading_rows,
@@ -270,6 +287,7 @@ ROWS = {
     "searches": searches_rows,
     "memory": memory_rows,
     "laboratory": laboratory_rows,
+    "images": images_rows,
 }
 
 

@@ -21,6 +21,7 @@ else:
         "exports",
         "figures",
         "gradients",
+        "images",
         "inference",
         "learners",
         "measure",

@@ -31,6 +31,7 @@ _ROLES = {
     "channel": 7,
     "posterior": 8,
     "hold_out": 9,
+    "deformation": 10,
 }
 """What a seed is used for. The numbers are part of the stream and never change."""
 
@@ -87,7 +88,7 @@ def role_key(seed: int, role: str) -> Key:
         Any integer from 0 to 2^64 - 1.
     role
         One of ``"grammar"``, ``"samples"``, ``"network"``, ``"order"``, ``"transformation"``, ``"test"``,
-        ``"channel"``, ``"posterior"``, ``"hold_out"``.
+        ``"channel"``, ``"posterior"``, ``"hold_out"``, ``"deformation"``.
 
     Raises
     ------

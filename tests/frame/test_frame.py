@@ -36,6 +36,7 @@ DIRECT = {
     "compat": "inference",
     "learners": "inference",
     "measure": "training torch",
+    "images": "measure",
     "study": "measure reference",
     "store": "study lab_extra",
     "runner": "store __init__ interrupts",

@@ -30,7 +30,7 @@ class ModuleLayers:
     layout
         The layout of the module's inputs: ``"channels_first"`` [sample, channel, position], as data sets have by
         default, or ``"positions_first"``. Inputs without channels, those of the encoding ``"integer"``, are passed as
-        int64 [sample, position].
+        int64 [sample, position]; those of four axes, such as images [sample, channel, row, column], as they are.
 
     Raises
     ------
@@ -96,7 +96,7 @@ class ModuleLayers:
         if inputs.ndim == 3 and self.layout == "channels_first":
             inputs = inputs.transpose(1, 2)
         device, dtype = device_and_type(self.module)
-        inputs = inputs.to(device, dtype if inputs.ndim == 3 else torch.int64)
+        inputs = inputs.to(device, torch.int64 if inputs.ndim == 2 else dtype)
         try:
             with evaluation_mode(self.module), torch.no_grad():
                 output = self.module(inputs)
