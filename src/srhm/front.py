@@ -15,10 +15,12 @@ from jaxtyping import Float
 
 from .errors import ArgumentError, SrhmError, check_choice, check_instance, check_integer, name_fix
 from .measure.complexity import SampleComplexity
+from .model.dataset import Dataset
 from .model.params import Params
 from .nets import FAMILIES, NetSpec
 from .nets.weights import load_weights
 from .runner.driver import Policy
+from .runner.execution import draw_sets
 from .runner.executors import (
     Executor,
     compute_on_one_thread,
@@ -37,6 +39,7 @@ from .study.describe import setup_name
 from .study.grid import parsed_shard
 from .study.options import DEFAULT_FAMILY, option_table, setup_of, used_by_custom
 from .study.study import chosen_thresholds
+from .training.evaluation import Predictions, TestSet
 
 __all__ = ["pstar", "run"]
 
@@ -98,6 +101,35 @@ class FinishedRun:
             )
         template = spec.setup.network(spec.seeds.network)
         return load_weights(self.store.weights_folder, self.run.weights, template)
+
+    def predictions(self, dataset: Dataset | None = None) -> Predictions:
+        """Return what the trained network predicts of every sample, for a task that predicts symbols.
+
+        ``found.run.spec.setup.task.exact(grammar, found.predictions().symbols)`` are the exact probabilities of these.
+
+        Parameters
+        ----------
+        dataset
+            Samples of the same model. Default: the test points of the run.
+
+        Raises
+        ------
+        ArgumentError
+            If the samples are of another model.
+        SrhmError
+            If the task is classification (``task="latent(L + 1)"``, with the number, has a loss and a floor of the
+            class), or a function of your own trained the network.
+        """
+        spec = self.run.spec
+        if not spec.setup.task.predicts_symbols:
+            fix = f'task="latent({spec.params.L + 1})" predicts the class likewise'
+            raise SrhmError(f"a run of classification has no predictions of symbols; {fix}")
+        if dataset is None:
+            dataset = draw_sets(spec).test
+        check_instance(Dataset, dataset=dataset)
+        if dataset.params != spec.params:
+            raise ArgumentError("dataset", dataset.params, "are not those of the run", f"Use {spec.params}")
+        return TestSet(dataset, spec.net.encoding, task=spec.setup.task).predictions(self.network())
 
     def plot(self) -> Any:
         """Draw the loss at each position over its exact floor, and its excess through training.

@@ -97,3 +97,35 @@ def test_rooms_and_the_front_door_need_no_further_import_and_cost_nothing_before
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True", "build", "sensitivities", "run", "True"]
+
+
+def test_predictions_are_those_that_the_loss_was_taken_of(tmp_path):
+    """Of the best network on the test points; exact ones of the same inputs have the floor as their loss."""
+    options = {"P_test": 40, "layers": 1, "width": 16, "heads": 2, "max_steps": 40, "progress": False}
+    params = srhm.Params(v=4, m=4, s0=0, L=2)
+    found = srhm.run(params, "transformer", task="masked(0.5)", P=60, store=tmp_path / "r.sqlite", **options)
+    made = found.predictions()
+    assert made.symbols.shape == (40, 4) and made.log_probability.shape == (40, 4, 5)
+    counted = made.targets >= 0
+    assert counted.sum() == 80 and np.allclose(np.exp(made.log_probability).sum(axis=2), 1, atol=1e-5)
+
+    def loss(log_probability):
+        chosen = np.take_along_axis(log_probability, np.maximum(made.targets, 0)[:, :, None], axis=2)
+        return -chosen[:, :, 0][counted].mean()
+
+    setup, metrics = found.run.spec.setup, found.run.metrics
+    assert loss(made.log_probability) == pytest.approx(metrics["loss"], rel=1e-5)
+    exact = setup.task.exact(setup.grammar(0), made.symbols)
+    with np.errstate(divide="ignore"):
+        assert loss(np.log(exact)) == pytest.approx(metrics["loss"] - metrics["excess"], abs=1e-5)
+    other = srhm.split(srhm.Grammar(params, 0), P=2, P_test=7, seed=9).test
+    assert len(found.predictions(other).targets) == 7
+    wrong = srhm.split(srhm.Grammar(PARAMS, 0), P=2, P_test=7).test
+    with pytest.raises(srhm.ArgumentError, match=r"dataset = .*are not those of the run"):
+        found.predictions(wrong)
+
+
+def test_a_run_of_classification_has_no_predictions_of_symbols(tmp_path):
+    found = srhm.run(PARAMS, P=30, store=tmp_path / "r.sqlite", progress=False, **OPTIONS)
+    with pytest.raises(srhm.SrhmError, match=r'task="latent\(3\)" predicts the class likewise'):
+        found.predictions()

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from oracles import MIXED, ORACLES, all_offsets, name_of
 from srhm import Grammar, Params, enumerate_all, expand
+from srhm.model.marginals import transitions
 from srhm.theory import features, patches, positions, tuples
 from srhm.theory.class_statistics import ClassStatistics
-from srhm.theory.population import slot_probability, transitions
+from srhm.theory.population import slot_probability
 from strategies import any_params, small_params
 
 

@@ -3,6 +3,7 @@ choices that produced it (docs, inference.md).
 """
 
 from ..model.encoding import MASKED
+from ..model.filtering import filtered
 from .bayes import bayes_error, channel_error
 from .channel import Channel
 from .parse import parse, validity
@@ -18,6 +19,7 @@ __all__ = [
     "channel_error",
     "class_posterior",
     "entropies",
+    "filtered",
     "log_likelihood",
     "masked_symbol",
     "most_probable",

@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int, Integer
 
+from ..errors import ArgumentError
 from ..model.encoding import MASKED
+from ..model.filtering import FilteredGrammar
 from ..model.grammar import Grammar
 from .channel import Channel
 from .prediction import masked_symbol, next_symbol
@@ -33,8 +35,15 @@ def exact_level(
     grammar: Grammar, seen: Integer[np.ndarray, "sample position"], level: int
 ) -> Float[np.ndarray, "sample place symbol"]:
     """Return the posterior of the symbols at a level, L + 1 for the class, in float64."""
-    evidence = Channel().evidence(grammar.params, seen, np.float64)
-    if level == grammar.params.L + 1:
+    evidence, L = Channel().evidence(grammar.params, seen, np.float64), grammar.params.L
+    if isinstance(grammar, FilteredGrammar):
+        L -= 1
+        if L + 1 - grammar.k < level <= L:
+            problem = f"has no symbols: the grammar is filtered with k = {grammar.k}"
+            raise ArgumentError(
+                "level", level, problem, f"Use a level up to {L + 1 - grammar.k}, or the class"
+            )
+    if level == L + 1:
         return np.asarray(class_posterior(grammar, evidence))[:, None]
     return np.asarray(posterior(grammar, evidence).symbols[level - 1])
 

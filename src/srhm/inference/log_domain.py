@@ -27,10 +27,10 @@ def finite(values: Any) -> Any:
     return values.__array_namespace__().maximum(values, _FLOOR)
 
 
-def log_of(weights: Any) -> Any:
-    """Return the logarithms of weights that are multiples of 2^-32, in double precision."""
+def log_of(probabilities: Any) -> Any:
+    """Return the logarithms of probabilities, in double precision; that of 0 is -inf."""
     with np.errstate(divide="ignore"):
-        return np.log(np.asarray(weights, np.float64)) - 32 * np.log(2)
+        return np.log(np.asarray(probabilities, np.float64))
 
 
 def constant(values: Any) -> Any:

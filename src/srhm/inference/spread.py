@@ -82,15 +82,14 @@ class LevelTable(NamedTuple):
 def tables_of(grammar: Grammar) -> tuple[LevelTable, ...]:
     """Return the lookup tables of the rules, level by level from the input on."""
     found = []
-    for level, rules, of_rules, of_placements in zip(
-        grammar.params.levels, grammar.rules, grammar.rule_weights, grammar.placement_weights, strict=True
-    ):
-        tuples = rules.reshape(-1, level.s).astype(np.int32)
-        if of_placements is None:
+    for level, rules in zip(grammar.params.levels, grammar.rules, strict=True):
+        number, tuples = level.level, rules.reshape(-1, level.s).astype(np.int32)
+        if grammar.placement_weights[number - 1] is None:
             table: Any = (sparsity_a if level.sparsity == "A" else sparsity_b).table(level, tuples)
         else:
-            table = any_placements.table(level, tuples, of_placements)
-        found.append(LevelTable(table, None if of_rules is None else log_of(of_rules)))
+            table = any_placements.table(level, tuples, grammar.placement_probability(number))
+        even = grammar.rule_weights[number - 1] is None
+        found.append(LevelTable(table, None if even else log_of(grammar.rule_probability(number))))
     if grammar.class_weights is not None:
-        found[-1] = found[-1]._replace(log_classes=log_of(grammar.class_weights))
+        found[-1] = found[-1]._replace(log_classes=log_of(grammar.class_probability))
     return tuple(found)

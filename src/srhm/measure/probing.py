@@ -16,6 +16,7 @@ from ..model.dataset import Dataset
 from ..model.derivation import expand
 from ..model.encoding import Encoding, encode
 from ..model.grammar import Grammar
+from ..model.marginals import symbol_probability
 from ..nets.design import encoding_for
 from .layers import Layers, LayerTable, first_inputs, layers_of, named, record_activations, tabulate
 from .ridge import Ridge
@@ -208,18 +209,9 @@ def _best_rule(grammar: Grammar, level: int, parent: Integer[np.ndarray, "sample
 
 def _guesses(grammar: Grammar) -> list[float]:
     """Return for level 1 to L+1 the chance of the most frequent feature, mean over nodes."""
-    params = grammar.params
-    share = grammar.class_probability[None]  # of each symbol at each node
-    guesses = [float(share.max(axis=1).mean())]
-    for level in reversed(params.levels):
-        rules = grammar.rules[level.level - 1]
-        weights = grammar.rule_probability(level.level)[:, :, None]
-        of_child = np.stack(
-            [(weights * (rules == feature)).sum(axis=1) for feature in range(level.v)], axis=-1
-        )
-        share = np.einsum("np,psv->nsv", share, of_child).reshape(-1, level.v)
-        guesses.append(float(share.max(axis=1).mean()))
-    return guesses[::-1]
+    levels = range(1, grammar.params.L + 2)
+    shares = [grammar.class_probability @ symbol_probability(grammar, level) for level in levels]
+    return [float(share.max(axis=1).mean()) for share in shares]
 
 
 def _activations(

@@ -121,7 +121,7 @@ def execute_custom(spec: RunSpec, train: Callable[..., Any]) -> Run:
     check_instance(RunSpec, spec=spec)
     check_room(spec)
     setup, times = spec.setup, [time.perf_counter()]
-    sets = _draw(spec)
+    sets = draw_sets(spec)
     times.append(time.perf_counter())
     net = train(sets.train, spec.seeds.network, **spec.net.chosen)
     times.append(time.perf_counter())
@@ -156,8 +156,9 @@ def _gives_scores(net: Any, spec: RunSpec, test_set: Dataset) -> bool:
     return True
 
 
-def _draw(spec: RunSpec) -> Split:
-    """Draw the data of a run."""
+def draw_sets(spec: RunSpec) -> Split:
+    """Draw the training and the test points of a run."""
+    check_instance(RunSpec, spec=spec)
     setup, seeds = spec.setup, spec.seeds
     grammar = setup.grammar(seeds.grammar)
     return split(
@@ -182,7 +183,7 @@ def _prepare(spec: RunSpec, weights: str | Path | None) -> _Ready:
         raise ArgumentError("weights", None, problem, fix)
     setup, params, seeds = spec.setup, spec.params, spec.seeds
     began = time.perf_counter()
-    sets = _draw(spec)
+    sets = draw_sets(spec)
     seconds = time.perf_counter() - began
     job = TrainingJob(
         setup.network(seeds.network),

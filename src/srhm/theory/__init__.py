@@ -2,6 +2,7 @@
 
 from .confusion import learner_error, misgrouped, predicted_P
 from .empirical import count_features, count_positions, count_tuples
+from .pairs import count_pairs, pair_moment, symbol_pairs
 from .population import features, patches, positions, tuples
 from .predictions import predict_by_relevance
 from .rule_sets import feature_moments, tuple_moments
@@ -9,6 +10,7 @@ from .visibility import dilution, visible_P
 
 __all__ = [
     "count_features",
+    "count_pairs",
     "count_positions",
     "count_tuples",
     "dilution",
@@ -16,10 +18,12 @@ __all__ = [
     "features",
     "learner_error",
     "misgrouped",
+    "pair_moment",
     "patches",
     "positions",
     "predict_by_relevance",
     "predicted_P",
+    "symbol_pairs",
     "tuple_moments",
     "tuples",
     "visible_P",

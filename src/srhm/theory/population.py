@@ -13,34 +13,9 @@ from ..errors import check_instance, check_integer
 from ..memory import check_memory
 from ..model.derivation import child_offsets
 from ..model.grammar import Grammar
+from ..model.marginals import symbol_probability
 from ..model.params import Level, Params
 from .class_statistics import ClassStatistics
-
-
-def transitions(grammar: Grammar, level: int) -> Float[np.ndarray, "child parent feature"]:
-    """Return T_l: the probability that the i-th child of each parent is each level-l feature.
-
-    It is the fraction of the parent's m tuples with that feature in place i.
-
-    Returns
-    -------
-    array [child, parent, feature]
-        Of shape [s, n_c or v, v].
-
-    Raises
-    ------
-    ArgumentError
-        If the level is not between 1 and L.
-    """
-    check_instance(Grammar, grammar=grammar)
-    numbers = grammar.params.level(level)
-    s, v, parents = numbers.s, numbers.v, numbers.parents
-    row = np.arange(s) * parents + np.arange(parents)[:, None, None]  # [parent, 1, child]
-    entry = row * v + grammar.rules[level - 1]
-    if grammar.rule_weights[level - 1] is None:
-        return np.bincount(entry.ravel(), minlength=s * parents * v).reshape(s, parents, v) / numbers.m
-    weights = np.broadcast_to(grammar.rule_probability(level)[:, :, None], entry.shape).ravel()
-    return np.bincount(entry.ravel(), weights, s * parents * v).reshape(s, parents, v)
 
 
 def features(grammar: Grammar, level: int = 1) -> ClassStatistics:
@@ -67,7 +42,7 @@ def features(grammar: Grammar, level: int = 1) -> ClassStatistics:
     check_instance(Grammar, grammar=grammar)
     params = grammar.params
     level = check_integer("level", level, minimum=1, maximum=params.L)
-    return ClassStatistics(_symbols(grammar, level), grammar.class_probability)
+    return ClassStatistics(symbol_probability(grammar, level), grammar.class_probability)
 
 
 def tuples(grammar: Grammar, level: int = 1) -> ClassStatistics:
@@ -85,7 +60,7 @@ def tuples(grammar: Grammar, level: int = 1) -> ClassStatistics:
     check_instance(Grammar, grammar=grammar)
     params = grammar.params
     level = check_integer("level", level, minimum=1, maximum=params.L)
-    parents = _symbols(grammar, level + 1)
+    parents = symbol_probability(grammar, level + 1)
     if grammar.rule_weights[level - 1] is None:
         m = params.level(level).m
         return ClassStatistics(np.repeat(parents, m, axis=2) / m, grammar.class_probability)
@@ -146,20 +121,6 @@ def _weighted(numbers: Level, weights: np.ndarray) -> Float[np.ndarray, "child p
     offsets = child_offsets(numbers, np.arange(numbers.placements, dtype=np.int32))
     np.add.at(where, (np.arange(numbers.s), offsets), weights[:, None])
     return where
-
-
-def _symbols(grammar: Grammar, level: int) -> Float[np.ndarray, "slot class_ symbol"]:
-    """P(symbol of a level | class) at each of its slots; level L + 1 is the class itself."""
-    params = grammar.params
-    symbols = params.n_c if level > params.L else params.level(level).v * params.level(level).features
-    needed = 8 * params.n_c * max(params.n_c, symbols)
-    fix = "Use the grammar of a smaller model"
-    check_memory("grammar", grammar, needed, "an array of all classes and symbols", fix)
-    given = np.eye(params.n_c)[None]
-    for above in range(params.L, level - 1, -1):
-        given = np.einsum("jab,ibc->jiac", given, transitions(grammar, above))
-        given = given.reshape(-1, *given.shape[2:])
-    return given
 
 
 def slot_probability(

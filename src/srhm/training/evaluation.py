@@ -1,6 +1,7 @@
 """The test error of a network at its task, on the device."""
 
 import math
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -111,6 +112,27 @@ def _errors(task: Task, output: Any, targets: Any, labels: Any, params: Params) 
     return jnp.where(real, errors, jnp.zeros_like(errors)).sum(), (broken & real).any()
 
 
+class Predictions(NamedTuple):
+    """What a network predicts of the samples of a set, for a task that predicts symbols."""
+
+    symbols: Int[np.ndarray, "sample position"]
+    """The symbols that entered: -1 for a blank, :data:`~srhm.inference.MASKED` for a hidden one or the start."""
+    targets: Int[np.ndarray, "sample place"]
+    """What was to be predicted, the blank last; -1 where nothing is."""
+    log_probability: Float[np.ndarray, "sample place symbol"]
+    """ln of the probability of each symbol, by the network."""
+
+
+@eqx.filter_jit
+def _example(net: Any, leaves: Leaves, labels: Any, number: Any, task: Any) -> tuple[Any, Any, Any]:
+    """The symbols that enter a network, the targets, and the log-probabilities of a network if there is one."""
+    inputs, targets = task.examples(leaves, labels, Key(jnp.uint32(0), number))
+    if net is None:
+        return inputs.symbols, targets, None
+    output = outputs(net, inputs).reshape(*targets.shape, -1)
+    return inputs.symbols, targets, jax.nn.log_softmax(output)
+
+
 class TestSet:
     """A test set on the device: a table of sub-trees for networks on patches, batches for all others.
 
@@ -156,17 +178,30 @@ class TestSet:
 
     def _floor(self, task: SymbolTask, dataset: Dataset) -> tuple[Any, Any]:
         """The mean loss of the exact predictor at each place, and how many predictions there are."""
-        grammar, (features, positions, labels, latents) = dataset.stream.grammar, self._parts[0]
-        sums, counts, left = 0.0, 0, self.size
+        sums, counts = 0.0, 0
+        for symbols, targets, _ in self._examples():
+            total, count = floor(task, dataset.stream.grammar, symbols, targets)
+            sums, counts = sums + total, counts + count
+        with np.errstate(invalid="ignore"):
+            return sums / counts, counts
+
+    def _examples(self, net: Any = None) -> Iterator[tuple[Any, Any, Any]]:
+        """Yield the symbols that enter a network, the targets and, of a network, its log-probabilities, by batch."""
+        features, positions, labels, latents = self._parts[0]
+        left = self.size
         for number in range(len(features)):
             own = None if latents is None else latents[number]
             leaves = Leaves(self.params, self.encoding, features[number], positions[number], own)
-            inputs, targets = task.examples(leaves, labels[number], Key(jnp.uint32(0), jnp.uint32(number)))
-            real = min(left, len(targets))
-            total, count = floor(task, grammar, np.asarray(inputs.symbols)[:real], np.asarray(targets)[:real])
-            sums, counts, left = sums + total, counts + count, left - real
-        with np.errstate(invalid="ignore"):
-            return sums / counts, counts
+            symbols, targets, log_probability = _example(
+                net, leaves, labels[number], jnp.uint32(number), self.task
+            )
+            kept = None if log_probability is None else np.asarray(log_probability)[:left]
+            yield np.asarray(symbols)[:left], np.asarray(targets)[:left], kept
+            left -= len(labels[number])
+
+    def predictions(self, net: Any) -> Predictions:
+        """Return what a network predicts of every sample, for a task that predicts symbols."""
+        return Predictions(*map(np.concatenate, zip(*self._examples(net), strict=True)))
 
     def error(self, net: Any) -> float:
         """Return the mean error; see :meth:`scores`."""
