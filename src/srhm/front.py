@@ -82,15 +82,30 @@ class FinishedRun:
         values = [[_number(metrics.get(f"{letter}_{k}{level}")) for level in range(1, L + 1)] for k in layers]
         return np.array(values, float).reshape(len(layers), L)
 
-    def network(self) -> Any:
+    def network(self, step: int | None = None) -> Any:
         """Return the trained network, an Equinox module: a map from dense inputs to outputs.
+
+        Parameters
+        ----------
+        step
+            The network after this step, one of ``self.run.record`` of a run that records weights. Default: the one
+            that the run reports.
 
         Raises
         ------
+        ArgumentError
+            If no weights were recorded at the step.
         SrhmError
             If a function of your own trained it: of that only what was measured is kept.
         """
         spec = self.run.spec
+        if step is not None:
+            kept = {point["step"]: point["weights"] for point in self.run.record if point.get("weights")}
+            if step not in kept:
+                fix = f"Use one of {list(kept)}" if kept else 'Run it with record="weights"'
+                raise ArgumentError("step", step, "is not a step whose weights were recorded", fix)
+            template = spec.setup.network(spec.seeds.network)
+            return load_weights(self.store.weights_folder, kept[step], template)
         if self.run.weights is None:
             held = "" if spec.setup.hold_out is None else f", hold_out=srhm.{spec.setup.hold_out}"
             seeds, rules = spec.seeds, f"found.run.spec.setup.grammar({spec.seeds.grammar})"
@@ -102,7 +117,7 @@ class FinishedRun:
         template = spec.setup.network(spec.seeds.network)
         return load_weights(self.store.weights_folder, self.run.weights, template)
 
-    def predictions(self, dataset: Dataset | None = None) -> Predictions:
+    def predictions(self, dataset: Dataset | None = None, step: int | None = None) -> Predictions:
         """Return what the trained network predicts of every sample, for a task that predicts symbols.
 
         ``found.run.spec.setup.task.exact(grammar, found.predictions().symbols)`` are the exact probabilities of these.
@@ -111,11 +126,13 @@ class FinishedRun:
         ----------
         dataset
             Samples of the same model. Default: the test points of the run.
+        step
+            As for :meth:`network`.
 
         Raises
         ------
         ArgumentError
-            If the samples are of another model.
+            If the samples are of another model, or no weights were recorded at the step.
         SrhmError
             If the task is classification (``task="latent(L + 1)"``, with the number, has a loss and a floor of the
             class), or a function of your own trained the network.
@@ -129,7 +146,7 @@ class FinishedRun:
         check_instance(Dataset, dataset=dataset)
         if dataset.params != spec.params:
             raise ArgumentError("dataset", dataset.params, "are not those of the run", f"Use {spec.params}")
-        return TestSet(dataset, spec.net.encoding, task=spec.setup.task).predictions(self.network())
+        return TestSet(dataset, spec.net.encoding, task=spec.setup.task).predictions(self.network(step))
 
     def plot(self) -> Any:
         """Draw the loss at each position over its exact floor, and its excess through training.

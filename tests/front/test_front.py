@@ -118,6 +118,18 @@ def test_predictions_are_those_that_the_loss_was_taken_of(tmp_path):
     exact = setup.task.exact(setup.grammar(0), made.symbols)
     with np.errstate(divide="ignore"):
         assert loss(np.log(exact)) == pytest.approx(metrics["loss"] - metrics["excess"], abs=1e-5)
+    options |= {"record": "weights", "select": "last"}
+    recorded = srhm.run(
+        params, "transformer", task="masked(0.5)", P=60, store=tmp_path / "r.sqlite", **options
+    )
+    steps = [point["step"] for point in recorded.run.record]
+    last = recorded.predictions(step=steps[-1]).log_probability
+    assert (last == recorded.predictions().log_probability).all()
+    assert (last != recorded.predictions(step=1).log_probability).any()
+    with pytest.raises(srhm.ArgumentError, match=r"step = 999 .*Use one of \[1, "):
+        recorded.network(step=999)
+    with pytest.raises(srhm.ArgumentError, match='Run it with record="weights"'):
+        found.predictions(step=1)
     other = srhm.split(srhm.Grammar(params, 0), P=2, P_test=7, seed=9).test
     assert len(found.predictions(other).targets) == 7
     wrong = srhm.split(srhm.Grammar(PARAMS, 0), P=2, P_test=7).test

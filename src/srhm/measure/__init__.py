@@ -5,6 +5,7 @@ from .complexity import Search, combine, nearest_grid, pstar
 from .correlation import rank_correlation
 from .exponent import fit_exponent, fit_exponents
 from .layers import ByPosition, layers_of
+from .posteriors import posterior_probes
 from .probing import probes
 from .sensitivity import sensitivities, test_error
 
@@ -17,6 +18,7 @@ __all__ = [
     "fit_exponents",
     "layers_of",
     "nearest_grid",
+    "posterior_probes",
     "probes",
     "pstar",
     "rank_correlation",

@@ -128,7 +128,7 @@ def probes(
     encoding = encoding_for(network, encoding, dataset.params)
     inputs = first_inputs(dataset, inputs, MIN_INPUTS)
     kinds = {kind: latents for kind, latents in _latents(dataset, inputs).items() if latents[0].choices > 1}
-    seen = _activations(layers_of(network), dataset, inputs, encoding, dtype, batch, progress)
+    seen = recorded(layers_of(network), dataset, inputs, encoding, dtype, batch, progress)
     read = {name: _read(values, kinds) for name, values in seen.items()}
     readings = {}
     for kind, latents in kinds.items():
@@ -214,7 +214,7 @@ def _guesses(grammar: Grammar) -> list[float]:
     return [float(share.max(axis=1).mean()) for share in shares]
 
 
-def _activations(
+def recorded(
     layers: Layers,
     dataset: Dataset,
     count: int,
@@ -243,14 +243,14 @@ def _read(values: np.ndarray, kinds: dict[str, list[_Latent]]) -> dict[str, list
     if not np.isfinite(values).all():
         return {kind: [(np.nan, np.nan)] * len(latents) for kind, latents in kinds.items()}
     half = len(values) // 2
-    kernel = _kernel(values, half)
+    kernel = kernel_of(values, half)
     ridge = Ridge(kernel[:half])
     return {
         kind: [latent.probe(ridge, kernel[half:]) for latent in latents] for kind, latents in kinds.items()
     }
 
 
-def _kernel(values: np.ndarray, half: int) -> Float[np.ndarray, "sample input"]:
+def kernel_of(values: np.ndarray, half: int) -> Float[np.ndarray, "sample input"]:
     """Return the scalar products of all samples with the first half, about the mean of that half."""
     kernel = np.zeros((len(values), half))
     for first in range(0, values.shape[1], _COLUMNS):
