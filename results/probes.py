@@ -1,7 +1,7 @@
 """How much of the exact posteriors of the latents a language model of this data holds, layer by layer.
 
-`python results/probes.py` trains the transformer of results/sequences.toml, three seeds, and writes results/probes.json,
-with an untrained network of the same shape as a control.
+`python results/probes.py` trains the transformer of results/sequences.toml, three seeds, and writes
+results/probes.json, with an untrained network of the same shape as a control.
 """
 
 import json
