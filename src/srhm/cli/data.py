@@ -1,7 +1,7 @@
 """The command `srhm sample`."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
@@ -20,7 +20,8 @@ from .printing import as_json, print_result
 class SampleCommand:
     """Draw data and show or save them, with all hidden variables.
 
-    Without --out the first data are printed, a line each: the class and the input, a dot for each blank.
+    Without --out the first data are printed, a line each: the class and the input, a dot for each blank. With --plane
+    an input is a picture of several lines.
     With --out FILE.npz the arrays are saved: labels, features and positions of the informative leaves, the rule
     choices and placements of every level, and the dense inputs if --encoding is given; the rules go to
     FILE.grammar.json next to it.
@@ -60,7 +61,7 @@ class SampleCommand:
         grid = [] if self.out is not None else data.encode("integer", "int64").tolist()
         if self.json:
             content = {
-                "params": asdict(params),
+                "params": params.to_dict(),
                 "P_max": as_json(params.P_max),
                 "rule": rule,
                 "seed": self.seed,
@@ -70,13 +71,21 @@ class SampleCommand:
                 content |= {"labels": data.labels.tolist(), "inputs": grid}
             print_result(json.dumps(content))
             return
-        lines = [f"{params}: inputs of {params.d} positions, P_max = {in_short(params.P_max, ',')}"]
+        lines = [
+            f"{params}: inputs of {' x '.join(map(str, params.shape))} positions, P_max = {in_short(params.P_max, ',')}"
+        ]
         if self.out is not None:
             lines.append(f"wrote {self.count:,} data to {self.out}, rules to {_grammar_path(self.out)}")
-        for label, row in zip(data.labels, grid, strict=False):
-            symbols = " ".join("." if feature < 0 else str(feature) for feature in row)
-            lines.append(f"class {label}:  {symbols}")
+        for label, symbols in zip(data.labels, grid, strict=False):
+            if params.plane:
+                lines += ["", f"class {label}:", *map(_line, symbols)]
+            else:
+                lines.append(f"class {label}:  {_line(symbols)}")
         print_result("\n".join(lines))
+
+
+def _line(symbols: list[int]) -> str:
+    return " ".join("." if feature < 0 else str(feature) for feature in symbols)
 
 
 def _grammar_path(out: Path) -> Path:

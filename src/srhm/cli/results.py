@@ -91,7 +91,7 @@ def pstar_content(study: Study, store: str) -> dict[str, Any]:
         "paper": None if paper is None else {"P_star": paper.P_star, "bracket": [paper.low, paper.high]},
         "net": setup.net.family,
         "width": setup.width,
-        "params": asdict(params),
+        "params": params.to_dict(),
         "options": all_options(setup),
         "rate_extended": setup.rate_extended,
         "quantities": {name: asdict(study.complexity(name)) for name in study.thresholds},

@@ -42,6 +42,7 @@ _LABELS = {
     "s0": ("s0", "blanks of each child"),
     "L": ("L", "levels"),
     "sparsity": ("Sparsity", "where children sit"),
+    "plane": ("Inputs", "a picture needs squares s and s0 + 1"),
     "rule_weights": ("Rule weights", "zipf(1), 2:zipf(1), 3,1; equal if empty"),
     "placement_weights": ("Placement weights", "as those of rules"),
     "class_weights": ("Class weights", "zipf(1), lognormal(0.5), 3,1"),

@@ -11,6 +11,7 @@ from ..figures.style import Number
 from ..model.derivation import Tree, child_offsets
 from ..model.encoding import encode
 from ..model.params import Params
+from ..model.plane import pixels as pixels_of
 from ..model.stream import default_rule
 from ..model.weights import TOTAL, LogNormal, Zipf
 from ..study.overview import summary
@@ -62,7 +63,7 @@ class TreeDrawing:
     words: list[tuple[str, str]]
     """Each level and its features, in words."""
     input: str
-    """The input, a dot for each blank; empty if it is long."""
+    """The input, a dot for each blank, in the plane row by row; empty if it is long."""
 
 
 def content(state: PageState) -> dict[str, Any]:
@@ -192,15 +193,20 @@ def _drawing(state: PageState, tree: Tree, title: str, *, marked: bool) -> TreeD
     words = [("class", str(int(tree.label[0])))]
     for level in range(params.L, 0, -1):
         features, places = tree.features[level - 1][0].tolist(), tree.positions[level - 1][0].tolist()
+        side = params.raster(level).shape[1] if params.plane else 0
+        if params.plane:
+            places = [divmod(one, side) for one in pixels_of(params, level)[places].tolist()]
         shown = [f"{feature} at {place}" for feature, place in zip(features, places, strict=True)][
             :MAX_SYMBOLS
         ]
         more = f", and {len(features) - len(shown)} more" if len(features) > len(shown) else ""
         name = f"level {level}" + (" (input)" if level == 1 else "")
-        positions = params.level(level).positions
-        words.append((name, f"{', '.join(shown)}{more} (positions 0 to {positions - 1:,})"))
+        last = params.level(level).positions - 1
+        where = f"rows and columns 0 to {side - 1}" if params.plane else f"positions 0 to {last:,}"
+        words.append((name, f"{', '.join(shown)}{more} ({where})"))
     dense = encode(params, tree.features[0], tree.positions[0], "integer", "int64")[0].tolist()
-    line = " ".join("." if feature < 0 else str(feature) for feature in dense) if is_drawn(params) else ""
+    rows = (dense if params.plane else [dense]) if is_drawn(params) else []
+    line = "\n".join(" ".join("." if feature < 0 else str(feature) for feature in row) for row in rows)
     said = "; ".join(f"{name}: {value}" for name, value in words)
     return TreeDrawing(
         state.query(),

@@ -7,7 +7,7 @@ from functools import lru_cache
 import matplotlib.style
 from matplotlib.figure import Figure
 
-from ..figures.picture import across, tree_height, tree_width
+from ..figures.layout import across, tree_height, tree_width
 from ..figures.style import BLANK, FAINT, INK, MUTED, styled
 from ..figures.tiles import MARK, Canvas
 from ..figures.trees import mark_exchange, mark_shift

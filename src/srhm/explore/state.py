@@ -7,14 +7,14 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
-from ..errors import ArgumentError, check_integer, name_fix
+from ..errors import ArgumentError, check_choice, check_integer, name_fix
 from ..model.grammar import Grammar
 from ..model.options import Model, Weighting
 from ..model.params import PER_LEVEL, Params
 from ..model.weights import WEIGHTS
 from .walk import Step, check_steps, stream_of
 
-FIELDS = ("v", "n_c", "m", "s", "s0", "L", "sparsity", *WEIGHTS, "seed", "sample")
+FIELDS = ("v", "n_c", "m", "s", "s0", "L", "sparsity", "plane", *WEIGHTS, "seed", "sample")
 """The fields of the form, in its order; the steps of the walk are next to it."""
 
 MAX_RULES, MAX_ENTRIES, MAX_INPUT = 200_000, 2**22, 50_000
@@ -66,7 +66,9 @@ class PageState:
     def query(self) -> str:
         """Return the state as the query of an address, which :func:`read` reads."""
         numbers = asdict(self.model) | asdict(self.weights) | {"seed": self.seed, "sample": self.sample}
-        named = {name: numbers[name] for name in FIELDS if numbers[name] is not None}
+        named = {
+            name: numbers[name] for name in FIELDS if numbers[name] is not None and numbers[name] is not False
+        }
         if self.steps:
             named["steps"] = "-".join(map(str, self.steps))
         return urlencode(named)
@@ -163,10 +165,13 @@ def check_size(params: Params) -> Params:
     return params
 
 
-_TEXTS = ("sparsity", *WEIGHTS)
+_TEXTS = ("sparsity", "plane", *WEIGHTS)
 
 
-def _text(name: str, text: str) -> str | None:
+def _text(name: str, text: str) -> str | bool | None:
+    if name == "plane":
+        check_choice("plane", text, ("True", "False"), "is neither a plane nor a line")
+        return text == "True"
     if len(text) > _MAX_CHARACTERS:
         problem = f"is longer than the {_MAX_CHARACTERS} characters of a page"
         raise ArgumentError(name, f"{text[:20]}...", problem, "Use a law such as zipf(1)")

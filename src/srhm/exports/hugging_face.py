@@ -107,6 +107,8 @@ def _model(plan: Plan) -> Iterator[str]:
     yield f"| classes n_c, features v, synonyms m | {params.n_c}, {params.v}, {params.m} |"
     yield f"| informative children s, blanks s0 next to each | {params.s}, {params.s0} |"
     yield f"| levels L, sparsity | {params.L}, {params.sparsity} |"
+    if params.plane:
+        yield f"| rows and columns of a picture | {' × '.join(map(str, params.shape))} |"
     yield f"| input positions d, informative ones s^L | {params.d}, {params.num_leaves} |"
     yield f"| distinct data P_max | {in_short(params.P_max, ',')} |"
     yield f"| seed of the rules | {plan.grammar.seed} |"
@@ -135,13 +137,13 @@ def _uneven(plan: Plan) -> str:
 def _choices(plan: Plan) -> str:
     """What the numbers of rules and placements mean."""
     params = plan.grammar.params
+    end = "\n" + _PICTURES if params.plane else ""
     if params.uniform:
-        return _CHOICES.format(
-            s=params.s, p=params.patch, of_level="", placements=_placements(params.level(1))
-        )
+        placements = _placements(params.level(1))
+        return _CHOICES.format(s=params.s, p=params.patch, of_level="", placements=placements) + end
     lines = [f"  - At level {level.level}, {_placements(level)}" for level in params.levels]
     listed = "\n".join(["which has p:", *lines])
-    return _CHOICES.format(s="s", p="p", of_level="", placements=listed)
+    return _CHOICES.format(s="s", p="p", of_level="", placements=listed) + end
 
 
 def _placements(level: Level) -> str:
@@ -172,6 +174,11 @@ the class. It produces the {s} features of level l from entry {s} k on.
 - Rule i of feature a is the tuple `rules[l - 1][a][i]` in `grammar.json`.
 - A placement names the places of the {s} features in their patch{of_level}, {placements}
 - A feature has the position {p} q + its place, where q is the position of its parent, 0 for the class."""
+
+_PICTURES = """\
+- An input is a picture: the children of a node sit in squares of a x a sub-patches, a^2 = s, each of b x b pixels,
+  b^2 = s0 + 1. With child c at the place c b^2 + r, the row is ab times that of the parent, plus b (c // a) + r // b,
+  and the column likewise, plus b (c % a) + r % b; the class is at row 0 and column 0."""
 
 _INTRODUCTION = """\
 A classification task whose data are hierarchical and sparse. A class produces `s` features, each of these `s` features

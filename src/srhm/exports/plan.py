@@ -145,7 +145,7 @@ class Plan:
         return {
             "format": self.format,
             "stream_version": STREAM_VERSION,
-            "params": json.loads(json.dumps(asdict(self.grammar.params))),  # tuples are lists there
+            "params": json.loads(json.dumps(self.grammar.params.to_dict())),  # tuples are lists there
             "grammar": {"seed": self.grammar.seed, "digest": self.grammar.digest}
             | self.grammar.weights_to_dict(),
             "encoding": self.encoding,

@@ -91,8 +91,11 @@ def columns(params: Params, encoding: Encoding | None = None) -> tuple[Column, .
         ]
     if encoding is not None:
         integer = encoding == "integer"
-        shape = (params.d,) if integer else (params.d, channels(params, encoding))
-        meaning = f"dense input, encoding {encoding!r}, {'[position]' if integer else '[position, channel]'}"
+        shape = params.shape if integer else (*params.shape, channels(params, encoding))
+        axes = ["row", "column"] if params.plane else ["position"]
+        meaning = (
+            f"dense input, encoding {encoding!r}, [{', '.join(axes if integer else [*axes, 'channel'])}]"
+        )
         found.append(Column("inputs", "int32" if integer else "float32", shape, meaning))
     return tuple(found)
 

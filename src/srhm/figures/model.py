@@ -10,7 +10,7 @@ from ..errors import ArgumentError, check_integer
 from ..model.derivation import Derivation, Tree, diffeomorphism, exchange_synonyms
 from ..model.grammar import Grammar
 from ..model.params import Params
-from .picture import NAMES, Picture, cell_width, tree_height
+from .picture import NAMES, Picture, cell_width, height
 from .style import DOUBLE_COLUMN, INK, MUTED, styled
 from .tiles import EDGE, HEADING, KEY, TILE, Canvas
 from .trees import changed, checked_model, mark_exchange, mark_shift, tree_of
@@ -61,23 +61,28 @@ def generative_model(
     Raises
     ------
     ArgumentError
-        If the input is longer than `MAX_INPUTS`, s0 = 0 or m = 1, the row is not in the batch, or the level is
-        not in 1 to L.
+        If the input is longer than `MAX_INPUTS` or in the plane, s0 = 0 or m = 1, the row is not in the batch, or the
+        level is not in 1 to L.
     """
     params = checked_model(grammar, derivation, MAX_INPUTS)
     if not params.has_blanks or all(level.m == 1 for level in params.levels):
         problem = f"has s0 = {params.s0} blanks and m = {params.m} synonyms"
         raise ArgumentError("grammar", params, problem, "Use a model with s0 > 0 and m > 1")
+    if params.plane:
+        problem = "is in the plane, where samples take too much room next to rules"
+        raise ArgumentError(
+            "grammar", params, problem, "Use derivation_trees or transformations, or plane=False"
+        )
     level = check_integer("level", level, minimum=1, maximum=params.L)
     tree = tree_of(grammar, derivation, row, "row")
     rows = min(_PARENTS, max(level.parents for level in params.levels))
     top = HEADING + 0.2 + _LEVEL + rows * _ROW + 0.3
-    height = top + 2 * tree_height(params) + KEY
-    canvas = Canvas.blank(DOUBLE_COLUMN, height, title or "The Sparse Random Hierarchy Model")
+    whole = top + 2 * height(params) + KEY
+    canvas = Canvas.blank(DOUBLE_COLUMN, whole, title or "The Sparse Random Hierarchy Model")
     canvas.key(params)
-    _draw_rules(canvas, grammar, _used(tree, derivation, row), height - HEADING)
+    _draw_rules(canvas, grammar, _used(tree, derivation, row), whole - HEADING)
     for block, (own, drawn, words) in enumerate(_trees(grammar, derivation, row, level, seed, tree)):
-        x, y = _HALF * (block % 2), height - top - (block // 2) * tree_height(params)
+        x, y = _HALF * (block % 2), whole - top - (block // 2) * height(params)
         picture = _picture(canvas, block, own, x, y)
         picture.draw(drawn, f"{_letter('bcde'[block])} {words}")
         if block == 2:

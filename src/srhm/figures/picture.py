@@ -7,16 +7,16 @@ from matplotlib.path import Path
 
 from ..model.derivation import Tree
 from ..model.params import Params
-from .style import DOUBLE_COLUMN, INK, Number
-from .tiles import EDGE, HEADING, KEY, MARK, TILE, Canvas
+from .style import INK, Number
+from .tiles import EDGE, MARK, TILE, Canvas
 
 NAMES = 0.76
 """Width of the names of rows, in inches, left of a tree."""
 
-_LABELS = EDGE + NAMES + 0.1  # inches left of the trees of a canvas
+LABELS = EDGE + NAMES + 0.1  # inches left of the trees of a canvas
 _CELL, _MIN_CELL = 0.34, 0.095  # widest and narrowest input cell
 _ROW = 0.47  # from one row to the next
-_WORDS, _GAP = 0.25, 0.26  # words above a tree; below it
+WORDS, _GAP = 0.25, 0.26  # words above a tree; below it
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Picture:
     def box(self, level: int, position: Number) -> tuple[float, float, float]:
         """Return left and lower edge and width of the tile of a position; level L + 1 is the class."""
         params, cell, left = self.params, self.cell, self.left
-        lower = self.top - _WORDS - TILE - (params.L + 1 - level) * _ROW
+        lower = self.top - WORDS - TILE - (params.L + 1 - level) * _ROW
         if level == params.L + 1:
             width = min(0.8, params.d * cell)
             return left + (params.d * cell - width) / 2, lower, width
@@ -117,33 +117,11 @@ class Picture:
         return "/".join(map(str, (self.block, kind, *place)))
 
 
-def canvas_of_trees(params: Params, trees: int, title: str) -> tuple[Canvas, list[Picture]]:
-    """Make a figure with room for some trees, one above the other, and the key of their tiles."""
-    width = max(tree_width(params), 0.7 * DOUBLE_COLUMN)
-    height = HEADING + trees * tree_height(params) + KEY
-    canvas = Canvas.blank(width, height, title)
-    canvas.key(params)
-    tops = [height - HEADING - block * tree_height(params) for block in range(trees)]
-    return canvas, [across(canvas, block, params, top) for block, top in enumerate(tops)]
-
-
-def across(canvas: Canvas, block: int, params: Params, top: float) -> Picture:
-    """Return the place of a tree that has the width of a canvas."""
-    cell = cell_width(params, DOUBLE_COLUMN - _LABELS - EDGE)
-    left = _LABELS + max(0.0, (canvas.figure.get_figwidth() - _LABELS - EDGE - params.d * cell) / 2)
-    return Picture(canvas, block, params, EDGE, left, top, cell)
-
-
-def tree_width(params: Params) -> float:
-    """Width of a tree with the names of its rows, in inches."""
-    return _LABELS + params.d * cell_width(params, DOUBLE_COLUMN - _LABELS - EDGE) + EDGE
-
-
 def cell_width(params: Params, room: float) -> float:
     """Return the width of an input cell, where there is some room for the input, in inches."""
     return min(_CELL, max(_MIN_CELL, room / params.d))
 
 
-def tree_height(params: Params) -> float:
+def height(params: Params) -> float:
     """Height of a tree with its words and the gap below it, in inches."""
-    return _WORDS + params.L * _ROW + TILE + _GAP
+    return WORDS + params.L * _ROW + TILE + _GAP

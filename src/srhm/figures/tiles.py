@@ -55,7 +55,7 @@ class Canvas:
         """Say at the bottom what a tile and a branching mean."""
         x, y, size = EDGE, 0.34, 0.17
         if params.has_blanks:
-            self.tile(x, y, size, None, "key/blank", size)
+            self.tile(x, y, size, None, "key/blank", size, plain=params.plane)
             self.write(x + 0.24, y + size / 2, "blank")
             x += 0.78
         self.tile(x, y, size, 0, "key/feature", size)
@@ -90,13 +90,15 @@ class Canvas:
         gid: str,
         height: float = TILE,
         narrowest: float = TILE,
+        *,
+        plain: bool = False,
     ) -> None:
         """Draw a feature with its number, as large as the narrowest tile of its row allows, or a blank."""
         fill = BLANK if feature is None else feature_colour(feature)
         tile = rounded(x, y, width, height, facecolor=fill, linewidth=0, zorder=2, gid=gid)
         self.axes.add_patch(tile)
         if feature is None:
-            tile.set(hatch="/////", edgecolor=FAINT)
+            tile.set(edgecolor=FAINT, **({"linewidth": 0.25} if plain else {"hatch": "/////"}))
             return
         size = min(8.0, 72 * narrowest / (0.4 + 0.5 * len(str(feature))))
         look = {"color": text_colour(fill), "ha": "center", "zorder": 3}

@@ -9,11 +9,12 @@ from ..errors import ArgumentError, check_instance, check_integer
 from ..model.derivation import Derivation, Tree, diffeomorphism, exchange_synonyms, expand
 from ..model.grammar import Grammar
 from ..model.params import Params
-from .picture import Picture, canvas_of_trees
+from .layout import canvas_of_trees
+from .picture import Picture
 from .style import styled
 
-MAX_POSITIONS = 100
-"""Largest input length d that is drawn: beyond it the numbers in the cells are unreadable."""
+MAX_POSITIONS, MAX_PIXELS = 100, 400
+"""Largest input lengths d that are drawn, on a line and in the plane: beyond, numbers in the cells are unreadable."""
 
 _SEEDS = 64  # seeds tried for a transformation that changes anything
 
@@ -25,7 +26,8 @@ def derivation_trees(
     """Draw data with their derivations, from the class at the top to the input at the bottom.
 
     Every row of tiles holds all positions of one level, p^(L-l+1) of them: a feature is a coloured tile with
-    its number, a blank is grey and hatched. Lines join each feature to its s children.
+    its number, a blank is grey and hatched. Lines join each feature to its s children. In the plane every level is a
+    picture, seen from the side, and the input is next to the tree too, seen from above.
 
     Parameters
     ----------
@@ -41,9 +43,9 @@ def derivation_trees(
     Raises
     ------
     ArgumentError
-        If the input is longer than `MAX_POSITIONS`, or a row is not in the batch.
+        If the input is longer than `MAX_POSITIONS`, or has more than `MAX_PIXELS` pixels, or a row is not in the batch.
     """
-    params = checked_model(grammar, derivation, MAX_POSITIONS)
+    params = checked_model(grammar, derivation, MAX_POSITIONS, MAX_PIXELS)
     labels = np.asarray(derivation.label)
     drawn = np.flatnonzero(labels == labels[0])[:2].tolist() if rows is None else rows
     trees = [tree_of(grammar, derivation, row, "rows") for row in drawn]
@@ -104,10 +106,10 @@ def transformations(
     Raises
     ------
     ArgumentError
-        If the input is longer than `MAX_POSITIONS`, the row is not in the batch, the level is not in 1 to L,
-        or neither exchange nor shift can change anything.
+        If the input is longer than `MAX_POSITIONS`, or has more than `MAX_PIXELS` pixels, the row is not in the batch,
+        the level is not in 1 to L, or neither exchange nor shift can change anything.
     """
-    params = checked_model(grammar, derivation, MAX_POSITIONS)
+    params = checked_model(grammar, derivation, MAX_POSITIONS, MAX_PIXELS)
     level = check_integer("level", level, minimum=1, maximum=params.L)
     before = tree_of(grammar, derivation, row, "row")
     place = "in the input" if level == 1 else f"at level {level}"
@@ -153,11 +155,12 @@ def mark_shift(picture: Picture, before: Tree, after: Tree, level: int) -> None:
                     picture.outline(level, start, "left", dashed=True)
 
 
-def checked_model(grammar: Grammar, derivation: Derivation, most: int) -> Params:
+def checked_model(grammar: Grammar, derivation: Derivation, most: int, pixels: int = 0) -> Params:
     """Return the numbers of a model; one whose inputs are too long to draw is refused."""
     check_instance(Grammar, grammar=grammar)
     check_instance(Derivation, derivation=derivation)
     params = grammar.params
+    most = pixels if params.plane and pixels else most
     if params.d > most:
         problem = f"has inputs of d = {params.d} positions, too many to draw"
         raise ArgumentError("grammar", params, problem, f"Use a model with d <= {most}")

@@ -146,8 +146,9 @@ def noise(
 
 
 def _activations(layers: Any, x: np.ndarray) -> dict[str, np.ndarray]:
-    # Inputs of one dimension are [sample, position, channel] to all measurements.
-    return record_activations(layers, x if x.ndim == 4 else np.ascontiguousarray(x.swapaxes(1, 2)))
+    # To all measurements channels are last, also to a module that gets them first; only functions get images as they are.
+    first = x.ndim == 4 and not hasattr(layers, "layout")
+    return record_activations(layers, x if first else np.ascontiguousarray(np.moveaxis(x, 1, -1)))
 
 
 @dataclass

@@ -110,7 +110,7 @@ def bayes_error(
 
 
 def channel_error(
-    classify: Callable[[Integer[np.ndarray, "sample position"]], Any],
+    classify: Callable[[Integer[np.ndarray, "sample *shape"]], Any],
     grammar: Grammar,
     channel: Channel,
     samples: int = 10_000,
@@ -123,8 +123,9 @@ def channel_error(
     Parameters
     ----------
     classify
-        Maps what is received, [sample, position] with features, -1 for blanks and :data:`MASKED` for masked positions,
-        to classes [sample] or to scores [sample, class_], of which the largest is the prediction.
+        Maps what is received, [sample, position], or in the plane pictures [sample, row, column], with features, -1 for
+        blanks and :data:`MASKED` for masked positions, to classes [sample] or to scores [sample, class_], of which the
+        largest is the prediction.
         :func:`srhm.model.encoding.encode_symbols` encodes such inputs for a network.
     grammar, channel, samples, seed
         As for :func:`bayes_error`.
@@ -155,7 +156,7 @@ def channel_error(
 
 def _received(
     grammar: Grammar, channel: Channel, samples: int, seed: int
-) -> Iterator[tuple[Integer[np.ndarray, "sample position"], Integer[np.ndarray, " sample"]]]:
+) -> Iterator[tuple[Integer[np.ndarray, "sample *shape"], Integer[np.ndarray, " sample"]]]:
     """Yield what is received of the inputs, and their classes, in parts of equal size; the last may be too long."""
     params, stream = grammar.params, Stream(grammar, seed, "replacement", role="test")
     size = ceil(samples / ceil(samples / _AT_ONCE))

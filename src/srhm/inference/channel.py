@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Integer, UInt32
 from ..errors import ArgumentError, check_integer, known
 from ..model.encoding import MASKED
 from ..model.params import Params
+from ..model.plane import in_tree_order, picture, shape_text
 from ..randomness import Key, add_wide, below, fold, role_key, threefry2x32
 
 Symbols = Literal["features", "symbols"]
@@ -79,8 +80,8 @@ class Channel:
         return self.noise == self.masked == 0.0
 
     def transmit(
-        self, params: Params, inputs: Integer[Any, "sample position"], seed: int = 0, start: int = 0
-    ) -> Integer[Any, "sample position"]:
+        self, params: Params, inputs: Integer[Any, "sample *shape"], seed: int = 0, start: int = 0
+    ) -> Integer[Any, "sample *shape"]:
         """Return what is received of some inputs.
 
         Channels with the same seed are nested: the positions that the smaller probability replaces or masks are among
@@ -91,7 +92,8 @@ class Channel:
         params
             The parameters of the model.
         inputs
-            Features, -1 for a blank (the ``"integer"`` encoding).
+            Features, -1 for a blank (the ``"integer"`` encoding), [sample, position], or in the plane pictures,
+            [sample, row, column]. What is received has the same shape.
         seed
             Any integer from 0 to 2^64 - 1.
         start
@@ -103,6 +105,7 @@ class Channel:
             If the inputs are not such an array, or a number is out of range.
         """
         symbols = checked_symbols(params, inputs, "inputs", minimum=-1)
+        laid_out = picture if np.ndim(inputs) == 3 else lambda params, received: received
         xp, key = symbols.__array_namespace__(), role_key(seed, "channel")
         start = check_integer("start", start, minimum=0, maximum=2**63)
         sample = add_wide(start, xp.arange(symbols.shape[0], dtype=np.uint32)[:, None])
@@ -114,10 +117,10 @@ class Channel:
         count = self.drawn_symbols(params)
         drawn = below(symbol, count).astype(np.int32) - np.int32(count - params.level(1).v)  # a blank is -1
         received = xp.where(_happens(replaced, self.noise), drawn, symbols)
-        return xp.where(_happens(hidden, self.masked), np.int32(MASKED), received)
+        return laid_out(params, xp.where(_happens(hidden, self.masked), np.int32(MASKED), received))
 
     def evidence(
-        self, params: Params, received: Integer[Any, "sample position"], dtype: Any = np.float32
+        self, params: Params, received: Integer[Any, "sample *shape"], dtype: Any = np.float32
     ) -> Float[Any, "sample position symbol"]:
         """Return log p(received | symbol) for every symbol at every position; symbol v is the blank.
 
@@ -130,7 +133,8 @@ class Channel:
         params
             The parameters of the model.
         received
-            Features, -1 for a blank, :data:`MASKED` where nothing was received.
+            Features, -1 for a blank, :data:`MASKED` where nothing was received; in the plane pictures too. Evidence
+            is over positions in tree order always.
         dtype
             float32, the default, or float64. JAX arrays need ``jax_enable_x64`` for the latter.
 
@@ -165,12 +169,13 @@ def _happens(words: UInt32[Any, "..."], probability: float) -> Bool[Any, "..."]:
 def checked_symbols(params: Params, symbols: Any, name: str, minimum: int) -> Integer[Any, "sample position"]:
     """Return symbols in 32 bits; inside a compiled function their values are not checked."""
     symbols = symbols if hasattr(symbols, "__array_namespace__") else np.asarray(symbols)
+    symbols = in_tree_order(params, symbols)
     if symbols.ndim != 2 or symbols.shape[1] != params.d or np.dtype(symbols.dtype).kind not in "iu":
         raise ArgumentError(
             name,
             f"{symbols.dtype} of shape {symbols.shape}",
             "is not an array of integers for each position",
-            f"Give [sample, {params.d}] integers",
+            f"Give {shape_text(params)} integers",
         )
     values = known(symbols)
     if values is not None:

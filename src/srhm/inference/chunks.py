@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float
 from ..errors import ArgumentError, check_choice
 from ..model.grammar import Grammar
 from ..model.params import Params
+from ..model.plane import in_tree_order
 from .spread import tables_of
 
 Kernel = Callable[..., Any]
@@ -35,6 +36,7 @@ def in_chunks(kernel: Kernel, grammar: Grammar, evidence: Any, *arguments: Any) 
         If the evidence has the wrong shape or dtype, or (NumPy arrays only) contains nan or +inf.
     """
     params, tables = grammar.params, tables_of(grammar)
+    evidence = in_tree_order(params, evidence, more=1) if hasattr(evidence, "shape") else evidence
     if _namespace(params, evidence) is not np:
         return _compiled(kernel, params, _largest(grammar))(tables, evidence, arguments)
     size, parts = _size(_largest(grammar), _CACHE), []

@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Integer
 from ..errors import ArgumentError, check_instance
 from ..model.derivation import Derivation, placement_of
 from ..model.grammar import Grammar
+from ..model.plane import in_tree_order, shape_text
 from .chunks import Invalid, check_invalid, samples_text
 
 _BLANK, _WRONG = -1, -2
@@ -30,7 +31,7 @@ class LevelParse(NamedTuple):
 
 
 def parse(
-    grammar: Grammar, inputs: Integer[Any, "sample position"], *, invalid: Invalid = "raise"
+    grammar: Grammar, inputs: Integer[Any, "sample *shape"], *, invalid: Invalid = "raise"
 ) -> Derivation:
     """Read the derivation of every input: each tuple names its parent, so there is exactly one.
 
@@ -39,7 +40,8 @@ def parse(
     grammar
         The production rules.
     inputs
-        Features 0 to v - 1, -1 for a blank (the ``"integer"`` encoding), [sample, position].
+        Features 0 to v - 1, -1 for a blank (the ``"integer"`` encoding), [sample, position]; in the plane pictures,
+        [sample, row, column], or positions in tree order.
     invalid
         What happens with inputs that the grammar does not produce: ``"raise"``, the default, an error that names them;
         ``"mask"``, their label and all their choices are -1, and the other inputs are parsed.
@@ -65,7 +67,7 @@ def parse(
     return Derivation(np.where(whole, label, -1).astype(np.int32), tuple(parts[0]), tuple(parts[1]))
 
 
-def validity(grammar: Grammar, inputs: Integer[Any, "sample position"]) -> Float[np.ndarray, "sample level"]:
+def validity(grammar: Grammar, inputs: Integer[Any, "sample *shape"]) -> Float[np.ndarray, "sample level"]:
     """Return the share of the tuples of each level that the grammar has and whose children are valid.
 
     The tuples of a level are what its patches hold, those without anything but blanks apart. One is valid if it has s
@@ -80,7 +82,8 @@ def validity(grammar: Grammar, inputs: Integer[Any, "sample position"]) -> Float
     grammar
         The production rules.
     inputs
-        Any integers [sample, position], -1 for a blank: of a generative network, or of :func:`srhm.resample_symbols`.
+        Any integers [sample, position], or pictures as for :func:`parse`, -1 for a blank: of a generative network, or
+        of :func:`srhm.resample_symbols`.
 
     Returns
     -------
@@ -114,16 +117,17 @@ def validity(grammar: Grammar, inputs: Integer[Any, "sample position"]) -> Float
 
 
 def parse_levels(
-    grammar: Grammar, inputs: Integer[Any, "sample position"]
+    grammar: Grammar, inputs: Integer[Any, "sample *shape"]
 ) -> tuple[Integer[np.ndarray, " sample"], tuple[LevelParse, ...]]:
     """Read what there is at each level, level 1 first, and the class of each input, below 0 if it has none."""
-    params, given = grammar.params, np.asarray(inputs)
+    params = grammar.params
+    given = in_tree_order(params, np.asarray(inputs))
     if given.ndim != 2 or given.shape[1] != params.d or given.dtype.kind not in "iu":
         raise ArgumentError(
             "inputs",
             f"{given.dtype} of shape {given.shape}",
             "is not an array of integer inputs",
-            f"Give [sample, {params.d}] integers",
+            f"Give {shape_text(params)} integers",
         )
     blank, feature = given == -1, (given >= 0) & (given < params.level(1).v)
     symbols = np.where(feature, given.astype(np.int32), np.where(blank, np.int32(_BLANK), np.int32(_WRONG)))

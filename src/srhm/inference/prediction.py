@@ -23,6 +23,7 @@ from ..model.derivation import Tree, expand
 from ..model.encoding import MASKED, on_grid
 from ..model.grammar import Grammar
 from ..model.params import Params
+from ..model.plane import in_tree_order
 from .channel import Channel, checked_symbols
 from .chunks import Kernel, in_chunks, mapped, refuse_impossible
 from .downward import Posterior, descend
@@ -259,7 +260,8 @@ def annotate(dataset: Dataset, lengths: Any = None, *, dtype: Any = None) -> Ann
     ((10, 16, 5), [(10, 16), (10, 4)], (10, 2, 4))
     """
     check_instance(Dataset, dataset=dataset)
-    grammar, inputs = dataset.stream.grammar, dataset.encode("integer")
+    grammar = dataset.stream.grammar
+    inputs = in_tree_order(grammar.params, dataset.encode("integer"))
     tree = expand(grammar, dataset.derivation())
     symbols = [
         on_grid(level.positions, features, positions)

@@ -22,7 +22,7 @@ class Entropies(NamedTuple):
     """        Entropy of p(derivation | received); the class is part of the derivation."""
 
 
-def log_likelihood(grammar: Grammar, evidence: Float[Any, "sample position symbol"]) -> Float[Any, " sample"]:
+def log_likelihood(grammar: Grammar, evidence: Float[Any, "sample *shape symbol"]) -> Float[Any, " sample"]:
     """Return ln p(received) of each sample, -inf if the grammar cannot have produced it.
 
     Its derivative with respect to the evidence is the posterior of the symbol at every position.
@@ -33,7 +33,8 @@ def log_likelihood(grammar: Grammar, evidence: Float[Any, "sample position symbo
         The production rules.
     evidence
         ln p(received | symbol) for each of the v + 1 symbols at each position, the blank last, in float32 or
-        float64: from a :class:`~srhm.inference.Channel` or elsewhere. Results have the same dtype. NumPy arrays are
+        float64: from a :class:`~srhm.inference.Channel` or elsewhere. In the plane it may be [sample, row, column,
+        symbol] too; results are over positions in tree order. Results have the same dtype. NumPy arrays are
         computed directly; JAX arrays by a compiled program, which can be part of another one and can be
         differentiated. A row of the result depends only on the same row of the evidence, to the bit.
 
@@ -57,7 +58,7 @@ def log_likelihood(grammar: Grammar, evidence: Float[Any, "sample position symbo
 
 
 def class_posterior(
-    grammar: Grammar, evidence: Float[Any, "sample position symbol"], *, invalid: Invalid = "raise"
+    grammar: Grammar, evidence: Float[Any, "sample *shape symbol"], *, invalid: Invalid = "raise"
 ) -> Float[Any, "sample class_"]:
     """Return p(class | received) of each sample, at about half the cost of :func:`posterior`.
 
@@ -85,7 +86,7 @@ def class_posterior(
 
 
 def posterior(
-    grammar: Grammar, evidence: Float[Any, "sample position symbol"], *, invalid: Invalid = "raise"
+    grammar: Grammar, evidence: Float[Any, "sample *shape symbol"], *, invalid: Invalid = "raise"
 ) -> Posterior:
     """Return the posterior of the class, of the symbol at every position of every level, and of every rule.
 
@@ -121,7 +122,7 @@ def posterior(
     return found
 
 
-def entropies(grammar: Grammar, evidence: Float[Any, "sample position symbol"]) -> Entropies:
+def entropies(grammar: Grammar, evidence: Float[Any, "sample *shape symbol"]) -> Entropies:
     """Return the entropies of :func:`posterior`, without its large arrays.
 
     Parameters

@@ -30,7 +30,7 @@ class MostProbable(NamedTuple):
     """ln p(derivation | received)."""
 
 
-def most_probable(grammar: Grammar, evidence: Float[Any, "sample position symbol"]) -> MostProbable:
+def most_probable(grammar: Grammar, evidence: Float[Any, "sample *shape symbol"]) -> MostProbable:
     """Return the derivation with the largest posterior probability; one of them if several are equal.
 
     Parameters
@@ -50,7 +50,7 @@ def most_probable(grammar: Grammar, evidence: Float[Any, "sample position symbol
 
 
 def sample_posterior(
-    grammar: Grammar, evidence: Float[Any, "sample position symbol"], draws: int = 1, seed: int = 0
+    grammar: Grammar, evidence: Float[Any, "sample *shape symbol"], draws: int = 1, seed: int = 0
 ) -> Derivation:
     """Draw derivations from the posterior of each sample, independently.
 

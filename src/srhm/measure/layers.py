@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import equinox as eqx
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Integer, Shaped
 
@@ -17,14 +16,15 @@ from ..errors import ArgumentError, check_integer
 from ..model.dataset import Dataset
 from ..model.params import Params
 from ..nets import Network, StatefulNetwork
-from ..nets.design import design_of
+from ..nets.design import design_of, entering
 from ..nets.network import check_scores
 
 Layers = Callable[[Any], Any]
-"""A map from dense inputs [sample, position, channel] ([sample, position] for integers) to its activations: an
-array [sample, ...], or a list or a mapping of such arrays, layer by layer from the input to the output, which has one
-score for each class [sample, class_]. In a mapping the output is the layer called ``"output"``, at any position (what
-``jax.jit`` returns is sorted by name); a mapping without it holds only hidden layers, of any shape."""
+"""A map from dense inputs [sample, position, channel] ([sample, position] for integers; in the plane pictures, [sample,
+row, column, channel] and [sample, row, column]) to its activations: an array [sample, ...], or a list or a mapping of
+such arrays, layer by layer from the input to the output, which has one score for each class [sample, class_]. In a
+mapping the output is the layer called ``"output"``, at any position (what ``jax.jit`` returns is sorted by name); a
+mapping without it holds only hidden layers, of any shape."""
 
 LayerTable = dict[str, dict[str, float]]
 """What was measured in each layer, by the name of the layer and that of the quantity."""
@@ -40,8 +40,8 @@ def layers_of(network: Any) -> Layers:
           its hidden layers and its output, compiled. Inputs enter as in its task, and the output of a network that
           predicts symbols is called ``"predictions"``.
         - A PyTorch module: the output of every submodule without submodules of its own, by name, then the output
-          of the module; inputs are [sample, channel, position], the layout of convolutions. For other layers or
-          another layout see :class:`srhm.torch.ModuleLayers`.
+          of the module; inputs are [sample, channel, position], in the plane [sample, channel, row, column], the layout
+          of convolutions. For other layers or another layout see :class:`srhm.torch.ModuleLayers`.
         - A fitted scikit-learn estimator, on inputs [sample, position x channel]: its decision function d (for two
           classes -d and d); if it has none, its class probabilities; if it has none of these either, its predictions
           as 0 and 1 for each class.
@@ -139,7 +139,7 @@ def activations(net: Any) -> Layers:
     # As pairs, since JAX sorts a dict by its keys: layer_10 would come before layer_2.
     design = design_of(net)
     enter = (lambda x: x) if design is None else design.interface.enter
-    compiled = eqx.filter_jit(lambda net, x: tuple(net.activations(enter(jnp.asarray(x))).items()))
+    compiled = eqx.filter_jit(lambda net, x: tuple(net.activations(enter(entering(net, x))).items()))
     if design is None or design.interface.kind == "class":
         return lambda x: dict(compiled(net, x))
     # Scores of symbols are no scores of classes, which is what is called the output.

@@ -165,10 +165,8 @@ class Dataset:
             return self.stream.at(self.numbers[first : first + count], self.start)
         return self.stream.take(self.start + first, count)
 
-    def encode(
-        self, encoding: Encoding = "whitened", dtype: Any = None
-    ) -> Num[np.ndarray, "sample position *channel"]:
-        """Return all samples as one dense array; see :func:`srhm.encode`."""
+    def encode(self, encoding: Encoding = "whitened", dtype: Any = None) -> Num[np.ndarray, "sample *shape"]:
+        """Return all samples as one dense array, in the plane of pictures; see :func:`srhm.encode`."""
         return encode(self.params, self.features, self.positions, encoding, dtype)
 
 

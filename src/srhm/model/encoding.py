@@ -4,6 +4,7 @@ A sample is stored as the features and positions of its informative leaves; an e
 all d positions. Functions take NumPy or JAX arrays and give the same values for both.
 """
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -12,6 +13,7 @@ from jaxtyping import Integer, Num
 from ..errors import ArgumentError, check_array, check_choice, check_instance, known
 from ..memory import check_memory
 from .params import Params
+from .plane import picture, shape_text
 
 Dense = Literal["whitened", "onehot", "onehot_blank"]
 Encoding = Literal["whitened", "onehot", "onehot_blank", "integer"]
@@ -68,7 +70,7 @@ def encode(
     positions: Integer[Any, "sample leaf"],
     encoding: Encoding = "whitened",
     dtype: Any = None,
-) -> Num[Any, "sample position *channel"]:
+) -> Num[Any, "sample *shape"]:
     """Write informative leaves into dense inputs.
 
     Parameters
@@ -85,7 +87,8 @@ def encode(
     Returns
     -------
     array
-        [sample, position, channel], or [sample, position] for ``"integer"``.
+        [sample, position, channel], or [sample, position] for ``"integer"``. In the plane pictures: [sample, row,
+        column, channel], or [sample, row, column].
 
     Raises
     ------
@@ -106,6 +109,24 @@ def encode(
            [0., 0.],
            [1., 0.]], dtype=float32)
     """
+    return _encode(params, features, positions, encoding, dtype, picture)
+
+
+def encode_in_tree_order(
+    params: Params, features: Any, positions: Any, encoding: Encoding = "whitened", dtype: Any = None
+) -> Num[Any, "sample position *channel"]:
+    """Write leaves as :func:`encode` does, in the plane too over positions in tree order, [sample, position, ...]."""
+    return _encode(params, features, positions, encoding, dtype, lambda params, grid: grid)
+
+
+def _encode(
+    params: Params,
+    features: Any,
+    positions: Any,
+    encoding: Encoding,
+    dtype: Any,
+    laid_out: Callable[..., Any],
+) -> Any:
     check_instance(Params, params=params)
     check_encoding(encoding)
     dtype = _checked_type(params, encoding, dtype)
@@ -113,7 +134,7 @@ def encode(
     entries = 1 if encoding == "integer" else channels(params, encoding)
     needed = len(features) * params.d * (4 + entries * np.dtype(dtype).itemsize)
     check_memory("features", f"{len(features)} samples", needed, "dense inputs", "Encode fewer at a time")
-    grid = on_grid(params.d, features, positions)
+    grid = laid_out(params, on_grid(params.d, features, positions))
     if encoding == "integer":
         return grid.astype(dtype)
     xp = grid.__array_namespace__()
@@ -122,14 +143,15 @@ def encode(
 
 def encode_symbols(
     params: Params,
-    symbols: Integer[Any, "sample position"],
+    symbols: Integer[Any, "sample *shape"],
     encoding: Encoding = "whitened",
     dtype: Any = None,
     *,
     mask: bool = False,
-) -> Num[Any, "sample position channel"]:
+) -> Num[Any, "sample *shape channel"]:
     """Write whole inputs, given by the symbol at every position, densely, in an encoding with channels.
 
+    In the plane they may be pictures, [sample, row, column], and are then written as such.
     A blank is -1. A masked position, :data:`MASKED`, is written as a blank; with `mask` there is one more channel, the
     last, that is 1 at masked positions, where all others are 0. Symbols are checked, but not inside a compiled
     function. The type is float32 by default.
@@ -150,8 +172,8 @@ def encode_symbols(
         raise ArgumentError(
             "symbols", int(values.max()), "is not a feature", f"Use 0 to {params.level(1).v - 1}"
         )
-    if symbols.ndim != 2 or symbols.shape[1] > params.d:
-        fix = f"Give [sample, {params.d}] integers"
+    if symbols.shape[1:] != params.shape and (symbols.ndim != 2 or symbols.shape[1] > params.d):
+        fix = f"Give {shape_text(params)} integers"
         raise ArgumentError("symbols", symbols.shape, "is not the shape of inputs of this model", fix)
     xp, v = symbols.__array_namespace__(), params.level(1).v
     if mask:

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -261,7 +260,7 @@ class Grammar:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the model's parameters and rules, hexadecimal: the identity of the grammar."""
-        sha = hashlib.sha256(json.dumps(asdict(self.params), sort_keys=True).encode())
+        sha = hashlib.sha256(json.dumps(self.params.to_dict(), sort_keys=True).encode())
         for level_rules in self.rules:
             sha.update(level_rules.astype("<i8").tobytes())
         for name, weights in self._uneven().items():
@@ -314,7 +313,7 @@ class Grammar:
         head = {
             "format": _FORMAT,
             "stream_version": STREAM_VERSION,
-            "params": asdict(self.params),
+            "params": self.params.to_dict(),
             "seed": self.seed,
             "digest": self.digest,
         }

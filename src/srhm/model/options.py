@@ -27,6 +27,8 @@ class Model:
     """Levels."""
     sparsity: Sparsity = "A"
     """A: each child in its own sub-patch of s0+1 places. B: any s of the s(s0+1) places, order kept."""
+    plane: bool = False
+    """Inputs are pictures: s and s0+1 are squares, and so are patches."""
 
     def params(self) -> Params:
         """Return the checked numbers.
@@ -43,7 +45,7 @@ class Model:
     def of(cls, params: Params) -> "Model":
         """Return the numbers of a model as commands write them."""
         by_level: dict[str, Any] = {name: _written(getattr(params, name)) for name in PER_LEVEL}
-        return cls(n_c=params.n_c, L=params.L, sparsity=params.sparsity, **by_level)
+        return cls(n_c=params.n_c, L=params.L, sparsity=params.sparsity, plane=params.plane, **by_level)
 
 
 @dataclass(frozen=True)

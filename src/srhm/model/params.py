@@ -1,12 +1,14 @@
 """The parameters of one Sparse Random Hierarchy Model, and everything that follows from them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from math import comb, prod
+from dataclasses import dataclass, fields
+from functools import cached_property, lru_cache
+from math import comb, isqrt, prod
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 
-from ..errors import ArgumentError, check_choice, check_integer
+import numpy as np
+
+from ..errors import ArgumentError, check_choice, check_instance, check_integer
 
 Sparsity = Literal["A", "B"]
 
@@ -132,6 +134,11 @@ class Params:
     sparsity
         ``"A"``: each child sits at a uniform place in its own sub-patch of s0+1 places.
         ``"B"``: the s children take any s of the s(s0+1) places, their order kept. It is that of all levels.
+    plane
+        Whether an input is a picture. The s = a^2 children of a node then sit in a square of a x a sub-patches, each
+        of s0+1 = b^2 places, b x b pixels, and a patch is a square of ab x ab. It is the same model: positions are
+        numbered as ever, in *tree order*, patch after patch, and :meth:`raster` says where each of them lies. Needs
+        sparsity A, and numbers s and s0+1 that are squares at every level.
 
     Raises
     ------
@@ -153,6 +160,11 @@ class Params:
     (2, 16, [8, 2])
     >>> Params(v=(6, 6), s0=1, L=2) == Params(v=6, s0=1, L=2)
     True
+
+    In the plane:
+
+    >>> Params(v=4, m=4, s=4, s0=3, L=2, plane=True).shape
+    (16, 16)
     """
 
     n_c: int = _OPEN
@@ -162,6 +174,7 @@ class Params:
     s0: _Number = _OPEN
     L: int = _OPEN
     sparsity: Sparsity = "A"
+    plane: bool = False
 
     def __post_init__(self) -> None:
         given = {name: _listed(name, getattr(self, name)) for name in PER_LEVEL}
@@ -190,6 +203,9 @@ class Params:
         self._check("m", tuple(max(1, most) for most in default) if given["m"] is None else given["m"], 1)
         self._check("s0", given["s0"], 0)
         check_choice("sparsity", self.sparsity, ("A", "B"), "is not a kind of sparsity")
+        check_instance(bool, plane=self.plane)
+        if self.plane:
+            self._check_squares()
         self._check_tuples()
         self._check_sizes()
 
@@ -206,6 +222,14 @@ class Params:
             content[name]
         return cls(**content)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the numbers as JSON data; `plane` is among them only where it is true."""
+        names = [one.name for one in fields(self) if one.name != "plane" or self.plane]
+        return {name: getattr(self, name) for name in names}
+
+    def __repr__(self) -> str:
+        return f"Params({', '.join(f'{name}={value!r}' for name, value in self.to_dict().items())})"
+
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
 
@@ -218,6 +242,21 @@ class Params:
         numbers = tuple(check_integer(f"{name}[{at}]", one, minimum=minimum) for at, one in enumerate(value))
         self._set(name, numbers[0] if len(set(numbers)) == 1 else PerLevel(numbers))
         return numbers[:_MAX_LEVELS]
+
+    def _check_squares(self) -> None:
+        """A node in the plane has a x a children, each in b x b places."""
+        if self.sparsity != "A":
+            problem = "has no sub-patches, which are squares in the plane"
+            raise ArgumentError("sparsity", self.sparsity, problem, "Use sparsity A, or plane=False")
+        for level in self.levels:
+            where = "" if self.uniform else f" at level {level.level}"
+            for name, added, what in (("s", 0, ""), ("s0", 1, f"gives s0 + 1 = {level.s0 + 1}, which ")):
+                root = isqrt(getattr(level, name) + added)
+                near = [one**2 - added for one in (root, root + 1) if one > 1 - added]
+                if near[0] != getattr(level, name):
+                    problem = f"{what}is not a square{where}, as a plane needs"
+                    fix = f"Use {name} = {' or '.join(map(str, near))}{where}, or plane=False"
+                    raise ArgumentError(name, getattr(self, name), problem, fix)
 
     def _check_tuples(self) -> None:
         """Every tuple has at most one parent, so the parents of a level need parents * m <= v^s tuples."""
@@ -299,6 +338,40 @@ class Params:
         return self.levels[0].positions
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of an input: (d,), or (rows, columns) in the plane, each the product of the sides ab of all patches."""
+        return (isqrt(self.d),) * 2 if self.plane else (self.d,)
+
+    def raster(self, level: int = 1) -> np.ndarray:
+        """Return which position each pixel of the picture of a level is, [row, column].
+
+        With this array of integers arrays over positions become pictures: ``x[:, params.raster()]`` is [sample,
+        row, column, ...] for `x`, [sample, position, ...], of NumPy, JAX or PyTorch. Level 1 is the input. The patch of
+        position q of the level above is its p = s(s0+1) positions from pq on, which fill the square of ab x ab pixels
+        in the place of q.
+
+        Raises
+        ------
+        ArgumentError
+            If `level` is not between 1 and L, or the model is not in the plane.
+
+        Examples
+        --------
+        >>> params = Params(v=4, m=1, s=4, s0=(0, 3), L=2, plane=True)
+        >>> params.raster(2)  # four sub-patches of four places
+        array([[ 0,  1,  4,  5],
+               [ 2,  3,  6,  7],
+               [ 8,  9, 12, 13],
+               [10, 11, 14, 15]])
+        >>> params.raster().shape, params.raster()[:2, :4].tolist()
+        ((8, 8), [[0, 1, 4, 5], [2, 3, 6, 7]])
+        """
+        level = check_integer("level", level, minimum=1, maximum=self.L)
+        if not self.plane:
+            raise ArgumentError("plane", False, "has no pictures", "Use Params(..., plane=True)")
+        return _raster(tuple((one.s, one.s0 + 1) for one in self.levels[level - 1 :])).copy()
+
+    @property
     def num_leaves(self) -> int:
         """Number of informative input positions, the same in every sample: s^L where levels are equal."""
         return self.levels[0].features
@@ -329,6 +402,17 @@ class Params:
     def P_max(self) -> int:
         """Number of distinct samples, n_c times the product of (m * placements)^nodes over levels, exact."""
         return self.n_c * self.data_per_class
+
+
+@lru_cache(maxsize=64)
+def _raster(levels: tuple[tuple[int, int], ...]) -> np.ndarray:
+    """Lay out the positions of the lowest of some levels, given by s and s0+1 from it up to the class."""
+    raster = np.zeros((1, 1), np.int64)
+    for s, places in reversed(levels):
+        a, b = isqrt(s), isqrt(places)
+        patch = np.arange(s * places).reshape(a, a, b, b).transpose(0, 2, 1, 3).reshape(a * b, a * b)
+        raster = np.kron(raster, np.full_like(patch, s * places)) + np.tile(patch, raster.shape)
+    return raster
 
 
 def _at(value: Any, index: int) -> int:

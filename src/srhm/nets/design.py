@@ -2,9 +2,13 @@
 
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
+import numpy as np
+
 from ..errors import ArgumentError
 from ..model.encoding import Encoding, check_encoding
 from ..model.params import Params
+from ..model.plane import in_tree_order, pixels
 from .interface import Interface
 
 
@@ -25,6 +29,21 @@ def design_of(net: Any) -> Design | None:
     return design if isinstance(design, Design) else None
 
 
+def entering(net: Any, x: Any) -> Any:
+    """Return dense inputs, or pictures of the plane that a network of ours was built for, as it computes with them.
+
+    Pictures are [sample, row, column, channel]; it computes with [sample, position, channel], in tree order.
+    """
+    design, x = design_of(net), jnp.asarray(x)
+    return x if design is None else in_tree_order(design.params, x, more=1)
+
+
+def pixels_of(net: Any) -> np.ndarray | None:
+    """Return the pixel of each position, row after row, for a network built for the plane; else None."""
+    design = design_of(net)
+    return None if design is None or not design.params.plane else pixels(design.params)
+
+
 def encoding_for(net: Any, encoding: Encoding | None, params: Params) -> Encoding:
     """Return the encoding for the inputs of a network: `encoding`, or its own if that is None, or ``"whitened"``.
 
@@ -40,7 +59,7 @@ def encoding_for(net: Any, encoding: Encoding | None, params: Params) -> Encodin
     Raises
     ------
     ArgumentError
-        If the encoding is unknown, or the network was built for another encoding or another v, s, s0 or L.
+        If the encoding is unknown, or the network was built for another encoding or another v, s, s0, L or plane.
     """
     design = design_of(net)
     if design is not None:
@@ -57,7 +76,7 @@ def encoding_for(net: Any, encoding: Encoding | None, params: Params) -> Encodin
 
 def _check_model(design: Design, params: Params) -> None:
     """Raise an error if the data have other inputs or other sub-trees; the outputs show whether n_c is right."""
-    for name in ("v", "s", "s0", "L"):
+    for name in ("v", "s", "s0", "L", "plane"):
         built, found = getattr(design.params, name), getattr(params, name)
         if built != found:
             problem = f"was built for a model with {name} = {built}, and the data have {name} = {found}"

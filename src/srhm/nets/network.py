@@ -9,10 +9,10 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..errors import ArgumentError
-from ..model.encoding import Encoding, encode, encode_symbols
+from ..model.encoding import Encoding, encode, encode_in_tree_order, encode_symbols
 from ..model.params import Params
 from .active import Active, Leaves, Symbols
-from .design import Design, design_of
+from .design import Design, design_of, entering, pixels_of
 from .draws import Normals
 from .interface import Interface, Kind
 from .options import LayerOptions
@@ -60,10 +60,10 @@ class Network(eqx.Module):
         return self.readout.shape[0]
 
     def activations(
-        self, x: Float[Array | np.ndarray, "sample position channel"]
+        self, x: Float[Array | np.ndarray, "sample *shape channel"]
     ) -> dict[str, Float[Array, "sample ..."]]:
         """Return the activations: ``"layer_1"`` to ``"layer_L"``, each after ReLU, then ``"output"``."""
-        x, kept = jnp.asarray(x), {}
+        x, kept = entering(self, x), {}
         layers, readout = self._trained()
         for number, layer in enumerate(layers, start=1):
             x = jax.nn.relu(layer(x))
@@ -72,7 +72,7 @@ class Network(eqx.Module):
         return kept
 
     def __call__(
-        self, x: Float[Array | np.ndarray, "sample position channel"]
+        self, x: Float[Array | np.ndarray, "sample *shape channel"]
     ) -> Float[Array, "sample *place score"]:
         """Return the outputs of a batch of dense inputs."""
         return self.activations(x)["output"]
@@ -108,7 +108,9 @@ class Network(eqx.Module):
         from ..torch.networks import TorchNetwork
 
         layers = [layer.to_torch() for layer in self.layers]
-        return TorchNetwork(layers, np.asarray(self.readout), self.frozen, layout, self.places)
+        return TorchNetwork(
+            layers, np.asarray(self.readout), self.frozen, layout, self.places, pixels_of(self)
+        )
 
     def _read(self, last: Active) -> Float[Array, "sample *place score"]:
         readout = self._trained()[1]
@@ -202,14 +204,16 @@ def check_scores(argument: str, output: Any, count: int, params: Params, fix: st
         )
 
 
-def dense(net: Any, inputs: Any) -> Float[Array, "sample position channel"]:
+def dense(net: Any, inputs: Any) -> Float[Array, "sample *shape channel"]:
     """Return a batch as dense inputs with the dtype of the network's weights; dense inputs are returned unchanged."""
     if not isinstance(inputs, Leaves | Symbols):
         return inputs
     dtype = jax.tree.leaves(eqx.filter(net, eqx.is_inexact_array))[0].dtype
     if isinstance(inputs, Symbols):
         return encode_symbols(inputs.params, inputs.symbols, inputs.encoding, dtype, mask=inputs.mask)
-    return encode(inputs.params, inputs.features, inputs.positions, inputs.encoding, dtype)
+    ours = isinstance(net, Network) or design_of(net) is not None  # others take pictures in the plane
+    written = encode_in_tree_order if ours else encode
+    return written(inputs.params, inputs.features, inputs.positions, inputs.encoding, dtype)
 
 
 def join_patches(

@@ -20,7 +20,7 @@ class StatefulNetwork(eqx.Module):
 
     @abstractmethod
     def activations(
-        self, x: Float[Array | np.ndarray, "sample position channel"]
+        self, x: Float[Array | np.ndarray, "sample *shape channel"]
     ) -> dict[str, Float[Array, "sample ..."]]:
         """Return the activations in evaluation mode, from the input to the output; the last is ``"output"``."""
 
@@ -45,7 +45,7 @@ class StatefulNetwork(eqx.Module):
         """Return the arrays that are updated by :meth:`training`, not by gradient descent."""
 
     def __call__(
-        self, x: Float[Array | np.ndarray, "sample position channel"]
+        self, x: Float[Array | np.ndarray, "sample *shape channel"]
     ) -> Float[Array, "sample class_"]:
         """Return the outputs of dense inputs in evaluation mode."""
         return self.activations(x)["output"]

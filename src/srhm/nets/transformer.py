@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from ..errors import ArgumentError, check_instance, check_integer
 from ..model.params import Params
 from ..randomness import Key
-from .design import Design
+from .design import Design, entering, pixels_of
 from .draws import Normals
 from .family import Family, Rate
 from .interface import Interface
@@ -129,14 +129,15 @@ class Transformer(eqx.Module):
     """What it was built for, if by :func:`srhm.nets.build`."""
 
     def activations(
-        self, x: Float[Array | np.ndarray, "sample position channel"]
+        self, x: Float[Array | np.ndarray, "sample *shape channel"]
     ) -> dict[str, Float[Array, "sample ..."]]:
         """Return the stream after each layer, ``"layer_1"`` and so on, then ``"output"``.
 
         The stream is [sample, position, channel].
         """
+        x = entering(self, x)
         shape = x.shape[:2]
-        embedded = product_of_many(jnp.asarray(x).reshape(-1, x.shape[2]), self.embedding)
+        embedded = product_of_many(x.reshape(-1, x.shape[2]), self.embedding)
         stream = (embedded.reshape(*shape, -1) + self.positions[None]).reshape(embedded.shape)
         kept = {}
         for number, layer in enumerate(self.layers, start=1):
@@ -146,7 +147,7 @@ class Transformer(eqx.Module):
         return kept
 
     def __call__(
-        self, x: Float[Array | np.ndarray, "sample position channel"]
+        self, x: Float[Array | np.ndarray, "sample *shape channel"]
     ) -> Float[Array, "sample *place score"]:
         """Return the outputs of a batch of dense inputs."""
         return self.activations(x)["output"]
@@ -163,7 +164,7 @@ class Transformer(eqx.Module):
         """
         from ..torch.transformer import TorchTransformer
 
-        return TorchTransformer(self, layout)
+        return TorchTransformer(self, layout, pixels_of(self))
 
     def _read(self, stream: Float[Array, "sample position channel"]) -> Float[Array, "sample *place score"]:
         """Return the outputs: of the mean over positions, of the last, of means over runs of them, or of each."""

@@ -61,7 +61,7 @@ def save(net: Any, path: str | Path) -> None:
         fix = "Save a network of srhm.nets.build; any other with eqx.tree_serialise_leaves"
         raise ArgumentError("net", type(net).__name__, problem, fix)
     write = import_extra("safetensors.numpy", "lab").save
-    head = {"format": _FORMAT, "params": asdict(design.params), "spec": design.spec.to_dict()}
+    head = {"format": _FORMAT, "params": design.params.to_dict(), "spec": design.spec.to_dict()}
     if design.interface.kind != "class":
         head["interface"] = asdict(design.interface)
     # One entry alone: safetensors writes several in any order.

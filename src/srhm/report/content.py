@@ -77,7 +77,7 @@ def _setting(one: Study, place: dict[str, int], metrics: Sequence[str]) -> dict[
         "changes": words,
         "net": setup.net.family,
         "width": setup.width,
-        **asdict(params),
+        **params.to_dict(),
         "seeds": len(one.seeds),
         "replicates": [[place[run.spec.hash] for run in runs] for runs in one.runs],
         "thresholds": {} if setup.task.predicts_symbols else dict(family.thresholds(params)),

@@ -65,6 +65,7 @@ def _types(rows: Iterable[Row]) -> dict[str, str]:
             found.update(getattr(row, part))
         options.update(row.spec["net"].get("custom", {}).get("options", ()))
         params = row.spec["params"]
+        types |= {"plane": "bool"} if params.get("plane") else {}
         types |= {name: "string" for name in PER_LEVEL if not isinstance(params[name], int)}
     types |= {_metric(name, types): "float64" for name in sorted(names["metrics"])}
     types |= {f"option_{name}": "string" for name in sorted(options)}

@@ -74,7 +74,9 @@ def row_of(run: Run) -> dict[str, Any]:
 def derived(spec: RunSpec, content: Mapping[str, Any]) -> dict[str, Any]:
     """Return the columns that follow from a specification."""
     row: dict[str, Any] = {"net": spec.net.family, "width": spec.setup.width, "P": spec.P, "spec": content}
-    row |= asdict(Model.of(spec.params))  # SQLite keeps the text of numbers by level in a column of integers
+    model = asdict(Model.of(spec.params))  # SQLite keeps the text of numbers by level in a column of integers
+    del model["plane"]  # the specification has it
+    row |= model
     return row | {f"seed_{role}": str(getattr(spec.seeds, role)) for role in ROLES}
 
 

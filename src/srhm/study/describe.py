@@ -22,6 +22,7 @@ def setup_name(setup: Setup, special: bool = True) -> str:
         f"v={params.v} m={params.m} n_c={params.n_c}"
     )  # fmt: skip
     kind = "" if params.sparsity == "A" else f" sparsity {params.sparsity}"
+    kind += " plane" if params.plane else ""
     kind += f" {task_text(setup.task)}" if setup.task.predicts_symbols and special else ""
     kind += f" rules {setup.rule_weights}" if setup.rule_weights else ""
     kind += f" placements {setup.placement_weights}" if setup.placement_weights else ""
@@ -49,7 +50,8 @@ def _model_options(setup: Setup) -> dict[str, Any]:
     chosen |= {"n_c": model.n_c} if params.n_c != params.level(params.L).v else {}
     if params != replace(model, m=None).params():
         chosen["m"] = model.m
-    return chosen | ({"sparsity": model.sparsity} if model.sparsity != "A" else {})
+    chosen |= {"sparsity": model.sparsity} if model.sparsity != "A" else {}
+    return chosen | ({"plane": True} if model.plane else {})
 
 
 def changes(setup: Setup) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """All that is predicted of one model, as plain data."""
 
-from dataclasses import asdict
 from typing import Any
 
 from ..errors import check_instance
@@ -34,7 +33,7 @@ def summary(params: Params) -> dict[str, Any]:
     """
     check_instance(Params, params=params)
     return {
-        "params": asdict(params),
+        "params": params.to_dict(),
         "d": params.d,
         "P_max": params.P_max,
         "relevant_fraction": params.relevant_fraction,

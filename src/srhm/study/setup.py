@@ -353,7 +353,7 @@ class Setup:
 
         So a field that is added later does not change the identity of a setup.
         """
-        content: dict[str, Any] = {"params": asdict(self.params), "net": self.net.to_dict()}
+        content: dict[str, Any] = {"params": self.params.to_dict(), "net": self.net.to_dict()}
         for name in ("optimizer", "stopping", "measuring"):
             part = getattr(self, name)
             default = type(part)()

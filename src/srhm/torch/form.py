@@ -16,7 +16,7 @@ from ..model.params import Params
 
 Layout = Literal["positions_first", "channels_first"]
 """The order of axes of dense inputs: [sample, position, channel], or [sample, channel, position], which
-`torch.nn.Conv1d` takes."""
+`torch.nn.Conv1d` takes; in the plane [sample, channel, row, column], which `torch.nn.Conv2d` takes."""
 
 LAYOUTS = ("positions_first", "channels_first")
 
@@ -38,7 +38,9 @@ class Form:
     """See :data:`srhm.Encoding`."""
     layout: Layout | None = None
     """``"channels_first"``, [sample, channel, position], which `torch.nn.Conv1d` takes, or ``"positions_first"``,
-    [sample, position, channel]. Default: channels first. The integer encoding has no channels, and no layout."""
+    [sample, position, channel]. Default: channels first. In the plane there are rows and columns in the place of
+    positions: [sample, channel, row, column], which `torch.nn.Conv2d` takes. The integer encoding has no channels, and
+    no layout."""
     latents: bool = False
     """Whether samples include the hidden variables."""
     device: Any = None
@@ -85,12 +87,12 @@ class Form:
         Returns
         -------
         tuple
-            Inputs, float32 in the layout of the form, or int32 [sample, position] for the integer encoding; labels,
-            int64 [sample].
+            Inputs, float32 in the layout of the form, or int32 [sample, position], in the plane [sample, row, column],
+            for the integer encoding; labels, int64 [sample].
         """
         inputs = torch.from_numpy(encode(params, features, positions, self.encoding))
         if self.layout == "channels_first":
-            inputs = inputs.transpose(1, 2).contiguous()
+            inputs = inputs.movedim(-1, 1).contiguous()
         return self._placed(inputs), self._placed(torch.from_numpy(labels.astype(np.int64)))
 
     def batches(

@@ -28,9 +28,9 @@ class ModuleLayers:
         last, ``"output"``; a submodule of that name is ``"output:1"``. If a submodule returns several tensors, the
         first is the layer; the second call of a submodule is a layer of its own, ``"relu:2"``.
     layout
-        The layout of the module's inputs: ``"channels_first"`` [sample, channel, position], as data sets have by
-        default, or ``"positions_first"``. Inputs without channels, those of the encoding ``"integer"``, are passed as
-        int64 [sample, position]; those of four axes, such as images [sample, channel, row, column], as they are.
+        The layout of the module's inputs: ``"channels_first"`` [sample, channel, position], in the plane [sample,
+        channel, row, column], as data sets have by default, or ``"positions_first"``. Inputs without channels, those of
+        the encoding ``"integer"``, are passed as int64 [sample, position], or [sample, row, column].
 
     Raises
     ------
@@ -93,10 +93,11 @@ class ModuleLayers:
 
     def _compute(self, x: Any) -> np.ndarray:
         inputs = torch.from_numpy(np.ascontiguousarray(x))
-        if inputs.ndim == 3 and self.layout == "channels_first":
-            inputs = inputs.transpose(1, 2)
+        dense = inputs.ndim == 4 or (inputs.ndim == 3 and inputs.is_floating_point())  # else symbols
+        if dense and self.layout == "channels_first":
+            inputs = inputs.movedim(-1, 1)
         device, dtype = device_and_type(self.module)
-        inputs = inputs.to(device, torch.int64 if inputs.ndim == 2 else dtype)
+        inputs = inputs.to(device, dtype if dense else torch.int64)
         try:
             with evaluation_mode(self.module), torch.no_grad():
                 output = self.module(inputs)

@@ -27,7 +27,8 @@ def to_torch(net: Any, *, layout: Layout = DEFAULT_LAYOUT) -> torch.nn.Module:
         A CNN, an LCN, an FCN or a transformer; standard architectures have no PyTorch form.
     layout
         The layout of the module's inputs: ``"channels_first"`` [sample, channel, position], as data sets have by
-        default, or ``"positions_first"`` [sample, position, channel].
+        default, or ``"positions_first"`` [sample, position, channel]. A network built for the plane takes pictures too:
+        [sample, channel, row, column], or [sample, row, column, channel].
 
     Returns
     -------
@@ -68,10 +69,13 @@ class TorchNetwork(torch.nn.Module):
         frozen: Sequence[int] = (),
         layout: str = DEFAULT_LAYOUT,
         places: int | None = None,
+        pixels: np.ndarray | None = None,
     ) -> None:
         super().__init__()
         check_choice("layout", layout, LAYOUTS, "is not a layout")
         self.layout, self.places = layout, places
+        self.pixels: torch.Tensor | None
+        self.register_buffer("pixels", None if pixels is None else torch.tensor(pixels), persistent=False)
         self.layers = torch.nn.ModuleList(layers)
         self.readout = parameter(readout)
         for number in frozen:
@@ -81,8 +85,7 @@ class TorchNetwork(torch.nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the outputs [sample, class_], or [sample, place, score], of dense inputs."""
-        if self.layout == "channels_first":
-            x = x.transpose(1, 2)
+        x = positions_first(x, self.layout, self.pixels)
         for layer in self.layers:
             x = layer(x)
         output = x.mean(dim=1) @ self.readout / len(self.readout)
@@ -150,6 +153,13 @@ class FullLayer(TorchLayer):
     def multiply(self, x: torch.Tensor) -> torch.Tensor:
         """Return the products with all inputs."""
         return x.reshape(len(x), 1, -1) @ self.weight / self.divisor
+
+
+def positions_first(x: torch.Tensor, layout: str, pixels: torch.Tensor | None) -> torch.Tensor:
+    """Return dense inputs, or pictures of the plane, as [sample, position, channel] in tree order."""
+    if layout == "channels_first":
+        x = x.movedim(1, -1)
+    return x if pixels is None or x.ndim != 4 else x.flatten(1, 2)[:, pixels]
 
 
 def parameter(array: Any) -> torch.nn.Parameter:

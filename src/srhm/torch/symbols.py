@@ -17,6 +17,7 @@ from ..model.dataset import Dataset
 from ..model.encoding import MASKED
 from ..model.grammar import Grammar
 from ..model.params import Params
+from ..model.plane import in_tree_order
 from ..model.sequences import (
     BLOCK,
     Predicted,
@@ -358,12 +359,12 @@ class SymbolDataset(Indexed):
         """
         self._epoch.fill_(check_integer("epoch", epoch, minimum=0, maximum=2**32 - 1))
 
-    def tokens_of(self, inputs: Integer[np.ndarray, "sample position"]) -> torch.Tensor:
+    def tokens_of(self, inputs: Integer[np.ndarray, "sample *shape"]) -> torch.Tensor:
         """Return what enters a module, int64 [sample, position], for inputs of the ``"integer"`` encoding, none hidden.
 
         They are moved by one position as the task does it, but no random positions are hidden.
         """
-        seen, _ = self.task.shown(self.params, _Samples(np.asarray(inputs)))
+        seen, _ = self.task.shown(self.params, _Samples(in_tree_order(self.params, np.asarray(inputs))))
         return self._tokens(seen)
 
     def layers(
@@ -476,6 +477,7 @@ class SymbolDataset(Indexed):
     def _examples(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the symbols that enter and the targets, -1 where nothing is predicted, of some samples."""
         symbols, labels, *latents = self.samples[rows]
+        symbols = in_tree_order(self.params, symbols)
         level, of_level = self.task.level, None
         if level is not None:
             features, positions = (

@@ -2,20 +2,23 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch.nn import functional
 
 from ..errors import check_choice
 from .form import DEFAULT_LAYOUT, LAYOUTS
-from .networks import parameter
+from .networks import parameter, positions_first
 
 
 class TorchTransformer(torch.nn.Module):
     """The transformer of docs, networks.md; ``layers.0`` and so on return the stream after each layer."""
 
-    def __init__(self, net: Any, layout: str = DEFAULT_LAYOUT) -> None:
+    def __init__(self, net: Any, layout: str = DEFAULT_LAYOUT, pixels: np.ndarray | None = None) -> None:
         super().__init__()
         check_choice("layout", layout, LAYOUTS, "is not a layout")
+        self.pixels: torch.Tensor | None
+        self.register_buffer("pixels", None if pixels is None else torch.tensor(pixels), persistent=False)
         self.layout, self.interface = layout, net.interface
         self.embedding, self.positions = parameter(net.embedding), parameter(net.positions)
         self.layers = torch.nn.ModuleList(TorchTransformerLayer(layer) for layer in net.layers)
@@ -24,8 +27,7 @@ class TorchTransformer(torch.nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the outputs of dense inputs."""
-        if self.layout == "channels_first":
-            x = x.transpose(1, 2)
+        x = positions_first(x, self.layout, self.pixels)
         x = x @ self.embedding + self.positions
         for layer in self.layers:
             x = layer(x)

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int, Integer
 from ..errors import ArgumentError, check_integer
 from ..inference.floors import exact_hidden, exact_level, exact_next, summed_surprisal
 from ..model.derivation import Tree
-from ..model.encoding import MASKED, Encoding, channels, encode
+from ..model.encoding import MASKED, Encoding, channels, encode_in_tree_order
 from ..model.grammar import Grammar
 from ..model.params import Params
 from ..model.sequences import (
@@ -223,7 +223,7 @@ class Latent(SymbolTask):
 
 
 def _symbols(leaves: Leaves) -> Int[Array, "sample position"]:
-    return encode(leaves.params, leaves.features, leaves.positions, "integer")
+    return encode_in_tree_order(leaves.params, leaves.features, leaves.positions, "integer")
 
 
 def _entering(leaves: Leaves, symbols: Any, hides: bool) -> Symbols:

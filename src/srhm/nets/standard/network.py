@@ -7,13 +7,12 @@ from typing import Any, Literal, NoReturn
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from ...errors import ArgumentError, check_choice
 from ...randomness import Key
-from ..design import Design
+from ..design import Design, entering
 from ..family import Family, Rate
 from ..stateful import StatefulNetwork
 from .convolution import Positions
@@ -63,21 +62,21 @@ class StandardNetwork(StatefulNetwork):
     def forward(self, x: Positions, mode: Evaluation) -> Float[Array, "sample class_"]:
         """Return the outputs of one pass, in evaluation or training mode."""
 
-    def nodes(self, x: Float[Array | np.ndarray, "sample position channel"]) -> list[Array]:
+    def nodes(self, x: Float[Array | np.ndarray, "sample *shape channel"]) -> list[Array]:
         """Return the activations at all nodes in evaluation mode, from the input up."""
         mode = Evaluation()
-        self.forward(jnp.asarray(x), mode)
+        self.forward(entering(self, x), mode)
         return mode.nodes
 
     def activations(
-        self, x: Float[Array | np.ndarray, "sample position channel"]
+        self, x: Float[Array | np.ndarray, "sample *shape channel"]
     ) -> dict[str, Float[Array, "sample ..."]]:
         """Return the activations at ``"depth_0.2"``, ``"depth_0.5"``, ``"depth_0.8"``, ``"last"`` and ``"output"``.
 
         The last node is what the paper's figures call the output; ``"output"`` are the logits.
         """
         mode = Evaluation()
-        output = self.forward(jnp.asarray(x), mode)
+        output = self.forward(entering(self, x), mode)
         count = len(mode.nodes)
         named = {f"depth_{depth}": mode.nodes[int(depth * count)] for depth in DEPTHS}
         return named | {"last": mode.nodes[-1], "output": output}
