@@ -298,6 +298,20 @@ def test_sample_prints_the_data_of_the_library(capsys: pytest.CaptureFixture[str
     assert content["inputs"] == data.encode("integer", np.int64).tolist()
 
 
+def test_sample_prints_pictures(capsys: pytest.CaptureFixture[str]) -> None:
+    options = ("sample", "--v", "3", "--m", "2", "--s", "4", "--s0", "3,0", "--plane", "--count", "2")
+    params = srhm.Params(v=3, m=2, s=4, s0=(3, 0), L=2, plane=True)
+    data = srhm.Dataset.draw(srhm.Stream(srhm.Grammar(params, 0), 0), 2)
+    content = json.loads(run(capsys, *options, "--json")[1])
+    assert content["params"]["plane"] is True and content["inputs"] == data.encode("integer").tolist()
+    status, out, _ = run(capsys, *options)
+    assert status == 0 and "inputs of 8 x 8 positions" in out
+    first = [[int(one.replace(".", "-1")) for one in line.split()] for line in out.splitlines()[3:11]]
+    assert first == content["inputs"][0]
+    status, _, err = run(capsys, "sample", "--plane")
+    assert status != 0 and "s = 2 is not a square" in err
+
+
 def test_sample_saves_all_hidden_variables(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     status, *_ = run(capsys, "sample", "--v", "4", "--count", "50", "--encoding", "integer", "--out", "x.npz")
     assert status == 0

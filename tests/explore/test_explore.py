@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from figure_checks import artists
-from srhm import Grammar, Params, Stream, Zipf, expand
+from srhm import Grammar, Params, Stream, Zipf, encode, expand
 from srhm.explore import create_app
 from srhm.explore.app import serve
 from srhm.explore.content import content, count
@@ -221,6 +221,23 @@ def test_pictures_have_words(client):
         assert answer.mimetype == "image/svg+xml"
         assert ElementTree.fromstring(answer.data).tag.endswith("svg")
         assert client.get(unescape(image["src"])).data == answer.data
+
+
+def test_models_in_the_plane_are_shown_as_pictures(client):
+    numbers = {"v": 3, "m": 2, "s": 4, "s0": "3,0", "plane": "True"}
+    shown = page(client, **numbers, steps="t1")
+    state = PageState(Model(v=3, m=2, s=4, s0="3,0", plane=True), steps=steps_of("t1"))
+    tree, params = walk(state.grammar, 0, 0, state.steps).after, state.params
+    picture = encode(params, tree.features[0], tree.positions[0], "integer")[0]
+    lines = [" ".join("." if one < 0 else str(one) for one in row) for row in picture]
+    assert "\n".join(lines) in [one["text"] for one in shown.elements if one["tag"] == "code"]
+    words = [f"{feature} at {tuple(np.argwhere(params.raster() == place)[0].tolist())}"
+             for feature, place in zip(tree.features[0][0], tree.positions[0][0], strict=True)]  # fmt: skip
+    (image,) = [one for one in shown.elements if one["tag"] == "img"][1:]
+    assert f"level 1 (input): {', '.join(words)} (rows and columns 0 to 7)" in image["alt"]
+    assert ElementTree.fromstring(client.get(unescape(image["src"])).data).tag.endswith("svg")
+    assert f"params = {params!r}" in shown.by_id("code")["text"] and "plane=True" in repr(params)
+    assert "plane" not in PageState().query() and read({"plane": ["True"]}).problems.keys() == {"s"}
 
 
 @pytest.mark.parametrize("steps", ["p1", "p2", "t1", "t2"])

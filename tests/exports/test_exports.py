@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from fnmatch import fnmatch
 from hashlib import sha256
 from itertools import product
@@ -22,7 +22,7 @@ import yaml
 
 import srhm
 from srhm.cli import main
-from srhm.exports import Part, columns, export
+from srhm.exports import Part, columns, export, hugging_face, table
 from srhm.exports import plan as plan_module
 from srhm.exports import run as run_module
 from srhm.exports.hugging_face import CARD
@@ -37,6 +37,7 @@ MODELS = {
     "B": srhm.Params(n_c=4, v=5, m=3, s=2, s0=2, L=2, sparsity="B"),
     "deep": srhm.Params(n_c=2, v=3, m=3, s=2, s0=1, L=3),
     "levels": srhm.Params(n_c=3, v=(4, 3), m=(2, 3), s=(2, 3), s0=(1, 0)),
+    "plane": srhm.Params(v=3, m=2, s=4, s0=3, L=1, plane=True),
     "three children": srhm.Params(n_c=3, v=3, m=9, s=3, s0=0, L=2),
     "wide": srhm.Params(
         n_c=300, v=300, m=2, s=2, s0=150, L=1
@@ -394,7 +395,7 @@ def test_the_manifest_is_enough_to_draw_the_samples_again(tmp_path, format):
     grammar = srhm.Grammar.load(tmp_path / RULES)
     assert grammar.digest == plan["grammar"]["digest"] == srhm.Grammar(MODELS["B"], 7).digest
     assert (plan["grammar"]["seed"], plan["stream_version"]) == (7, srhm.STREAM_VERSION)
-    assert plan["params"] == asdict(MODELS["B"])
+    assert plan["params"] == MODELS["B"].to_dict()
     for name, said in plan["parts"].items():
         origin = {key: said[key] for key in ("seed", "rule", "reverse", "role")}
         again = Part(srhm.Stream(grammar, **origin), said["count"], said["start"])
@@ -496,6 +497,28 @@ def test_the_card_says_what_rules_and_placements_are(tmp_path, sparsity):
                     assert row[f"positions_{level}"][made] == at
                     checked += 1
     assert checked > 100
+
+
+def test_the_card_says_where_pixels_are():
+    """A position at place c b^2 + r of its patch lies where the card says; the picture is the library's."""
+    params = srhm.Params(v=3, m=2, s=4, s0=(3, 0), plane=True)
+    stream = srhm.Stream(srhm.Grammar(params, 7), 7, "replacement")
+    plan = plan_module.Plan("hugging_face", {"train": Part(stream, 5)}, "integer")
+    text = hugging_face.card(plan)
+    assert "| rows and columns of a picture | 8 × 8 |" in text and "[row, column]" in text
+    assert "plus b (c // a) + r // b" in text and "plus b (c % a) + r % b" in text
+    (found,) = [table.values(stream, 0, 5, "integer")]
+    for picture, features, positions in zip(
+        found["inputs"], found["features_1"], found["positions_1"], strict=True
+    ):
+        for feature, position in zip(features, positions, strict=True):
+            row, column = 0, 0
+            for level in reversed(params.levels):
+                a, b = 2, {3: 2, 0: 1}[level.s0]
+                place = position // (params.d // level.positions) % level.patch
+                c, r = divmod(int(place), b * b)
+                row, column = row * a * b + b * (c // a) + r // b, column * a * b + b * (c % a) + r % b
+            assert picture[row, column] == feature
 
 
 @pytest.mark.parametrize(

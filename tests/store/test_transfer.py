@@ -12,6 +12,7 @@ import pytest
 
 import srhm
 from fake_runs import PARAMS, SPEC, fake_run, many_specs
+from setups import setup
 from srhm.nets import build
 from srhm.nets.weights import load_weights, save_weights
 from srhm.store import Store, read_archive, write_archive
@@ -174,7 +175,10 @@ def test_a_table_has_a_row_for_each_run(tmp_path: Path) -> None:
     assert table["max_epochs"][0] == 60 and not table["replacement"].any()
     assert list(table["weights"].dropna()) == ["ab" * 32]
     assert {"n_c", "s0", "net", "width", "P_test", "status", "seconds_train", "versions_srhm"} <= set(table)
-    assert len(store.to_pandas(P=50)) == 1
+    assert len(store.to_pandas(P=50)) == 1 and "plane" not in table
+    plane = setup(srhm.Params(v=3, m=2, s=4, s0=3, L=2, plane=True), "cnn", width=8, P_test=20)
+    store.put(fake_run(plane.at(30)))
+    assert store.to_pandas()["plane"].tolist() == [True, False, False]
     with pytest.raises(srhm.ArgumentError, match="color"):
         store.to_pandas(color=3)
 

@@ -85,6 +85,9 @@ def test_a_file_written_from_runs_names_these_runs(tmp_path: Path) -> None:
         {"record": True, "probe": True, "select": "best", "learning_rate": 0.01},
     ):
         runs.append(setup(runs[0].params, "cnn", width=8, P_test=20, **options).at(20))
+    plane = srhm.Params(v=3, m=2, s=4, s0=(3, 0), L=2, plane=True)
+    runs += [setup(one, "cnn", width=8, P_test=20).at(20) for one in (plane, replace(plane, plane=False))]
+    assert runs[-1].hash != runs[-2].hash and "plane" not in runs[-1].to_dict()["params"]
     again = read_grid(written(tmp_path, as_grid(runs, 'it is "the same"')))
     assert again.title == 'it is "the same"'
     assert {spec.hash for spec in again.runs} == {spec.hash for spec in runs}

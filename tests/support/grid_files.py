@@ -1,7 +1,6 @@
 """Files of runs, written from runs: what :func:`srhm.study.read_grid` reads back."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from srhm.errors import ArgumentError
@@ -35,7 +34,7 @@ def as_grid(specs: Sequence[RunSpec], title: str) -> str:
 
 def _table(setup: Setup) -> dict[str, Any]:
     """The options that give a setup, those of the model among them."""
-    return asdict(setup.params) | options_of(setup)
+    return setup.params.to_dict() | options_of(setup)
 
 
 def _toml(value: Any) -> str:
