@@ -146,7 +146,7 @@ def noise(
 
 
 def _activations(layers: Any, x: np.ndarray) -> dict[str, np.ndarray]:
-    # To all measurements channels are last, also to a module that gets them first; only functions get images as they are.
+    # Channels are last for measurements, also for a module that gets them first; functions get images as they are.
     first = x.ndim == 4 and not hasattr(layers, "layout")
     return record_activations(layers, x if first else np.ascontiguousarray(np.moveaxis(x, 1, -1)))
 
