@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import srhm
+from srhm.model.catalogue import Instance
 from srhm.nets import NetSpec
 from srhm.runner.execution import execute
 from srhm.runner.executors import compute_on_one_thread
@@ -29,13 +30,13 @@ BRACKET = 1.11
 """P* is interpolated between runs whose P differ by this factor at most."""
 
 
-def spec_of(task: srhm.Instance, net: str, P: int) -> RunSpec:
+def spec_of(task: Instance, net: str, P: int) -> RunSpec:
     """The run of a network on the training set of seed 0: it draws the sets of the instance."""
     setup = Setup(task.params, NetSpec(net, width=WIDTH), measuring=Measuring(P_test=task.P_test))
     return setup.at(P, Seeds(task.seed, task.seed, 0, 0))
 
 
-def row_of(task: srhm.Instance, run: Run, source: str) -> dict:
+def row_of(task: Instance, run: Run, source: str) -> dict:
     return {
         "instance": task.name,
         "net": run.spec.net.family,

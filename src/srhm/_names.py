@@ -2,7 +2,7 @@
 
 from . import model
 from .compat import rhm
-from .errors import ArgumentError, BackendError, MissingExtraError, SrhmError
+from .errors import ArgumentError, MissingExtraError, SrhmError
 from .inference import parse
 from .model import *  # noqa: F403
 from .randomness import STREAM_VERSION
@@ -10,7 +10,6 @@ from .randomness import STREAM_VERSION
 __all__ = [
     "STREAM_VERSION",
     "ArgumentError",
-    "BackendError",
     "MissingExtraError",
     "SrhmError",
     "parse",

@@ -22,12 +22,13 @@ import yaml
 
 import srhm
 from srhm.cli import main
-from srhm.exports import Part, columns, export, hugging_face, table
+from srhm.exports import Part, export, hugging_face, table
 from srhm.exports import plan as plan_module
 from srhm.exports import run as run_module
 from srhm.exports.hugging_face import CARD
 from srhm.exports.plan import FORMATS
 from srhm.exports.run import MANIFEST, RULES
+from srhm.exports.table import columns
 
 parquet = pytest.importorskip("pyarrow.parquet")
 

@@ -9,8 +9,8 @@ from matplotlib.colors import to_hex
 
 from figure_checks import artists, check_layout
 from srhm import Grammar, Params, Stream, expand
-from srhm.figures import generative_model, network_schemes
-from srhm.figures.networks import connections
+from srhm.figures.model import generative_model
+from srhm.figures.networks import connections, network_schemes
 from srhm.nets import build
 
 MODELS = [

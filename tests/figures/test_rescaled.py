@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from figure_checks import artists, check_layout, data, legend_texts
-from srhm.figures import Curve, RescaledCurve, rescaled
+from srhm.figures import Curve
+from srhm.figures.rescaled import RescaledCurve, rescaled
 from srhm.figures.style import LINE_COLOURS
 
 SCALES = {0: 216.0, 1: 864.0, 2: 1944.0}

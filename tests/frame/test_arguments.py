@@ -68,7 +68,7 @@ MODULES = (
 )
 
 INSIDE = {
-    "advance", "advance_online", "batch_loss", "batch_gradient", "start", "outputs", "Leaves", "Run", "BayesError",
+    "advance", "advance_online", "batch_loss", "batch_gradient", "start", "Run", "BayesError",
     "MostProbable", "LayerwisePredictor", "RelevancePoint", "Series", "BackendError", "check_options", "check_scores",
     "chosen_thresholds", "SrhmError", "Instance", "Split", "Design", "check_start", "encoding_for", "shared_layers",
 }  # fmt: skip

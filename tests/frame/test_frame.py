@@ -7,10 +7,12 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+import srhm
 from folders import ROOT
 
 SOURCE = ROOT / "src" / "srhm"
@@ -82,6 +84,9 @@ SHARING = (
     "paper/sharing.py",
 )  # fmt: skip
 """The files that know of the option `shared_layers`; to others it is one of the options of a family."""
+
+PUBLIC_NAMES = 160
+"""How many names there may be in the rooms' `__all__`, all rooms together."""
 
 DATA_ROOMS = ("model", "inference", "compat")
 GROUND_FLOOR = ("errors", "files", "memory", "randomness", "cores")
@@ -384,6 +389,17 @@ def test_few_files_know_of_shared_layers():
         if re.search(r"\bshared_layers\b", path.read_text("utf-8"))
     }
     assert known <= set(SHARING), f"ask for the options of the family: {sorted(known - set(SHARING))}"
+
+
+def test_public_names_are_few():
+    """What a user types, and no more: a name in the `__all__` of two rooms is one if it is the same object."""
+    names = set()
+    for path in [*SOURCE.glob("*.py"), *SOURCE.glob("*/__init__.py")]:
+        if "\n__all__ = [" in path.read_text("utf-8") and not path.name.startswith("_names"):
+            room = import_module(f"srhm.{name_of(path)}")
+            names |= {(name, id(getattr(room, name))) for name in room.__all__}
+    names |= {(name, id(getattr(srhm, name))) for name in srhm.__all__}
+    assert 100 < len(names) <= PUBLIC_NAMES, f"{len(names)} public names; a user need not type all of them"
 
 
 def project() -> dict:

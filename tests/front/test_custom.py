@@ -25,7 +25,7 @@ from srhm import ArgumentError, Grammar, Params, SrhmError, split
 from srhm.cli import main
 from srhm.interrupts import Terminated
 from srhm.nets import NetSpec, build
-from srhm.report import pstar_command, run_command
+from srhm.report.commands import pstar_command, run_command
 from srhm.report.content import content_of
 from srhm.runner.execution import execute
 from srhm.runner.functions import custom_net, find, name_of

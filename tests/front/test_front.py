@@ -11,7 +11,8 @@ import srhm
 from setups import setup
 from srhm.nets import NetSpec
 from srhm.runner.execution import execute
-from srhm.store import Store, StoreInUse
+from srhm.store import Store
+from srhm.store.ownership import StoreInUse
 
 PARAMS = srhm.Params(v=3, s0=1, L=2)
 OPTIONS = {"width": 8, "P_test": 60, "max_epochs": 5, "stop_loss": 0.2}

@@ -11,15 +11,8 @@ import pytest
 from scipy.stats import chi2
 
 from srhm import Dataset, Grammar, Params, Stream, encode, enumerate_all, expand, split
-from srhm.gradients import (
-    gradient_moments,
-    open_gradient,
-    overlap,
-    population_moments,
-    unit_products,
-    weights,
-)
-from srhm.gradients.moments import channel_contrast, first_weight
+from srhm.gradients import gradient_moments, open_gradient, overlap, population_moments, unit_products
+from srhm.gradients.moments import channel_contrast, first_weight, weights
 from srhm.nets import build
 from srhm.theory import positions
 

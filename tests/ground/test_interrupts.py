@@ -21,7 +21,8 @@ from srhm.runner.driver import drive
 from srhm.runner.executors import InProcess, Workers, workers
 from srhm.runner.progress import Progress
 from srhm.store import Store
-from srhm.training import Optimizer, Stopping, TrainingJob, train, train_ensemble
+from srhm.training import Optimizer, Stopping, train, train_ensemble
+from srhm.training.job import TrainingJob
 from srhm.training.run import SingleRun
 
 

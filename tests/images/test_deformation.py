@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from srhm import ArgumentError
-from srhm.images import Deformation, deform
+from srhm.images import Deformation
+from srhm.images.deformation import deform
 
 RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.random((7, 2, 12, 12))

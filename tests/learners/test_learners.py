@@ -14,7 +14,8 @@ from srhm.learners.grouping import _merged, group
 from srhm.learners.observations import observed_features, observed_patches
 from srhm.measure.complexity import pstar
 from srhm.measure.sensitivity import test_error as error_of
-from srhm.theory import learner_error, predicted_P
+from srhm.theory import predicted_P
+from srhm.theory.confusion import learner_error
 
 
 def same_partition(first, second):

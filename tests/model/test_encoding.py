@@ -8,9 +8,9 @@ from hypothesis import given, settings
 
 import oracles
 from oracles import ORACLES, equal, name_of
-from srhm import Grammar, Params, Stream, channels, encode, enumerate_all, expand
+from srhm import Grammar, Params, Stream, encode, enumerate_all, expand
 from srhm.inference import Channel
-from srhm.model.encoding import ENCODINGS, check_encoding, encode_symbols
+from srhm.model.encoding import ENCODINGS, channels, check_encoding, encode_symbols
 from strategies import any_params
 
 DENSE = ("whitened", "onehot", "onehot_blank")

@@ -13,8 +13,9 @@ from scipy.stats import binom
 
 from filled_nets import filled
 from srhm import Dataset, Grammar, Params, Stream, split
-from srhm.nets import Leaves, outputs
+from srhm.nets.active import Leaves
 from srhm.nets.blocks import blockwise, choose_capacities, rank_in_block
+from srhm.nets.network import outputs
 from srhm.nets.products import product
 from srhm.training import Optimizer, Stopping
 from srhm.training.loop import advance, start

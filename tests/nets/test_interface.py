@@ -10,8 +10,10 @@ import pytest
 
 from srhm import Dataset, Grammar, Params, Stream
 from srhm.model.encoding import channels
-from srhm.nets import FAMILIES, Interface, Leaves, NetSpec, build, load, outputs, save
+from srhm.nets import FAMILIES, Interface, NetSpec, build, load, save
+from srhm.nets.active import Leaves
 from srhm.nets.distances import tree_distances
+from srhm.nets.network import outputs
 from srhm.nets.subtrees import deduplicate
 
 TREES = ("cnn", "lcn", "fcn")

@@ -13,7 +13,8 @@ from oracles import ALARM, close
 from srhm import Grammar, Params, Stream, expand, split
 from srhm.errors import ArgumentError
 from srhm.model.encoding import channels, encode
-from srhm.nets import FAMILIES, Leaves, NetSpec, build
+from srhm.nets import FAMILIES, NetSpec, build
+from srhm.nets.active import Leaves
 from srhm.nets.draws import Normals
 from srhm.nets.lcn import shared_filters
 from srhm.randomness import Key

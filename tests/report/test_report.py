@@ -25,7 +25,8 @@ from srhm.figures import Curve
 from srhm.nets import predict
 from srhm.paper import settings
 from srhm.paper.tiers import Tier, study_of
-from srhm.report import run_command, write_report
+from srhm.report import write_report
+from srhm.report.commands import run_command
 from srhm.report.content import content_of
 from srhm.report.html import report_html
 from srhm.report.palette import palettes

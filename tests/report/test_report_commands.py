@@ -13,8 +13,7 @@ from srhm import Params
 from srhm.cli import main
 from srhm.errors import ArgumentError
 from srhm.paper.settings import model
-from srhm.report import pstar_command, run_command
-from srhm.report.commands import python_command
+from srhm.report.commands import pstar_command, python_command, run_command
 from srhm.store import Store
 from srhm.study import RunSpec, Seeds
 

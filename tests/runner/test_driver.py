@@ -21,8 +21,9 @@ from srhm.runner.executors import InProcess, Workers
 from srhm.runner.progress import Progress
 from srhm.runner.sources import Single
 from srhm.runner.work import RunJob
-from srhm.store import Store, StoreBusy, StoreFull, StoreInUse
-from srhm.store.ownership import ask_driver_to_stop
+from srhm.store import Store
+from srhm.store.ownership import StoreInUse, ask_driver_to_stop
+from srhm.store.problems import StoreBusy, StoreFull
 from srhm.study import Run, RunSpec, Seeds
 from srhm.training.checkpoint import Checkpoint
 

@@ -21,7 +21,10 @@ import sqlalchemy as sql
 import srhm
 from fake_runs import PARAMS, SPEC, fake_run, many_specs
 from setups import run_spec
-from srhm.store import NetworkDiskWarning, Store, StoreBusy, StoreFull, StoreInUse, disk
+from srhm.store import Store, disk
+from srhm.store.disk import NetworkDiskWarning
+from srhm.store.ownership import StoreInUse
+from srhm.store.problems import StoreBusy, StoreFull
 from srhm.store.store import Counts
 from srhm.store.tables import RUNS, row_of
 from srhm.study import Run, Seeds

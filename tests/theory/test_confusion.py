@@ -3,8 +3,8 @@ import pytest
 from scipy.stats import norm
 
 from srhm import Grammar, Params
-from srhm.theory import features, learner_error, predicted_P, tuples
-from srhm.theory.confusion import misgrouped
+from srhm.theory import features, predicted_P, tuples
+from srhm.theory.confusion import learner_error, misgrouped
 
 SMALL = Params(n_c=2, v=2, m=2, s=2, s0=1, L=2)
 # The first child of class 0 is feature 0 with probability 1/2, that of class 1 too; the second tells the class.

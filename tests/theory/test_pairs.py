@@ -6,7 +6,8 @@ from scipy.stats import chi2
 
 from oracles import MIXED, ORACLES, name_of
 from srhm import ArgumentError, Grammar, Params, Zipf, enumerate_all, expand, split
-from srhm.theory import count_pairs, pair_moment, symbol_pairs
+from srhm.theory import count_pairs, symbol_pairs
+from srhm.theory.pairs import pair_moment
 
 
 def ancestor_level(params, left, right):

@@ -5,8 +5,8 @@ import pytest
 
 from oracles import close, name_of
 from srhm import Grammar, Params
-from srhm.theory import feature_moments, features, tuple_moments, tuples
-from srhm.theory.rule_sets import contraction
+from srhm.theory import feature_moments, features, tuples
+from srhm.theory.rule_sets import contraction, tuple_moments
 
 # n_c, v, m, s, s0, L; every tuple in use in the first four.
 TINY = [

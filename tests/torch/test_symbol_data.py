@@ -12,7 +12,7 @@ from jaxtyping import Array
 from srhm import Grammar, Params, Stream, split
 from srhm.inference import MASKED, Channel, class_posterior, masked_symbol, next_symbol, posterior
 from srhm.measure import sensitivities
-from srhm.nets import Leaves
+from srhm.nets.active import Leaves
 from srhm.randomness import Key
 from srhm.training import Latent, MaskedSymbols, NextSymbol
 from srhm.training.evaluation import TestSet, latents_of

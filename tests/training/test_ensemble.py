@@ -6,8 +6,9 @@ import pytest
 
 from filled_nets import filled
 from srhm import Grammar, Params, split
-from srhm.training import Optimizer, Stopping, TrainingJob, train, train_ensemble
+from srhm.training import Optimizer, Stopping, train, train_ensemble
 from srhm.training.ensemble import _advance_together, _ProgramSize
+from srhm.training.job import TrainingJob
 from srhm.training.loop import advance, start
 from srhm.training.order import class_data
 from srhm.training.run import SingleRun

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from srhm import Dataset, Grammar, Params, Stream
-from srhm.nets import Leaves, build
+from srhm.nets import build
+from srhm.nets.active import Leaves
 from srhm.randomness import role_key
 from srhm.training import Optimizer, train_online
 from srhm.training.loop import batch_gradient

@@ -18,7 +18,8 @@ from srhm.inference import MASKED, masked_symbol, next_symbol, posterior, surpri
 from srhm.inference.channel import Channel
 from srhm.measure import ByPosition, clusters, probes, sensitivities
 from srhm.model.encoding import encode_symbols
-from srhm.nets import Leaves, NetSpec
+from srhm.nets import NetSpec
+from srhm.nets.active import Leaves
 from srhm.nets.network import dense
 from srhm.randomness import Key
 from srhm.study import Setup
@@ -30,12 +31,12 @@ from srhm.training import (
     NextSymbol,
     Optimizer,
     Stopping,
-    TrainingJob,
     train,
     train_ensemble,
     train_online,
 )
 from srhm.training.evaluation import TestSet, latents_of
+from srhm.training.job import TrainingJob
 from srhm.training.task import task_from, task_text
 
 PARAMS = Params(n_c=3, v=3, m=2, s=2, s0=1, L=2)

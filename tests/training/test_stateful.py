@@ -9,13 +9,15 @@ import pytest
 from srhm import Dataset, Grammar, Params, Stream, split
 from srhm.measure.sensitivity import sensitivities
 from srhm.model.encoding import encode
-from srhm.nets import Leaves, StatefulNetwork
+from srhm.nets.active import Leaves
 from srhm.nets.draws import Uniforms
 from srhm.nets.standard.linear import Linear
 from srhm.nets.standard.network import StandardNetwork, relu_node
 from srhm.nets.standard.unit import Unit
+from srhm.nets.stateful import StatefulNetwork
 from srhm.randomness import Key, fold, role_key, threefry2x32
-from srhm.training import Optimizer, Stopping, TrainingJob, train, train_ensemble, train_online
+from srhm.training import Optimizer, Stopping, train, train_ensemble, train_online
+from srhm.training.job import TrainingJob
 from srhm.training.loop import advance, batch_gradient, start
 from srhm.training.order import class_data
 

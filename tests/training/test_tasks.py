@@ -17,21 +17,12 @@ from srhm.nets.network import check_scores, dense
 from srhm.randomness import fold, threefry2x32
 from srhm.runner.execution import execute
 from srhm.study import RunSpec, Setup
-from srhm.training import (
-    TASKS,
-    Classification,
-    Optimizer,
-    Stopping,
-    Task,
-    TrainingJob,
-    train,
-    train_ensemble,
-    train_online,
-)
+from srhm.training import Classification, Optimizer, Stopping, Task, train, train_ensemble, train_online
 from srhm.training.checkpoint import Checkpoint
 from srhm.training.evaluation import TestSet
+from srhm.training.job import TrainingJob
 from srhm.training.loop import descend
-from srhm.training.task import task_from
+from srhm.training.task import TASKS, task_from
 
 PARAMS = Params(n_c=3, v=3, m=3, s=2, s0=1, L=2)
 

@@ -25,9 +25,10 @@ from srhm.nets.network import width_of
 from srhm.nets.spec import netspec
 from srhm.randomness import fold, role_key, threefry2x32
 from srhm.study import Measuring, Setup
-from srhm.training import Optimizer, Stopping, TrainingJob, train, train_online
+from srhm.training import Optimizer, Stopping, train, train_online
 from srhm.training.checkpoint import Checkpoint
 from srhm.training.evaluation import TestSet
+from srhm.training.job import TrainingJob
 from srhm.training.loop import advance, start
 from srhm.training.order import class_data, stable_order
 from srhm.training.run import SingleRun
@@ -403,7 +404,7 @@ def test_classes_with_weights_are_trained_as_they_come(net):
 def test_nothing_is_compiled_for_another_P_rate_or_seed(monkeypatch):
     """Both compiled functions call `outputs` when they are traced, and never afterwards."""
     traced = []
-    plain = srhm.nets.outputs
+    plain = srhm.nets.network.outputs
     for module in (srhm.training.loop, srhm.training.evaluation):
         monkeypatch.setattr(module, "outputs", lambda *args: traced.append(1) or plain(*args))
     params = Params(n_c=3, v=3, m=2, s=2, s0=0, L=1)  # of no other test, so nothing is compiled yet

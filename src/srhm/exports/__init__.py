@@ -6,6 +6,5 @@ written atomically, and a finished one is never written again, so an export that
 
 from .plan import Part
 from .run import export
-from .table import columns
 
-__all__ = ["Part", "columns", "export"]
+__all__ = ["Part", "export"]

@@ -5,9 +5,6 @@ from .against import NetworkRun, error_against_sensitivity
 from .curves import Curve, learning_curves
 from .losses import symbol_losses
 from .marks import Estimate
-from .model import generative_model
-from .networks import network_schemes
-from .rescaled import RescaledCurve, rescaled
 from .scaling import ScalingPoint, scaling
 from .trees import derivation_trees, transformations
 
@@ -15,14 +12,10 @@ __all__ = [
     "Curve",
     "Estimate",
     "NetworkRun",
-    "RescaledCurve",
     "ScalingPoint",
     "derivation_trees",
     "error_against_sensitivity",
-    "generative_model",
     "learning_curves",
-    "network_schemes",
-    "rescaled",
     "scaling",
     "symbol_losses",
     "transformations",

@@ -1,6 +1,6 @@
 """One step of gradient descent: its effect on the weights of a network, on all data and on P points."""
 
-from .moments import gradient_moments, population_moments, weights
+from .moments import gradient_moments, population_moments
 from .open_gates import open_gradient
 from .overlap import overlap, unit_products
 
@@ -10,5 +10,4 @@ __all__ = [
     "overlap",
     "population_moments",
     "unit_products",
-    "weights",
 ]

@@ -207,7 +207,7 @@ def gradient_moments(
         The data, equally many of each class.
     where
         A function that returns the weights of interest from the network, an array or a tuple of arrays. Default:
-        those of the first layer; :func:`weights` returns those of all layers.
+        those of the first layer; ``srhm.gradients.moments.weights`` returns those of all layers.
     square
         A quadratic form of their gradient. Default: each number squared.
     uniform

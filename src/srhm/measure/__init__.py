@@ -1,7 +1,7 @@
 """Measurements of a network: activations, sensitivities, probes, clusters, P* and power laws."""
 
 from .clustering import clusters
-from .complexity import Search, combine, nearest_grid, pstar
+from .complexity import Search, pstar
 from .correlation import rank_correlation
 from .exponent import fit_exponent, fit_exponents
 from .layers import ByPosition, layers_of
@@ -13,11 +13,9 @@ __all__ = [
     "ByPosition",
     "Search",
     "clusters",
-    "combine",
     "fit_exponent",
     "fit_exponents",
     "layers_of",
-    "nearest_grid",
     "posterior_probes",
     "probes",
     "pstar",

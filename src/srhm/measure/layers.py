@@ -15,9 +15,10 @@ from jaxtyping import Integer, Shaped
 from ..errors import ArgumentError, check_integer
 from ..model.dataset import Dataset
 from ..model.params import Params
-from ..nets import Network, StatefulNetwork
+from ..nets import Network
 from ..nets.design import design_of, entering
 from ..nets.network import check_scores
+from ..nets.stateful import StatefulNetwork
 
 Layers = Callable[[Any], Any]
 """A map from dense inputs [sample, position, channel] ([sample, position] for integers; in the plane pictures, [sample,

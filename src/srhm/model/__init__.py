@@ -1,9 +1,9 @@
 """The model: its numbers, rules, derivations and samples. All of it can be imported from srhm too."""
 
-from .catalogue import Instance, instances, load
-from .dataset import Batch, Dataset
+from .catalogue import instances, load
+from .dataset import Dataset
 from .derivation import Derivation, diffeomorphism, enumerate_all, exchange_synonyms, expand, rank, unrank
-from .encoding import Encoding, channels, encode
+from .encoding import Encoding, encode
 from .grammar import Grammar
 from .holdout import Placements, RulePairs, Tuples
 from .params import Params
@@ -13,12 +13,10 @@ from .stream import Stream
 from .weights import LogNormal, Zipf
 
 __all__ = [
-    "Batch",
     "Dataset",
     "Derivation",
     "Encoding",
     "Grammar",
-    "Instance",
     "LogNormal",
     "Params",
     "Placements",
@@ -26,7 +24,6 @@ __all__ = [
     "Stream",
     "Tuples",
     "Zipf",
-    "channels",
     "diffeomorphism",
     "encode",
     "enumerate_all",

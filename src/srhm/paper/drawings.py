@@ -12,16 +12,15 @@ from ..figures import (
     Curve,
     Estimate,
     NetworkRun,
-    RescaledCurve,
     ScalingPoint,
     error_against_sensitivity,
     learning_curves,
-    rescaled,
     scaling,
 )
 from ..figures.insensitivity import InsensitivityPoint, insensitivity
 from ..figures.map import complexity_map
 from ..figures.relevance import RelevancePoint, relevance
+from ..figures.rescaled import RescaledCurve, rescaled
 from ..measure.complexity import SampleComplexity
 from ..measure.exponent import Exponent, fit_exponent
 from ..model.grammar import Grammar

@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING
 
 from .. import lab_extra  # noqa: F401 (says which package is missing)
 
-__all__ = ["Policy", "Unavailable", "keep_compiled_programs", "open_executor", "search"]
+__all__ = ["Policy", "keep_compiled_programs", "open_executor", "search"]
 
 if TYPE_CHECKING:
     from .driver import Policy
-    from .executors import Unavailable, keep_compiled_programs, open_executor
+    from .executors import keep_compiled_programs, open_executor
     from .searches import search
 else:
     _HOMES = {"Policy": "driver", "search": "searches"} | dict.fromkeys(
-        ("Unavailable", "keep_compiled_programs", "open_executor"), "executors"
+        ("keep_compiled_programs", "open_executor"), "executors"
     )
 
     # Nothing is imported before it is used: `srhm status` asks a store alone, and needs no JAX.

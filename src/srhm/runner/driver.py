@@ -17,8 +17,9 @@ from typing import get_args
 
 from ..errors import BackendError, SrhmError, check_integer, check_number
 from ..interrupts import check_interrupt, interrupts_noted
-from ..store import Store, StoreBusy, StoreFull
+from ..store import Store
 from ..store.ownership import Ownership
+from ..store.problems import StoreBusy, StoreFull
 from ..study import Run, RunSpec
 from ..study.failure import Failure, FailureKind
 from .executors import Executor, Job, Outcome

@@ -24,9 +24,10 @@ from ..nets.patch_layer import works_on_patches
 from ..nets.weights import save_weights
 from ..randomness import STREAM_VERSION
 from ..study import Run, RunSpec
-from ..training import TrainingJob, train_ensemble
+from ..training import train_ensemble
 from ..training.checkpoint import Checkpoint
 from ..training.evaluation import TestSet
+from ..training.job import TrainingJob
 from ..training.run import ProgressCallback, Result, SingleRun
 from .room import check_room
 

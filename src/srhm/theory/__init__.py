@@ -1,11 +1,11 @@
 """The paper's predictions in closed form, and exact statistics of the data."""
 
-from .confusion import learner_error, misgrouped, predicted_P
+from .confusion import predicted_P
 from .empirical import count_features, count_positions, count_tuples
-from .pairs import count_pairs, pair_moment, symbol_pairs
+from .pairs import count_pairs, symbol_pairs
 from .population import features, patches, positions, tuples
 from .predictions import predict_by_relevance
-from .rule_sets import feature_moments, tuple_moments
+from .rule_sets import feature_moments
 from .visibility import dilution, visible_P
 
 __all__ = [
@@ -16,15 +16,11 @@ __all__ = [
     "dilution",
     "feature_moments",
     "features",
-    "learner_error",
-    "misgrouped",
-    "pair_moment",
     "patches",
     "positions",
     "predict_by_relevance",
     "predicted_P",
     "symbol_pairs",
-    "tuple_moments",
     "tuples",
     "visible_P",
 ]

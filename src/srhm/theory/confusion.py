@@ -76,15 +76,17 @@ def learner_error(
 def predicted_P(
     grammar: Grammar, *, error: float = 0.1, knows_positions: bool = False, shared: bool = False
 ) -> float:
-    """Return the P* at which :func:`learner_error` falls to the threshold.
+    """Return the P* at which the estimated test error of the layer-wise learner with one sweep falls to the threshold.
 
     It is inf if this never happens: parents whose correlations with the class coincide cannot be distinguished by them,
     whatever the number of points.
 
     Parameters
     ----------
-    grammar, knows_positions, shared
-        As for :func:`misgrouped`.
+    grammar
+        The production rules.
+    knows_positions, shared
+        As for the first sweep of :class:`srhm.learners.LayerwiseLearner`.
     error
         The threshold, between 0 and 1.
 

@@ -15,7 +15,7 @@ from .finite import TorchDataset
 from .form import Form
 from .modules import ModuleLayers
 from .networks import to_torch
-from .symbols import SymbolDataset, SymbolScores
+from .symbols import SymbolDataset
 
 __all__ = [
     "BalancedBatchSampler",
@@ -23,7 +23,6 @@ __all__ = [
     "Form",
     "ModuleLayers",
     "SymbolDataset",
-    "SymbolScores",
     "TorchDataset",
     "to_torch",
 ]

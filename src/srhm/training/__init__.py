@@ -1,15 +1,13 @@
 """Training: one run as repeated calls of one compiled function that advances a small state."""
 
 from .ensemble import train_ensemble
-from .job import TrainingJob
 from .online import train_online
 from .protocol import Optimizer, Stopping
 from .run import train
 from .sequences import Latent, MaskedSymbols, NextSymbol
-from .task import TASKS, Classification, Task
+from .task import Classification, Task
 
 __all__ = [
-    "TASKS",
     "Classification",
     "Latent",
     "MaskedSymbols",
@@ -17,7 +15,6 @@ __all__ = [
     "Optimizer",
     "Stopping",
     "Task",
-    "TrainingJob",
     "train",
     "train_ensemble",
     "train_online",

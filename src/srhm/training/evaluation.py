@@ -16,7 +16,9 @@ from ..model.derivation import expand
 from ..model.encoding import Encoding
 from ..model.params import Params
 from ..model.sequences import BLOCK
-from ..nets import Leaves, Network, outputs
+from ..nets import Network
+from ..nets.active import Leaves
+from ..nets.network import outputs
 from ..nets.subtrees import SubtreeTable, deduplicate
 from ..randomness import Key
 from .sequences import SymbolTask, floor

@@ -15,9 +15,9 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ..model.encoding import Encoding
 from ..model.params import Params
-from ..nets import StatefulNetwork, outputs
 from ..nets.active import Leaves
-from ..nets.network import dense, trained_arrays
+from ..nets.network import dense, outputs, trained_arrays
+from ..nets.stateful import StatefulNetwork
 from ..randomness import Key, role_key
 from .order import ClassData, EpochOrder, Order
 from .protocol import Method, Optimizer, Stopping
@@ -121,8 +121,9 @@ def batch_gradient(
 ) -> tuple[Float[Array, ""], Any, Any]:
     """Return the mean loss of a batch in training mode, its gradient, and the updated network.
 
-    A :class:`~srhm.nets.StatefulNetwork` draws random numbers with the key, and its running statistics, whose gradient
-    is zero, are updated by the valid points. Any other network is returned unchanged. Default task: classification.
+    A :class:`~srhm.nets.stateful.StatefulNetwork` draws random numbers with the key, and its running statistics,
+    whose gradient is zero, are updated by the valid points. Any other network is returned unchanged. Default task:
+    classification.
     """
     task = Classification() if task is None else task
     inputs, targets = task.examples(leaves, labels, key)

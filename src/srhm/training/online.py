@@ -15,7 +15,7 @@ from ..model.dataset import Dataset
 from ..model.derivation import expand
 from ..model.encoding import Encoding
 from ..model.stream import Stream
-from ..nets import Leaves
+from ..nets.active import Leaves
 from ..nets.design import design_of, encoding_for
 from ..nets.network import check_trainable, width_of
 from ..nets.patch_layer import works_on_patches

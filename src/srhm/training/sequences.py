@@ -25,8 +25,8 @@ from ..model.sequences import (
     level_symbols,
     next_examples,
 )
-from ..nets import Interface, Leaves
-from ..nets.active import Symbols
+from ..nets import Interface
+from ..nets.active import Leaves, Symbols
 from ..randomness import Key
 from .task import TASKS, Task
 

@@ -13,7 +13,8 @@ from ..model.derivation import Tree
 from ..model.encoding import Encoding
 from ..model.params import Params
 from ..model.text import choice_of
-from ..nets import Interface, Leaves
+from ..nets import Interface
+from ..nets.active import Leaves
 from ..nets.network import check_scores
 from ..randomness import Key
 
