@@ -5,7 +5,8 @@ import pytest
 
 from figure_checks import artists, check_layout
 from srhm import Grammar, Params, Stream, encode, expand
-from srhm.figures import derivation_trees, generative_model, transformations
+from srhm.figures import derivation_trees, transformations
+from srhm.figures.model import generative_model
 from srhm.figures.plane import _DEPTH, _SHEAR
 
 PARAMS = Params(v=4, m=4, s=4, s0=3, L=2, plane=True)
