@@ -18,6 +18,7 @@ from sphinx.pycode import ModuleAnalyzer
 import srhm
 
 sys.path.insert(0, str(Path(__file__).parent))
+import image_numbers
 import run_numbers
 from benchmark_numbers import numbers
 from check_api import homes, owner, page_of, public_names, records
@@ -213,8 +214,9 @@ def resolve_export(app, env, node, contnode):
 
 def write_numbers(app, docname, source):
     """Put the numbers of benchmarks and runs into the pages that name them."""
-    if docname in ("scale", "speed", "inference", "uneven", "sequences"):
+    if docname in ("scale", "speed", "inference", "uneven", "sequences", "images"):
         found = run_numbers.numbers() if docname in ("uneven", "sequences") else numbers()
+        found = image_numbers.numbers() if docname == "images" else found
         source[0] = re.sub(r"<<(\w+)>>", lambda name: found[name[1]], source[0])
 
 

@@ -84,3 +84,20 @@ def test_sklearn(capsys, tmp_path, monkeypatch):
     everything = Dataset.draw(Stream(Grammar(params), 0), params.P_max)
     assert error_of(module.svc(everything, 0), everything, encoding="onehot") == 0
     assert "output, S of each level:" in capsys.readouterr().out
+
+
+def test_images(capsys, tmp_path, monkeypatch):
+    """Every architecture trains on digits; a run that is kept is not computed again, and both measure the same."""
+    pytest.importorskip("sklearn", reason="needs scikit-learn, which make test installs")
+    module = example("images")
+    monkeypatch.setattr(module, "INPUTS", 100)
+    chosen = [(0, 60, name) for name in module.NETS]
+    first = module.main(folder=tmp_path, chosen=chosen[:2], epochs=2)
+    found = module.main(folder=tmp_path, chosen=chosen, epochs=2)
+    assert found[:2] == first and [row["net"] for row in found] == list(module.NETS)
+    assert len(capsys.readouterr().out.splitlines()) == 7 == len(list(tmp_path.glob("*.safetensors")))
+    for row in found:
+        assert 0 < row["error"] < 1 and row["R"][0] == pytest.approx(1, abs=1e-3)  # standardised pixels
+        assert row["G"][-1] > row["G_error"][-1] > 0 and row["layers"][-1] == "output"
+    again = module.main(folder=tmp_path / "again", chosen=chosen[:1], epochs=2)[0]
+    assert {**again, "seconds": 0} == {**first[0], "seconds": 0}

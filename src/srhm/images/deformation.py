@@ -3,7 +3,7 @@
 import math
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -186,8 +186,7 @@ class Deformation:
         modes, _ = _modes(self.c, self.dimensions)
         i, j = modes.T.astype(np.uint32)
         keys = numbered_keys(fold(role_key(seed, "deformation"), 0), first, count)
-        both = gaussians(keys, i, j)
-        return np.stack(both, axis=2) if self.dimensions == 2 else both[0][:, :, None]
+        return gaussians(keys, i, j)[:, :, : self.dimensions]
 
     @lru_cache(maxsize=64)  # noqa: B019 # a few numbers stay, not what is large
     def _basis(self, n: int) -> Float[np.ndarray, "mode pixel"]:
@@ -211,7 +210,7 @@ class Deformation:
 
     def _warn(self, n: int) -> None:
         T, delta = self.temperature(n), self.nominal(n)
-        if 0 < delta < 0.5:
+        if 0 < delta < 0.5 * (1 - 1e-12):
             text = f"displacements of {delta:.2g} pixels blur more than they move. Use delta >= 0.5"
             warnings.warn(text, UserWarning, stacklevel=4)
         if self.T_max * (1 + 1e-12) < T:
@@ -263,7 +262,7 @@ def deform(images: Any, fields: Any) -> Any:
     grid = torch.as_tensor(_still(n, dimensions), **kind).repeat(len(flat), 1, 1)
     moves = torch.as_tensor(fields, **kind).reshape(len(flat), dimensions, -1)
     grid[..., :dimensions] += moves.flip(1).transpose(1, 2) * (2 / (n - 1))
-    return _sampled_by_torch(flat, grid.__getitem__, n).reshape(images.shape)
+    return _sampled_by_torch(flat, grid.split(_batch(flat)), n).reshape(images.shape)
 
 
 @lru_cache(maxsize=64)
@@ -286,12 +285,18 @@ def numbered_keys(key: Key, first: int, count: int) -> Key:
     return Key(*threefry2x32(key, low, high))
 
 
-def gaussians(keys: Key, first: Any, second: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return two independent standard Gaussians for each counter (first, second) of each key (Box-Muller)."""
-    words = threefry2x32(keys, first, second)
-    radius, angle = ((word.astype(np.float64) + 0.5) / 2**32 for word in words)
-    radius, angle = np.sqrt(-2 * np.log(radius)), 2 * np.pi * angle
-    return radius * np.cos(angle), radius * np.sin(angle)
+def gaussians(keys: Key, first: Any, second: Any) -> np.ndarray:
+    """Return two independent standard Gaussians, the last axis, for each counter (first, second) of each key.
+
+    By Box and Muller: from the words a and b, sqrt(-2 ln((a + 1/2)/2^32)) times cosine and sine of 2π b/2^32.
+    """
+    a, b = threefry2x32(keys, first, second)
+    radius = np.sqrt(64 * np.log(2) - 2 * np.log(a + 0.5))
+    angle = b * (2 * np.pi / 2**32)
+    both = np.empty((*radius.shape, 2))
+    np.multiply(radius, np.cos(angle), out=both[..., 0])
+    np.multiply(radius, np.sin(angle), out=both[..., 1])
+    return both
 
 
 def _is_tensor(images: Any) -> bool:
@@ -347,27 +352,26 @@ def _between(low: np.ndarray, high: np.ndarray, weight: np.ndarray) -> np.ndarra
     return (1 - weight) * low + weight * high
 
 
-def _sampled_by_torch(flat: Any, fields: Callable[[slice], Any], n: int) -> Any:
-    """Return images at displaced pixels by PyTorch's own interpolation; a batch of fields is [sample, pixel, 2].
+def _sampled_by_torch(flat: Any, grids: Iterable[Any], n: int) -> Any:
+    """Return images at displaced pixels by PyTorch's own interpolation, with a grid [sample, pixel x 2] for each batch.
 
     It takes coordinates from -1 to 1, columns first; in one dimension rows are 0.
     """
     import torch
 
-    count, channels, pixels = flat.shape
-    form = (n, n) if pixels == n * n else (1, n)
-    moved = torch.empty_like(flat)
-    for start in range(0, count, size := _batch(flat)):
-        rows = slice(start, start + size)
-        part = flat[rows].reshape(-1, channels, *form)
-        grid = fields(rows).reshape(-1, *form, 2)
-        found = torch.nn.functional.grid_sample(part, grid, padding_mode="border", align_corners=True)
-        moved[rows] = found.reshape(-1, channels, pixels)
+    form = (n, n) if flat.shape[2] == n * n else (1, n)
+    moved, size = torch.empty_like(flat), _batch(flat)
+    batches = (one.reshape(*one.shape[:2], *form).split(size) for one in (flat, moved))
+    pull = torch.nn.functional.grid_sample
+    for still, place, grid in zip(*batches, grids, strict=True):
+        place.copy_(pull(still, grid.reshape(-1, *form, 2), padding_mode="border", align_corners=True))
     return moved
 
 
-def _grids(flat: Any, C: Float[np.ndarray, "sample mode axis"], basis: np.ndarray, still: np.ndarray) -> Any:
-    """Return the grids of PyTorch for fields of these coefficients: one product for both coordinates."""
+def _grids(
+    flat: Any, C: Float[np.ndarray, "sample mode axis"], basis: np.ndarray, still: np.ndarray
+) -> Iterator[Any]:
+    """Yield the grids of PyTorch for fields of these coefficients: one product for both coordinates."""
     import torch
 
     kind: dict[str, Any] = {"dtype": flat.dtype, "device": flat.device}
@@ -375,12 +379,8 @@ def _grids(flat: Any, C: Float[np.ndarray, "sample mode axis"], basis: np.ndarra
     moves = torch.as_tensor(C.reshape(len(C), -1), **kind)
     # One for all batches: new memory takes longer than the product.
     room = torch.empty((min(len(C), _batch(flat)), len(rest)), **kind)
-
-    def grid(rows: slice) -> Any:
-        part = moves[rows]
-        return torch.addmm(rest, part, table, out=room[: len(part)])
-
-    return grid
+    for part in moves.split(_batch(flat)):
+        yield torch.addmm(rest, part, table, out=room[: len(part)])
 
 
 def _batch(flat: Any) -> int:

@@ -70,9 +70,9 @@ def relative_stability(
     Parameters
     ----------
     network
-        Any that :func:`srhm.measure.layers_of` takes; a PyTorch module is called with [sample, channel, row, column]
-        or, in one dimension, with [sample, channel, position], in evaluation mode. Another function of arrays takes the
-        former, or [sample, position, channel].
+        Any that :func:`srhm.measure.layers_of` takes: a PyTorch module is called with the images as they are, in
+        evaluation mode; another function of arrays with channels last, [sample, row, column, channel] or, in one
+        dimension, [sample, position, channel].
     images
         [sample, channel, row, column] or [sample, channel, position], floats, at least 40.
     deformation
@@ -101,7 +101,7 @@ def relative_stability(
     Examples
     --------
     >>> images = np.random.default_rng(0).random((100, 1, 16, 16))
-    >>> found = relative_stability(lambda x: x.mean((2, 3)), images, Deformation(c=3, delta=1.0))
+    >>> found = relative_stability(lambda x: x.mean((1, 2)), images, Deformation(c=3, delta=1.0))
     >>> found.layers, bool(found.R[0] < 1)  # a mean over pixels hardly sees where they are
     (('output',), True)
     """
@@ -139,16 +139,15 @@ def noise(
     count, flat = len(changes), changes.reshape(len(changes), -1)
     keys = numbered_keys(fold(role_key(seed, "deformation"), 1), first, count)
     half = np.arange((flat.shape[1] + 1) // 2, dtype=np.uint32)
-    drawn = np.concatenate(gaussians(keys, half, np.uint32(0)), axis=1)[:, : flat.shape[1]]
+    drawn = gaussians(keys, half, np.uint32(0)).swapaxes(1, 2).reshape(count, -1)[:, : flat.shape[1]]
     norms = (np.linalg.norm(one.astype(np.float64), axis=1, keepdims=True) for one in (flat, drawn))
     size, length = norms
     return (drawn * (size / length)).astype(changes.dtype).reshape(changes.shape)
 
 
 def _activations(layers: Any, x: np.ndarray) -> dict[str, np.ndarray]:
-    # Channels are last for measurements, also for a module that gets them first; functions get images as they are.
-    first = x.ndim == 4 and not hasattr(layers, "layout")
-    return record_activations(layers, x if first else np.ascontiguousarray(np.moveaxis(x, 1, -1)))
+    # Channels are last for all that measures layers, also for a module, which gets them first.
+    return record_activations(layers, np.ascontiguousarray(np.moveaxis(x, 1, -1)))
 
 
 @dataclass

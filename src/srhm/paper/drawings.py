@@ -233,7 +233,8 @@ def _rescaled(figure: PaperFigure, settings: Sequence[Setup], study: Studies) ->
     )
 
 
-def _against(figure: PaperFigure, settings: Sequence[Setup], study: Studies) -> Figure:
+def network_runs(figure: PaperFigure, settings: Sequence[Setup], study: Studies) -> list[NetworkRun]:
+    """Return what a figure of errors against sensitivities shows: the paper's networks, then ours."""
     kind = figure.kind
     assert isinstance(kind, Against)
     runs = [
@@ -246,6 +247,13 @@ def _against(figure: PaperFigure, settings: Sequence[Setup], study: Studies) -> 
             error, S, D = (run.metrics.get(name) for name in ("error", f"S_{layer}1", f"D_{layer}1"))
             if error is not None and S and D and run.spec.P in (*figure.P, *figure.stand_in_P):
                 runs.append(NetworkRun(setting.net.row.label, run.spec.P, error, S, D))
+    return runs
+
+
+def _against(figure: PaperFigure, settings: Sequence[Setup], study: Studies) -> Figure:
+    kind = figure.kind
+    assert isinstance(kind, Against)
+    runs = network_runs(figure, settings, study)
     _check_drawn(figure, runs)
     words = {"D": "shifts, $D$", "S": "synonyms, $S$"}
     labels = {name: f"sensitivity of {kind.where} to {what}" for name, what in words.items()}

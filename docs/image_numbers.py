@@ -1,0 +1,113 @@
+"""The numbers of results/images.json, in docs/images.md; conf.py puts them in."""
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from srhm.measure import fit_exponent, rank_correlation
+from srhm.measure.correlation import RankCorrelation
+from srhm.measure.exponent import Exponent
+
+RESULTS = Path(__file__).parents[1] / "results" / "images.json"
+NAMES = {"digits": "digits", "fashion_mnist": "Fashion-MNIST", "cifar10": "CIFAR-10"}
+PUBLISHED = 0.2, 0.5
+"""Prefactor and exponent of the test error against R over architectures on CIFAR-10 (Petrini et al. 2021)."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """All runs of one data set at one P."""
+
+    data: str
+    pixels: int
+    P: int
+    rows: list[dict]
+
+    @property
+    def nets(self) -> list[str]:
+        """The networks, in the order of their mean error."""
+        found = dict.fromkeys(row["net"] for row in self.rows)
+        return sorted(found, key=lambda net: self.mean("error", net))
+
+    @property
+    def seeds(self) -> int:
+        """Seeds of every network."""
+        return min(sum(row["net"] == net for row in self.rows) for net in self.nets)
+
+    def mean(self, name: str, net: str) -> float:
+        """Return the geometric mean over seeds."""
+        return float(np.exp(np.mean([np.log(row[name]) for row in self.rows if row["net"] == net])))
+
+    def correlation(self, name: str) -> RankCorrelation:
+        """Return the rank correlation of the error with D, G or R over all runs; those of a network are one group."""
+        columns = [[row[one] for row in self.rows] for one in (name, "error")]
+        return rank_correlation(*columns, groups=[row["net"] for row in self.rows])
+
+    def fit(self, name: str = "R") -> Exponent:
+        """Return the power law of the error over the networks, from means over seeds."""
+        return fit_exponent(*([self.mean(one, net) for net in self.nets] for one in (name, "error")))
+
+
+def read() -> list[dict]:
+    return json.loads(RESULTS.read_text("utf-8"))["runs"]
+
+
+def sets(least: int = 5) -> list[Trained]:
+    """Return the runs by data and P, where at least so many networks were trained."""
+    found = defaultdict(list)
+    for row in read():
+        found[row["data"], row["pixels"], row["P"]].append(row)
+    every = [Trained(*key, rows) for key, rows in sorted(found.items())]
+    return [one for one in every if len(one.nets) >= least]
+
+
+def paths(data: str = "fashion_mnist") -> dict[str, dict[int, list[dict]]]:
+    """Return the runs of the networks that were trained at more than two P, by network and P."""
+    found: dict[str, dict[int, list[dict]]] = defaultdict(lambda: defaultdict(list))
+    for row in read():
+        if row["data"] == data:
+            found[row["net"]][row["P"]].append(row)
+    return {net: dict(sorted(of_P.items())) for net, of_P in found.items() if len(of_P) > 2}
+
+
+def in_words(found: RankCorrelation) -> str:
+    if found.interval is None:
+        return f"{found.value:.2f}"
+    return f"{found.value:.2f} ({found.interval[0]:.2f} to {found.interval[1]:.2f})"
+
+
+def numbers() -> dict[str, str]:
+    """Return what stands for each <<name>>: tables, and the figures of the text."""
+    correlations, networks = [], []
+    for one in sets():
+        fit = one.fit()
+        slope = f"{fit.slope:.2f} ({fit.interval[0]:.2f} to {fit.interval[1]:.2f})"
+        cells = [in_words(one.correlation(name)) for name in "RGD"]
+        head = f"| {NAMES[one.data]}, {one.pixels} × {one.pixels} | {one.P:,} | {one.seeds} |"
+        correlations.append(" ".join([head, " | ".join(cells), "|", slope, "|"]))
+    for one in sets():
+        for net in one.nets:
+            values = " | ".join(f"{one.mean(name, net):.3g}" for name in ("error", "R", "G", "D"))
+            networks.append(f"| {NAMES[one.data]} | {one.P:,} | {net} | {values} |")
+    through = [
+        f"| {net} | {P:,} | {np.mean([row['error'] for row in rows]):.3f} | {np.mean([row['R'] for row in rows]):.2f} |"
+        f" {np.mean([row['G'] for row in rows]):.3f} | {len(rows)} |"
+        for net, of_P in paths().items()
+        for P, rows in of_P.items()
+    ]
+    seconds = sum(row["seconds"] for row in read())
+    return {
+        "image_correlations": "\n".join(correlations),
+        "image_networks": "\n".join(networks),
+        "image_paths": "\n".join(through),
+        "image_minutes": f"{seconds / 60:.0f}",
+        "image_runs": f"{len(read())}",
+    }
+
+
+if __name__ == "__main__":
+    for name, text in numbers().items():
+        print(f"{name}\n{text}\n")

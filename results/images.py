@@ -1,0 +1,31 @@
+"""Pack the runs of examples/images.py for docs/images.md: of each run its error and the stability of its output.
+
+`python results/images.py [FOLDER]` reads FOLDER/*.jsonl, default srhm-runs/images, and writes results/images.json.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+KEPT = ("data", "pixels", "net", "P", "seed", "c", "delta", "weights", "seconds", "inputs", "error")
+STABILITY = ("D", "D_error", "G", "G_error", "R", "R_error")
+
+
+def packed(folder: Path) -> list[dict]:
+    """Return the runs of all files, sorted, each once."""
+    rows = {}
+    for file in sorted(folder.glob("*.jsonl")):
+        for line in file.read_text("utf-8").splitlines():
+            row = json.loads(line)
+            found = {name: row[name] for name in KEPT} | {name: row[name][-1] for name in STABILITY}
+            rows[tuple(found[name] for name in ("data", "pixels", "P", "net", "seed"))] = found
+    return [rows[key] for key in sorted(rows)]
+
+
+if __name__ == "__main__":
+    runs = packed(Path(sys.argv[1] if len(sys.argv) > 1 else "srhm-runs/images"))
+    lines = ",\n".join(json.dumps(row) for row in runs)
+    commands = ["python examples/images.py", "python examples/images.py fashion_mnist --pool 2"]
+    text = f'{{"commands": {json.dumps(commands)},\n"runs": [\n{lines}\n]}}\n'
+    Path(__file__).with_suffix(".json").write_text(text, "utf-8")
+    print(f"{len(runs)} runs, {sum(row['seconds'] for row in runs):,.0f} s of training")
