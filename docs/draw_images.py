@@ -96,10 +96,11 @@ def image_panel(panel, name: str, data: str) -> None:
         words = f"P = {one.P:,}: rank correlation {in_words(one.correlation(name))}"
         panel.text(0.02, 0.99 - 0.07 * place, words, transform=panel.transAxes, va="top", fontsize=6.5)
     if name == "R":
-        one = own[-1]
-        fit, x = one.fit(), np.array([one.mean("R", net) for net in one.nets])
-        ends = np.array([x.min(), x.max()])
-        panel.plot(ends, np.exp(fit.intercept) * ends**fit.slope, "-", color=MUTED, lw=1, zorder=1)
+        for one in own:
+            fit, x = one.fit(), np.array([one.mean("R", net) for net in one.nets])
+            ends = np.array([x.min(), x.max()])
+            panel.plot(ends, np.exp(fit.intercept) * ends**fit.slope, "-", color=MUTED, lw=1, zorder=1)
+        ends = np.array([min(row["R"] for row in rows), max(row["R"] for row in rows)])
         panel.plot(ends, PUBLISHED[0] * ends ** PUBLISHED[1], ":", color=MUTED, lw=1.2, zorder=1)
     panel.set_ylabel("test error")
 
@@ -162,7 +163,7 @@ def errors(data: str = "fashion_mnist"):
     ours = [Line2D([], [], **look(net), label=net) for net in LOOKS]
     ours += [Line2D([], [], **grey, markerfacecolor="white", label=f"P = {P[0]:,}")] * (len(P) > 1)
     ours.append(Line2D([], [], **grey, label=f"P = {P[-1]:,}"))
-    ours.append(Line2D([], [], color=MUTED, lw=1, label="fit to the means"))
+    ours.append(Line2D([], [], color=MUTED, lw=1, label="fits to means over seeds"))
     ours.append(Line2D([], [], color=MUTED, ls=":", lw=1.2, label=r"$0.2\sqrt{R_f}$, published, CIFAR-10"))
     models = [
         Line2D([], [], color=colours[net][0], marker=colours[net][1], linestyle="", markersize=5, label=net)

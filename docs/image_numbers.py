@@ -79,15 +79,18 @@ def in_words(found: RankCorrelation) -> str:
     return f"{found.value:.2f} ({found.interval[0]:.2f} to {found.interval[1]:.2f})"
 
 
+def slope_of(found: Exponent) -> str:
+    assert found.interval is not None  # three networks at least
+    return f"{found.slope:.2f} ({found.interval[0]:.2f} to {found.interval[1]:.2f})"
+
+
 def numbers() -> dict[str, str]:
     """Return what stands for each <<name>>: tables, and the figures of the text."""
     correlations, networks = [], []
     for one in sets():
-        fit = one.fit()
-        slope = f"{fit.slope:.2f} ({fit.interval[0]:.2f} to {fit.interval[1]:.2f})"
         cells = [in_words(one.correlation(name)) for name in "RGD"]
         head = f"| {NAMES[one.data]}, {one.pixels} × {one.pixels} | {one.P:,} | {one.seeds} |"
-        correlations.append(" ".join([head, " | ".join(cells), "|", slope, "|"]))
+        correlations.append(" ".join([head, " | ".join(cells), "|", slope_of(one.fit()), "|"]))
     for one in sets():
         for net in one.nets:
             values = " | ".join(f"{one.mean(name, net):.3g}" for name in ("error", "R", "G", "D"))
@@ -99,7 +102,12 @@ def numbers() -> dict[str, str]:
         for P, rows in of_P.items()
     ]
     seconds = sum(row["seconds"] for row in read())
+    main = next(one for one in sets() if (one.data, one.P) == ("fashion_mnist", 1000))
+    means = [main.mean("error", net) for net in main.nets]
     return {
+        "image_least": f"{means[0]:.3f}",
+        "image_most": f"{means[-1]:.3f}",
+        "image_exponent": slope_of(main.fit()),
         "image_correlations": "\n".join(correlations),
         "image_networks": "\n".join(networks),
         "image_paths": "\n".join(through),
