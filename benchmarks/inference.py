@@ -15,11 +15,11 @@ import jax.numpy as jnp
 import numpy as np
 
 import srhm
-from srhm.inference import Channel, class_posterior, most_probable, next_symbol, posterior
+from srhm.inference import UniformNoise, class_posterior, most_probable, next_symbol, posterior
 
 MODEL = dict(n_c=10, v=10, m=10, s=2, s0=2, L=3)
 SMALL = srhm.Params(n_c=2, v=3, m=2, s=2, s0=1, L=2)
-CHANNEL = Channel(noise=0.1, masked=0.1)
+NOISE = UniformNoise(0.1)
 COUNT, REPEATS = 1000, 5
 QUESTIONS = {"class posterior": class_posterior, "posterior": posterior, "most probable": most_probable}
 
@@ -27,7 +27,7 @@ QUESTIONS = {"class posterior": class_posterior, "posterior": posterior, "most p
 def evidence_of(grammar: srhm.Grammar, count: int) -> np.ndarray:
     """What is received of some inputs."""
     inputs = srhm.Dataset.draw(srhm.Stream(grammar, 0, "replacement"), count).encode("integer")
-    return CHANNEL.evidence(grammar.params, CHANNEL.transmit(grammar.params, inputs))
+    return NOISE.evidence(grammar.params, NOISE.corrupt(grammar.params, inputs))
 
 
 def shortest(*works: Callable[[], object]) -> list[float]:

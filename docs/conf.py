@@ -214,9 +214,9 @@ def resolve_export(app, env, node, contnode):
 
 def write_numbers(app, docname, source):
     """Put the numbers of benchmarks and runs into the pages that name them."""
-    if docname in ("scale", "speed", "inference", "uneven", "sequences", "images"):
-        found = run_numbers.numbers() if docname in ("uneven", "sequences") else numbers()
-        found = image_numbers.numbers() if docname == "images" else found
+    pages = run_numbers.PAGES | {"images": image_numbers.numbers}
+    if docname in ("scale", "speed", *pages):
+        found = numbers() | pages.get(docname, dict)()
         source[0] = re.sub(r"<<(\w+)>>", lambda name: found[name[1]], source[0])
 
 

@@ -63,11 +63,6 @@ def span(values: tuple[float | None, float | None] | None) -> str:
     return f"{low or 0:,.0f} to {high:,.0f}" if high is not None else f"above {low:,.0f}"
 
 
-def numbers() -> dict[str, str]:
-    """Return what stands for each <<name>> of the pages about uneven rules and about sequences."""
-    return uneven() | sequences()
-
-
 def sequences() -> dict[str, str]:
     """Return the tables of runs that predict next symbols."""
     public, blanks = defaultdict(dict), defaultdict(list)
@@ -132,3 +127,29 @@ def uneven() -> dict[str, str]:
                 cells.append(f"{read.P_star:,.0f} ({span(read.interval)})")
         found["levels_table"] += f"| {' | '.join(cells)} |\n"
     return found | {"levels_table": found["levels_table"].rstrip("\n")}
+
+
+def noisy_errors() -> dict[tuple[bool, float], np.ndarray]:
+    """Return test and Bayes errors of results/noise.json, [seed, 2], by whether trained with noise, and the noise."""
+    found = defaultdict(list)
+    for run in json.loads((RESULTS / "noise.json").read_text("utf-8"))["runs"]:
+        for epsilon, *errors in zip(run["noise"], run["error"], run["bayes"], strict=True):
+            found[run["trained"] > 0, epsilon].append(errors)
+    return {key: np.array(errors) for key, errors in found.items()}
+
+
+def noise() -> dict[str, str]:
+    """Return how much more than the Bayes error CNNs err at noise 0.2."""
+    errors = noisy_errors()
+    losses = {
+        name: np.subtract(*errors[with_noise, 0.2].T)
+        for name, with_noise in (("noise_trained", True), ("noise_clean", False))
+    }
+    return {
+        name: f"{loss.mean():.3f} ± {t.ppf(0.95, len(loss) - 1) * loss.std(ddof=1) / len(loss) ** 0.5:.3f}"
+        for name, loss in losses.items()
+    }
+
+
+PAGES = {"uneven": uneven, "sequences": sequences, "inference": noise}
+"""What stands for each <<name>> of a page."""

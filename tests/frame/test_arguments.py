@@ -10,7 +10,8 @@ import pytest
 from custom_learners import knows_all_but
 from srhm import ArgumentError, Dataset, Derivation, Grammar, Params, Stream, pstar, split
 from srhm.figures import learning_curves, scaling
-from srhm.inference import Channel
+from srhm.inference import UniformNoise
+from srhm.inference.noise import Process
 from srhm.learners import LayerwiseLearner
 from srhm.measure.complexity import Crossing, combine
 from srhm.measure.probing import probes
@@ -30,7 +31,7 @@ OBJECTS = {
     Stream: SETS.train.stream,
     Dataset: SETS.train,
     Derivation: SETS.train.derivation(0, 2),
-    Channel: Channel(),
+    Process: UniformNoise(),
     Optimizer: Optimizer(),
     Stopping: Stopping(),
     Measuring: Measuring(),

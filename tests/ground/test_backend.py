@@ -12,7 +12,7 @@ from driven import singles
 from setups import run_spec
 from srhm.cli import main
 from srhm.errors import BackendError
-from srhm.inference import Channel, bayes_error
+from srhm.inference import UniformNoise, bayes_error
 from srhm.nets import build
 from srhm.runner.driver import drive
 from srhm.runner.execution import execute
@@ -46,7 +46,7 @@ def test_every_entry_names_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
         lambda: train_online(net, stream, sets.test, points=8, optimizer=Optimizer(1.0)),
         lambda: execute(SPEC),
         lambda: srhm.Dataset.draw(stream, 4, backend="jax"),
-        lambda: bayes_error(grammar, Channel(0.1), samples=4, backend="jax"),
+        lambda: bayes_error(grammar, UniformNoise(0.1), samples=4, backend="jax"),
         lambda: srhm.pstar(PARAMS, without_backend, start=4, P_test=4, store=tmp_path / "runs.sqlite"),
         default_workers,
         lambda: open_executor("local", 1),

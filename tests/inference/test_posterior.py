@@ -13,9 +13,9 @@ from oracles import MIXED, ORACLES, equal, name_of
 from srhm import Dataset, Grammar, Params, Stream, encode, expand, rank
 from srhm.inference import (
     MASKED,
-    Channel,
+    Masking,
+    UniformNoise,
     class_posterior,
-    entropies,
     log_likelihood,
     most_probable,
     parse,
@@ -116,7 +116,7 @@ def test_draws_are_independent():
     """Draws of one sample, and of neighbours with the same evidence: rates 2e-4."""
     params = Params(n_c=4, v=4, m=4, s=2, s0=1, L=1)
     grammar = Grammar(params)
-    evidence = Channel().evidence(params, np.full((2, params.d), MASKED))
+    evidence = Masking().evidence(params, np.full((2, params.d), MASKED))
     drawn = rank(params, sample_posterior(grammar, evidence, 4000, seed=1)).reshape(2, -1)
     oracles.check_uniform(drawn[0], params.P_max)
     for first, second in [(drawn[0], drawn[1]), (drawn[0, ::2], drawn[0, 1::2])]:
@@ -129,7 +129,6 @@ QUESTIONS = [
     log_likelihood,
     class_posterior,
     posterior,
-    entropies,
     most_probable,
     lambda grammar, evidence: sample_posterior(grammar, evidence, 1, 3),
 ]
@@ -171,9 +170,9 @@ def all_bits(arrays):
 def test_draws_are_counted():
     """Draw k of sample i depends on the seed, i, k and the evidence: not on how many others are drawn."""
     params = Params(n_c=7, v=6, m=5, s=3, s0=2, L=1)
-    grammar, channel = Grammar(params), Channel(noise=0.2, masked=0.3)
+    grammar, noise = Grammar(params), UniformNoise(0.2)
     inputs = Dataset.draw(Stream(grammar, 0, "replacement"), 30).encode("integer")
-    evidence = channel.evidence(params, channel.transmit(params, inputs))
+    evidence = noise.evidence(params, Masking(0.3).corrupt(params, noise.corrupt(params, inputs)))
     many = sample_posterior(grammar, evidence, 6, seed=9)
     few = sample_posterior(grammar, evidence[:20], 2, seed=9)
     which = np.arange(180).reshape(30, 6)[:20, :2].ravel()
@@ -195,7 +194,7 @@ def test_a_clean_input_tells_everything(params, seed):
     derivation = Stream(grammar, seed, "replacement").take(seed % 2**30, 3)
     tree = expand(grammar, derivation)
     inputs = encode(params, tree.features[0], tree.positions[0], "integer")
-    evidence = Channel().evidence(params, inputs)
+    evidence = Masking().evidence(params, inputs)
     found = posterior(grammar, evidence)
     assert (found.label == np.eye(params.n_c)[derivation.label]).all()
     for level in range(1, params.L + 1):
@@ -303,9 +302,9 @@ def test_impossible_inputs(refuses):
     grammar = Grammar(params)
     inputs = Dataset.draw(Stream(grammar, 0, "replacement"), 3).encode("integer")
     inputs[1, np.flatnonzero(inputs[1] >= 0)[0]], inputs[2] = -1, -1
-    evidence = Channel().evidence(params, inputs)
+    evidence = Masking().evidence(params, inputs)
     assert (log_likelihood(grammar, evidence)[1:] == -np.inf).all()
-    fix = "Give inputs of the same grammar, or a channel with noise"
+    fix = "Give inputs of the same grammar, or a process with noise"
     for question in QUESTIONS[1:]:
         with refuses("evidence", "'samples 1, 2' have probability zero", fix):
             question(grammar, evidence)
@@ -333,7 +332,7 @@ def test_impossible_inputs(refuses):
 def test_wrong_evidence(refuses, question):
     grammar = Grammar(LARGE)
     good = np.zeros((2, LARGE.d, LARGE.v + 1), np.float32)
-    fix = f"Give floats of shape [sample, {LARGE.d}, {LARGE.v + 1}], as Channel.evidence does"
+    fix = f"Give floats of shape [sample, {LARGE.d}, {LARGE.v + 1}], as Masking.evidence does"
     for wrong in (good[0], good[:, 1:], good[:, :, 1:], jnp.asarray(good[0])):
         with refuses("evidence", f"'{type(wrong).__name__} of shape {wrong.shape}'", fix):
             question(grammar, wrong)

@@ -12,7 +12,7 @@ from oracles import MIXED, ORACLES, name_of
 from srhm import ArgumentError, Dataset, Grammar, LogNormal, Params, Stream, Zipf, expand, split
 from srhm.inference import (
     MASKED,
-    Channel,
+    Masking,
     annotate,
     log_likelihood,
     masked_symbol,
@@ -95,11 +95,11 @@ def test_surprisals_add_up_to_the_likelihood(params, seed):
     """The chain rule, for models of any size; with the symbols masked in part it is that of what is left."""
     grammar = Grammar(params, seed)
     inputs = Dataset.draw(Stream(grammar, seed, "replacement"), 3).encode("integer")
-    whole = log_likelihood(grammar, Channel().evidence(params, inputs, np.float64))
+    whole = log_likelihood(grammar, Masking().evidence(params, inputs, np.float64))
     found = surprisal(next_symbol(grammar, inputs), inputs)
     np.testing.assert_allclose(found.sum(axis=1), -whole, rtol=1e-12, atol=1e-10)
-    received = Channel(masked=0.5).transmit(params, inputs, seed)
-    part = log_likelihood(grammar, Channel().evidence(params, received, np.float64))
+    received = Masking(0.5).corrupt(params, inputs, seed)
+    part = log_likelihood(grammar, Masking().evidence(params, received, np.float64))
     found = surprisal(next_symbol(grammar, received), inputs)
     np.testing.assert_allclose(
         np.where(received == MASKED, 0, found).sum(axis=1), -part, rtol=1e-12, atol=1e-10
@@ -125,7 +125,7 @@ def test_latents_after_every_prefix(params):
     found = prefix_posterior(grammar, inputs)
     for n in (0, 3, params.d):
         received = np.where(np.arange(params.d) < n, inputs, MASKED)
-        wanted = posterior(grammar, Channel().evidence(params, received, np.float64))
+        wanted = posterior(grammar, Masking().evidence(params, received, np.float64))
         ours = jax.tree.map(lambda array, n=n: array[:, n], tuple(found))
         assert jax.tree.all(jax.tree.map(np.array_equal, ours, tuple(wanted)))
     few = prefix_posterior(grammar, inputs, [3])

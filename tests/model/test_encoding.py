@@ -9,7 +9,7 @@ from hypothesis import given, settings
 import oracles
 from oracles import ORACLES, equal, name_of
 from srhm import Grammar, Params, Stream, encode, enumerate_all, expand
-from srhm.inference import Channel
+from srhm.inference import Masking
 from srhm.model.encoding import ENCODINGS, channels, check_encoding, encode_symbols
 from strategies import any_params
 
@@ -199,6 +199,6 @@ def test_symbols_of_another_model_are_refused(refuses):
     with refuses("symbols", "(1, 6)", "Give [sample, 4] integers"):
         encode_symbols(own, np.zeros((1, 6), int))
     with refuses("received", 2, "Use -2 to 1"):
-        Channel().evidence(own, jnp.array([[0, 1, 2, -1]]))
+        Masking().evidence(own, jnp.array([[0, 1, 2, -1]]))
     compiled = jax.jit(lambda symbols: encode_symbols(own, symbols, "onehot"))
     assert compiled(np.array([[1, -1, -1, 0]], np.int32)).shape == (1, 4, 2)

@@ -11,7 +11,7 @@ from scipy.stats import chi2
 from srhm import ArgumentError, Grammar, Params, Zipf, split
 from srhm.inference import (
     MASKED,
-    Channel,
+    Masking,
     class_posterior,
     filtered,
     log_likelihood,
@@ -89,7 +89,7 @@ def test_every_probability_is_that_of_the_definition(params, weights, k):
     p = np.array(list(joint.values()))
     assert p.sum() == pytest.approx(1)
     cut = filtered(grammar, k)
-    evidence = Channel().evidence(cut.params, x, np.float64)
+    evidence = Masking().evidence(cut.params, x, np.float64)
     assert np.abs(np.exp(log_likelihood(cut, evidence)) - p.sum(axis=1)).max() < 1e-10
     assert np.abs(class_posterior(cut, evidence) - p / p.sum(axis=1, keepdims=True)).max() < 1e-10
 
@@ -145,8 +145,8 @@ def test_what_is_cut_is_lost():
     # Given the left neighbour alone nothing above level 2 matters but the class.
     hidden = np.full_like(x, MASKED)
     hidden[:, -2:] = x[:, -2:]
-    cut = posterior(filtered(grammar, 2), Channel().evidence(grammar.params, hidden, np.float64))
-    whole = posterior(grammar, Channel().evidence(grammar.params, hidden, np.float64))
+    cut = posterior(filtered(grammar, 2), Masking().evidence(grammar.params, hidden, np.float64))
+    whole = posterior(grammar, Masking().evidence(grammar.params, hidden, np.float64))
     assert np.abs(cut.symbols[1] - whole.symbols[1])[:, -1].max() < 1e-10
 
 

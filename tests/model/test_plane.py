@@ -9,7 +9,7 @@ import pytest
 
 import srhm
 from srhm import ArgumentError, Dataset, Grammar, Params, Stream, encode, expand
-from srhm.inference import MASKED, Channel, class_posterior, parse, posterior, validity
+from srhm.inference import MASKED, Masking, UniformNoise, class_posterior, parse, posterior, validity
 from srhm.model.options import Model
 from srhm.model.plane import in_tree_order, pixels
 
@@ -112,25 +112,26 @@ def test_pictures_parse_with_the_right_class(params):
         parse(grammar, pictures[:, 1:])
 
 
-def test_a_channel_takes_pictures_and_gives_pictures():
+@pytest.mark.parametrize("process", [UniformNoise(0.2), Masking(0.3)])
+def test_noise_takes_pictures_and_gives_pictures(process):
     grammar = Grammar(MODEL, seed=1)
     data = Dataset.draw(Stream(grammar, 1, "replacement"), 20)
-    pictures, channel = data.encode("integer"), Channel(noise=0.2, masked=0.3)
-    received = channel.transmit(MODEL, pictures, seed=4)
+    pictures = data.encode("integer")
+    received = process.corrupt(MODEL, pictures, seed=4)
     line = in_tree_order(MODEL, pictures)
     assert received.shape == pictures.shape
-    assert np.array_equal(received, channel.transmit(MODEL, line, seed=4)[:, MODEL.raster()])
-    evidence = channel.evidence(MODEL, received)
-    assert np.array_equal(evidence, channel.evidence(MODEL, in_tree_order(MODEL, received)))
+    assert np.array_equal(received, process.corrupt(MODEL, line, seed=4)[:, MODEL.raster()])
+    evidence = process.evidence(MODEL, received)
+    assert np.array_equal(evidence, process.evidence(MODEL, in_tree_order(MODEL, received)))
     answer = class_posterior(grammar, evidence)
     assert np.array_equal(answer, class_posterior(grammar, evidence[:, MODEL.raster()]))
     line_grammar = Grammar(on_a_line(MODEL), seed=1)
     assert np.array_equal(answer, class_posterior(line_grammar, evidence))
     shapes = set()
-    srhm.inference.channel_error(
-        lambda x: shapes.add(x.shape) or np.zeros(len(x)), grammar, channel, samples=10
+    srhm.measure.test_error(
+        lambda x: shapes.add(x.shape) or np.zeros(len(x), int), data, noise=process, encoding="integer"
     )
-    assert shapes == {(10, 16, 16)}
+    assert shapes == {(20, 16, 16)}
 
 
 def all_pictures(params, grammar):
@@ -186,9 +187,10 @@ def test_the_posterior_of_pictures_is_that_of_enumeration(params):
         and len(np.unique(pictures.reshape(len(pictures), -1), axis=0)) == params.P_max
     )
     noise, masked, n = 0.3, 0.4, 6
-    channel = Channel(noise, masked)
-    received = channel.transmit(params, pictures[:: len(pictures) // n][:n], seed=3)
-    found = posterior(grammar, channel.evidence(params, received, np.float64))
+    process = UniformNoise(noise)
+    received = process.corrupt(params, pictures[:: len(pictures) // n][:n], seed=3)
+    received = Masking(masked).corrupt(params, received, seed=3)
+    found = posterior(grammar, process.evidence(params, received, np.float64))
     symbols = params.level(1).v + params.has_blanks
     for row, picture in enumerate(received):
         heard = picture != MASKED

@@ -26,7 +26,7 @@ from srhm import (
     rank,
     split,
 )
-from srhm.inference import Channel, bayes_error, most_probable, posterior, sample_posterior
+from srhm.inference import Masking, UniformNoise, bayes_error, most_probable, posterior, sample_posterior
 from srhm.learners import LayerwiseLearner
 from srhm.model.weights import TOTAL
 from srhm.theory import features, patches, positions, predicted_P, tuples
@@ -188,15 +188,15 @@ def test_classes_are_drawn_independently():
 @pytest.mark.parametrize("name", ["zipf", "both", "placements of B", "classes of B", "all"])
 def test_bayes_error_by_enumeration(name):
     """Within 4 standard errors of the exact one (false-alarm rate 6e-5)."""
-    oracle, channel = Enumeration(GRAMMARS[name]), Channel(masked=1.0)
-    found = bayes_error(oracle.grammar, channel, samples=200)
+    oracle, process = Enumeration(GRAMMARS[name]), Masking(1.0)
+    found = bayes_error(oracle.grammar, process, samples=200)
     assert found.value == pytest.approx(1 - oracle.grammar.class_probability.max())
-    channel = Channel(noise=0.4)
-    found = bayes_error(oracle.grammar, channel, samples=2000)
+    process = UniformNoise(0.4)
+    found = bayes_error(oracle.grammar, process, samples=2000)
     rng = np.random.default_rng(0)
     drawn = rng.choice(oracle.params.P_max, 400, p=np.exp(oracle.log_prior))
-    evidence = channel.evidence(
-        oracle.params, channel.transmit(oracle.params, oracle.inputs[drawn], 9), np.float64
+    evidence = process.evidence(
+        oracle.params, process.corrupt(oracle.params, oracle.inputs[drawn], 9), np.float64
     )
     wrong = [1 - oracle.posterior(one)[1].max() for one in evidence]
     deviation = np.hypot(found.standard_error, np.std(wrong, ddof=1) / 20)

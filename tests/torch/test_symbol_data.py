@@ -10,7 +10,7 @@ import pytest
 from jaxtyping import Array
 
 from srhm import Grammar, Params, Stream, split
-from srhm.inference import MASKED, Channel, class_posterior, masked_symbol, next_symbol, posterior
+from srhm.inference import MASKED, Masking, class_posterior, masked_symbol, next_symbol, posterior
 from srhm.measure import sensitivities
 from srhm.nets.active import Leaves
 from srhm.randomness import Key
@@ -126,7 +126,7 @@ def exact_predictor(task):
     def predict(tokens):
         seen = symbols_of(tokens.numpy())
         if isinstance(task, Latent):
-            evidence = Channel().evidence(PARAMS, seen, np.float64)
+            evidence = Masking().evidence(PARAMS, seen, np.float64)
             found = (
                 class_posterior(GRAMMAR, evidence)
                 if task.level == 3

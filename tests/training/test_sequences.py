@@ -14,8 +14,7 @@ import srhm
 from filled_nets import filled
 from srhm import ArgumentError, Grammar, Params, expand, split
 from srhm.cli.results import run_text
-from srhm.inference import MASKED, masked_symbol, next_symbol, posterior, surprisal
-from srhm.inference.channel import Channel
+from srhm.inference import MASKED, Masking, masked_symbol, next_symbol, posterior, surprisal
 from srhm.measure import ByPosition, clusters, probes, sensitivities
 from srhm.model.encoding import encode_symbols
 from srhm.nets import NetSpec
@@ -151,7 +150,7 @@ def test_losses_over_the_exact_floor(task, sets):
     elif isinstance(task, MaskedSymbols):
         exact = surprisal(masked_symbol(GRAMMAR, clean, symbols == MASKED), clean)
     else:
-        found = posterior(GRAMMAR, Channel().evidence(PARAMS, symbols, np.float64))
+        found = posterior(GRAMMAR, Masking().evidence(PARAMS, symbols, np.float64))
         table = found.label[:, None] if task.level == 3 else found.symbols[1]
         exact = -np.log(np.take_along_axis(table, targets[:, :, None], axis=2)[:, :, 0])
     counted = targets >= 0

@@ -13,10 +13,13 @@ import pytest
 from filled_nets import filled
 from setups import run_spec, setup
 from srhm import Dataset, Grammar, Params, encode, split
+from srhm.inference import MASKED, Masking, UniformNoise, bayes_error
+from srhm.nets.active import Leaves
 from srhm.nets.network import check_scores, dense
-from srhm.randomness import fold, threefry2x32
+from srhm.randomness import Key, fold, threefry2x32
 from srhm.runner.execution import execute
 from srhm.study import RunSpec, Setup
+from srhm.study.describe import setup_name
 from srhm.training import Classification, Optimizer, Stopping, Task, train, train_ensemble, train_online
 from srhm.training.checkpoint import Checkpoint
 from srhm.training.evaluation import TestSet
@@ -282,3 +285,53 @@ def test_batches_alone_are_those_of_the_default_optimizer(sets):
     assert found.steps == 7
     same = train(NET, sets.train, sets.test, optimizer=Optimizer(batch_per_class=8), stopping=FEW)
     assert same_bits(found.net, same.net)
+
+
+# Classes of noisy inputs
+
+
+@pytest.mark.parametrize("noise", [UniformNoise(0.2), UniformNoise(0.2, "features"), Masking(0.3)])
+def test_what_enters_a_network_is_noisy(noise, sets):
+    """It is what the process leaves: a position of the encoding for each symbol, and a channel for masks."""
+    task, key = Classification(noise), Key(np.uint32(3), np.uint32(4))
+    leaves = Leaves(PARAMS, "onehot_blank", jnp.asarray(sets.test.features), jnp.asarray(sets.test.positions))
+    labels = jnp.asarray(sets.test.labels, jnp.int32)
+    inputs, targets = task.examples(leaves, labels, key)
+    received = np.asarray(inputs.symbols)
+    assert (jax.jit(lambda: task.examples(leaves, labels, key)[0].symbols)() == received).all()
+    again, _ = task.examples(leaves, labels, Key(np.uint32(4), np.uint32(4)))
+    assert (targets == labels).all() and (received != np.asarray(again.symbols)).any()
+    changed = (received != sets.test.encode("integer")).mean()
+    drawn = 1 if isinstance(noise, Masking) else 3 / 4 if noise.over is None else 1 - 2 / 3 * 4 / 16
+    expected = noise.strength * drawn
+    assert abs(changed - expected) < 4 * (expected / received.size) ** 0.5
+    x = dense(NET, inputs)
+    assert x.shape == (60, 16, task.interface(PARAMS, "onehot_blank").channels)
+    if noise.masks:
+        assert (np.asarray(x[..., -1]) == (received == MASKED)).all()
+
+
+def test_training_on_noisy_inputs(sets):
+    """It ends when the error no longer falls, at or above the Bayes error: 4 standard errors are 0.25."""
+    task = task_from("classification(uniform(0.2))")
+    result = train(NET, sets.train, sets.test, task=task, stopping=Stopping(patience=3))
+    best = bayes_error(sets.train.stream.grammar, task.noise, 1000).value
+    assert result.status == "plateau" and best - 0.25 < result.test_error < 0.8
+
+
+def test_the_noise_of_a_setup():
+    usual, noisy = setup(PARAMS), setup(PARAMS, task="classification(uniform(0.2))")
+    spec = noisy.at(24)
+    assert RunSpec.from_dict(spec.to_dict()) == spec and usual.classifies and not noisy.classifies
+    assert spec.to_dict()["task"] == {"name": "classification", "noise": "uniform(0.2)"}
+    assert noisy.stopping.patience == 10 and usual.stopping.patience is None
+    assert "classification(noise=uniform(0.2))" in setup_name(noisy)
+
+
+def test_noise_that_cannot_enter_is_refused(refuses):
+    with refuses("noise", "'belief(0.2)'", "Use uniform or masking"):
+        task_from("classification(belief(0.2))")
+    with refuses("noise", "0.2", "Give a Process"):
+        Classification(0.2)
+    with refuses("patience", 3, "Leave it out, or choose another task"):
+        Stopping(patience=3).filled_in(Classification())

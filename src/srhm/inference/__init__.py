@@ -4,21 +4,21 @@ choices that produced it (docs, inference.md).
 
 from ..model.encoding import MASKED
 from ..model.filtering import filtered
-from .bayes import bayes_error, channel_error
-from .channel import Channel
+from .bayes import bayes_error
+from .noise import BeliefNoise, Masking, UniformNoise
 from .parse import parse, validity
 from .prediction import annotate, masked_symbol, next_symbol, prefix_posterior, surprisal
-from .queries import class_posterior, entropies, log_likelihood, posterior
+from .queries import class_posterior, log_likelihood, posterior
 from .single import most_probable, sample_posterior
 
 __all__ = [
     "MASKED",
-    "Channel",
+    "BeliefNoise",
+    "Masking",
+    "UniformNoise",
     "annotate",
     "bayes_error",
-    "channel_error",
     "class_posterior",
-    "entropies",
     "filtered",
     "log_likelihood",
     "masked_symbol",

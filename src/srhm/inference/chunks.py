@@ -113,7 +113,7 @@ def _padded(evidence: Any, size: int) -> Any:
 def _namespace(params: Params, evidence: Any) -> Any:
     """Return the namespace of evidence that can be used."""
     shape, dtype = getattr(evidence, "shape", None), getattr(evidence, "dtype", None)
-    wanted = f"Give floats of shape [sample, {params.d}, {params.level(1).v + 1}], as Channel.evidence does"
+    wanted = f"Give floats of shape [sample, {params.d}, {params.level(1).v + 1}], as Masking.evidence does"
     if shape is None or dtype is None or len(shape) != 3 or shape[1:] != (params.d, params.level(1).v + 1):
         raise ArgumentError("evidence", f"{type(evidence).__name__} of shape {shape}", "does not fit", wanted)
     if dtype not in (np.float32, np.float64):
@@ -149,5 +149,5 @@ def refuse_impossible(log_likelihood: Float[Any, " sample"], argument: str = "ev
             argument,
             samples_text(failed),
             f"{'has' if failed.sum() == 1 else 'have'} probability zero: this grammar cannot have produced them",
-            "Give inputs of the same grammar, or a channel with noise",
+            "Give inputs of the same grammar, or a process with noise",
         )

@@ -9,7 +9,7 @@ from ..errors import ArgumentError
 from ..model.encoding import MASKED
 from ..model.filtering import FilteredGrammar
 from ..model.grammar import Grammar
-from .channel import Channel
+from .noise import clean_evidence
 from .prediction import masked_symbol, next_symbol
 from .queries import class_posterior, posterior
 
@@ -35,7 +35,7 @@ def exact_level(
     grammar: Grammar, seen: Integer[np.ndarray, "sample position"], level: int
 ) -> Float[np.ndarray, "sample place symbol"]:
     """Return the posterior of the symbols at a level, L + 1 for the class, in float64."""
-    evidence, L = Channel().evidence(grammar.params, seen, np.float64), grammar.params.L
+    evidence, L = clean_evidence(grammar.params, seen, np.float64), grammar.params.L
     if isinstance(grammar, FilteredGrammar):
         L -= 1
         if L + 1 - grammar.k < level <= L:

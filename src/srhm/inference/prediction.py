@@ -24,10 +24,10 @@ from ..model.encoding import MASKED, on_grid
 from ..model.grammar import Grammar
 from ..model.params import Params
 from ..model.plane import in_tree_order
-from .channel import Channel, checked_symbols
 from .chunks import Kernel, in_chunks, mapped, refuse_impossible
 from .downward import Posterior, descend
 from .log_domain import SUM, finite, log_sum
+from .noise import checked_symbols, clean_evidence
 from .queries import posterior
 from .spread import LevelTable
 from .upward import Upward, ascend
@@ -283,7 +283,7 @@ def _evidence(params: Params, inputs: Any, dtype: Any) -> Float[Any, "sample pos
     symbols = checked_symbols(params, inputs, "inputs", minimum=MASKED)
     if dtype is None:
         dtype = np.float64 if isinstance(symbols, np.ndarray) else np.float32
-    return Channel().evidence(params, symbols, dtype)
+    return clean_evidence(params, symbols, dtype)
 
 
 def _in_window(grammar: Grammar, evidence: Any, window: int) -> Float[Any, "sample position symbol"]:

@@ -1,6 +1,6 @@
-"""Exact queries of an input: its likelihood, the posterior of its class and of every latent, and their entropies."""
+"""Exact queries of an input: its likelihood, and the posterior of its class and of every latent."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from jaxtyping import Float, UInt32
 
@@ -11,15 +11,6 @@ from .chunks import Invalid, check_invalid, in_chunks, refuse_impossible
 from .downward import Posterior, classes, descend
 from .log_domain import SUM
 from .upward import ascend
-
-
-class Entropies(NamedTuple):
-    """The remaining entropy of each sample, in nats."""
-
-    label: Float[Any, " sample"]
-    """Entropy of p(class | received)."""
-    derivation: Float[Any, " sample"]
-    """        Entropy of p(derivation | received); the class is part of the derivation."""
 
 
 def log_likelihood(grammar: Grammar, evidence: Float[Any, "sample *shape symbol"]) -> Float[Any, " sample"]:
@@ -33,9 +24,9 @@ def log_likelihood(grammar: Grammar, evidence: Float[Any, "sample *shape symbol"
         The production rules.
     evidence
         ln p(received | symbol) for each of the v + 1 symbols at each position, the blank last, in float32 or
-        float64: from a :class:`~srhm.inference.Channel` or elsewhere. In the plane it may be [sample, row, column,
-        symbol] too; results are over positions in tree order. Results have the same dtype. NumPy arrays are
-        computed directly; JAX arrays by a compiled program, which can be part of another one and can be
+        float64: from :class:`~srhm.inference.UniformNoise`, :class:`~srhm.inference.Masking` or elsewhere. In the plane
+        it may be [sample, row, column, symbol] too; results are over positions in tree order, of the same dtype. NumPy
+        arrays are computed directly; JAX arrays by a compiled program, which can be part of another one and can be
         differentiated. A row of the result depends only on the same row of the evidence, to the bit.
 
     Raises
@@ -47,9 +38,9 @@ def log_likelihood(grammar: Grammar, evidence: Float[Any, "sample *shape symbol"
     --------
     >>> import numpy as np
     >>> from srhm import Params
-    >>> from srhm.inference import MASKED, Channel
+    >>> from srhm.inference import MASKED, Masking
     >>> grammar = Grammar(Params(n_c=2, v=2, m=1, s=2, s0=1, L=1))
-    >>> evidence = Channel().evidence(grammar.params, np.full((1, 4), MASKED))
+    >>> evidence = Masking().evidence(grammar.params, np.full((1, 4), MASKED))
     >>> log_likelihood(grammar, evidence)  # everything is masked
     array([0.], dtype=float32)
     """
@@ -106,10 +97,10 @@ def posterior(
     --------
     >>> import numpy as np
     >>> from srhm import Params
-    >>> from srhm.inference import Channel
+    >>> from srhm.inference import Masking
     >>> params = Params(n_c=2, v=2, m=1, s=2, s0=1, L=1)
     >>> grammar = Grammar.from_rules(params, [[[[0, 1]], [[1, 1]]]])  # class 0 -> (0, 1), class 1 -> (1, 1)
-    >>> evidence = Channel().evidence(params, np.array([[-2, -1, -1, 1]]))  # the first feature is masked
+    >>> evidence = Masking().evidence(params, np.array([[-2, -1, -1, 1]]))  # the first feature is masked
     >>> found = posterior(grammar, evidence)
     >>> found.label, found.symbols[0][0, 0]
     (array([[0.5, 0.5]], dtype=float32), array([0.5, 0.5, 0. ], dtype=float32))
@@ -120,25 +111,6 @@ def posterior(
     if invalid == "raise":
         refuse_impossible(found.log_likelihood)
     return found
-
-
-def entropies(grammar: Grammar, evidence: Float[Any, "sample *shape symbol"]) -> Entropies:
-    """Return the entropies of :func:`posterior`, without its large arrays.
-
-    Parameters
-    ----------
-    grammar, evidence
-        As for :func:`log_likelihood`.
-
-    Raises
-    ------
-    ArgumentError
-        As for :func:`class_posterior`.
-    """
-    check_instance(Grammar, grammar=grammar)
-    found, *both = in_chunks(_entropies, grammar, evidence)
-    refuse_impossible(found)
-    return Entropies(*both)
 
 
 # The kernels of these queries, samples last.
@@ -157,8 +129,3 @@ def _classes(params: Params, tables: Any, evidence: _Evidence, rows: _Rows) -> A
 
 def _posterior(params: Params, tables: Any, evidence: _Evidence, rows: _Rows) -> Posterior:
     return descend(params, tables, ascend(params, tables, evidence, SUM))
-
-
-def _entropies(params: Params, tables: Any, evidence: _Evidence, rows: _Rows) -> Any:
-    found = _posterior(params, tables, evidence, rows)
-    return found.log_likelihood, found.label_entropy, found.derivation_entropy

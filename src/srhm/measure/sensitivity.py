@@ -14,9 +14,10 @@ import numpy as np
 from jaxtyping import Float
 
 from ..errors import check_instance, check_integer, import_extra
+from ..inference.noise import Process
 from ..model.dataset import Dataset
 from ..model.derivation import Derivation, diffeomorphism, exchange_synonyms, expand
-from ..model.encoding import Encoding, channels, encode
+from ..model.encoding import Encoding, channels, encode, encode_symbols
 from ..nets import Network
 from ..nets.design import Design, design_of, encoding_for
 from ..nets.distances import tree_distances
@@ -299,6 +300,8 @@ def test_error(
     predict: Any,
     dataset: Dataset,
     *,
+    noise: Process | None = None,
+    seed: int = 0,
     encoding: Encoding | None = None,
     dtype: Any = None,
     batch: int = 1000,
@@ -313,6 +316,10 @@ def test_error(
         :func:`srhm.measure.layers.predictor_of` takes. It diverged if an output is nan.
     dataset
         The test set.
+    noise, seed
+        Noise on the inputs, :class:`~srhm.inference.UniformNoise` or :class:`~srhm.inference.Masking`, and its seed.
+        What is masked has a channel of its own in a network that was built with one; to any other it is a blank.
+        Default: no noise.
     encoding, dtype
         The encoding of the inputs, default: that of a network of :func:`srhm.nets.build`, else ``"whitened"``; and
         their dtype, default: float32, or int32 for ``"integer"``.
@@ -326,11 +333,19 @@ def test_error(
         class number for each input.
     """
     check_instance(Dataset, dataset=dataset)
-    wrong, answers = 0, predictor_of(predict)
-    encoding = encoding_for(predict, encoding, dataset.params)
-    for part in dataset.batches(check_integer("batch", batch, minimum=1)):
-        x = encode(dataset.params, part.features, part.positions, encoding, dtype)
-        classes = predicted_classes(answers(x), len(part), dataset.params)
+    if noise is not None:
+        check_instance(Process, noise=noise)
+    wrong, answers, params = 0, predictor_of(predict), dataset.params
+    encoding, design = encoding_for(predict, encoding, params), design_of(predict)
+    masks = design is not None and design.interface.channels > channels(params, encoding)
+    for start, part in enumerate(dataset.batches(check_integer("batch", batch, minimum=1))):
+        if noise is None:
+            x = encode(params, part.features, part.positions, encoding, dtype)
+        else:
+            x = encode(params, part.features, part.positions, "integer")
+            x = noise.corrupt(params, x, seed, start * batch)
+            x = encode_symbols(params, x, encoding, dtype, mask=masks) if encoding != "integer" else x
+        classes = predicted_classes(answers(x), len(part), params)
         if classes is None:
             return math.nan
         wrong += int((classes != part.labels).sum())

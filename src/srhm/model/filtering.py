@@ -127,10 +127,10 @@ def filtered(grammar: Grammar, k: int) -> Grammar:
 
     Examples
     --------
-    >>> from srhm.inference import Channel, class_posterior
+    >>> from srhm.inference import UniformNoise, class_posterior
     >>> params = Params(n_c=2, v=2, m=1, s=2, s0=0, L=2)
     >>> grammar = Grammar.from_rules(params, [[[[0, 0]], [[1, 1]]], [[[0, 1]], [[1, 0]]]])
-    >>> evidence = Channel(noise=0.3).evidence(params, np.array([[0, 0, 1, 0]]), np.float64)
+    >>> evidence = UniformNoise(0.3).evidence(params, np.array([[0, 0, 1, 0]]), np.float64)
     >>> class_posterior(filtered(grammar, 0), evidence)[0].round(3)
     array([0.97, 0.03])
     """

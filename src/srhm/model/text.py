@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from typing import Any
 
@@ -10,7 +10,11 @@ from ..errors import ArgumentError, check_choice
 
 
 def choice_of(
-    argument: str, content: str | Mapping[str, Any], kinds: Mapping[str, type], example: str
+    argument: str,
+    content: str | Mapping[str, Any],
+    kinds: Mapping[str, type],
+    example: str,
+    readers: Mapping[str, Callable[[str], Any]] | None = None,
 ) -> Any:
     """Return an instance of one of several dataclasses.
 
@@ -24,6 +28,8 @@ def choice_of(
         The classes by name.
     example
         A text that is right, for errors.
+    readers
+        For options that are such choices themselves, what reads their texts. Default: there are none.
 
     Raises
     ------
@@ -40,23 +46,27 @@ def choice_of(
     for option, one in known.items():
         if option not in options and one.default is MISSING and one.default_factory is MISSING:
             raise ArgumentError(argument, content, f"has no {option}", f"Write it as in {example}")
+    for option, reader in (readers or {}).items():
+        if isinstance(options.get(option), str):
+            options[option] = reader(options[option])
     return kinds[name](**options)
 
 
 def _read(argument: str, text: str, kinds: Mapping[str, type], example: str) -> dict[str, Any]:
     """The name and the options of a text."""
-    found = re.fullmatch(r"\s*(\w+)\s*(?:\(([^()]*)\))?\s*", text)
+    found = re.fullmatch(r"\s*(\w+)\s*(?:\((.*)\))?\s*", text)
     if found is None:
         fix = f"Write its name, and options in brackets, as in {example}"
         raise ArgumentError(argument, text, f"is not a {argument}", fix)
     name, inside = found[1], found[2]
     check_choice(argument, name, kinds, f"is not a {argument}")
     names, options = [one.name for one in fields(kinds[name])], {"name": name}
-    for number, part in enumerate(filter(None, (part.strip() for part in (inside or "").split(",")))):
-        key, _, value = part.rpartition("=")
+    parts = re.split(r",(?![^(]*\))", inside or "")  # at commas, but not those in inner brackets
+    for number, part in enumerate(filter(None, map(str.strip, parts))):
+        key, value = re.fullmatch(r"(?:(\w+)\s*=)?(.*)", part).groups()  # pyright: ignore[reportOptionalMemberAccess]
         if not key and number >= len(names):
             raise ArgumentError(argument, text, "has too many options", f"Use {', '.join(names) or 'none'}")
-        options[key.strip() or names[number]] = _value(value.strip())
+        options[key or names[number]] = _value(value.strip())
     return options
 
 

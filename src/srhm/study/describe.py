@@ -5,7 +5,7 @@ from typing import Any
 
 from ..model.holdout import hold_out_text
 from ..model.options import Model
-from ..training.task import task_text
+from ..training.task import Classification, task_text
 from .custom import CustomNet
 from .options import options_of
 from .setup import Setup
@@ -23,7 +23,7 @@ def setup_name(setup: Setup, special: bool = True) -> str:
     )  # fmt: skip
     kind = "" if params.sparsity == "A" else f" sparsity {params.sparsity}"
     kind += " plane" if params.plane else ""
-    kind += f" {task_text(setup.task)}" if setup.task.predicts_symbols and special else ""
+    kind += f" {task_text(setup.task)}" if setup.task != Classification() and special else ""
     kind += f" rules {setup.rule_weights}" if setup.rule_weights else ""
     kind += f" placements {setup.placement_weights}" if setup.placement_weights else ""
     kind += f" classes {setup.class_weights}" if setup.class_weights else ""

@@ -152,7 +152,8 @@ class Setup:
     """Draw training and test points with replacement, within and across the sets (published)."""
     task: Task = field(default_factory=Classification)
     """What the network is trained to predict: classification, next, masked or latent, with options in brackets, as in
-    next(last), next(first=False), masked(0.15), latent(3), latent(2, rate=0.5)."""
+    classification(uniform(0.2)) or classification(masking(0.3)) for noisy inputs, next(last), next(first=False),
+    masked(0.15), latent(3), latent(2, rate=0.5)."""
     rule_weights: str = ""
     """Weights of the rules, the same for all parents but for lognormal: zipf(1), lognormal(0.5) or numbers such as 3,1,
     for all levels, or by level as in 2:zipf(1). Default: all alike. Points are then drawn with replacement."""
@@ -270,8 +271,8 @@ class Setup:
 
     @property
     def classifies(self) -> bool:
-        """Whether it is the paper's task: classes, rules, placements and classes alike, and nothing held out."""
-        return not (self.task.predicts_symbols or self.weighted or self.hold_out)
+        """Whether it is the paper's task: classes of clean inputs, all alike as rules and placements, and nothing held out."""
+        return self.task == Classification() and not (self.weighted or self.hold_out)
 
     @property
     def prediction(self) -> Prediction | None:

@@ -92,8 +92,8 @@ class Stopping:
     """Training ends when the excess of the test loss over its exact floor, in nats, is at most this at an evaluation.
     Of tasks that predict symbols. Default: it does not end so."""
     patience: int | None = None
-    """Training ends when this many evaluations in a row have not lowered the test loss. Of tasks that predict symbols.
-    Default: 10, if it does not end by its excess."""
+    """Training ends when this many evaluations in a row have not lowered the test loss of a task that predicts symbols,
+    or the test error of noisy inputs. Default there: 10, if it does not end by its excess."""
     eval_every: int = 10
     """Epochs between evaluations of the test error, of which the best is recorded."""
     select: Select | None = None
@@ -123,13 +123,14 @@ class Stopping:
         Raises
         ------
         ArgumentError
-            If `excess` or `patience` is given for a task that does not predict symbols.
+            If `excess` is given for a task that does not predict symbols, or `patience` for classes of clean inputs.
         """
-        if task.predicts_symbols:
-            patience = 10 if self.patience is None and self.excess is None else self.patience
-            return replace(self, patience=patience, select=self.select or "best")
-        for name in ("excess", "patience"):
-            if getattr(self, name) is not None:
-                fix = "Leave it out, or choose another task"
-                raise ArgumentError(name, getattr(self, name), "is of tasks that predict symbols", fix)
-        return replace(self, select=self.select or "last")
+        fix = "Leave it out, or choose another task"
+        if self.excess is not None and not task.predicts_symbols:
+            raise ArgumentError("excess", self.excess, "is of tasks that predict symbols", fix)
+        if self.patience is not None and task.of_samples:
+            problem = "is of tasks that predict symbols, or of noisy inputs"
+            raise ArgumentError("patience", self.patience, problem, fix)
+        waits = self.patience is None and self.excess is None and not task.of_samples
+        select = self.select or ("best" if task.predicts_symbols else "last")
+        return replace(self, patience=10 if waits else self.patience, select=select)

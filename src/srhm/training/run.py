@@ -194,7 +194,7 @@ class SingleRun:
             last_step=self.max_steps,
         )
         self.lowest: tuple[float, int] = (float("inf"), 0)
-        """The lowest test loss of the evaluations, and how many have come since."""
+        """The lowest test loss, or error, of the evaluations, and how many have come since."""
         self.ended: Status | None = None
         """How an evaluation has ended the run."""
         self.heeded = -1
@@ -334,10 +334,10 @@ class SingleRun:
 
     def _heed(self, scores: Scores) -> None:
         """End the run if an evaluation says so. Evaluations of the same step count once."""
-        if scores.losses is None or self.heeded == self.step:
+        if self.heeded == self.step:
             return
         self.heeded, (lowest, since) = self.step, self.lowest
-        self.lowest = (scores.loss, 0) if scores.loss < lowest else (lowest, since + 1)
+        self.lowest = (scores.criterion, 0) if scores.criterion < lowest else (lowest, since + 1)
         if self.stopping.excess is not None and scores.excess <= self.stopping.excess:
             self.ended = "converged"
         elif self.stopping.patience is not None and self.lowest[1] >= self.stopping.patience:

@@ -2,21 +2,27 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
 import jax
+import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int
 
+from ..errors import ArgumentError, check_instance
+from ..inference.noise import Process, process_of_text, words_of
 from ..model.derivation import Tree
-from ..model.encoding import Encoding
+from ..model.encoding import Encoding, encode_in_tree_order
 from ..model.params import Params
 from ..model.text import choice_of
 from ..nets import Interface
-from ..nets.active import Leaves
+from ..nets.active import Leaves, Symbols
 from ..nets.network import check_scores
-from ..randomness import Key
+from ..randomness import Key, fold
+
+_NOISE = 2
+"""What the key of a step is folded with for noise."""
 
 
 class Task(ABC):
@@ -27,12 +33,17 @@ class Task(ABC):
 
     name: ClassVar[str]
     """Its name in JSON data, in files of runs and on the command line."""
-    of_samples: ClassVar[bool] = False
-    """Whether its examples are the unchanged samples and their classes, so that equal sub-trees of a test set can be
-    computed once."""
     predicts_symbols: ClassVar[bool] = False
     """Whether it has a loss for each of several symbols, and an exact floor:
     :class:`~srhm.training.sequences.SymbolTask`."""
+
+    @property
+    def of_samples(self) -> bool:
+        """Whether its examples are the unchanged samples and their classes.
+
+        Equal sub-trees of a test set can then be computed once, and the loss can fall to zero.
+        """
+        return False
 
     def interface(self, params: Params, encoding: Encoding) -> Interface:
         """Return what enters a network for this task, and what leaves it. Default: inputs and a score for each class.
@@ -85,20 +96,64 @@ class Task(ABC):
         """Return it as JSON data: its name, and the options that differ from their defaults."""
         default = type(self)()
         options = {one.name: getattr(self, one.name) for one in fields(self)}  # pyright: ignore[reportArgumentType]
-        changed = {name: value for name, value in options.items() if value != getattr(default, name)}
+        changed = {
+            name: value.text if isinstance(value, Process) else value
+            for name, value in options.items()
+            if value != getattr(default, name)
+        }
         return {"name": self.name} | changed
 
 
 @dataclass(frozen=True)
 class Classification(Task):
-    """Predict the class of a sample: mean cross-entropy of the scores, and the fraction of misclassified samples."""
+    """Predict the class of a sample: mean cross-entropy of the scores, and the fraction of misclassified samples.
+
+    Raises
+    ------
+    ArgumentError
+        If the noise is not a process that draws what is received.
+
+    Examples
+    --------
+    >>> from srhm.inference import UniformNoise
+    >>> task_from("classification(uniform(0.2))") == Classification(UniformNoise(0.2))
+    True
+    """
 
     name: ClassVar[str] = "classification"
-    of_samples: ClassVar[bool] = True
+
+    noise: Process | None = None
+    """Noise on the inputs, drawn anew at every step, of :class:`~srhm.inference.UniformNoise` or
+    :class:`~srhm.inference.Masking`; in text such as uniform(0.2). Masked positions have a channel of their own.
+    The test error is that of noisy inputs too. Default: no noise."""
+
+    def __post_init__(self) -> None:
+        if self.noise is not None:
+            check_instance(Process, noise=self.noise)
+            if not self.noise.draws:
+                problem = "draws nothing that could enter a network"
+                raise ArgumentError("noise", self.noise.text, problem, "Use uniform or masking")
+
+    @property
+    def of_samples(self) -> bool:
+        """Whether there is no noise."""
+        return self.noise is None
+
+    def interface(self, params: Params, encoding: Encoding) -> Interface:
+        """Return inputs, with a channel for what is masked, and a score for each class."""
+        found = Interface.of_classes(params, encoding)
+        masks = self.noise is not None and self.noise.masks
+        return replace(found, channels=found.channels + 1) if masks else found
 
     def examples(self, leaves: Leaves, labels: Int[Array, " sample"], key: Key) -> tuple[Any, Any]:
-        """Return the samples, unchanged, and their classes."""
-        return leaves, labels
+        """Return the samples, or what noise leaves of them, and their classes."""
+        if self.noise is None:
+            return leaves, labels
+        params, rows = leaves.params, jnp.arange(len(labels), dtype=jnp.uint32)
+        symbols = encode_in_tree_order(params, leaves.features, leaves.positions, "integer")
+        words = words_of(fold(key, _NOISE), (rows, jnp.zeros_like(rows)), params.d)
+        received = self.noise.drawn(params, symbols, words)
+        return Symbols(params, leaves.encoding, received, self.noise.masks), labels
 
     def check(self, output: Any, targets: Any, params: Params) -> None:
         """Refuse anything but one score per class."""
@@ -133,7 +188,7 @@ def task_from(content: "Task | str | Mapping[str, Any]") -> Task:
     """
     if isinstance(content, Task):
         return content
-    return choice_of("task", content, TASKS, "latent(3) or next(first=False)")
+    return choice_of("task", content, TASKS, "latent(3) or next(first=False)", {"noise": process_of_text})
 
 
 def task_text(task: Task) -> str:
