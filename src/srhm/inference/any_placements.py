@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Integer
 from ..model.derivation import child_offsets
 from ..model.params import Level
 from .groups import Groups, group_rows, log_sum_groups, sum_groups
-from .log_domain import Semiring, information, log_of, log_plus, log_sum, normalised_exp
+from .log_domain import Cumulants, Semiring, information, log_of, log_plus, log_sum, normalised_exp
 from .picks import Pick
 
 
@@ -117,6 +117,24 @@ def predict(
         joint = joint + xp.take(message, symbols, axis=1, mode="clip")
         blank = blank + message[:, v]
     return xp.stack(found, axis=1)
+
+
+def moments(level: Level, table: RuleTable, inside: Inside, below: Cumulants) -> Cumulants:
+    """Add up the places of every rule in every placement, and mix the placements."""
+    xp = below.mean.__array_namespace__()
+    empty = xp.asarray(table.empty)[None, :, :, None]
+
+    def whole(array: Any) -> Any:
+        blank = array[:, None, :, level.v]
+        total = xp.where(empty, blank, xp.zeros_like(blank)).sum(axis=2)[:, :, None]
+        flat = array.reshape(len(array), -1, array.shape[3])
+        for child in range(level.s):
+            place, feature = table.offsets[:, None, child], table.tuples[None, :, child]
+            number = xp.asarray(place * np.int32(level.v + 1) + feature)
+            total = total + xp.take(flat, number, axis=1, mode="clip")
+        return total
+
+    return below.map(whole).mixed(normalised_exp(inside.joint, inside.total[:, None]), 1)
 
 
 def sample_placements(

@@ -78,6 +78,28 @@ def information(mass: Any, terms: Any, total: Any) -> Any:
     return mass * (finite(total) - finite(terms))
 
 
+class Cumulants(NamedTuple):
+    """Mean and variance of a number that is a sum over what lies below; those of independent parts add up."""
+
+    mean: Any
+    variance: Any
+
+    def plus(self, other: "Cumulants") -> "Cumulants":
+        """Return those of the sum with an independent number."""
+        return Cumulants(self.mean + other.mean, self.variance + other.variance)
+
+    def map(self, function: Callable[[Any], Any]) -> "Cumulants":
+        """Apply a function that picks, adds up or shapes to both."""
+        return Cumulants(function(self.mean), function(self.variance))
+
+    def mixed(self, weights: Any, axis: int) -> "Cumulants":
+        """Return those of a mixture of the alternatives along an axis, from their probabilities."""
+        xp = self.mean.__array_namespace__()
+        mean = (weights * self.mean).sum(axis=axis)
+        apart = xp.square(self.mean - xp.expand_dims(mean, axis))
+        return Cumulants(mean, (weights * (self.variance + apart)).sum(axis=axis))
+
+
 def others(values: Any, axis: int) -> Any:
     """Return for each place along an axis the sum of the values at all other places.
 

@@ -8,7 +8,7 @@ from jaxtyping import Float, Integer
 
 from ..model.params import Level
 from .groups import Groups, group_rows, log_sum_groups, sum_groups
-from .log_domain import Semiring, information, log_plus, log_sum, normalised_exp, others
+from .log_domain import Cumulants, Semiring, information, log_plus, log_sum, normalised_exp, others
 from .picks import Pick
 
 
@@ -93,6 +93,26 @@ def predict(
             passed, blank = passed + place[:, v], blank + place[:, v]
         rules = rules + xp.take(inside.combined[:, child], table.tuples[:, child], axis=1, mode="clip")
     return xp.stack(found, axis=1)
+
+
+def moments(level: Level, table: RuleTable, inside: Inside, below: Cumulants) -> Cumulants:
+    """Mix the places of each child, then add up the children of each rule."""
+    node, _, symbol, sample = below.mean.shape
+    xp = below.mean.__array_namespace__()
+    below = below.map(lambda array: array.reshape(node, level.s, level.s0 + 1, symbol, sample))
+    blank = below.map(lambda array: others(array[:, :, :, level.v], axis=2)[:, :, :, None])
+    placed = below.map(lambda array: array[:, :, :, : level.v]).plus(blank)
+    children = placed.mixed(normalised_exp(inside.placed, inside.combined[:, :, None]), 2)
+
+    def of(child: int) -> Cumulants:
+        return children.map(
+            lambda array: xp.take(array[:, child], table.tuples[:, child], axis=1, mode="clip")
+        )
+
+    found = of(0)
+    for child in range(1, level.s):
+        found = found.plus(of(child))
+    return found
 
 
 def sample_placements(

@@ -13,7 +13,7 @@ from jaxtyping import Float, Integer
 from ..model.params import Level
 from ..randomness import scan
 from .groups import Groups, group_rows, log_sum_groups, sum_groups
-from .log_domain import Semiring, information, log_plus, log_sum, normalised_exp
+from .log_domain import Cumulants, Semiring, information, log_plus, log_sum, normalised_exp
 from .picks import Pick
 
 
@@ -177,6 +177,38 @@ def _at(level: Level, place: int, values: Any) -> Any:
     parts = place, level.patch - place - len(values)
     before, behind = (xp.zeros((part, *shape), values.dtype) for part in parts)
     return xp.concatenate([before, values, behind])
+
+
+def moments(level: Level, table: RuleTable, inside: Inside, below: Cumulants) -> Cumulants:
+    """Walk over the places as :func:`ascend` does; a step mixes the two ways to reach it."""
+    xp, blanks = below.mean.__array_namespace__(), level.patch - level.s
+    places = below.map(lambda array: xp.moveaxis(array, 1, 0))
+    blank = places.map(lambda array: array[:, :, level.v][:, :, None])  # [place, node, 1, sample]
+    walks = [
+        places.map(lambda array: xp.zeros_like(array[0, :, :1]))
+    ]  # at j = 0, 1, ..., [node, beginning, sample]
+    for j in range(blanks):
+        walks.append(walks[-1].plus(_row(blank, j)))
+    for k, beginning in enumerate(table.beginnings, 1):
+        reached, by_child = inside.reached[k], inside.by_child[k - 1]
+        of_child, after = normalised_exp(by_child, reached), []
+        for j, before in enumerate(walks):
+            place = _row(places, k + j - 1)
+            child = place.map(lambda array, b=beginning: xp.take(array, b.feature, axis=1, mode="clip"))
+            shorter = before.map(lambda array, b=beginning: xp.take(array, b.shorter, axis=1, mode="clip"))
+            here = child.plus(shorter)
+            if j:
+                by_blank = normalised_exp(reached[j - 1] + inside.blank[k + j - 1, :, None], reached[j])
+                ways = here, after[-1].plus(_row(blank, k + j - 1))
+                both = Cumulants(*(xp.stack(arrays) for arrays in zip(*ways, strict=True)))
+                here = both.mixed(xp.stack([of_child[j], by_blank]), 0)
+            after.append(here)
+        walks = after
+    return walks[-1]
+
+
+def _row(values: Cumulants, index: int) -> Cumulants:
+    return values.map(lambda array: array[index])
 
 
 def sample_placements(

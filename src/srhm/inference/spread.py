@@ -15,7 +15,7 @@ from jaxtyping import Float
 from ..model.grammar import Grammar
 from ..model.params import Level
 from . import any_placements, sparsity_a, sparsity_b
-from .log_domain import Semiring, log_of
+from .log_domain import Cumulants, Semiring, log_of
 from .picks import Pick
 
 
@@ -34,13 +34,19 @@ class Spread(NamedTuple):
     [node, rule, sample] and of a blank node [node, sample] given what was received to the left of a node: the same of
     the symbol at every place, given what was received to the left of the place, up to a constant for each place,
     [node, place, symbol, sample]."""
+    moments: Callable[[Level, Any, Any, Cumulants], Cumulants]
+    """From the level, the table, the inside messages, and of a number, such as that of changed inputs, the cumulants of
+    what lies below each place given its symbol [node, place, symbol, sample]: those of what lies below a node given
+    its rule [node, rule, sample]."""
     sample_placements: Callable[[Level, Any, Any, Any, Any, Pick, Any], Any]
     """From the level, the table, the inside messages, nodes and their rules, both [node, derivation], a pick, and
     the sample of each derivation: the places of the children, [node, derivation, s]."""
 
 
 _SPREADS = {
-    module.RuleTable: Spread(module.ascend, module.descend, module.predict, module.sample_placements)
+    module.RuleTable: Spread(
+        module.ascend, module.descend, module.predict, module.moments, module.sample_placements
+    )
     for module in (sparsity_a, sparsity_b, any_placements)
 }
 

@@ -6,9 +6,11 @@ from .pairs import count_pairs, symbol_pairs
 from .population import features, patches, positions, tuples
 from .predictions import predict_by_relevance
 from .rule_sets import feature_moments
+from .transition import belief_transition
 from .visibility import dilution, visible_P
 
 __all__ = [
+    "belief_transition",
     "count_features",
     "count_pairs",
     "count_positions",
