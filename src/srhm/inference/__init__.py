@@ -5,6 +5,7 @@ choices that produced it (docs, inference.md).
 from ..model.encoding import MASKED
 from ..model.filtering import filtered
 from .bayes import bayes_error
+from .forward_backward import forward_backward
 from .noise import BeliefNoise, Masking, UniformNoise
 from .parse import parse, validity
 from .prediction import annotate, masked_symbol, next_symbol, prefix_posterior, surprisal
@@ -20,6 +21,7 @@ __all__ = [
     "bayes_error",
     "class_posterior",
     "filtered",
+    "forward_backward",
     "log_likelihood",
     "masked_symbol",
     "most_probable",

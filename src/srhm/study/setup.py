@@ -271,7 +271,7 @@ class Setup:
 
     @property
     def classifies(self) -> bool:
-        """Whether it is the paper's task: classes of clean inputs, all alike as rules and placements, and nothing held out."""
+        """Whether it is the paper's task: clean inputs, rules, placements and classes alike, and nothing held out."""
         return self.task == Classification() and not (self.weighted or self.hold_out)
 
     @property

@@ -15,13 +15,16 @@ Nothing is known where t = y = 1/v. Where y = 0 places are known: it is the recu
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Float
 
-from ..errors import ArgumentError, check_instance, check_integer
-from ..inference.noise import BeliefNoise, Symbols
+from ..errors import ArgumentError, check_choice, check_instance, check_integer, check_number
 from ..model.params import Params
+
+Symbols = Literal["features", "symbols"]
+"""What the belief is spread over."""
 
 _LEVELS, _BISECTIONS = 1000, 50
 _CLOSE = 1e-3
@@ -95,7 +98,9 @@ def belief_transition(params: Params, over: Symbols | None = None) -> BeliefTran
     (0.7312, 1.4422, 1.8928)
     """
     check_instance(Params, params=params)
-    over = BeliefNoise(0.0, over).over or ("symbols" if params.has_blanks else "features")
+    if over is None:
+        over = "symbols" if params.has_blanks else "features"
+    check_choice("over", over, get_args(Symbols), "is not known")
     first = params.level(1)
     if any((one.v, one.m, one.s, one.s0) != (first.v, first.m, first.s, first.s0) for one in params.levels):
         raise ArgumentError("params", params, "has levels that differ", "Use the same numbers at all levels")
@@ -121,9 +126,11 @@ def _numbers(params: Params) -> tuple[int, int, int, int]:
 
 
 def _inputs(params: Params, over: Symbols, epsilon: float) -> _State:
-    v, weights = params.level(1).v, BeliefNoise(epsilon, over).table(params)
-    filled = weights[0, :v].sum()
-    return float(weights[0, 0] / filled), float(weights[0, v] / filled * weights[v, 0] / weights[v, v])
+    v, blank = _numbers(params)[0], over == "symbols"
+    other = check_number("epsilon", epsilon) / (v + blank)
+    true = 1 - epsilon + other
+    filled = true + (v - 1) * other
+    return true / filled, other / filled * other / true if blank else 0.0
 
 
 def _above(params: Params, state: _State) -> _State:
