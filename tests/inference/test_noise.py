@@ -216,7 +216,7 @@ def test_wrong_arguments(refuses):
         for value in (-0.1, 1.5, np.nan, None):
             with refuses(name, repr(value), f"Use 0 <= {name} <= 1"):
                 kind(value)
-    for text in ("uniform(0.2", "noise(0.2)", "uniform(0.1, width=2)", "masking(0.1, 0.2)"):
+    for text in ("uniform(0.2", "noise(0.2)", "masking(0.1, 0.2)"):
         with pytest.raises(ArgumentError, match=r"^process = "):
             process_of_text(text)
     with refuses("samples", 1, "Use samples >= 2"):
