@@ -579,3 +579,18 @@ def test_a_search_steps_by_at_most_a_factor_that_bisection_can_pay_for():
     asks = drive(search, lambda P: {"error": 0.15 if P < 1500 else 0.9 if P < 11_900 else 0.0})
     told = sorted([1000, *asks[:3]])
     assert max(b / a for a, b in pairwise(told)) <= 6
+
+
+def test_an_interval_contains_the_brackets_of_a_coarse_grid():
+    """Three seeds cross between the same two far neighbours: their scatter alone would say too little."""
+
+    def crossing(P_star, low, high):
+        return Crossing("error", 0.1, "bracketed", P_star, low, high, 5, True)
+
+    coarse = combine([crossing(P, 7_400, 12_000) for P in (11_500, 11_600, 11_700)])
+    assert coarse.interval == pytest.approx((7_400, 12_000))
+    assert coarse.interval_kind == "90% t-interval over 3 seeds, with their brackets"
+    close = combine([crossing(P, P / 1.04, P * 1.04) for P in (1_000.0, 1_200.0, 1_100.0)])
+    assert close.interval_kind == "90% t-interval over 3 seeds" and close.interval[0] > 900
+    wide = combine([crossing(500, 490, 510), crossing(2_000, 1_500, 2_500)])  # scatter beyond the brackets
+    assert wide.interval[0] < 500 and wide.interval[1] > 2_000

@@ -91,11 +91,11 @@ def test_every_figure_has_runs_that_can_be_specified(figure, tier):
     assert settings == sorted(settings, key=cost_near)
     for setting in settings:
         if figure.kind.searches:
-            assert tier.study(setting).replicates == tier.seeds
+            assert tier.study(setting).replicates == tier.replicates(setting)
             assert "error" in tier.study(setting, sensitivities=True).thresholds
         if figure.kind.curved:
             runs = tier.curve(figure, setting)
-            assert len(runs) >= 3 * tier.seeds and len({run.hash for run in runs}) == len(runs)
+            assert len(runs) >= 3 * tier.replicates(setting) and len({run.hash for run in runs}) == len(runs)
 
 
 def test_the_laptop_reaches_what_a_night_can_pay():
@@ -103,6 +103,18 @@ def test_the_laptop_reaches_what_a_night_can_pay():
     assert all(expected_P(setting) <= 12_000 for setting in LAPTOP.settings(FIGURES["4B"]))
     assert {setting.params.v for setting in LAPTOP.settings(FIGURES["12"])} == {6}  # in place of 8
     assert {setting.params.v for setting in TIERS["full"].settings(FIGURES["12"])} == {8}
+
+
+def test_the_narrow_tier_has_fewer_replicates_of_what_is_dear():
+    tier = TIERS["narrow"]
+    found = {
+        setting: tier.replicates(setting) for name in ("4B", "4C") for setting in tier.settings(FIGURES[name])
+    }
+    assert set(found.values()) == {1, 2, 3} and len(found) == 72
+    for setting, count in found.items():
+        expected = expected_P(setting)
+        assert count == (3 if expected < 12_000 else 2 if expected < 60_000 else 1)
+        assert tier.setup(setting).net.width == 128
 
 
 def test_each_shared_layer_takes_a_factor_from_what_is_expected():

@@ -14,8 +14,17 @@ from srhm.paper.plan import phases, reproduce
 from srhm.paper.report import report, write_all
 from srhm.paper.settings import model, setup
 from srhm.paper.sharing import blank_exponent, by_sharing
-from srhm.paper.tables import comparison_table, comparisons, correlation_table, missing_table, powers
-from srhm.paper.tiers import study_of
+from srhm.paper.tables import (
+    comparison_table,
+    comparisons,
+    correlation_table,
+    missing_table,
+    powers,
+    ratio_table,
+    values_table,
+    width_table,
+)
+from srhm.paper.tiers import TIERS, study_of
 from srhm.runner.executors import InProcess
 from srhm.store import Store
 from srhm.store.index import RunIndex
@@ -105,8 +114,8 @@ def test_error_goes_with_sensitivity_over_architectures():
     settings = [one for one in LAPTOP.settings(FIGURES["sharing"]) if one.params.s0 == 1]
     text = correlation_table(index_of(*settings))
     row = [cell.strip() for cell in text.splitlines()[2].split("|")]
-    assert row[1:4] == ["v=6, s=2, s0=1, L=2, sparsity A", "7", str(24 * len(settings))]
-    assert float(row[4].split()[0]) > 0.8 and float(row[5].split()[0]) > 0.8
+    assert row[1:5] == ["v=6, s=2, s0=1, L=2, sparsity A", "all P", "7", str(24 * len(settings))]
+    assert float(row[5].split()[0]) > 0.8 and float(row[6].split()[0]) > 0.8
     assert correlation_table(index_of(*settings[:1])).count("\n") == 2  # one architecture tells nothing
 
 
@@ -147,7 +156,23 @@ def test_all_is_written(tmp_path: Path):
     assert names == {f"figure_{n}.{k}" for n in ("4B", "5") for k in ("pdf", "png")} | {"tables.md"}
     text = (tmp_path / "tables.md").read_text()
     assert text == report(figures, LAPTOP, index)
-    assert "72 runs, 3 replicates" in text and "Of 6 published values that were measured" in text
+    assert (
+        "72 runs: 3 replicates of each point" in text and "Of 6 published values that were measured" in text
+    )
+
+
+def test_every_published_value_stands_next_to_ours_at_both_widths():
+    """The oracle's P* does not depend on the width: ratios of widths are 1."""
+    setting, narrow = setup("lcn", model(4, 1)), TIERS["narrow"]
+    index = RunIndex([*runs_of(setting), *runs_of(setting, narrow)])
+    rows = [line.split(" | ") for line in values_table(index).splitlines()[2:]]
+    assert len(rows) > 150
+    both = next(row for row in rows if row[1:4] == ["LCN", "v=4, s=2, s0=1, L=2", "P*"])
+    assert both[4] == "904 (616 to 1,320)" and both[5] == both[7] != "" and both[6] == both[8] != ""
+    assert sum(row[6] != "" for row in rows) == 3  # P*, P*_S and P*_D of this setting
+    assert "| LCN | 2 | 1 | 1.00 | 1.00 to 1.00 | 3 |" in width_table(index)
+    assert width_table(index_of(setting)).count("\n") == 2
+    assert "| P* | LCN |" in ratio_table(index)
 
 
 def test_what_is_missing_is_computed_once_and_the_rest_is_kept(tmp_path: Path):

@@ -47,7 +47,7 @@ class FigureCommand:
     """1 to 17, 4A, 4B, 4C; sharing, relevance, rules, probes, published and batch, which are not in the paper; or all,
     which also writes the tables that compare every number."""
     tier: TierName = "laptop"
-    """Whose runs: those of laptop have width 256, those of the others the paper's."""
+    """Whose runs: those of laptop have width 256, of narrow 128, those of the others the paper's."""
     store: str | None = None
     """File of the finished runs. Default: srhm-runs/paper.sqlite; if it does not exist, the paper's values alone are
     drawn."""
@@ -92,7 +92,8 @@ class ReproduceCommand:
     figures: Annotated[tuple[str, ...], tyro.conf.Positional] = ("all",)
     """Which, as for `srhm figure`."""
     tier: TierName = "laptop"
-    """laptop: two cores, a night or two. workstation: a GPU. full: the paper's grid."""
+    """laptop: two cores, a night or two. narrow: the paper's grid at width 128, days on two cores. workstation: a GPU.
+    full: the paper's grid."""
     on: On = "local"
     workers: WorkerCount = None
     ensemble: EnsembleSize = None
@@ -125,7 +126,11 @@ class ReproduceCommand:
         from ..paper.report import write_all
         from ..store.index import RunIndex
 
-        device = Device.core(self.workers or default_workers()) if self.tier == "laptop" else Device.gpu()
+        device = (
+            Device.core(self.workers or default_workers())
+            if self.tier in ("laptop", "narrow")
+            else Device.gpu()
+        )
         expected = figure_costs(figures, tier, device)
         if not self.json or not self.plan:
             print_result(_plan_text(expected, device.name))

@@ -27,6 +27,7 @@ _BUDGET = 8  # runs for one threshold when the start is within a factor 10 of P*
 _STEP, _NEAR_STEP = 4, 2  # factor in P between runs while the crossing is not bracketed
 _REACH = 12  # least factor between the start and the third run: 10, and room for noise
 _OUTCOMES = (0.1, 0.3, 0.9, 0.97, 1.03, 1.1, 3.0, 6.0)  # how a run may come out, as factors of the thresholds
+_CLOSE = 1.1 * (1 + 1e-12)  # neighbours whose ratio is larger count as an uncertainty of their own
 _SPAN = 1000  # largest P / start when no largest P is given
 
 
@@ -336,10 +337,11 @@ class Search:
 def combine(crossings: Iterable[Crossing], level: SupportsFloat = 0.90) -> SampleComplexity:
     """P* over seeds: exp(mean ln P*), with exp(mean ± t s / √N), Student's t with N - 1 degrees of freedom.
 
-    The interval of a single seed is its bracket. If a seed has no crossing there is no P*: to leave it out would
-    favour the seeds that learn early. The interval then bounds the geometric mean over all seeds; a seed without a
-    crossing contributes the largest P tried (``above``, a lower bound) or the smallest (``below``, an upper bound).
-    A seed whose search ended at diverged runs gives no bound.
+    The interval of a single seed is its bracket. Where the neighbours of a crossing are more than 10% apart, as on a
+    coarse grid, the interval also contains the geometric means of all P_low and of all P_high. If a seed has no
+    crossing there is no P*: to leave it out would favour the seeds that learn early. The interval then bounds the
+    geometric mean over all seeds; a seed without a crossing contributes the largest P tried (``above``, a lower bound)
+    or the smallest (``below``, an upper bound). A seed whose search ended at diverged runs gives no bound.
 
     Parameters
     ----------
@@ -383,6 +385,12 @@ def combine(crossings: Iterable[Crossing], level: SupportsFloat = 0.90) -> Sampl
             factor = math.exp(stdtrit(N - 1, (1 + level) / 2) * spread / math.sqrt(N))
             P_star, interval = mean, (mean / factor, mean * factor)
             kind = f"{100 * level:g}% t-interval over {N} seeds"
+            ends = [(one.P_low, one.P_high) for one in found]
+            known = [(low, high) for low, high in ends if low is not None and high is not None]
+            if len(known) == N and any(high > max(low + 1, _CLOSE * low) for low, high in known):
+                low, high = np.exp(np.log(known).mean(axis=0)).tolist()
+                interval = (min(interval[0], low), max(interval[1], high))
+                kind += ", with their brackets"
     runs = sum(crossing.runs for crossing in found)
     return SampleComplexity(quantity, threshold, status, P_star, interval, kind, found, runs, spread)
 

@@ -54,10 +54,11 @@ def _cost_of(name: str, figures: Sequence[PaperFigure], tier: Tier, device: Devi
     searched = distinct(tier, figures, lambda figure: figure.kind.searches)
     sensed = distinct(tier, figures, lambda figure: figure.senses)
     curves = curve_runs(tier, figures)
-    runs = tier.seeds * (RUNS_OF_A_SEARCH * len(searched) + _NEAR * len(sensed)) + len(curves)
-    seconds = sum(run_seconds(spec, device) for spec in curves)
+    runs, seconds = float(len(curves)), sum(run_seconds(spec, device) for spec in curves)
     for count, settings in ((RUNS_OF_A_SEARCH, searched), (_NEAR, sensed)):
-        seconds += count * tier.seeds * sum(run_seconds(tier.near(one), device) for one in settings)
+        for one in settings:
+            runs += count * tier.replicates(one)
+            seconds += count * tier.replicates(one) * run_seconds(tier.near(one), device)
     return FigureCost(
         name,
         len(distinct(tier, figures, lambda figure: True)),

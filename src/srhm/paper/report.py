@@ -19,7 +19,10 @@ from .tables import (
     missing_table,
     power_table,
     powers,
+    ratio_table,
     sharing_table,
+    values_table,
+    width_table,
 )
 from .tiers import Tier
 
@@ -30,8 +33,10 @@ def report(figures: Sequence[PaperFigure], tier: Tier, index: RunIndex) -> str:
     known = [one for one in compared if one.agrees is not None and one.valid]
     agreeing = sum(one.agrees is True for one in known)
     parts = [
-        f"*Tier {tier.name}: {index.count:,} runs, {tier.seeds} replicates of each point, srhm {__version__}. "
+        f"*Tier {tier.name}, from a store of {index.count:,} runs: {_replicates(tier)} of each point, "
+        f"srhm {__version__}. "
         f"Of {len(known)} published values that were measured, {agreeing} agree within a factor 1.5.*",
+        "### Ours over the paper's", ratio_table(index),
         "### Figures and their runs", figure_table(figures, tier, index),
         "### P*", comparison_table(compared, "P_star"),
         "### P*_S", comparison_table(compared, "P_star_S"),
@@ -40,9 +45,16 @@ def report(figures: Sequence[PaperFigure], tier: Tier, index: RunIndex) -> str:
         "### Error and sensitivity", correlation_table(index),
         "### Exponents", power_table(powers(tier, index)),
         "### Weights shared over the places of a sub-patch", sharing_table(tier, index),
+        "### Every published value", values_table(index),
+        "### Width", width_table(index),
         "### Not computed yet", missing_table(compared),
     ]  # fmt: skip
     return "\n\n".join(part.rstrip() for part in parts) + "\n"
+
+
+def _replicates(tier: Tier) -> str:
+    fewer = "".join(f", {count} from an expected P* of {least:,.0f} on" for least, count in tier.fewer)
+    return f"{tier.seeds} replicates{fewer}"
 
 
 def write_all(figures: Sequence[PaperFigure], tier: Tier, index: RunIndex, folder: Path) -> list[Path]:

@@ -1,8 +1,12 @@
 """Tables of a reproduction, in Markdown: every published P* next to ours, exponents, and what is not computed."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
+
+import numpy as np
+from scipy.special import stdtrit
 
 from ..errors import check_instance
 from ..measure.complexity import SampleComplexity
@@ -45,6 +49,8 @@ class Compared:
     found: SampleComplexity | None
     seconds: float
     """What measuring it takes on a core, about."""
+    grid: tuple[int | None, int | None] | None = None
+    """The neighbours of the paper's value on its grid."""
 
     @property
     def ratio(self) -> float | None:
@@ -82,10 +88,16 @@ def comparisons(tier: Tier, index: RunIndex) -> list[Compared]:
                 ours = study_of(setting, tier, index).read(_QUANTITIES[quantity][0])
                 if paper is None and ours is None:
                     continue
-                seconds = RUNS_OF_A_SEARCH * tier.seeds * run_seconds(tier.near(setting), Device.core())
+                seconds = (
+                    RUNS_OF_A_SEARCH
+                    * tier.replicates(setting)
+                    * run_seconds(tier.near(setting), Device.core())
+                )
                 value, valid = (None, True) if paper is None else (paper.P_star, paper.valid)
+                ends = None if paper is None else (paper.low, paper.high)
                 key = tier.setup(setting).digest, quantity
-                found.setdefault(key, Compared(figure.name, setting, quantity, value, valid, ours, seconds))
+                one = Compared(figure.name, setting, quantity, value, valid, ours, seconds, ends)
+                found.setdefault(key, one)
     return list(found.values())
 
 
@@ -103,6 +115,105 @@ def comparison_table(compared: Iterable[Compared], quantity: str) -> str:
         "within 1.5": lambda one: verdicts[one.agrees] if one.valid else "paper's is not valid",
     }
     return table_of([one for one in compared if one.quantity == quantity and one.found is not None], columns)
+
+
+_WIDTHS = ("laptop", "narrow")
+"""Tiers whose P* stand side by side, at width 256 and 128."""
+
+
+def values_table(index: RunIndex) -> str:
+    """Return every published value with the neighbours on its grid, ours at each width, and the ratios."""
+    rows = []
+    for of_widths in _side_by_side(index):
+        first = of_widths[0]
+        if first.paper is None:
+            continue
+        low, high = ("?" if end is None else f"{end:,}" for end in first.grid or (None, None))
+        cells = []
+        for one in of_widths:
+            P, ends = in_words(one.found)
+            cells += [f"{P}{f' ({ends})' if ends else ''}", one.ratio_in_words]
+        rows.append(
+            [
+                first.figure,
+                first.setting.net.row.label,
+                label(first.setting),
+                _QUANTITIES[first.quantity][1],
+                f"{first.paper:,} ({low} to {high})" + ("" if first.valid else ", not valid"),
+                *cells,
+                f"{first.paper / first.setting.params.P_max:.2g}",
+            ]
+        )
+    widths = [
+        f"{head} at width {TIERS[name].width}"
+        for name in _WIDTHS
+        for head in ("ours (90% interval),", "ratio,")
+    ]
+    return table(["figure", "network", "model", "", "paper's (grid)", *widths, "paper's / P_max"], rows)
+
+
+def ratio_table(index: RunIndex) -> str:
+    """Return, for each network and quantity, the mean ratio of ours to the published values, and its range.
+
+    Each published value counts once: at width 256 where it was measured there, else at width 128.
+    """
+    groups: dict[tuple[str, str], list[Compared]] = {}
+    published_values: dict[tuple[str, str], int] = {}
+    for of_widths in _side_by_side(index):
+        first = of_widths[0]
+        if first.paper is None or not first.valid:
+            continue
+        key = _QUANTITIES[first.quantity][1], first.setting.net.row.label
+        published_values[key] = published_values.get(key, 0) + 1
+        measured = next(
+            (one for one in of_widths if one.found is not None and one.found.P_star is not None), None
+        )
+        groups.setdefault(key, []).extend([] if measured is None else [measured])
+    rows = []
+    for key, ours in sorted(groups.items()):
+        ratios = [one.ratio for one in ours if one.ratio is not None]
+        cells = ["", "", ""]
+        if ratios:
+            cells = [
+                f"{math.exp(np.mean(np.log(ratios))):.2f}",
+                f"{min(ratios):.2f} to {max(ratios):.2f}",
+                f"{sum(one.agrees is True for one in ours)}",
+            ]
+        rows.append([*key, str(published_values[key]), str(len(ratios)), *cells])
+    heads = ["", "network", "published", "measured", "ours / paper, geometric mean", "range", "within 1.5"]
+    return table(heads, rows)
+
+
+def _side_by_side(index: RunIndex) -> list[tuple[Compared, ...]]:
+    """Return what is compared at each of the widths, setting by setting."""
+    compared = [comparisons(TIERS[name], index) for name in _WIDTHS]
+    by_key = [{(one.setting.digest, one.quantity): one for one in of_width} for of_width in compared]
+    keys = [key for key in by_key[0] if all(key in of_width for of_width in by_key)]
+    return [tuple(of_width[key] for of_width in by_key) for key in keys]
+
+
+def width_table(index: RunIndex) -> str:
+    """Return how P* at width 128 compares with that at 256, of the replicates that both have."""
+    rows = []
+    pairs: dict[tuple[str, int, int], list[float]] = {}
+    for one, other in _side_by_side(index):
+        if one.quantity != "P_star" or one.found is None or other.found is None:
+            continue
+        params = one.setting.params
+        both = zip(one.found.per_seed, other.found.per_seed, strict=False)
+        logs = [math.log(second / first) for first, second in both]
+        pairs.setdefault((one.setting.net.row.label, params.L, params.s0), []).extend(logs)
+    for (net, L, s0), logs in sorted(pairs.items()):
+        if logs:
+            ends = ""
+            if len(logs) > 1:
+                half = (
+                    float(stdtrit(len(logs) - 1, 0.95)) * float(np.std(logs, ddof=1)) / math.sqrt(len(logs))
+                )
+                ends = f"{math.exp(np.mean(logs) - half):.2f} to {math.exp(np.mean(logs) + half):.2f}"
+            rows.append([net, str(L), str(s0), f"{math.exp(np.mean(logs)):.2f}", ends, str(len(logs))])
+    heads = ["network", "L", "s0", "P* at width 128 / P* at width 256", "90% interval", "replicates"]
+    return table(heads, rows)
 
 
 def in_words(found: SampleComplexity | None) -> tuple[str, str]:
@@ -157,8 +268,8 @@ def causes_table(tier: Tier, index: RunIndex) -> str:
 def correlation_table(index: RunIndex) -> str:
     """Return, for every model that three architectures or more have learnt, how error goes with D and S.
 
-    Spearman's rank correlation over all runs, of the sensitivities of the output to level-1 changes; the seeds of one
-    architecture at one P are a group.
+    Spearman's rank correlation over all runs, and over those of one P, of the sensitivities of the output to level-1
+    changes; the seeds of one architecture at one P are a group.
     """
     rows = []
     for params, runs in index.by_model().items():
@@ -166,21 +277,26 @@ def correlation_table(index: RunIndex) -> str:
         whole = [
             run for run in runs if params.s0 and all(run.metrics.get(n.format(k=_output(run))) for n in names)
         ]
-        architectures = {(run.spec.net.family, sharing_of(run.spec.setup)) for run in whole}
-        if len(architectures) < _ARCHITECTURES:
-            continue
-        cells = []
-        for name in names:
-            found = rank_correlation(
-                [run.metrics["error"] for run in whole],  # pyright: ignore[reportArgumentType]
-                [run.metrics[name.format(k=_output(run))] for run in whole],  # pyright: ignore[reportArgumentType]
-                groups=[(run.spec.net.family, sharing_of(run.spec.setup), run.spec.P) for run in whole],
-            )
-            ends = "" if found.interval is None else " ({:.2f} to {:.2f})".format(*found.interval)
-            cells.append(f"{found.value:.2f}{ends}")
-        rows.append([f"v={params.v}, s={params.s}, s0={params.s0}, L={params.L}, sparsity {params.sparsity}",
-                     str(len(architectures)), str(len(whole)), *cells])  # fmt: skip
-    return table(["model", "architectures", "runs", "error and D", "error and S"], sorted(rows))
+        model = f"v={params.v}, s={params.s}, s0={params.s0}, L={params.L}, sparsity {params.sparsity}"
+        of_P = {
+            f"P = {P:,}": [run for run in whole if run.spec.P == P]
+            for P in sorted({run.spec.P for run in whole})
+        }
+        for which, some in ({"all P": whole} | of_P).items():
+            architectures = {(run.spec.net.family, sharing_of(run.spec.setup)) for run in some}
+            if len(architectures) < _ARCHITECTURES:
+                continue
+            cells = []
+            for name in names:
+                found = rank_correlation(
+                    [run.metrics["error"] for run in some],  # pyright: ignore[reportArgumentType]
+                    [run.metrics[name.format(k=_output(run))] for run in some],  # pyright: ignore[reportArgumentType]
+                    groups=[(run.spec.net.family, sharing_of(run.spec.setup), run.spec.P) for run in some],
+                )
+                ends = "" if found.interval is None else " ({:.2f} to {:.2f})".format(*found.interval)
+                cells.append(f"{found.value:.2f}{ends}")
+            rows.append([model, which, str(len(architectures)), str(len(some)), *cells])
+    return table(["model", "runs at", "architectures", "runs", "error and D", "error and S"], rows)
 
 
 def _output(run: Run) -> int:

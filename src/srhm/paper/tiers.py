@@ -8,7 +8,7 @@ from ..study import RunSpec, Setup, Study
 from ..study.expected import expected_P
 from .kinds import PaperFigure
 
-TierName = Literal["laptop", "workstation", "full"]
+TierName = Literal["laptop", "narrow", "workstation", "full"]
 
 _MULTIPLES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0, 2.0)
 """P of a curve, in units of the P* that is expected."""
@@ -21,13 +21,21 @@ class Tier:
     """How much is run."""
 
     name: TierName
-    """laptop: two cores, a night or two. workstation: a GPU. full: the paper's grid."""
+    """laptop: two cores, a night or two. narrow: the paper's grid at width 128, days on two cores.
+    workstation: a GPU. full: the paper's grid."""
     width: int | None
     """Channels of a hidden layer; None: the published ones."""
     reach: float
     """Largest expected P* that is run."""
     seeds: int = 3
-    """Replicates of each point."""
+    """Replicates of each point, where `fewer` says nothing else."""
+    fewer: tuple[tuple[float, int], ...] = ()
+    """From which expected P* on there are how many replicates instead."""
+
+    def replicates(self, setup: Setup) -> int:
+        """Return the replicates of each point of a setup."""
+        expected = expected_P(setup)
+        return next((count for least, count in reversed(self.fewer) if expected >= least), self.seeds)
 
     def drawn(self, figure: PaperFigure) -> tuple[Setup, ...]:
         """Return the settings that a figure shows: all, or the stand-ins if these are others and the tier runs them."""
@@ -57,17 +65,18 @@ class Tier:
 
     def study(self, setup: Setup, *, sensitivities: bool = False) -> Study:
         """Return the search for P* of a setup, with P*_S and P*_D if asked for."""
+        seeds = self.replicates(setup)
         if not sensitivities:
-            return search_for(self.setup(setup), self.seeds)
+            return search_for(self.setup(setup), seeds)
         limits = setup.net.row.thresholds(setup.params)
-        return search_for(self.setup(setup), self.seeds, thresholds=limits, within=_NEAR)
+        return search_for(self.setup(setup), seeds, thresholds=limits, within=_NEAR)
 
     def curve(self, figure: PaperFigure, setup: Setup) -> list[RunSpec]:
         """Return the runs of one curve of a figure: about P*, or at the P that the figure fixes."""
         few = self.name == "laptop" and figure.stand_in_P
         wanted = few or figure.P or [round(multiple * expected_P(setup)) for multiple in _MULTIPLES]
         Ps = sorted({_clipped(P, setup) for P in wanted})
-        return [self.setup(setup).at(P, seed) for P in Ps for seed in range(self.seeds)]
+        return [self.setup(setup).at(P, seed) for P in Ps for seed in range(self.replicates(setup))]
 
 
 def search_for(setup: Setup, seeds: int, **options: Any) -> Study:
@@ -96,6 +105,7 @@ def _clipped(P: int, setup: Setup) -> int:
 
 TIERS: dict[str, Tier] = {
     "laptop": Tier("laptop", 256, 12_000),
+    "narrow": Tier("narrow", 128, float("inf"), fewer=((12_000, 2), (60_000, 1))),
     "workstation": Tier("workstation", None, 150_000),
     "full": Tier("full", None, float("inf")),
 }
