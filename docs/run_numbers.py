@@ -2,14 +2,18 @@
 
 import json
 from collections import defaultdict
-from math import inf, log
+from collections.abc import Sequence
+from functools import cache
+from math import inf, log, nan
 from pathlib import Path
 
 import numpy as np
 from scipy.stats import t
 
+from srhm.measure.complexity import SampleComplexity, Search, combine
+from srhm.model.holdout import hold_out_text
 from srhm.store.archive import read_archive
-from srhm.study.study import studies_of
+from srhm.study.study import Study, studies_of
 
 RESULTS = Path(__file__).parents[1] / "results"
 FITTED = (500, 8000)
@@ -61,6 +65,111 @@ def exponent(runs: dict[int, list[dict]], limits: tuple[int, int]) -> tuple[floa
 def span(values: tuple[float | None, float | None] | None) -> str:
     low, high = values or (None, None)
     return f"{low or 0:,.0f} to {high:,.0f}" if high is not None else f"above {low:,.0f}"
+
+
+NETWORKS = ("cnn", "lcn", "fcn", "transformer")
+HELD_OUT = {"placements(1, 0.25)": "unseen shifts", "pairs(2, 0.25)": "unseen pairs"}
+HALF = ("placements(1, 0.5, seed=0)", "placements(1, 0.5, seed=11)")
+"""Half of the placements: each place of a child is still seen, or one is not."""
+MEASURED = ("error", "in_distribution_error")
+"""The test error on inputs with what is held out, and on new inputs like those of training."""
+
+
+@cache
+def held_out() -> dict[tuple[str, str], Study]:
+    """Return the runs of results/holdout.jsonl.xz by network and by what is held out."""
+    studies = studies_of(read_archive(RESULTS / "holdout.jsonl.xz"))
+    return {(one.setup.net.family, hold_out_text(one.setup.hold_out)): one for one in studies}
+
+
+def with_interval(values: Sequence[float]) -> str:
+    """Return a mean and the half-width of its 90% t-interval."""
+    half = t.ppf(0.95, len(values) - 1) * np.std(values, ddof=1) / len(values) ** 0.5
+    return f"{np.mean(values):.3f} ± {half:.3f}"
+
+
+def threshold(study: Study, quantity: str) -> SampleComplexity:
+    """Return the P at which a test error falls to 10%, interpolated between factors of 2."""
+    points = sorted({run.spec.P for _, run in study.all_runs})
+    crossings = []
+    for runs in study.runs:
+        search = Search(
+            points[0], thresholds={quantity: 0.1}, smallest=points[0], largest=points[-1], within=1.0
+        )
+        for run in runs:
+            search.tell(run.spec.P, {quantity: run.metrics[quantity]})
+        crossings.append(search.crossing(quantity))
+    return combine(crossings)
+
+
+def in_words(found: SampleComplexity) -> str:
+    """Return P* with its interval, or that no run comes below the threshold."""
+    if found.P_star is not None:
+        return f"{found.P_star:,.0f} ({span(found.interval)})"
+    return {"above": "above all P"}[found.status]
+
+
+def ratio(first: SampleComplexity, second: SampleComplexity) -> str:
+    """Return the ratio of two P*, the geometric mean over seeds, with its 90% t-interval; empty if one is missing."""
+    if not (first.per_seed and second.per_seed):
+        return ""
+    logs = np.log(np.divide(second.per_seed, first.per_seed))
+    half = t.ppf(0.95, len(logs) - 1) * np.std(logs, ddof=1) / len(logs) ** 0.5
+    middle, low, high = (np.exp(np.mean(logs) + sign * half) for sign in (0, -1, 1))
+    return f"{middle:.2f} ({low:.2f} to {high:.2f})"
+
+
+def unseen() -> dict[str, str]:
+    """Return the tables of the page about unseen shifts and pairs."""
+    studies = [held_out()[name, kind] for name in NETWORKS for kind in HELD_OUT]
+    found, points = {}, sorted({run.spec.P for one in studies for _, run in one.all_runs})
+    for kind, words in HELD_OUT.items():
+        thresholds, errors, last = [], [], []
+        for name in NETWORKS:
+            study = held_out()[name, kind]
+            label, curves = study.setup.net.row.label, {one: study.curve(one) for one in MEASURED}
+            usual, held = (threshold(study, quantity) for quantity in reversed(MEASURED))
+            cells = [label, in_words(usual), in_words(held), ratio(usual, held)]
+            thresholds.append(f"| {' | '.join(cells)} |")
+            cells = []
+            for P in points:
+                means = [np.mean([dict(one).get(P, nan) for one in curves[q]]) for q in MEASURED]
+                cells.append("" if np.isnan(means[0]) else f"{means[0]:.3f} / {means[1]:.3f}")
+            errors.append(f"| {label} | {' | '.join(cells)} |")
+            at_end = [[dict(one)[points[-1]] for one in curves[q]] for q in MEASURED]
+            gap = with_interval(np.subtract(*at_end))
+            last.append(f"| {label} | {' | '.join(map(with_interval, at_end))} | {gap} |")
+        name = words.split()[1]
+        found |= {
+            f"unseen_{name}_{part}": "\n".join(rows)
+            for part, rows in (("thresholds", thresholds), ("errors", errors), ("last", last))
+        }
+    head = " | ".join(f"{P:,}" for P in points)
+    half = []
+    for name in NETWORKS[:3]:
+        of_half = [held_out()[name, kind] for kind in HALF]
+        at_half = [[run.metrics[q] for _, run in one.all_runs] for one in of_half for q in reversed(MEASURED)]
+        half.append(f"| {of_half[0].setup.net.row.label} | {' | '.join(map(with_interval, at_half))} |")
+    synonyms = []
+    for name in NETWORKS[:3]:
+        of_kind = [
+            [dict(one)[points[-1]] for one in held_out()[name, kind].curve("S_21")] for kind in HELD_OUT
+        ]
+        synonyms.append(
+            f"| {held_out()[name, HALF[0]].setup.net.row.label} | {' | '.join(map(with_interval, of_kind))} |"
+        )
+    everything = [run for one in held_out().values() for _, run in one.all_runs]
+    ended = [run for run in everything if run.status == "epochs"]
+    return found | {
+        "unseen_points": f"| network | {head} |\n|{' --- |' * (len(points) + 1)}",
+        "unseen_S": "\n".join(synonyms),
+        "unseen_half": "\n".join(half),
+        "unseen_half_P": f"{held_out()['cnn', HALF[0]].runs[0][0].spec.P:,}",
+        "unseen_last": f"{points[-1]:,}",
+        "unseen_runs": f"{len(everything)}",
+        "unseen_unconverged": f"{len(ended)}",
+        "unseen_slow": ", ".join(sorted({run.spec.net.row.label for run in ended})),
+    }
 
 
 def sequences() -> dict[str, str]:
@@ -151,5 +260,5 @@ def noise() -> dict[str, str]:
     }
 
 
-PAGES = {"uneven": uneven, "sequences": sequences, "inference": noise}
+PAGES = {"uneven": uneven, "sequences": sequences, "inference": noise, "unseen": unseen}
 """What stands for each <<name>> of a page."""
