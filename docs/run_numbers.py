@@ -13,6 +13,7 @@ from scipy.stats import t
 from srhm.measure.complexity import SampleComplexity, Search, combine
 from srhm.model.holdout import hold_out_text
 from srhm.store.archive import read_archive
+from srhm.study.custom import CustomNet
 from srhm.study.study import Study, studies_of
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -172,6 +173,52 @@ def unseen() -> dict[str, str]:
     }
 
 
+def plane_runs() -> dict[str, list]:
+    """Return the runs of results/plane.jsonl.xz, of the ordinary CNN and of the CNN of patches, by P and seed."""
+    found = {"ordinary": [], "patches": []}
+    for run in read_archive(RESULTS / "plane.jsonl.xz"):
+        found["ordinary" if isinstance(run.spec.net, CustomNet) else "patches"].append(run)
+    return {
+        name: sorted(runs, key=lambda run: (run.spec.P, run.spec.seeds.samples))
+        for name, runs in found.items()
+    }
+
+
+def by_points(runs: list) -> dict[int, dict[str, float]]:
+    """Return the mean of every metric at the P that all three seeds have."""
+    found = defaultdict(list)
+    for run in runs:
+        found[run.spec.P].append(run.metrics)
+    return {
+        P: {name: float(np.mean([one[name] for one in of_seeds])) for name in of_seeds[0]}
+        for P, of_seeds in sorted(found.items())
+        if len(of_seeds) == 3
+    }
+
+
+def plane() -> dict[str, str]:
+    """Return the tables of the page about the plane."""
+    runs, found = plane_runs(), {}
+    layers = {"ordinary": ("1", "2", "3", "output"), "patches": ("1", "2", "output")}
+    for name, of_net in runs.items():
+        (study,) = studies_of(of_net)
+        read = study.read("error")
+        found[f"plane_{name}"] = f"{read.P_star:,.0f} ({span(read.interval)})"
+        few, many = (by_points(of_net)[P] for P in (225, 3600))
+        found[f"plane_few_{name}"] = f"{few['error']:.2f}"
+        found[f"plane_{name}_table"] = "\n".join(
+            f"| {layer} | "
+            + " | ".join(
+                f"{few[f'{letter}_{k}{level}']:.2f} → {many[f'{letter}_{k}{level}']:.2f}"
+                for letter in "SD"
+                for level in (1, 2)
+            )
+            + " |"
+            for k, layer in enumerate(layers[name], start=1)
+        )
+    return found
+
+
 def sequences() -> dict[str, str]:
     """Return the tables of runs that predict next symbols."""
     public, blanks = defaultdict(dict), defaultdict(list)
@@ -260,5 +307,5 @@ def noise() -> dict[str, str]:
     }
 
 
-PAGES = {"uneven": uneven, "sequences": sequences, "inference": noise, "unseen": unseen}
+PAGES = {"uneven": uneven, "sequences": sequences, "inference": noise, "unseen": unseen, "plane": plane}
 """What stands for each <<name>> of a page."""

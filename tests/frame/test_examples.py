@@ -63,6 +63,15 @@ def test_torch_cnn(capsys, tmp_path, monkeypatch):
     assert "S_21 = 0.6: P*" in capsys.readouterr().out
 
 
+def test_torch_plane(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    params = Params(n_c=3, v=3, m=2, s=4, s0=3, L=1, plane=True)  # 1536 pictures of 4 x 4
+    changes = {"thresholds": {"error": 0.5}, "options": {"width": 8, "max_epochs": 10}, "P_test": 60}
+    found = example("torch_plane").main(params, **HERE | changes)
+    assert found.P_star is not None and 3 <= found.P_star < 300
+    assert "layer 4, level 1: S " in capsys.readouterr().out
+
+
 @pytest.mark.long
 def test_torch_transformer(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
