@@ -74,7 +74,7 @@ def columns(params: Params, encoding: Encoding | None = None) -> tuple[Column, .
                 f"positions_{level}",
                 _type(length),
                 (nodes * numbers.s,),
-                f"their positions among the {length} of {where}, increasing",
+                f"their positions among the {length} of {where}, increasing{', in tree order' * params.plane}",
             ),
             Column(
                 f"rules_{level}",
