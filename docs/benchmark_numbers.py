@@ -1,6 +1,7 @@
 """The numbers of benchmarks/results, and what follows from them, in pages; conf.py puts them in."""
 
 import json
+import re
 from pathlib import Path
 
 from srhm import Params
@@ -33,7 +34,32 @@ def duration(seconds: float) -> str:
 
 def numbers() -> dict[str, str]:
     """Return the text of each <<name>> of a page: single numbers and the rows of tables."""
-    return scale() | gpu() | inference()
+    return scale() | gpu() | inference() | paper()
+
+
+def paper() -> dict[str, str]:
+    """Return the numbers of docs/paper.md: what was measured of speed, and of the agreement with the paper's values."""
+    steps = {(row.get("net"), row.get("L"), row.get("s0"), row.get("width")): row for row in read("steps")}
+    small, large = steps["cnn", 2, 2, 512], steps["cnn", 3, 4, 512]
+    samples = {
+        (row["rule"], row["backend"], row["cores"]): row["samples_per_second"] for row in read("sampling")
+    }
+    symbols = {row["what"]: row for row in read("inference")}["next symbols"]
+    tables = (RESULTS.parents[1] / "docs" / "reproduction" / "tables.md").read_text("utf-8")
+    runs, measured, agreeing = re.search(r"([\d,]+) runs.* Of (\d+) .* (\d+) agree", tables).groups()
+    return {
+        "paper_published_ms": short(small["published_ms"]),
+        "paper_torch_ms": short(small["product_ms"]),
+        "paper_step_ms": short(small["srhm_ms"]),
+        "paper_torch_sparse_ms": short(large["product_ms"]),
+        "paper_step_sparse_ms": short(large["srhm_ms"]),
+        "paper_million_samples": short(samples["independent", "numpy", 1] / 1e6),
+        "paper_million_compiled": short(samples["independent", "jax", 2] / 1e6),
+        "paper_symbols_s": f"{symbols['numpy_s']:.2g}",
+        "paper_runs": runs,
+        "paper_measured": measured,
+        "paper_agreeing": agreeing,
+    }
 
 
 def inference() -> dict[str, str]:

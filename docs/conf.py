@@ -207,7 +207,8 @@ def resolve_export(app, env, node, contnode):
                     env, node["refdoc"], app.builder, "obj", full, node, contnode
                 )
         # A docstring or a signature may name what is not public; a page may not.
-        if node["refdoc"].startswith("api/") and hasattr(sys.modules[modules[0]], parts[0]):
+        known = {modules[0], *(name for name in sys.modules if name.split(".")[0] == "srhm")}
+        if node["refdoc"].startswith("api/") and any(hasattr(sys.modules[name], parts[0]) for name in known):
             return contnode
     return None
 
@@ -215,7 +216,7 @@ def resolve_export(app, env, node, contnode):
 def write_numbers(app, docname, source):
     """Put the numbers of benchmarks and runs into the pages that name them."""
     pages = run_numbers.PAGES | {"images": image_numbers.numbers}
-    if docname in ("scale", "speed", *pages):
+    if docname in ("scale", "speed", "paper", *pages):
         found = numbers() | pages.get(docname, dict)()
         source[0] = re.sub(r"<<(\w+)>>", lambda name: found[name[1]], source[0])
 

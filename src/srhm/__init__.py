@@ -9,7 +9,7 @@ are imported when they are first used: ``srhm.nets``, ``srhm.training``, ``srhm.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 if TYPE_CHECKING:
     from ._names import *  # noqa: F403

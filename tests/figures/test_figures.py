@@ -609,7 +609,7 @@ def test_the_default_rows_are_of_one_class():
     figure = derivation_trees(grammar, derivation)
     texts = [text.get_text() for text in figure.axes[0].texts]
     assert texts.count(f"class {derivation.label[0]}") == 2
-    assert "Two data of one class: other features, other places" in texts
+    assert "Two samples of one class: other features, other places" in texts
     alone = Derivation(*(derivation.label[:1], *(tuple(x[:1] for x in part) for part in derivation[1:])))
     assert len(artists(derivation_trees(grammar, alone), "0/class")) == 1
 

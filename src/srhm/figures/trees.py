@@ -57,7 +57,7 @@ def derivation_trees(
             title = "A sample and the tree that produced it"
         elif len(classes) == 1:
             places = ", other places" if params.has_blanks else ""
-            title = f"{_count(len(trees)).capitalize()} data of one class: other features{places}"
+            title = f"{_count(len(trees)).capitalize()} samples of one class: other features{places}"
         else:
             title = f"{_count(len(trees)).capitalize()} data and the trees that produced them"
     canvas, pictures = canvas_of_trees(params, len(trees), title)

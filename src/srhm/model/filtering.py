@@ -115,7 +115,7 @@ def filtered(grammar: Grammar, k: int) -> Grammar:
     Returns
     -------
     Grammar
-        For everything in :mod:`srhm.inference` but :func:`~srhm.inference.parse`, and to draw samples of: inputs have
+        For everything in :mod:`srhm.inference` but :func:`~srhm.parse`, and to draw samples of: inputs have
         the same length and symbols. It has one level more (:class:`~srhm.model.filtering.FilteredGrammar`): the
         latents of levels above L+1-k are no symbols of the grammar. Samples are drawn with probabilities that are
         rounded to multiples of 2^-32.

@@ -128,11 +128,11 @@ class _Show:
         return [
             self._section(
                 "trees",
-                title="Two data of one class",
+                title="Two samples of one class",
                 text="The class at the top produces two level-2 features, and each of these two input features, by one "
                 "of m = 6 equivalent rules. Grey positions are blank. Other rules and other places, the same class.",
                 figure=derivation_trees(grammar, derivation),
-                alt="Derivation trees of two data of the same class, with their blanks.",
+                alt="Derivation trees of two samples of the same class, with their blanks.",
             ),
             self._section(
                 "transformations",
