@@ -1,20 +1,22 @@
 """Draw the figures of docs/images.md: deformed images, and the test error against the relative stability.
 
-Usage: python docs/draw_images.py [FOLDER]; reads results/images.json and results/laptop.jsonl.xz, and Fashion-MNIST
-from its files in FOLDER (default: where Debian puts them). Writes docs/images_deformed.png and docs/images_errors.png.
+Usage: python docs/draw_images.py [FOLDER]; reads results/images.json, bridge.json and laptop.jsonl.xz, and
+Fashion-MNIST from its files in FOLDER (default: where Debian puts them). Writes images_deformed.png,
+images_errors.png and images_bridge.png.
 """
 
 import sys
 from pathlib import Path
 
 import numpy as np
-from image_numbers import NAMES, PUBLISHED, in_words, paths, sets
+from image_numbers import NAMES, PUBLISHED, bridge, in_words, paths, sets
 from matplotlib.lines import Line2D
 
 from srhm.figures.against import NetworkRun
 from srhm.figures.marks import look_of_nets
 from srhm.figures.style import (
     BLACK,
+    BLUE,
     BROWN,
     DOUBLE_COLUMN,
     GREEN,
@@ -22,6 +24,7 @@ from srhm.figures.style import (
     ORANGE,
     PINK,
     SKY,
+    VERMILLION,
     log_axis,
     log_range,
     panel_grid,
@@ -88,7 +91,7 @@ def image_panel(panel, name: str, data: str) -> None:
     rows = [row for one in own for row in one.rows]
     log_axis(panel.xaxis, *log_range([row[name] for row in rows], margin=0.1, least_ratio=2), least_gap=0.15)
     low, high = log_range([row["error"] for row in rows], margin=0.1, least_ratio=2)
-    log_axis(panel.yaxis, low, high * (high / low) ** 0.18)
+    log_axis(panel.yaxis, low, high * (high / low) ** 0.3)
     for place, one in enumerate(own):
         for row in one.rows:
             fill = {} if place == len(own) - 1 else {"markerfacecolor": "white"}
@@ -183,8 +186,46 @@ def errors(data: str = "fashion_mnist"):
     return figure
 
 
+@styled
+def bridged():
+    """The model in the plane: error, D of shifts, and D, G and R of smooth deformations."""
+    runs = bridge()
+    every = [row for of_P in runs.values() for row in of_P]
+    figure, (left, right) = panel_grid(2, 2, DOUBLE_COLUMN, 2.9, more=0.1)
+    shown = {
+        "error": ("test error", BLACK, "o"), "shifts": ("shifts, $D$", VERMILLION, "s"),
+        "R": ("smooth: $R_f = D_f/G_f$", BLUE, "^"), "D": ("smooth: $D_f$", SKY, "v"),
+        "G": ("noise: $G_f$", MUTED, "P"),
+    }  # fmt: skip
+    values = [row[name] for row in every for name in shown if row[name] > 0]
+    for name, (label, colour, marker) in shown.items():
+        means = [np.exp(np.mean([np.log(max(row[name], 1e-4)) for row in of_P])) for of_P in runs.values()]
+        left.plot(list(runs), means, "-", color=colour, lw=0.9)
+        places = [[row["P"] for row in every], [row[name] for row in every]]
+        left.plot(*places, marker, color=colour, markersize=4, label=label)
+        if name in ("shifts", "R", "D"):
+            right.plot(places[1], [row["error"] for row in every], marker, color=colour, markersize=4)
+    log_axis(left.xaxis, *log_range(list(runs), margin=0.08), least_gap=0.2)
+    log_axis(left.yaxis, *log_range(values, margin=0.06))
+    log_axis(
+        right.xaxis, *log_range([row[name] for row in every for name in ("shifts", "R", "D")], margin=0.06)
+    )
+    log_axis(right.yaxis, *log_range([row["error"] for row in every if row["error"] > 0], margin=0.08))
+    left.set_xlabel("training points $P$")
+    left.set_ylabel("of the output")
+    right.set_xlabel("sensitivity or stability of the output")
+    right.set_ylabel("test error")
+    figure.legend(*left.get_legend_handles_labels(), loc="outside upper center", ncols=5)
+    panel_letters([left, right])
+    return figure
+
+
 def main(folder: str) -> None:
-    for name, figure in (("images_errors", errors()), ("images_deformed", deformed(folder))):
+    for name, figure in (
+        ("images_errors", errors()),
+        ("images_bridge", bridged()),
+        ("images_deformed", deformed(folder)),
+    ):
         (HERE / f"{name}.png").write_bytes(render(figure, "png"))
 
 

@@ -17,6 +17,39 @@ PUBLISHED = 0.2, 0.5
 """Prefactor and exponent of the test error against R over architectures on CIFAR-10 (Petrini et al. 2021)."""
 
 
+QUANTITIES = ("shifts", "synonyms", "R", "D", "G")
+"""What results/bridge.json has of each layer; the output is the last."""
+
+
+def bridge() -> dict[int, list[dict]]:
+    """Return the runs of results/bridge.json by P, with the numbers of the output alone."""
+    found = defaultdict(list)
+    for row in json.loads(RESULTS.with_name("bridge.json").read_text("utf-8"))["runs"]:
+        found[row["P"]].append(row | {name: row[name][-1] for name in QUANTITIES})
+    return dict(sorted(found.items()))
+
+
+def bridge_table(runs: dict[int, list[dict]]) -> dict[str, str]:
+    """Return the means over seeds by P, and the rank correlations of the error over all runs of one P as a group."""
+    rows = [
+        f"| {P:,} | "
+        + " | ".join(f"{np.mean([row[name] for row in of_P]):.3f}" for name in ("error", *QUANTITIES))
+        + " |"
+        for P, of_P in runs.items()
+    ]
+    every = [row for of_P in runs.values() for row in of_P]
+    errors, groups = [row["error"] for row in every], [row["seed"] for row in every]
+    found = {
+        "bridge_table": "\n".join(rows),
+        "bridge_seeds": f"{min(map(len, runs.values()))}",
+        "bridge_runs": f"{len(every)}",
+    }
+    for name in QUANTITIES:
+        value = rank_correlation([row[name] for row in every], errors, groups=groups).value
+        found[f"bridge_{name}"] = f"{value:.2f}"
+    return found
+
+
 @dataclass(frozen=True)
 class Trained:
     """All runs of one data set at one P."""
@@ -113,7 +146,7 @@ def numbers() -> dict[str, str]:
         "image_paths": "\n".join(through),
         "image_minutes": f"{seconds / 60:.0f}",
         "image_runs": f"{len(read())}",
-    }
+    } | bridge_table(bridge())
 
 
 if __name__ == "__main__":
