@@ -18,6 +18,7 @@ from sphinx.pycode import ModuleAnalyzer
 import srhm
 
 sys.path.insert(0, str(Path(__file__).parent))
+import diffusion_numbers
 import image_numbers
 import run_numbers
 from benchmark_numbers import numbers
@@ -215,7 +216,7 @@ def resolve_export(app, env, node, contnode):
 
 def write_numbers(app, docname, source):
     """Put the numbers of benchmarks and runs into the pages that name them."""
-    pages = run_numbers.PAGES | {"images": image_numbers.numbers}
+    pages = run_numbers.PAGES | {"images": image_numbers.numbers, "diffusion": diffusion_numbers.numbers}
     if docname in ("scale", "speed", "paper", *pages):
         found = numbers() | pages.get(docname, dict)()
         source[0] = re.sub(r"<<(\w+)>>", lambda name: found[name[1]], source[0])

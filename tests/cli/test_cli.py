@@ -23,6 +23,7 @@ from commands import SMALL, ended, run, started, wait_for_a_child, wait_for_rows
 from fake_runs import SPEC, fake_run
 from srhm.cli.commands import COMMANDS
 from srhm.cli.endings import INTERRUPTED
+from srhm.inference import BeliefNoise, forward_backward
 from srhm.nets import predict
 from srhm.runner.work import RunJob, finished
 from srhm.store import Store
@@ -277,6 +278,28 @@ def test_numbers_of_thousands_of_digits_are_printed(capsys: pytest.CaptureFixtur
     assert status == 0 and json.loads(out)["P_max"] == "2.6e7398"
     status, out, _ = run(capsys, "sample", "--count", "1", *model)
     assert status == 0 and "P_max = 2.6e7398" in out
+
+
+def test_diffusion_prints_the_changes_of_the_library(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    model = ["--v", "4", "--m", "2", "--s0", "1", "--L", "2"]
+    scan = ["--strengths", "3", "--low", "0.2", "--high", "0.8", "--count", "8", "--seed", "3"]
+    status, out, _ = run(capsys, "diffusion", *model, *scan, "--json", "--out", str(tmp_path / "fig"))
+    assert status == 0 and {one.name for one in tmp_path.iterdir()} == {"fig.pdf", "fig.png"}
+    content = json.loads(out)
+    params = srhm.Params(n_c=4, v=4, m=2, s=2, s0=1, L=2)
+    stream = srhm.Stream(srhm.Grammar(params, 3), 3, "replacement")
+    data = srhm.Dataset.draw(stream, 8)
+    row, found = content["strengths"][1], forward_backward(data, BeliefNoise(0.5))
+    assert row["strength"] == 0.5 and row["susceptibility"] == pytest.approx(found.susceptibility)
+    assert row["places_lost"] == pytest.approx(1 - found.places_kept)
+    assert row["changed"][-1] == pytest.approx(found.changed[-1])
+    assert content["predicted"]["epsilon"] == pytest.approx(srhm.theory.belief_transition(params).epsilon)
+    status, out, _ = run(capsys, "diffusion", *model, *scan, "--noise", "masking", "--draws", "2")
+    assert status == 0 and "recursion" not in out and "place 2" in out
+    status, _, err = run(capsys, "diffusion", *model, "--low", "0.5", "--high", "0.4")
+    assert status == 2 and "Use 0 <= low < high <= 1" in err
 
 
 def test_theory_of_a_deep_model(capsys: pytest.CaptureFixture[str]) -> None:

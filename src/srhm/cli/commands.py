@@ -64,6 +64,7 @@ COMMANDS = {
     "run": Command("measure", "RunCommand", computes=True),
     "pstar": Command("measure", "PstarCommand", computes=True),
     "theory": Command("theory", "TheoryCommand"),
+    "diffusion": Command("diffusion", "DiffusionCommand"),
     "explore": Command("explore", "ExploreCommand"),
     "grid": Command("grids", "GridCommand", computes=True),
     "figure": Command("paper", "FigureCommand"),

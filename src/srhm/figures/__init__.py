@@ -6,6 +6,7 @@ from .curves import Curve, learning_curves
 from .losses import symbol_losses
 from .marks import Estimate
 from .scaling import ScalingPoint, scaling
+from .transition import noise_transition
 from .trees import derivation_trees, transformations
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "derivation_trees",
     "error_against_sensitivity",
     "learning_curves",
+    "noise_transition",
     "scaling",
     "symbol_losses",
     "transformations",

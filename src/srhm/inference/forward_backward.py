@@ -95,8 +95,8 @@ class Changes:
 
     @property
     def correlation_length(self) -> float:
-        """The mean distance r of two different inputs, weighted by the covariance of their changes."""
-        weights = np.diff(self.variance.mean(axis=0))
+        """The mean distance r of two different inputs, weighted by the covariance of their changes where positive."""
+        weights = np.maximum(np.diff(self.variance.mean(axis=0)), 0.0)
         return float((weights * self.distance[1:]).sum() / weights.sum()) if weights.any() else math.nan
 
 
