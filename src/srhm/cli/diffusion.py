@@ -66,9 +66,9 @@ class DiffusionCommand:
         data = Dataset.draw(
             Stream(grammar, self.seed, "replacement"), check_integer("count", self.count, minimum=2)
         )
-        process, found = PROCESSES[self.noise], []
+        process, found = PROCESSES[self.noise](), []
         for strength in np.linspace(self.low, self.high, self.strengths).round(4).tolist():
-            found.append(forward_backward(data, process(strength), self.draws, self.seed))
+            found.append(forward_backward(data, process.at(strength), self.draws, self.seed))
             if sys.stderr.isatty():
                 print(f"{len(found)} of {self.strengths} strengths", end="\r", file=sys.stderr, flush=True)
         predicted = _predicted(params) if self.noise == "belief" else {}
