@@ -96,15 +96,15 @@ def recursion_half(params: Params) -> float:
     return low
 
 
-def depth_fits() -> dict[str, list[float]]:
+def depth_fits(recursion: bool = False) -> dict[str, list[float]]:
     """Return threshold, slope and nu of each draw of the rules, from how curves of the class sharpen with L.
 
     If a deviation from the threshold grows by the slope from level to level, the curve of L levels is a function of
     (epsilon - threshold) slope^L: its width falls as slope^-L, and its middle is at the threshold but for a part
-    proportional to the width.
+    proportional to the width. The same can be done with the curves of the recursion, for its own finite levels.
     """
     found: dict[str, list[float]] = defaultdict(list)
-    for curves in by_seed(runs("depth")).values():
+    for curves in [_recursion_runs()] if recursion else by_seed(runs("depth")).values():
         depths = sorted({one["model"]["L"] for one in curves})
         middles, widths = [], []
         for L in depths:
@@ -122,10 +122,21 @@ def depth_fits() -> dict[str, list[float]]:
     return found
 
 
+def _recursion_runs() -> list[dict]:
+    """Return the runs that the recursion would have in place of the exact posterior."""
+    found = belief_transition(Params(n_c=32, v=32, m=8, s=2, s0=0, L=10))
+    noise = sorted({one["strength"] for one in runs("depth")})
+    return [
+        {"model": {"L": L}, "strength": one, "changed": [1 - found.levels(one, L)[-1, 0]]}
+        for L in range(6, 11)
+        for one in noise
+    ]
+
+
 def numbers() -> dict[str, str]:
     """Return what stands for each <<name>> of the page."""
     published = belief_transition(Params(n_c=32, v=32, m=8, s=2, s0=0, L=9))
-    fits = depth_fits()
+    fits, same = depth_fits(), depth_fits(recursion=True)
     masked = []
     for L in (8, 9):
         found = [one for one in runs("masking") if one["model"]["L"] == L]
@@ -140,6 +151,7 @@ def numbers() -> dict[str, str]:
         "depth_threshold": interval(fits["threshold"], 4),
         "depth_slope": interval(fits["slope"]),
         "depth_nu": interval(fits["nu"], 2),
+        "depth_recursion": f"{same['threshold'][0]:.4f}, {same['slope'][0]:.3f} and {same['nu'][0]:.2f}",
         "depth_draws": f"{len(fits['nu'])}",
         "belief_sparse": "\n".join(sparse_row(*one) for one in SPARSE),
         "masking_peak": " and ".join(masked),
