@@ -140,7 +140,7 @@ def forward_backward(
     --------
     >>> from srhm import Grammar, Params, Stream
     >>> from srhm.inference import BeliefNoise
-    >>> data = Dataset.draw(Stream(Grammar(Params(v=8, m=2, s=2, s0=0, L=5))), 64)
+    >>> data = Dataset.draw(Stream(Grammar(Params(v=8, m=2, s=2, s0=0, L=5)), 0), 64)
     >>> for epsilon in (0.6, 0.8, 0.9):
     ...     found = forward_backward(data, BeliefNoise(epsilon))
     ...     print(epsilon, found.changed.round(2), round(found.susceptibility, 1))
