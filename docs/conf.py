@@ -23,6 +23,7 @@ import image_numbers
 import run_numbers
 from benchmark_numbers import numbers
 from check_api import homes, owner, page_of, public_names, records
+from learned_numbers import learned
 
 from srhm.cli import main
 from srhm.cli.commands import COMMANDS
@@ -216,7 +217,11 @@ def resolve_export(app, env, node, contnode):
 
 def write_numbers(app, docname, source):
     """Put the numbers of benchmarks and runs into the pages that name them."""
-    pages = run_numbers.PAGES | {"images": image_numbers.numbers, "diffusion": diffusion_numbers.numbers}
+    pages = run_numbers.PAGES | {
+        "images": image_numbers.numbers,
+        "diffusion": diffusion_numbers.numbers,
+        "learned": learned,
+    }
     if docname in ("scale", "speed", "paper", *pages):
         found = numbers() | pages.get(docname, dict)()
         source[0] = re.sub(r"<<(\w+)>>", lambda name: found[name[1]], source[0])

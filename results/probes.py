@@ -31,7 +31,9 @@ def measured(seed: int) -> dict:
     trained, drawn = found.network(), found.run.spec.setup.network(seed)
     for name, network in (("trained", trained), ("untrained", drawn)):
         table = posterior_probes(network, strings, inputs=INPUTS)
+        shared = posterior_probes(network, strings, inputs=INPUTS // 2, shared=True)
         row[name] = {
+            "shared": np.round(shared.pooled, 4).tolist(),
             "layers": table.layers,
             "seen": table.seen,
             "R2": np.round(table.R2, 4).tolist(),

@@ -29,8 +29,10 @@ SETTINGS = {
     "select": "best",
     "eval_every": 4,
 }
-THROUGH = {"P": 51_200, "max_steps": 8_000, "patience": 1000, "record": "weights"}
-SIZES = [400, 1600, 6400, 25600]
+THROUGH = {"P": 51_200, "patience": 1000, "record": "weights"}
+THROUGH_STEPS = {"masked": 12_000, "class": 6_000}
+MAX_STEPS = {400: 8_000, 1600: 8_000, 6400: 3_000}
+"""By P; on its way at the largest P see THROUGH_STEPS."""
 SEEDS = 3
 
 
@@ -56,12 +58,15 @@ def main() -> None:
         "python": platform.python_version(),
         "tasks": TASKS,
         "settings": SETTINGS,
-        "through": THROUGH,
+        "max_steps": MAX_STEPS,
+        "through": THROUGH | {"max_steps": THROUGH_STEPS},
         "runs": runs,
     }
-    plans = [(P, name, seed) for P in [*SIZES, None] for name in TASKS for seed in range(SEEDS)]
+    plans = [(P, name, seed) for P in [400, 1600, None, 6400] for name in TASKS for seed in range(SEEDS)]
     for P, name, seed in plans:
-        own: dict[str, Any] = THROUGH if P is None else {"P": P, "max_steps": 8_000, "patience": 10}
+        own: dict[str, Any] = THROUGH | {"max_steps": THROUGH_STEPS[name]}
+        if P is not None:
+            own = {"P": P, "max_steps": MAX_STEPS[P], "patience": 10}
         found = srhm.run(
             PARAMS, "transformer", task=TASKS[name], seed=seed, store=STORE, progress=False, **SETTINGS, **own
         )

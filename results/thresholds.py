@@ -21,7 +21,7 @@ from srhm.theory import symbol_pairs
 STORE = "srhm-runs/thresholds.sqlite"
 OUT = Path(__file__).with_suffix(".json")
 NETS = {
-    "cnn": {"width": 128, "method": "adam", "learning_rate": 0.001},
+    "cnn": {"width": 128, "method": "adam", "learning_rate": 0.02},
     "transformer": {"width": 64, "layers": 3},
 }
 COMMON = {"task": "next(last)", "batch_per_class": 8, "patience": 8, "eval_every": 5, "replacement": True}
@@ -31,6 +31,7 @@ PARTS = {
         "models": [Params(v=16, m=4, s=2, s0=0, L=3)],
         "sizes": [25 * 2**k for k in range(13)],
         "nets": {"cnn": {"max_steps": 20_000}, "transformer": {"max_steps": 8_000}},
+        "fewer": {"transformer": [25, 50, 100, 200, 400, 1600, 6400, 25_600]},
     },
     "sparse": {
         "models": [Params(v=16, m=4, s=2, s0=s0, L=2) for s0 in (0, 1, 2)],
@@ -102,8 +103,8 @@ def main() -> None:
         (P, part, params, net, seed)
         for part, plan in PARTS.items()
         for params in plan["models"]
-        for P in plan["sizes"]
         for net in plan["nets"]
+        for P in plan.get("fewer", {}).get(net, plan["sizes"])
         for seed in range(SEEDS)
     ]
     plans.sort(key=lambda one: (one[3] == "transformer", one[0]))

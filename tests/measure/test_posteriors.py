@@ -34,6 +34,12 @@ def test_a_layer_that_holds_the_posterior_is_read_and_noise_is_not(data):
     assert table.layers == ("holds", "noise") and table.seen == seen and table.R2.shape == (2, 3, 2)
     assert (table.R2[0] > 0.999).all() and (table.pooled[0] > 0.999).all()
     assert (table.R2[1] < 0.1).all() and (table.control < 0.1).all()
+    started = iter(range(0, 400, 250))
+    together = posterior_probes(network, data, seen=seen, shared=True)
+    assert (
+        together.R2.shape == (2, 1, 2) and (together.R2[0] > 0.999).all() and (together.control < 0.1).all()
+    )
+    assert together.pooled == pytest.approx(together.R2[:, 0])
 
 
 def test_our_causal_networks_say_what_they_have_seen(data):

@@ -8,9 +8,11 @@ import numpy as np
 from jaxtyping import Float
 
 from ..errors import ArgumentError, check_instance, check_integer
+from ..inference.downward import Posterior
 from ..inference.prediction import prefix_posterior
 from ..model.dataset import Dataset
 from ..model.encoding import Encoding, encode
+from ..model.params import Params
 from ..nets.design import design_of, encoding_for
 from .layers import ByPosition, first_inputs
 from .probing import MIN_INPUTS, kernel_of, recorded
@@ -39,6 +41,7 @@ def posterior_probes(
     dataset: Dataset,
     *,
     seen: Sequence[int] | None = None,
+    shared: bool = False,
     inputs: int = 1000,
     seed: int = 0,
     encoding: Encoding | None = None,
@@ -60,6 +63,9 @@ def posterior_probes(
     seen
         How many symbols of the input each position has seen. Default: as a network of ours that predicts every next
         symbol, which another one must give: of a causal one 1, 2, ..., or 0, 1, ... with a start symbol.
+    shared
+        Fit one probe to all positions together, in place of one to each; its tables have one position. It takes memory
+        in proportion to (inputs times positions) squared.
     inputs
         Number of inputs: the first samples of the set, or all if it is smaller.
     seed
@@ -90,30 +96,40 @@ def posterior_probes(
     symbols = encode(params, first.features, first.positions, "integer")
     exact = prefix_posterior(dataset.stream.grammar, symbols, sorted(set(numbers)))
     column = {number: index for index, number in enumerate(sorted(set(numbers)))}
-    half, levels = count // 2, params.L
     order = np.random.default_rng(check_integer("seed", seed, minimum=0)).permutation(count)
-    squares = np.full((3, len(layers), len(numbers), levels), np.nan)
+    places = [*range(len(numbers))]
+    groups = [places] if shared else [[place] for place in places]
+    squares = np.full((3, len(layers), len(groups), params.L), np.nan)
     for at, layer in enumerate(layers):
-        for place, number in enumerate(numbers):
-            kernel = kernel_of(by_name[f"{layer}_position_{place + 1}"], half)
+        for group, members in enumerate(groups):
+            values = np.stack([by_name[f"{layer}_position_{place + 1}"] for place in members], axis=1)
+            half = count // 2 * len(members)
+            kernel = kernel_of(values.reshape(count * len(members), -1), half)
             ridge = Ridge(kernel[:half])
-            for index in range(levels):
-                if index == levels - 1:
-                    targets = exact.label[:, column[number]]
-                else:
-                    width = params.level(1).positions // params.level(index + 2).positions
-                    above = max(number - 1, 0) // width
-                    targets = exact.symbols[index + 1][:, column[number], above]
-                variance = ((targets[half:] - targets[half:].mean(axis=0)) ** 2).sum()
+            for index in range(params.L):
+                targets = np.stack(
+                    [
+                        _above(exact, params, index, column[numbers[place]], numbers[place])
+                        for place in members
+                    ],
+                    axis=1,
+                )
+                true, exchanged = (one.reshape(len(kernel), -1) for one in (targets, targets[order]))
+                variance = ((true[half:] - true[half:].mean(axis=0)) ** 2).sum()
                 if variance > _CONSTANT * count:
-                    squares[:, at, place, index] = (
-                        _misfit(ridge, kernel, targets, half),
-                        _misfit(ridge, kernel, targets[order], half),
-                        variance,
-                    )
+                    misfits = (_misfit(ridge, kernel, one, half) for one in (true, exchanged))
+                    squares[:, at, group, index] = *misfits, variance
     left, by_chance, variance = squares
     pooled = 1 - np.nansum(left, axis=1) / np.nansum(variance, axis=1)
     return PosteriorProbes(tuple(layers), numbers, 1 - left / variance, 1 - by_chance / variance, pooled)
+
+
+def _above(exact: Posterior, params: Params, index: int, column: int, seen: int) -> np.ndarray:
+    """Return the posterior of the symbol of level index + 2 above the last symbol seen, level L + 1 being the class."""
+    if index == params.L - 1:
+        return exact.label[:, column]
+    width = params.level(1).positions // params.level(index + 2).positions
+    return exact.symbols[index + 1][:, column, max(seen - 1, 0) // width]
 
 
 _CONSTANT = 1e-12

@@ -2,7 +2,7 @@
 
 from .confusion import predicted_P
 from .empirical import count_features, count_positions, count_tuples
-from .pairs import count_pairs, symbol_pairs
+from .pairs import count_pairs, pair_moment, symbol_pairs
 from .population import features, patches, positions, tuples
 from .predictions import predict_by_relevance
 from .rule_sets import feature_moments
@@ -18,6 +18,7 @@ __all__ = [
     "dilution",
     "feature_moments",
     "features",
+    "pair_moment",
     "patches",
     "positions",
     "predict_by_relevance",
