@@ -84,7 +84,7 @@ bench: $(VENV)/has-lab $(VENV)/has-bench ## run the benchmarks, which compare wi
 
 ci: lint docs test ## all that has to pass
 
-format: $(VENV)/has-lint ## mend style and formatting in place
+format: $(VENV)/has-lint ## fix style and formatting in place
 	$(BIN)/python -m ruff check --fix .
 	$(BIN)/python -m ruff format .
 

@@ -164,4 +164,41 @@ def numbers() -> dict[str, str]:
             f"{belief_transition(Params(n_c=32, v=32, m=8, s=2, s0=s0, L=2)).places:.3f} at $s_0 = {s0}$"
             for s0 in (2, 4)
         ),
+    } | denoisers()
+
+
+def denoise_runs() -> dict[int, list[dict]]:
+    """Return the runs of results/denoise.json by P."""
+    found = defaultdict(list)
+    for run in json.loads((RESULTS / "denoise.json").read_text("utf-8"))["runs"]:
+        found[run["P"]].append(run)
+    return dict(sorted(found.items()))
+
+
+def denoisers() -> dict[str, str]:
+    """Return the table of trained denoisers."""
+    content, rows = json.loads((RESULTS / "denoise.json").read_text("utf-8")), []
+    for P, found in denoise_runs().items():
+        cells = []
+        for level in range(3):
+            first = [
+                next((one["step"] for one in run["through"] if one["validity"][level] >= 0.9), None)
+                for run in found
+            ]
+            reached = [step for step in first if step is not None]
+            cells.append(
+                f"{np.mean(reached):,.0f}{'' if len(reached) == len(first) else f' ({len(reached)} of {len(first)})'}"
+                if reached
+                else "never"
+            )
+        last = [run["through"][-1] for run in found]
+        chance = np.mean([run["distinct"] for run in found]) / content["P_max"]
+        shares = [np.mean([one[name] for one in last]) for name in ("valid", "copies")]
+        cells += [f"{share:.2f}" for share in (*shares, chance)]
+        rows.append(f"| {P:,} | {' | '.join(cells)} |")
+    return {
+        "denoise_table": "\n".join(rows),
+        "denoise_count": "500",
+        "denoise_seeds": " or ".join(map(str, sorted({len(found) for found in denoise_runs().values()}))),
+        "denoise_hours": f"{sum(run['seconds'] for run in content['runs']) / 3600:.1f}",
     }

@@ -31,7 +31,7 @@ PARTS = {
         "models": [Params(v=16, m=4, s=2, s0=0, L=3)],
         "sizes": [25 * 2**k for k in range(13)],
         "nets": {"cnn": {"max_steps": 20_000}, "transformer": {"max_steps": 8_000}},
-        "fewer": {"transformer": [25, 50, 100, 200, 400, 1600, 6400, 25_600]},
+        "fewer": {"transformer": [25, 50, 100, 200, 400, 1600, 6400, 25_600, 102_400]},
     },
     "sparse": {
         "models": [Params(v=16, m=4, s=2, s0=s0, L=2) for s0 in (0, 1, 2)],

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Integer
 
 from .errors import ArgumentError, SrhmError, check_choice, check_instance, check_integer, name_fix
 from .measure.complexity import SampleComplexity
@@ -40,6 +40,7 @@ from .study.grid import parsed_shard
 from .study.options import DEFAULT_FAMILY, option_table, setup_of, used_by_custom
 from .study.study import chosen_thresholds
 from .training.evaluation import Predictions, TestSet
+from .training.generation import generate
 
 __all__ = ["pstar", "run"]
 
@@ -147,6 +148,30 @@ class FinishedRun:
         if dataset.params != spec.params:
             raise ArgumentError("dataset", dataset.params, "are not those of the run", f"Use {spec.params}")
         return TestSet(dataset, spec.net.encoding, task=spec.setup.task).predictions(self.network(step))
+
+    def generate(
+        self, count: int, seed: int = 0, step: int | None = None
+    ) -> Integer[np.ndarray, "sample position"]:
+        """Return samples of the trained network, -1 for a blank; see :func:`~srhm.training.generation.generate`.
+
+        Parameters
+        ----------
+        count
+            Number of samples.
+        seed
+            Of all draws.
+        step
+            As for :meth:`network`.
+
+        Raises
+        ------
+        ArgumentError
+            If the task is neither ``denoise`` nor ``next``, or no weights were recorded at the step.
+        SrhmError
+            If a function of your own trained the network.
+        """
+        setup = self.run.spec.setup
+        return generate(self.network(step), setup.task, setup.params, setup.net.encoding, count, seed)
 
     def plot(self) -> Any:
         """Draw the loss at each position over its exact floor, and its excess through training.

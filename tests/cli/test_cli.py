@@ -201,7 +201,10 @@ def test_no_sentence_of_the_help_is_broken(
         ),
         (["run", "--net", "cn"], "Did you mean 'cnn'? Use one of cnn, lcn, fcn, vgg11, vgg16"),
         (["pstar", "--fix", "gramar"], "Did you mean 'grammar'? Use one of grammar, samples, network, order"),
-        (["figure", "4B", "--tier", "ful"], "Did you mean 'full'? Use 'laptop', 'workstation' or 'full'"),
+        (
+            ["figure", "4B", "--tier", "ful"],
+            "Did you mean 'full'? Use 'laptop', 'narrow', 'workstation' or 'full'",
+        ),
         (
             ["run", "--encoding", "integer"],
             "'integer' is not a choice. Use 'whitened', 'onehot' or 'onehot_blank'",

@@ -534,7 +534,9 @@ def test_bad_streams(refuses):
         Stream(huge, 0)
     with refuses("reverse", "True", "Use reverse=False"):
         Stream(grammar, 0, "replacement", reverse=True)
-    roles = "grammar, samples, network, order, transformation, test, channel, posterior, hold_out"
+    roles = (
+        "grammar, samples, network, order, transformation, test, channel, posterior, hold_out, deformation"
+    )
     with refuses("role", "'training'", f"Use one of {roles}"):
         Stream(grammar, 0, role="training")
     for seed, fix in [

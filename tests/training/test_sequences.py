@@ -9,10 +9,11 @@ import numpy as np
 import optax
 import pytest
 from jaxtyping import Array
+from scipy.stats import chi2
 
 import srhm
 from filled_nets import filled
-from srhm import ArgumentError, Grammar, Params, expand, split
+from srhm import ArgumentError, Grammar, Params, encode, enumerate_all, expand, split
 from srhm.cli.results import run_text
 from srhm.inference import MASKED, Masking, masked_symbol, next_symbol, posterior, surprisal
 from srhm.measure import ByPosition, clusters, probes, sensitivities
@@ -25,11 +26,13 @@ from srhm.study import Setup
 from srhm.study.options import options_of, setup_of
 from srhm.training import (
     Classification,
+    Denoise,
     Latent,
     MaskedSymbols,
     NextSymbol,
     Optimizer,
     Stopping,
+    generation,
     train,
     train_ensemble,
     train_online,
@@ -46,6 +49,7 @@ TASKS = [
     NextSymbol(first=False, start=True),
     NextSymbol("last"),
     MaskedSymbols(0.25),
+    Denoise(),
     Latent(2),
     Latent(2, rate=0.3),
     Latent(3, rate=0.5),
@@ -126,6 +130,59 @@ def test_masks_hide_equally_many_and_others_every_time(sets):
     assert abs(np.concatenate(found).mean(axis=0) - 0.25).max() < 5 * math.sqrt(0.25 * 0.75 / 120)
 
 
+def test_a_denoiser_sees_every_number_of_hidden_positions_equally_often():
+    """Chi-square of the numbers from 1 to d, at a false-alarm rate of 1e-4."""
+    data, task, counts = split(GRAMMAR, P=2, P_test=4000, replacement=True).test, Denoise(), []
+    inputs, targets = task.examples(leaves_of(data, task), labels_of(data), KEY)
+    hidden = np.asarray(inputs.symbols) == MASKED
+    counts = np.bincount(hidden.sum(axis=1), minlength=PARAMS.d + 1)
+    assert counts[0] == 0 and (np.asarray(targets >= 0) == hidden).all()
+    expected = 4000 / PARAMS.d
+    assert ((counts[1:] - expected) ** 2 / expected).sum() < chi2.ppf(1 - 1e-4, PARAMS.d - 1)
+    assert abs(hidden.mean(axis=0) - hidden.mean()).max() < 5 * math.sqrt(0.25 / 4000)
+
+
+@pytest.mark.parametrize("task", [Denoise(), NextSymbol()], ids=task_text)
+def test_an_exact_predictor_generates_samples_of_the_grammar(task, monkeypatch):
+    """Chi-square over all inputs of a small model, at a false-alarm rate of 1e-4."""
+    params = Params(n_c=2, v=2, m=1, s=2, s0=1, L=2)
+    grammar = Grammar(params, 0)
+
+    def known(symbols):
+        evidence = Masking().evidence(params, symbols, np.float64)
+        return posterior(grammar, evidence, invalid="mask").symbols[0]
+
+    def exact(net, entering):
+        seen = entering.symbols
+        if isinstance(task, NextSymbol):  # each from those before it; the first symbol entering is the start
+            before = [
+                np.where(np.arange(params.d) < place, np.roll(seen, -1, axis=1), MASKED)
+                for place in range(params.d)
+            ]
+            found = np.stack([known(symbols)[:, place] for place, symbols in enumerate(before)], axis=1)
+        else:
+            found = known(seen)
+        with np.errstate(divide="ignore"):
+            return np.log(found)
+
+    monkeypatch.setattr(generation, "_scores", exact)
+    count = 600
+    drawn = generation.generate(None, task, params, "whitened", count, seed=3)
+    every = enumerate_all(params)
+    tree = expand(grammar, every)
+    inputs = encode(params, tree.features[0], tree.positions[0], "integer")
+    code = 3 ** np.arange(params.d)
+    codes, times = np.unique((inputs + 1) @ code, return_counts=True)
+    found = np.searchsorted(codes, (drawn + 1) @ code)
+    assert (codes[np.minimum(found, len(codes) - 1)] == (drawn + 1) @ code).all()
+    expected = count * times / times.sum()
+    counts = np.bincount(found, minlength=len(codes))
+    assert ((counts - expected) ** 2 / expected).sum() < chi2.ppf(1 - 1e-4, len(codes) - 1)
+    assert (drawn == generation.generate(None, task, params, "whitened", count, seed=3)).all()
+    with pytest.raises(ArgumentError, match=r"task = 'masked.*does not predict every symbol"):
+        generation.generate(None, MaskedSymbols(0.25), params, "whitened", 3)
+
+
 def test_latents_are_those_of_the_tree(sets):
     tree = expand(GRAMMAR, sets.test.derivation())
     grid = np.full((60, 4), PARAMS.v)
@@ -147,7 +204,7 @@ def test_losses_over_the_exact_floor(task, sets):
     elif isinstance(task, NextSymbol):
         hidden = np.arange(PARAMS.d) == PARAMS.d - 1
         exact = surprisal(masked_symbol(GRAMMAR, clean, hidden & np.ones_like(clean, bool)), clean)[:, -1:]
-    elif isinstance(task, MaskedSymbols):
+    elif isinstance(task, MaskedSymbols | Denoise):
         exact = surprisal(masked_symbol(GRAMMAR, clean, symbols == MASKED), clean)
     else:
         found = posterior(GRAMMAR, Masking().evidence(PARAMS, symbols, np.float64))

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Integer
 
 from ..errors import ArgumentError, check_choice, check_number
-from ..randomness import Key, fold, threefry2x32
+from ..randomness import Key, below, fold, threefry2x32
 from .encoding import MASKED, on_grid
 from .params import Params
 
@@ -21,7 +21,7 @@ Predicted = Literal["all", "last"]
 BLOCK = 1024
 """Samples of a test set whose masks have one key."""
 
-_MASK = 1
+_MASK, _COUNT = 1, 2
 """What the key of a batch is folded with for masks: a network that draws random numbers uses the key itself."""
 
 
@@ -97,8 +97,14 @@ def hidden_count(params: Params, rate: float) -> int:
     return count
 
 
+def random_counts(key: Key, rows: Integer[Any, " sample"], d: int) -> Integer[Any, "sample 1"]:
+    """Return how many of the d positions of each sample are hidden, uniform from 1 to d."""
+    words = threefry2x32(fold(key, _COUNT), rows[:, None], rows[:, None] * np.uint32(0))[0]
+    return below(words, d).astype(np.int32) + 1
+
+
 def hidden_positions(
-    key: Key, rows: Integer[Any, " sample"], d: int, count: int
+    key: Key, rows: Integer[Any, " sample"], d: int, count: Any
 ) -> Bool[Any, "sample position"]:
     """Return which of the d positions are hidden, `count` of each sample.
 
@@ -109,7 +115,7 @@ def hidden_positions(
     rows
         The numbers of the samples, uint32 [sample].
     d, count
-        The number of positions, and how many of them are hidden.
+        The number of positions, and how many of them are hidden: a number, or one for each sample [sample, 1].
     """
     xp = rows.__array_namespace__()
     words = threefry2x32(fold(key, _MASK), rows[:, None], xp.arange(d, dtype=np.uint32)[None])[0]

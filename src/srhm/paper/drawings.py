@@ -6,7 +6,6 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from .. import figures as drawn_by
 from ..errors import SrhmError
 from ..figures import (
     Curve,
@@ -19,6 +18,8 @@ from ..figures import (
 )
 from ..figures.insensitivity import InsensitivityPoint, insensitivity
 from ..figures.map import complexity_map
+from ..figures.model import generative_model
+from ..figures.networks import network_schemes
 from ..figures.relevance import RelevancePoint, relevance
 from ..figures.rescaled import RescaledCurve, rescaled
 from ..measure.complexity import SampleComplexity
@@ -267,7 +268,8 @@ def _illustration(figure: PaperFigure, settings: Sequence[Setup], study: Studies
     kind = figure.kind
     assert isinstance(kind, Illustration)
     grammar = Grammar(kind.params, 0)
-    return getattr(drawn_by, kind.drawing)(grammar, Stream(grammar, 0).take(0, 1))
+    draw = generative_model if kind.drawing == "generative_model" else network_schemes
+    return draw(grammar, Stream(grammar, 0).take(0, 1))
 
 
 _KINDS: dict[type, Callable[[PaperFigure, Sequence[Setup], Studies], Figure]] = {

@@ -4,11 +4,12 @@ from .ensemble import train_ensemble
 from .online import train_online
 from .protocol import Optimizer, Stopping
 from .run import train
-from .sequences import Latent, MaskedSymbols, NextSymbol
+from .sequences import Denoise, Latent, MaskedSymbols, NextSymbol
 from .task import Classification, Task
 
 __all__ = [
     "Classification",
+    "Denoise",
     "Latent",
     "MaskedSymbols",
     "NextSymbol",

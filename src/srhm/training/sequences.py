@@ -24,6 +24,7 @@ from ..model.sequences import (
     hidden_positions,
     level_symbols,
     next_examples,
+    random_counts,
 )
 from ..nets import Interface
 from ..nets.active import Leaves, Symbols
@@ -167,6 +168,34 @@ class MaskedSymbols(SymbolTask):
 
 
 @dataclass(frozen=True)
+class Denoise(SymbolTask):
+    """Predict hidden symbols, of each sample a random number, uniform from 1 to all: absorbing (masked) diffusion.
+
+    The share that is hidden is the time of the process, and the mean loss of a sample over its hidden positions, times
+    d, is in the mean over times a bound on -ln p(sample): that of a model that reveals positions in random order.
+    """
+
+    name: ClassVar[str] = "denoise"
+
+    def interface(self, params: Params, encoding: Encoding) -> Interface:
+        """Return that of a prediction at every position."""
+        d = params.d
+        return Interface(channels(params, encoding) + 1, d, params.level(1).v + 1, d, "positions")
+
+    def examples(self, leaves: Leaves, labels: Int[Array, " sample"], key: Key) -> tuple[Symbols, Any]:
+        """Return the symbols with some hidden, and these."""
+        grid, d = _symbols(leaves), leaves.params.d
+        rows = jnp.arange(len(grid), dtype=jnp.uint32)
+        mask = hidden_positions(key, rows, d, random_counts(key, rows, d))
+        targets = blank_last(grid, leaves.params.level(1).v)
+        return _entering(leaves, jnp.where(mask, MASKED, grid), True), jnp.where(mask, targets, -1)
+
+    def exact(self, grammar: Grammar, symbols: Integer[np.ndarray, "sample position"]) -> np.ndarray:
+        """Return the posterior of every position."""
+        return exact_hidden(grammar, symbols)
+
+
+@dataclass(frozen=True)
 class Latent(SymbolTask):
     """Predict the symbols at all positions of one level, or the class, from whole inputs or from what a mask leaves.
 
@@ -243,4 +272,4 @@ def floor(
     return summed_surprisal(task.exact(grammar, symbols), targets)
 
 
-TASKS.update({kind.name: kind for kind in (NextSymbol, MaskedSymbols, Latent)})
+TASKS.update({kind.name: kind for kind in (NextSymbol, MaskedSymbols, Denoise, Latent)})
