@@ -178,7 +178,7 @@ def pair_moment(params: Params, distance: int) -> float:
     --------
     >>> params = Params(v=32, m=8, s=2, s0=0, L=3)
     >>> drawn = [symbol_pairs(Grammar(params, seed), 3).mean_square for seed in range(40)]
-    >>> round(pair_moment(params, 3) / np.mean(drawn), 1)
+    >>> round(pair_moment(params, 3) / float(np.mean(drawn)), 1)
     1.0
     """
     check_instance(Params, params=params)
