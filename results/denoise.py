@@ -30,7 +30,7 @@ SETTINGS = {
     "select": "last",
     "record": "weights",
 }
-SIZES, SEEDS, COUNT = [128, 512, 2048, 8192], 2, 500
+SIZES, SEEDS, COUNT = [128, 512, 2048, 8192], 3, 500
 FROM = 30
 """The first step that is judged."""
 
