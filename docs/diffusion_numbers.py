@@ -134,7 +134,7 @@ def _recursion_runs() -> list[dict]:
 
 
 def numbers() -> dict[str, str]:
-    """Return what stands for each <<name>> of the page."""
+    """Return the text of each <<name>> of the page."""
     published = belief_transition(Params(n_c=32, v=32, m=8, s=2, s0=0, L=9))
     fits, same = depth_fits(), depth_fits(recursion=True)
     masked = []
@@ -167,38 +167,45 @@ def numbers() -> dict[str, str]:
     } | denoisers()
 
 
-def denoise_runs() -> dict[int, list[dict]]:
-    """Return the runs of results/denoise.json by P."""
-    found = defaultdict(list)
-    for run in json.loads((RESULTS / "denoise.json").read_text("utf-8"))["runs"]:
+def denoise_content() -> dict:
+    """Return results/denoise.json, its runs by P."""
+    content, found = json.loads((RESULTS / "denoise.json").read_text("utf-8")), defaultdict(list)
+    for run in content["runs"]:
         found[run["P"]].append(run)
-    return dict(sorted(found.items()))
+    return content | {"runs": dict(sorted(found.items()))}
+
+
+def copied(points: list[dict]) -> list[float]:
+    """Return the share of copies of training data among the valid samples of each point."""
+    return [one["copies"] / one["valid"] for one in points]
+
+
+def by_chance(content: dict, runs: list[dict]) -> float:
+    """Return the same of an exact model."""
+    return float(np.mean([run["distinct"] for run in runs])) / content["P_max"]
 
 
 def denoisers() -> dict[str, str]:
-    """Return the table of trained denoisers."""
-    content, rows = json.loads((RESULTS / "denoise.json").read_text("utf-8")), []
-    for P, found in denoise_runs().items():
+    """Return what is said of trained denoisers."""
+    content, rows = denoise_content(), []
+    for P, found in content["runs"].items():
         cells = []
         for level in range(3):
             first = [
-                next((one["step"] for one in run["through"] if one["validity"][level] >= 0.9), None)
-                for run in found
+                [one["step"] for one in run["through"] if one["validity"][level] >= 0.9][:1] for run in found
             ]
-            reached = [step for step in first if step is not None]
-            cells.append(
-                f"{np.mean(reached):,.0f}{'' if len(reached) == len(first) else f' ({len(reached)} of {len(first)})'}"
-                if reached
-                else "never"
-            )
+            reached = [step for steps in first for step in steps]
+            some = f" ({len(reached)} of {len(first)})" if len(reached) < len(first) else ""
+            cells.append(f"{np.mean(reached):,.0f}{some}" if reached else "never")
         last = [run["through"][-1] for run in found]
-        chance = np.mean([run["distinct"] for run in found]) / content["P_max"]
-        shares = [np.mean([one[name] for one in last]) for name in ("valid", "copies")]
-        cells += [f"{share:.2f}" for share in (*shares, chance)]
+        means = [np.mean([one[name] for one in last]) for name in ("excess", "valid")]
+        cells += [f"{mean:.2f}" for mean in (*means, np.mean(copied(last)), by_chance(content, found))]
         rows.append(f"| {P:,} | {' | '.join(cells)} |")
+    runs = [run for found in content["runs"].values() for run in found]
     return {
         "denoise_table": "\n".join(rows),
-        "denoise_count": "500",
-        "denoise_seeds": " or ".join(map(str, sorted({len(found) for found in denoise_runs().values()}))),
-        "denoise_hours": f"{sum(run['seconds'] for run in content['runs']) / 3600:.1f}",
+        "denoise_count": f"{content['count']}",
+        "denoise_steps": f"{content['settings']['max_steps']:,}",
+        "denoise_seeds": f"{len({run['seed'] for run in runs})}",
+        "denoise_hours": f"{sum(run['seconds'] for run in runs) / 3600:.1f}",
     }

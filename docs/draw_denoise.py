@@ -7,14 +7,14 @@ import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import numpy as np
-from diffusion_numbers import denoise_runs
+from diffusion_numbers import by_chance, copied, denoise_content
 
 from srhm.figures.style import render
 
 
 def main(file: Path) -> None:
-    found = denoise_runs()
+    content = denoise_content()
+    found = content["runs"]
     largest = max(found)
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), constrained_layout=True)
     for level, colour in enumerate(("#0072B2", "#D55E00", "#009E73")):
@@ -26,21 +26,29 @@ def main(file: Path) -> None:
     left.set(xscale="log", xlabel="steps of descent", ylabel="share of valid tuples", ylim=(0, 1.02))
     left.set_title(f"through training, $P$ = {largest:,}")
     left.legend(frameon=False, fontsize=8)
-    for name, colour in (("valid", "#0072B2"), ("copies", "#D55E00")):
+    ends = {P: [run["through"][-1] for run in runs] for P, runs in found.items()}
+    kinds = (
+        ("valid samples", "#0072B2", lambda points: [one["valid"] for one in points]),
+        ("copies of training data among these", "#D55E00", copied),
+    )
+    for label, colour, shares in kinds:
         for number, marker in enumerate("os^"):
-            points = [
-                (P, runs[number]["through"][-1][name]) for P, runs in found.items() if number < len(runs)
-            ]
-            label = (
-                {"valid": "valid samples", "copies": "copies of training data"}[name] if number == 0 else None
+            of_seed = [shares(points)[number] for points in ends.values()]
+            right.plot(
+                list(found),
+                of_seed,
+                f"{marker}-",
+                ms=4,
+                lw=0.8,
+                color=colour,
+                label=None if number else label,
             )
-            right.plot(*np.transpose(points), f"{marker}-", ms=4, lw=0.8, color=colour, label=label)
-    chance = [np.mean([run["distinct"] for run in runs]) / 17_496 for runs in found.values()]
+    chance = [by_chance(content, runs) for runs in found.values()]
     right.plot(list(found), chance, ":", color="#D55E00", label="copies of an exact model")
     right.set(xscale="log", xlabel="training points $P$", ylabel="share of samples", ylim=(0, 1.02))
     right.set_xticks(list(found), [f"{P:,}" for P in found])
     right.set_xticks([], minor=True)
-    right.set_title("after 4,000 steps")
+    right.set_title(f"after {content['settings']['max_steps']:,} steps")
     right.legend(frameon=False, fontsize=8)
     file.write_bytes(render(figure, "png"))
 

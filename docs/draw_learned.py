@@ -87,7 +87,7 @@ def draw_sparsity() -> None:
                 )  # fmt: skip
         start = np.exp(np.mean([np.log(one[level - 1][0]) for one in thresholds("sparse", "cnn", 0)]))
         x = np.array([1, 3])
-        right.plot(x, start * x ** (2.0 + level), "--", color=colour, lw=0.8)
+        right.plot(x, start * x ** float(found["models"][0]["L"] + level), "--", color=colour, lw=0.8)
     right.set(xscale="log", yscale="log", xlabel="$s_0 + 1$", ylabel="$P$ of the step")
     right.set_xticks([1, 2, 3], ["1", "2", "3"])
     right.set_xticks([], minor=True)
@@ -120,7 +120,7 @@ def draw_staircase() -> None:
         sizes = sorted({run["P"] for run in runs if not run["through"]})
         axes[row, 1].set_xticks(sizes, [f"{P:,}" for P in sizes])
         axes[row, 1].set_xticks([], minor=True)
-    axes[0, 0].set_title("through training, $P$ = 51,200")
+    axes[0, 0].set_title(f"through training, $P$ = {found['through']['P']:,}")
     axes[0, 1].set_title("the best network of each $P$")
     axes[1, 0].legend(frameon=False, fontsize=8, title="levels cut", title_fontsize=8)
     save(figure, "staircase")

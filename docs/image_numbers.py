@@ -118,7 +118,7 @@ def slope_of(found: Exponent) -> str:
 
 
 def numbers() -> dict[str, str]:
-    """Return what stands for each <<name>>: tables, and the figures of the text."""
+    """Return the text of each <<name>>: tables, and the figures of the text."""
     correlations, networks = [], []
     for one in sets():
         cells = [in_words(one.correlation(name)) for name in "RGD"]

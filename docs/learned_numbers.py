@@ -2,7 +2,7 @@
 
 import json
 from itertools import pairwise
-from math import inf, log, nan, sqrt
+from math import inf, log, sqrt
 from pathlib import Path
 
 import numpy as np
@@ -51,14 +51,13 @@ def said(step: tuple[float, float]) -> str:
     return f"above {low:,.0f}" if high == inf else f"below {high:,.0f}"
 
 
-def thresholds(part: str, net: str, s0: int) -> list[list[tuple[float, float]]]:
-    """Return for each seed the steps of a network."""
+def thresholds(part: str, net: str, s0: int, of: str = "informative_") -> list[list[tuple[float, float]]]:
+    """Return the steps of each seed, in the loss where the last position is informative or, with "", in all."""
     found = content("thresholds")["parts"][part]
     model = next(one for one in found["models"] if one["s0"] == s0)
     runs = [run for run in found["runs"] if run["net"] == net and run["s0"] == s0]
-    # Without blanks every last position is informative.
     return [
-        steps([run for run in runs if run["seed"] == seed], exact["informative_floors"], "informative_loss")
+        steps([run for run in runs if run["seed"] == seed], exact[f"{of}floors"], f"{of}loss")
         for seed, exact in enumerate(model["exact"])
     ]
 
@@ -70,7 +69,7 @@ def interval(values: list[float]) -> str:
 
 
 def learned() -> dict[str, str]:
-    """Return what stands for each <<name>> of the page."""
+    """Return the text of each <<name>> of the page."""
     return _thresholds() | _covariances() | _sparsity() | _staircase() | _probes()
 
 
@@ -144,29 +143,30 @@ def _covariances() -> dict[str, str]:
 
 
 def _sparsity() -> dict[str, str]:
-    rows, by_s0 = [], {s0: thresholds("sparse", "cnn", s0) for s0 in (0, 1, 2)}
-    found = content("thresholds")["parts"]["sparse"]
+    found, rows, exponents = content("thresholds")["parts"]["sparse"], [], {}
     P_max = {one["s0"]: one["P_max"] for one in found["models"]}
-    for s0, of_seeds in by_s0.items():
-        for seed, of_seed in enumerate(of_seeds):
-            rows.append(f"| {s0} | {seed} | {' | '.join(map(said, of_seed))} | {P_max[s0]:,} |")
-    exponents = []
-    for level in range(2):
-        known = [
-            s0
-            for s0, of_seeds in by_s0.items()
-            if all(low == high for low, high in (one[level] for one in of_seeds))
-        ]
-        slopes = []
-        for seed in range(len(by_s0[0])):
-            points = [(log(s0 + 1), log(by_s0[s0][seed][level][0])) for s0 in known]
-            slopes.append(np.polyfit(*zip(*points, strict=True), 1)[0] if len(points) > 1 else nan)
-        exponents.append(f"{interval(slopes)} (from $s_0$ = {', '.join(map(str, known))})")
-    return {
-        "learned_sparse": "\n".join(rows),
-        "learned_exponent_1": exponents[0],
-        "learned_exponent_2": exponents[1],
-    }
+    both = {of: {s0: thresholds("sparse", "cnn", s0, of) for s0 in P_max} for of in ("informative_", "")}
+    for s0 in P_max:
+        for seed in range(len(both[""][s0])):
+            cells = [said(step) for of_s0 in both.values() for step in of_s0[s0][seed]]
+            rows.append(f"| {s0} | {seed} | {' | '.join(cells)} | {P_max[s0]:,} |")
+    for of, by_s0 in both.items():
+        for level in range(2):
+            known = [
+                s0 for s0, seeds in by_s0.items() if all(one[level][0] == one[level][1] for one in seeds)
+            ]
+            slopes = [
+                np.polyfit(
+                    [log(s0 + 1) for s0 in known], [log(by_s0[s0][seed][level][0]) for s0 in known], 1
+                )[0]
+                for seed in range(len(by_s0[0]))
+                if len(known) > 1
+            ]
+            said_of = ", ".join(map(str, known))
+            exponents[f"learned_{of}exponent_{level + 1}"] = (
+                f"{interval(slopes)} (from $s_0$ = {said_of})" if slopes else "not measured"
+            )
+    return {"learned_sparse": "\n".join(rows)} | exponents
 
 
 def _staircase() -> dict[str, str]:

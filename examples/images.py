@@ -1,4 +1,4 @@
-"""Test error of image networks beside their relative stability to smooth deformations, over architectures and P.
+"""Test error of image networks against their relative stability to smooth deformations, over architectures and P.
 
     python examples/images.py                                # digits of scikit-learn, minutes
     python examples/images.py fashion_mnist --pool 2         # 14 × 14 pixels; apt install dataset-fashion-mnist

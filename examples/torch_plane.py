@@ -4,7 +4,7 @@
 
 Inputs are pictures of 16 x 16 pixels, [sample, channel, row, column]. The windows of 3 x 3 know nothing of the squares
 that the model is made of. The CNN of `srhm pstar --plane` does: its kernel and stride are the patch of 4 x 4. Both have
-the same rules, training and test points, replicate by replicate. What they measure stands in docs/plane.md.
+the same rules, training and test points, replicate by replicate. What they measure is in docs/plane.md.
 """
 
 from typing import Any

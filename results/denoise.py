@@ -78,6 +78,7 @@ def main() -> None:
         "python": platform.python_version(),
         "settings": SETTINGS,
         "P_max": PARAMS.P_max,
+        "count": COUNT,
         "runs": runs,
     }
     for seed in range(SEEDS):

@@ -35,7 +35,7 @@ def report(figures: Sequence[PaperFigure], tier: Tier, index: RunIndex) -> str:
     parts = [
         f"*Tier {tier.name}, from a store of {index.count:,} runs: {_replicates(tier)} of each point, "
         f"srhm {__version__}. "
-        f"Of {len(known)} published values that were measured, {agreeing} agree within a factor 1.5.*",
+        f"Of {len(known)} published values that were measured, {agreeing} agree within a factor 1.5 at the width of the tier.*",
         "### Ours over the paper's", ratio_table(index),
         "### Figures and their runs", figure_table(figures, tier, index),
         "### P*", comparison_table(compared, "P_star"),
@@ -47,7 +47,7 @@ def report(figures: Sequence[PaperFigure], tier: Tier, index: RunIndex) -> str:
         "### Weights shared over the places of a sub-patch", sharing_table(tier, index),
         "### Every published value", values_table(index),
         "### Width", width_table(index),
-        "### Not computed yet", missing_table(compared),
+        "### Not computed yet at this width", missing_table(compared),
     ]  # fmt: skip
     return "\n\n".join(part.rstrip() for part in parts) + "\n"
 
