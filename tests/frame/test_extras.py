@@ -19,6 +19,7 @@ LABORATORY = (
     "srhm.figures",
     "srhm.report",
     "srhm.paper",
+    "srhm.finished",
     "srhm.front",
 )
 ROOTS = {"srhm.explore": "explore", **dict.fromkeys(LABORATORY, "lab"), "srhm.torch": "torch"}

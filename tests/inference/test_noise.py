@@ -221,7 +221,7 @@ def test_wrong_arguments(refuses):
             process_of_text(text)
     with refuses("samples", 1, "Use samples >= 2"):
         bayes_error(grammar, UniformNoise(), 1)
-    with refuses("process", "BeliefNoise(", "Use UniformNoise or Masking"):
+    with refuses("process", "'belief(0.2)'", "Use uniform noise or masking"):
         bayes_error(grammar, BeliefNoise(0.2))
     for over in ("blanks", True, ["symbols"]):
         for kind in (UniformNoise, BeliefNoise):

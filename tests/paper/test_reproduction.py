@@ -20,11 +20,9 @@ from srhm.paper.tables import (
     correlation_table,
     missing_table,
     powers,
-    ratio_table,
-    values_table,
-    width_table,
 )
 from srhm.paper.tiers import TIERS, study_of
+from srhm.paper.widths import Widths, ratio_table, values_table, width_table
 from srhm.runner.executors import InProcess
 from srhm.store import Store
 from srhm.store.index import RunIndex
@@ -164,15 +162,26 @@ def test_all_is_written(tmp_path: Path):
 def test_every_published_value_stands_next_to_ours_at_both_widths():
     """The oracle's P* does not depend on the width: ratios of widths are 1."""
     setting, narrow = setup("lcn", model(4, 1)), TIERS["narrow"]
-    index = RunIndex([*runs_of(setting), *runs_of(setting, narrow)])
-    rows = [line.split(" | ") for line in values_table(index).splitlines()[2:]]
+    widths = Widths.of(narrow, RunIndex([*runs_of(setting), *runs_of(setting, narrow)]))
+    rows = [line.split(" | ") for line in values_table(widths).splitlines()[2:]]
     assert len(rows) > 150
     both = next(row for row in rows if row[1:4] == ["LCN", "v=4, s=2, s0=1, L=2", "P*"])
     assert both[4] == "904 (616 to 1,320)" and both[5] == both[7] != "" and both[6] == both[8] != ""
     assert sum(row[6] != "" for row in rows) == 3  # P*, P*_S and P*_D of this setting
-    assert "| LCN | 2 | 1 | 1.00 | 1.00 to 1.00 | 3 |" in width_table(index)
-    assert width_table(index_of(setting)).count("\n") == 2
-    assert "| P* | LCN |" in ratio_table(index)
+    assert "| LCN | 2 | 1 | 1.00 | 1.00 to 1.00 | 3 |" in width_table(widths)
+    assert "| P* | LCN | 26 | 1 | 0.85 | 0.85 to 0.85 | 1 |" in ratio_table(widths)
+    alone = Widths.of(LAPTOP, index_of(setting))
+    assert width_table(alone).count("\n") == 2
+
+
+def test_a_tier_of_the_published_widths_is_compared_alone():
+    setting, full = setup("lcn", model(4, 1)), TIERS["full"]
+    index = RunIndex(runs_of(setting, full))
+    widths = Widths.of(full, index)
+    assert widths.words == ["the published width"]
+    assert "| P* | LCN | 26 | 1 | 0.85 | 0.85 to 0.85 | 1 |" in ratio_table(widths)
+    text = report([FIGURES["4B"]], full, index)
+    assert "### Every published value" in text and "### Width" not in text
 
 
 def test_what_is_missing_is_computed_once_and_the_rest_is_kept(tmp_path: Path):

@@ -141,9 +141,9 @@ def test_a_run_has_the_task_of_its_setup(known, sets):
 
 
 def test_what_is_not_a_task_is_refused(known, sets, refuses):
-    names = "classification, next, masked, latent, noisy"
-    with refuses("task", "'noise'", f"Did you mean 'noisy'? Use one of {names}"):
-        task_from("noise")
+    names = "classification, next, masked, denoise, latent, noisy"
+    with refuses("task", "'noissy'", f"Did you mean 'noisy'? Use one of {names}"):
+        task_from("noissy")
     with refuses("size", "3", "Leave it out"):
         task_from({"name": "noisy", "size": 3})
     with refuses("task", "'noisy'", "Give a Task"):
@@ -329,7 +329,7 @@ def test_the_noise_of_a_setup():
 
 
 def test_noise_that_cannot_enter_is_refused(refuses):
-    with refuses("noise", "'belief(0.2)'", "Use uniform or masking"):
+    with refuses("noise", "'belief(0.2)'", "Use uniform noise or masking"):
         task_from("classification(belief(0.2))")
     with refuses("noise", "0.2", "Give a Process"):
         Classification(0.2)

@@ -10,6 +10,7 @@ import numpy as np
 from tyro.conf import arg
 
 from ..errors import ArgumentError, check_integer, check_number
+from ..files import check_output
 from ..inference.forward_backward import Changes, forward_backward
 from ..inference.noise import PROCESSES
 from ..model.dataset import Dataset
@@ -44,8 +45,8 @@ class DiffusionCommand:
     """Highest strength."""
     count: int = 64
     """Number of samples."""
-    draws: int = 4
-    """Draws of the noise for each sample; belief needs none."""
+    draws: int | None = None
+    """Draws of the noise for each sample. Default: 4; belief draws nothing."""
     seed: int = 0
     """Seed of rules, data and noise."""
     out: Path | None = None
@@ -61,17 +62,28 @@ class DiffusionCommand:
         check_integer("strengths", self.strengths, minimum=2)
         low = check_number("low", self.low)
         if not 0 <= low < check_number("high", self.high) <= 1:
-            raise ArgumentError("low", self.low, "and high are no range of noise", "Use 0 <= low < high <= 1")
+            raise ArgumentError(
+                "low", self.low, "and high are not a range of noise", "Use 0 <= low < high <= 1"
+            )
+        process, found = PROCESSES[self.noise](), []
+        if self.draws is not None and not process.draws:
+            raise ArgumentError(
+                "draws", self.draws, f"is not used: {self.noise} noise draws nothing", "Leave it out"
+            )
+        draws = 4 if self.draws is None else check_integer("draws", self.draws, minimum=1)
+        if self.out is not None:
+            check_output("out", self.out)
         grammar = Grammar(params, self.seed, **self.weights.of(params))
         data = Dataset.draw(
             Stream(grammar, self.seed, "replacement"), check_integer("count", self.count, minimum=2)
         )
-        process, found = PROCESSES[self.noise](), []
         for strength in np.linspace(self.low, self.high, self.strengths).round(4).tolist():
-            found.append(forward_backward(data, process.at(strength), self.draws, self.seed))
+            found.append(
+                forward_backward(data, process.at(strength), draws if process.draws else 1, self.seed)
+            )
             if sys.stderr.isatty():
                 print(f"{len(found)} of {self.strengths} strengths", end="\r", file=sys.stderr, flush=True)
-        predicted = _predicted(params) if self.noise == "belief" else {}
+        predicted = {} if process.draws or grammar.weighted else _predicted(params)
         if self.out is not None:
             from ..figures.style import save
             from ..figures.transition import noise_transition
@@ -123,7 +135,11 @@ def _text(content: dict[str, Any]) -> str:
         ends = (row["susceptibility"], row["correlation_length"])
         lines.append(" ".join([*cells, *(f"{'-' if one is None else f'{one:.2f}':>8}" for one in ends)]))
     peak = max(rows, key=lambda row: row["susceptibility"] or 0.0)
-    lines += ["", f"the susceptibility is largest, {peak['susceptibility']:.2f}, at {peak['strength']:.3f}"]
+    if peak["susceptibility"] is not None:
+        lines += [
+            "",
+            f"the susceptibility is largest, {peak['susceptibility']:.2f}, at {peak['strength']:.3f}",
+        ]
     if predicted := content["predicted"]:
         lines.append(f"the recursion has its transition at {predicted['epsilon']:.4f}")
         if predicted["slope"]:

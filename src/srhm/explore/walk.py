@@ -8,10 +8,11 @@ import numpy as np
 
 from ..errors import ArgumentError
 from ..inference import parse
-from ..model.derivation import Derivation, Tree, diffeomorphism, exchange_synonyms, expand
+from ..model.derivation import Derivation, Tree, expand
 from ..model.encoding import encode
 from ..model.grammar import Grammar
 from ..model.params import Params
+from ..model.resampling import diffeomorphism, exchange_synonyms
 from ..model.stream import Stream, default_rule
 
 MAX_STEPS = 40

@@ -7,9 +7,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..errors import ArgumentError, check_integer
-from ..model.derivation import Derivation, Tree, diffeomorphism, exchange_synonyms
+from ..model.derivation import Derivation, Tree
 from ..model.grammar import Grammar
 from ..model.params import Params
+from ..model.resampling import diffeomorphism, exchange_synonyms
 from .picture import NAMES, Picture, cell_width, height
 from .style import DOUBLE_COLUMN, INK, MUTED, styled
 from .tiles import EDGE, HEADING, KEY, TILE, Canvas
@@ -68,11 +69,6 @@ def generative_model(
     if not params.has_blanks or all(level.m == 1 for level in params.levels):
         problem = f"has s0 = {params.s0} blanks and m = {params.m} synonyms"
         raise ArgumentError("grammar", params, problem, "Use a model with s0 > 0 and m > 1")
-    if params.plane:
-        problem = "is in the plane, where samples take too much room next to rules"
-        raise ArgumentError(
-            "grammar", params, problem, "Use derivation_trees or transformations, or plane=False"
-        )
     level = check_integer("level", level, minimum=1, maximum=params.L)
     tree = tree_of(grammar, derivation, row, "row")
     rows = min(_PARENTS, max(level.parents for level in params.levels))

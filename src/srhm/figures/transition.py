@@ -37,12 +37,12 @@ def noise_transition(changes: Sequence[Any], *, threshold: float | None = None, 
     Raises
     ------
     ArgumentError
-        If there are fewer than two strengths, or more than one model.
+        If there are fewer than two strengths, or more than one model or process.
     """
     found = sorted(changes, key=lambda one: one.process.strength)
-    if len(found) < 2 or len({one.params for one in found}) > 1:
-        fix = "Give those of one model at two strengths or more"
-        raise ArgumentError("changes", len(found), "are not the changes of one model", fix)
+    if len(found) < 2 or len({(one.params, type(one.process)) for one in found}) > 1:
+        fix = "Give those of one model and one process at two strengths or more"
+        raise ArgumentError("changes", len(found), "are not the changes of one model by one process", fix)
     params, noise = found[0].params, [one.process.strength for one in found]
     figure = Figure(figsize=(DOUBLE_COLUMN, 2.5 if not title else 2.7), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
@@ -63,7 +63,7 @@ def noise_transition(changes: Sequence[Any], *, threshold: float | None = None, 
         labels.append("place lost")
     left.legend(handles, labels, fontsize=6, loc="upper left", labelspacing=0.2, handlelength=1.5)
     left.set(xlabel=_strength(found[0]), ylabel="share of features that change", ylim=(0, 1))
-    peak = int(np.nanargmax([one.susceptibility for one in found]))
+    peak = int(np.argmax([one.susceptibility if one.susceptibility > 0 else -1.0 for one in found]))
     places = np.linspace(0, len(found) - 1, _CURVES).round().astype(int)
     for number, index in enumerate(sorted({*places.tolist(), peak})):
         one, C = found[index], found[index].covariance

@@ -6,9 +6,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..errors import ArgumentError, check_instance, check_integer
-from ..model.derivation import Derivation, Tree, diffeomorphism, exchange_synonyms, expand
+from ..model.derivation import Derivation, Tree, expand
 from ..model.grammar import Grammar
 from ..model.params import Params
+from ..model.resampling import diffeomorphism, exchange_synonyms
 from .layout import canvas_of_trees
 from .picture import Picture
 from .style import styled
@@ -160,7 +161,12 @@ def checked_model(grammar: Grammar, derivation: Derivation, most: int, pixels: i
     check_instance(Grammar, grammar=grammar)
     check_instance(Derivation, derivation=derivation)
     params = grammar.params
-    most = pixels if params.plane and pixels else most
+    if params.plane and not pixels:
+        problem = "is in the plane, which this drawing does not show"
+        raise ArgumentError(
+            "grammar", params, problem, "Use derivation_trees or transformations, or plane=False"
+        )
+    most = pixels if params.plane else most
     if params.d > most:
         problem = f"has inputs of d = {params.d} positions, too many to draw"
         raise ArgumentError("grammar", params, problem, f"Use a model with d <= {most}")

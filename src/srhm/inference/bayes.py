@@ -7,13 +7,13 @@ from math import ceil, sqrt
 import numpy as np
 from jaxtyping import Float, Integer
 
-from ..errors import ArgumentError, check_choice, check_instance, check_integer
+from ..errors import check_choice, check_instance, check_integer
 from ..model.dataset import Backend
 from ..model.derivation import expand
 from ..model.encoding import encode
 from ..model.grammar import Grammar
 from ..model.stream import Stream
-from .noise import Process
+from .noise import Process, check_draws
 from .queries import class_posterior
 
 _AT_ONCE = 4096
@@ -54,7 +54,7 @@ def bayes_error(
     grammar
         The production rules.
     process
-        The noise: :class:`UniformNoise` or :class:`Masking`. :class:`BeliefNoise` is refused: it is no observation.
+        The noise: :class:`UniformNoise` or :class:`Masking`. :class:`BeliefNoise` is refused: it is not an observation.
     samples
         Number of inputs, at least 2.
     seed
@@ -81,9 +81,7 @@ def bayes_error(
     """
     check_instance(Grammar, grammar=grammar)
     check_instance(Process, process=process)
-    if not process.draws:
-        problem = "is no observation: nothing is drawn, and the evidence is made from the true input"
-        raise ArgumentError("process", process, problem, "Use UniformNoise or Masking")
+    check_draws("process", process)
     samples = check_integer("samples", samples, minimum=2)
     check_choice("backend", backend, ("numpy", "jax"), "is not a backend")
     wrong = []
@@ -133,7 +131,7 @@ def _interval(
     """The 90% t-interval; its upper end is at least what this many inputs without any uncertainty would allow."""
     from scipy.special import stdtrit  # not whenever srhm is imported
 
-    if process.strength == 0:
+    if process.strength == 0 and value == 0:
         return 0.0, 0.0
     half = float(stdtrit(samples - 1, 0.95)) * standard_error
     unseen = chance * (1 - 0.05 ** (1 / samples))

@@ -7,16 +7,15 @@ from jaxtyping import Float, Int, Integer
 
 from ..errors import ArgumentError
 from ..model.encoding import MASKED
-from ..model.filtering import FilteredGrammar
 from ..model.grammar import Grammar
 from .noise import clean_evidence
-from .prediction import masked_symbol, next_symbol
+from .prediction import next_symbol, seen_symbols
 from .queries import class_posterior, posterior
 
 
 def exact_hidden(grammar: Grammar, seen: Integer[np.ndarray, "sample position"]) -> np.ndarray:
     """Return the posterior of the symbol at every position, hidden ones being :data:`~srhm.inference.MASKED`."""
-    return masked_symbol(grammar, seen, seen == MASKED)
+    return seen_symbols(grammar, seen)
 
 
 def exact_next(
@@ -34,24 +33,27 @@ def exact_next(
 def exact_level(
     grammar: Grammar, seen: Integer[np.ndarray, "sample position"], level: int
 ) -> Float[np.ndarray, "sample place symbol"]:
-    """Return the posterior of the symbols at a level, L + 1 for the class, in float64."""
-    evidence, L = clean_evidence(grammar.params, seen, np.float64), grammar.params.L
-    if isinstance(grammar, FilteredGrammar):
-        L -= 1
-        if L + 1 - grammar.k < level <= L:
-            problem = f"has no symbols: the grammar is filtered with k = {grammar.k}"
-            raise ArgumentError(
-                "level", level, problem, f"Use a level up to {L + 1 - grammar.k}, or the class"
-            )
-    if level == L + 1:
+    """Return the posterior of the symbols at a level, L + 1 for the class, in float64.
+
+    Raises
+    ------
+    ArgumentError
+        If the grammar has no symbols there.
+    """
+    evidence = clean_evidence(grammar.params, seen, np.float64)
+    number = grammar.latent_level(level)
+    if number is None:
         return np.asarray(class_posterior(grammar, evidence))[:, None]
-    return np.asarray(posterior(grammar, evidence).symbols[level - 1])
+    return np.asarray(posterior(grammar, evidence).symbols[number - 1])
 
 
 def summed_surprisal(
     exact: Float[np.ndarray, "sample place symbol"], targets: Any
 ) -> tuple[Float[np.ndarray, " place"], Int[np.ndarray, " place"]]:
     """Return the sums of -ln p of the targets at each place, and how many there are; a target of -1 does not count."""
+    if exact.shape[:2] != targets.shape:
+        problem = f"does not fit what is predicted, which is {exact.shape}"
+        raise ArgumentError("targets", targets.shape, problem, "Use another level, or another grammar")
     counted = targets >= 0
     chosen = np.take_along_axis(exact, np.maximum(targets, 0)[:, :, None], axis=2)[:, :, 0]
     return -np.log(np.where(counted, chosen, 1.0)).sum(axis=0), counted.sum(axis=0)

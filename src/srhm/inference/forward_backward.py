@@ -89,7 +89,7 @@ class Changes:
         """Its standard error over samples."""
         first, last = self.variance[:, 0], self.variance[:, -1]
         residual = last - self.susceptibility * first
-        if not first.any():
+        if not first.any() or len(first) < 2:
             return math.nan
         return float(residual.std(ddof=1) / len(first) ** 0.5 / first.mean())
 

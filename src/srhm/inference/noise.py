@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from jaxtyping import Bool, Float, Integer, UInt32
 
-from ..errors import ArgumentError, check_integer, known
+from ..errors import ArgumentError, check_integer, check_number, known
 from ..model.encoding import MASKED
 from ..model.params import Params
 from ..model.plane import in_tree_order, picture, shape_text
@@ -37,14 +37,11 @@ class Process(ABC):
     """Whether positions may be received as :data:`MASKED`."""
 
     def __post_init__(self) -> None:
-        name, value = fields(self)[0].name, self.strength  # pyright: ignore[reportArgumentType]
-        try:
-            good = 0.0 <= float(value) <= 1.0
-        except (TypeError, ValueError):
-            good = False
-        if not good:
+        name = fields(self)[0].name  # pyright: ignore[reportArgumentType]
+        value = check_number(name, self.strength)
+        if not 0 <= value <= 1:
             raise ArgumentError(name, value, "is not a probability", f"Use 0 <= {name} <= 1")
-        object.__setattr__(self, name, float(value))
+        object.__setattr__(self, name, value)
 
     @property
     def strength(self) -> float:
@@ -236,7 +233,7 @@ class BeliefNoise(Process):
 
     A position gives weight 1 - epsilon + epsilon / K to its true symbol and epsilon / K to each of the others, so that
     what is received is the input itself. It is the mean field of uniform noise (Sclocchi, Favero and Wyart, PNAS 2025,
-    arXiv 2402.16991), and no observation: there is no Bayes error.
+    arXiv 2402.16991), and not an observation: there is no Bayes error.
 
     Parameters
     ----------
@@ -307,6 +304,13 @@ def process_of_text(text: str) -> Process:
     UniformNoise(epsilon=0.2, over='features')
     """
     return choice_of("process", text, PROCESSES, "uniform(0.2), uniform(0.2, over=features) or masking(0.3)")
+
+
+def check_draws(argument: str, process: Process) -> None:
+    """Raise an :class:`~srhm.ArgumentError` if nothing is drawn that could be received."""
+    if not process.draws:
+        problem = "draws nothing: it is not an observation, since the evidence is made from the true input"
+        raise ArgumentError(argument, process.text, problem, "Use uniform noise or masking")
 
 
 def clean_evidence(

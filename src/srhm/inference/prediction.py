@@ -131,7 +131,6 @@ def masked_symbol(
             [0., 1., 0.]]])
     """
     check_instance(Grammar, grammar=grammar)
-    params = grammar.params
     mask = mask if hasattr(mask, "__array_namespace__") else np.asarray(mask)
     if mask.shape != np.shape(inputs) or mask.dtype != bool:
         value = f"{mask.dtype} of shape {mask.shape}"
@@ -140,8 +139,14 @@ def masked_symbol(
         problem = "hides all positions: nothing is left to predict from"
         raise ArgumentError("mask", mask.shape, problem, "Leave some, or use next_symbol(..., levels=0)")
     xp = mask.__array_namespace__()
-    seen = xp.where(mask, np.int32(MASKED), xp.asarray(inputs))
-    likelihood, found = in_chunks(_leaves, grammar, _evidence(params, seen, dtype))
+    return seen_symbols(grammar, xp.where(mask, np.int32(MASKED), xp.asarray(inputs)), dtype=dtype)
+
+
+def seen_symbols(
+    grammar: Grammar, inputs: Integer[Any, "sample position"], *, dtype: Any = None
+) -> Float[Any, "sample position symbol"]:
+    """Return the probability of the symbol at every position, given those that are not :data:`MASKED`, if any."""
+    likelihood, found = in_chunks(_leaves, grammar, _evidence(grammar.params, inputs, dtype))
     refuse_impossible(likelihood, "inputs")
     return found
 

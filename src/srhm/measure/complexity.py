@@ -381,9 +381,8 @@ def combine(crossings: Iterable[Crossing], level: SupportsFloat = 0.90) -> Sampl
             low, high = (None if P is None else float(P) for P in (found[0].P_low, found[0].P_high))
             P_star, interval, kind = mean, (low, high), "bracket of one seed"
         else:
-            spread = float(logs.std(ddof=1))
-            factor = math.exp(stdtrit(N - 1, (1 + level) / 2) * spread / math.sqrt(N))
-            P_star, interval = mean, (mean / factor, mean * factor)
+            spread, P_star = float(logs.std(ddof=1)), mean
+            interval = log_interval(np.exp(logs), level)
             kind = f"{100 * level:g}% t-interval over {N} seeds"
             ends = [(one.P_low, one.P_high) for one in found]
             known = [(low, high) for low, high in ends if low is not None and high is not None]
@@ -393,6 +392,14 @@ def combine(crossings: Iterable[Crossing], level: SupportsFloat = 0.90) -> Sampl
                 kind += ", with their brackets"
     runs = sum(crossing.runs for crossing in found)
     return SampleComplexity(quantity, threshold, status, P_star, interval, kind, found, runs, spread)
+
+
+def log_interval(values: Sequence[float] | np.ndarray, level: float = 0.90) -> tuple[float, float]:
+    """Return exp(mean ± t s / √N) over the logarithms of N >= 2 values, Student's t with N - 1 degrees of freedom."""
+    logs, N = np.log(values), len(values)
+    factor = math.exp(stdtrit(N - 1, (1 + level) / 2) * float(logs.std(ddof=1)) / math.sqrt(N))
+    mean = math.exp(logs.mean())
+    return mean / factor, mean * factor
 
 
 def pstar(

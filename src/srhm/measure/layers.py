@@ -125,9 +125,10 @@ def predictor_of(network: Any) -> Callable[[Any], Any]:
     # Ours compute only the output; a module without names of layers keeps none.
     layers = network if isinstance(network, Network | StatefulNetwork) else layers_of(network)
     layers = getattr(layers, "output", layers) if is_module(network) else layers
+    design = design_of(network) if layers is network else None
 
     def predict(x: Any) -> Any:
-        answer = layers(x)
+        answer = layers(x if design is None else design.interface.enter(entering(network, x)))
         if isinstance(answer, Mapping):
             return _output(answer)
         return answer[-1] if _is_list_of_arrays(answer) else answer

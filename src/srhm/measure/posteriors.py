@@ -8,11 +8,10 @@ import numpy as np
 from jaxtyping import Float
 
 from ..errors import ArgumentError, check_instance, check_integer
-from ..inference.downward import Posterior
 from ..inference.prediction import prefix_posterior
 from ..model.dataset import Dataset
 from ..model.encoding import Encoding, encode
-from ..model.params import Params
+from ..model.grammar import Grammar
 from ..nets.design import design_of, encoding_for
 from .layers import ByPosition, first_inputs
 from .probing import MIN_INPUTS, kernel_of, recorded
@@ -94,8 +93,8 @@ def posterior_probes(
         raise ArgumentError("network", names, "are layers without these positions", fix)
     first = dataset[slice(0, count)]
     symbols = encode(params, first.features, first.positions, "integer")
-    exact = prefix_posterior(dataset.stream.grammar, symbols, sorted(set(numbers)))
-    column = {number: index for index, number in enumerate(sorted(set(numbers)))}
+    # Of each prefix only the posteriors that are read are kept: those of all positions would be large.
+    exact = {number: _above(dataset.stream.grammar, symbols, number) for number in dict.fromkeys(numbers)}
     order = np.random.default_rng(check_integer("seed", seed, minimum=0)).permutation(count)
     places = [*range(len(numbers))]
     groups = [places] if shared else [[place] for place in places]
@@ -103,33 +102,33 @@ def posterior_probes(
     for at, layer in enumerate(layers):
         for group, members in enumerate(groups):
             values = np.stack([by_name[f"{layer}_position_{place + 1}"] for place in members], axis=1)
+            if not np.isfinite(values).all():
+                continue
             half = count // 2 * len(members)
             kernel = kernel_of(values.reshape(count * len(members), -1), half)
             ridge = Ridge(kernel[:half])
             for index in range(params.L):
-                targets = np.stack(
-                    [
-                        _above(exact, params, index, column[numbers[place]], numbers[place])
-                        for place in members
-                    ],
-                    axis=1,
-                )
+                targets = np.stack([exact[numbers[place]][index] for place in members], axis=1)
                 true, exchanged = (one.reshape(len(kernel), -1) for one in (targets, targets[order]))
                 variance = ((true[half:] - true[half:].mean(axis=0)) ** 2).sum()
                 if variance > _CONSTANT * count:
                     misfits = (_misfit(ridge, kernel, one, half) for one in (true, exchanged))
                     squares[:, at, group, index] = *misfits, variance
     left, by_chance, variance = squares
-    pooled = 1 - np.nansum(left, axis=1) / np.nansum(variance, axis=1)
+    with np.errstate(invalid="ignore"):
+        pooled = 1 - np.nansum(left, axis=1) / np.nansum(variance, axis=1)
     return PosteriorProbes(tuple(layers), numbers, 1 - left / variance, 1 - by_chance / variance, pooled)
 
 
-def _above(exact: Posterior, params: Params, index: int, column: int, seen: int) -> np.ndarray:
-    """Return the posterior of the symbol of level index + 2 above the last symbol seen, level L + 1 being the class."""
-    if index == params.L - 1:
-        return exact.label[:, column]
-    width = params.level(1).positions // params.level(index + 2).positions
-    return exact.symbols[index + 1][:, column, max(seen - 1, 0) // width]
+def _above(grammar: Grammar, symbols: np.ndarray, seen: int) -> list[np.ndarray]:
+    """Return the posteriors of the symbols of level 2 to L above the last symbol seen, and of the class."""
+    params, found = grammar.params, prefix_posterior(grammar, symbols, [seen])
+    widths = [params.level(1).positions // level.positions for level in params.levels[1:]]
+    above = [
+        of_level[:, 0, max(seen - 1, 0) // width].copy()
+        for of_level, width in zip(found.symbols[1:], widths, strict=True)
+    ]
+    return [*above, found.label[:, 0]]
 
 
 _CONSTANT = 1e-12
@@ -147,7 +146,7 @@ def _seen(network: Any, seen: Sequence[int] | None, d: int) -> tuple[int, ...]:
     design = design_of(network)
     if seen is None:
         if design is None or design.interface.kind != "causal":
-            problem = "is missing: the network is none of ours that predicts every next symbol"
+            problem = "is missing, and the network was not built to predict every next symbol"
             raise ArgumentError(
                 "seen", None, problem, "Give a number for each position, such as range(1, d + 1)"
             )

@@ -124,7 +124,6 @@ def probes(
         return one row for each input, or the output is not one score for each class.
     """
     check_instance(Dataset, dataset=dataset)
-    batch = check_integer("batch", batch, minimum=1)
     encoding = encoding_for(network, encoding, dataset.params)
     inputs = first_inputs(dataset, inputs, MIN_INPUTS)
     kinds = {kind: latents for kind, latents in _latents(dataset, inputs).items() if latents[0].choices > 1}
@@ -225,6 +224,7 @@ def recorded(
 ) -> dict[str, np.ndarray]:
     """Return the activations of every layer for the first samples, [sample, unit], with their dtype."""
     kept: dict[str, np.ndarray] = {}
+    batch = check_integer("batch", batch, minimum=1)
     for first in range(0, count, batch):
         rows = slice(first, min(first + batch, count))
         part = dataset[rows]

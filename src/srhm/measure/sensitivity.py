@@ -13,11 +13,12 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from ..errors import check_instance, check_integer, import_extra
-from ..inference.noise import Process
+from ..errors import ArgumentError, check_instance, check_integer, import_extra
+from ..inference.noise import Process, check_draws
 from ..model.dataset import Dataset
-from ..model.derivation import Derivation, diffeomorphism, exchange_synonyms, expand
+from ..model.derivation import Derivation, expand
 from ..model.encoding import Encoding, channels, encode, encode_symbols
+from ..model.resampling import diffeomorphism, exchange_synonyms
 from ..nets import Network
 from ..nets.design import Design, design_of, encoding_for
 from ..nets.distances import tree_distances
@@ -318,7 +319,8 @@ def test_error(
         The test set.
     noise, seed
         Noise on the inputs, :class:`~srhm.inference.UniformNoise` or :class:`~srhm.inference.Masking`, and its seed.
-        What is masked has a channel of its own in a network that was built with one; to any other it is a blank.
+        What is masked has a channel of its own in a network that was built with one; to any other it is a blank, or
+        -2 in the encoding ``"integer"``.
         Default: no noise.
     encoding, dtype
         The encoding of the inputs, default: that of a network of :func:`srhm.nets.build`, else ``"whitened"``; and
@@ -335,16 +337,25 @@ def test_error(
     check_instance(Dataset, dataset=dataset)
     if noise is not None:
         check_instance(Process, noise=noise)
+        check_draws("noise", noise)
+    elif seed != 0:
+        raise ArgumentError(
+            "seed", seed, "is that of noise, and there is none", "Give noise, or leave it out"
+        )
+    batch = check_integer("batch", batch, minimum=1)
     wrong, answers, params = 0, predictor_of(predict), dataset.params
     encoding, design = encoding_for(predict, encoding, params), design_of(predict)
     masks = design is not None and design.interface.channels > channels(params, encoding)
-    for start, part in enumerate(dataset.batches(check_integer("batch", batch, minimum=1))):
+    for start, part in enumerate(dataset.batches(batch)):
         if noise is None:
             x = encode(params, part.features, part.positions, encoding, dtype)
         else:
             x = encode(params, part.features, part.positions, "integer")
             x = noise.corrupt(params, x, seed, start * batch)
-            x = encode_symbols(params, x, encoding, dtype, mask=masks) if encoding != "integer" else x
+            if encoding == "integer":
+                x = x.astype(np.int32 if dtype is None else dtype)
+            else:
+                x = encode_symbols(params, x, encoding, dtype, mask=masks)
         classes = predicted_classes(answers(x), len(part), params)
         if classes is None:
             return math.nan

@@ -2,12 +2,18 @@
 
 from .catalogue import instances, load
 from .dataset import Dataset
-from .derivation import Derivation, diffeomorphism, enumerate_all, exchange_synonyms, expand, rank, unrank
+from .derivation import Derivation, enumerate_all, expand, rank, unrank
 from .encoding import Encoding, encode
 from .grammar import Grammar
 from .holdout import Placements, RulePairs, Tuples
 from .params import Params
-from .resampling import resample_placements, resample_rules, resample_symbols
+from .resampling import (
+    diffeomorphism,
+    exchange_synonyms,
+    resample_placements,
+    resample_rules,
+    resample_symbols,
+)
 from .splitting import split
 from .stream import Stream
 from .weights import LogNormal, Zipf

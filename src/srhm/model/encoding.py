@@ -27,7 +27,7 @@ Encoding = Literal["whitened", "onehot", "onehot_blank", "integer"]
 """
 
 MASKED = -2
-"""What stands for a symbol of which nothing is known, in the ``"integer"`` encoding."""
+"""The number for a symbol of which nothing is known, in the ``"integer"`` encoding."""
 
 ENCODINGS: tuple[str, ...] = ("whitened", "onehot", "onehot_blank", "integer")
 

@@ -47,6 +47,7 @@ class FilteredGrammar(Grammar):
             n_c=params.n_c,
             L=params.L + 1,
             sparsity=params.sparsity,
+            plane=params.plane,
             **{name: _numbers(one) for name, one in numbers.items()},
         )
         self.filtered_from, self.k, self.seed = grammar, k, None
@@ -61,7 +62,7 @@ class FilteredGrammar(Grammar):
         ]
         self.rules = (*grammar.rules[: cut - 1], every.copy(), *handed)
         self._symbols = symbols
-        weights = integers_of("rule_weights", symbols, self.params, cut, None)
+        weights = integers_of("rule_weights", symbols, self.params, cut, None, rare=True)
         kept = grammar.rule_weights[: cut - 1], grammar.placement_weights
         self.rule_weights = (*kept[0], weights, *(None for _ in top))
         self.placement_weights = (*kept[1][: cut - 1], None, *kept[1][cut - 1 :])
@@ -69,13 +70,31 @@ class FilteredGrammar(Grammar):
         for array in self.rules:
             array.setflags(write=False)
 
+    @property
+    def weighted(self) -> bool:
+        """True: many derivations give one input, so that samples are drawn with replacement."""
+        return True
+
     def rule_probability(self, level: int) -> Float[np.ndarray, "parent m"]:
-        """Return the probability of each rule; at level L+2-k that of each symbol, in double precision."""
+        """Return the probability of each rule; at level L+1-k that of each symbol, in double precision."""
         return (
             self._symbols
             if level == self.filtered_from.params.L + 1 - self.k
             else super().rule_probability(level)
         )
+
+    def latent_level(self, level: int) -> int | None:
+        """Return the level of the same symbols; None for the class, which is L + 1 of the grammar or of this one."""
+        last = self.filtered_from.params.L
+        if level in (last + 1, last + 2):
+            return None
+        level = check_integer("level", level, minimum=1, maximum=last)
+        if level > last + 1 - self.k:
+            problem = f"has no symbols: the grammar is filtered with k = {self.k}"
+            raise ArgumentError(
+                "level", level, problem, f"Use a level up to {last + 1 - self.k}, or the class"
+            )
+        return level
 
     def parents_of(self, level: int, tuples: Integer[Any, "*shape s"]) -> NoReturn:
         """Refuse it: symbols are independent, so that a tuple does not tell its parent."""

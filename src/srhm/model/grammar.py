@@ -144,6 +144,17 @@ class Grammar:
         count, weights = self.params.level(level).placements, self.placement_weights[level - 1]
         return np.full(count, 1 / count) if weights is None else weights / TOTAL
 
+    def latent_level(self, level: int) -> int | None:
+        """Return the level whose symbols are latents of a number from 1 to L + 1; None for the class.
+
+        Raises
+        ------
+        ArgumentError
+            If there is no such level.
+        """
+        level = check_integer("level", level, minimum=1, maximum=self.params.L + 1)
+        return level if level <= self.params.L else None
+
     def refuse_weights(self) -> None:
         """Raise an error if some rules, placements or classes are more probable than others.
 

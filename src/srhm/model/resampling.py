@@ -1,17 +1,136 @@
-"""One node at a time: its rule and all below it, its symbol, or its placement, drawn again.
+"""What can be drawn again of a derivation: synonyms or positions of a whole level, or one node and what is below it.
 
-What is redrawn has the random words that :func:`~srhm.exchange_synonyms` and :func:`~srhm.diffeomorphism` use for
-the same seed, level and node. So the same functions of all nodes of a level, one after the other, are these. All
-functions take NumPy or JAX arrays, and give the same values for both.
+Redrawing a node uses the same random words as redrawing its level with :func:`exchange_synonyms` or
+:func:`diffeomorphism`, at the same seed, level and node. So the former, for all nodes of a level one after the other,
+is the latter. All functions take NumPy or JAX arrays, and give the same values for both.
 """
 
+from typing import Any
+
 import numpy as np
+from jaxtyping import Integer, UInt32
 
 from ..errors import check_instance, check_integer
-from ..randomness import below
-from .derivation import Derivation, Tree, children_of, chosen, expand, produce, redraw, replaced, words_of
+from ..randomness import below, fold, role_key, threefry2x32
+from .derivation import BOUNDS, Derivation, Tree, check_derivation, chosen, expand, produce
 from .grammar import Grammar
-from .params import Params
+from .params import Level, Params
+
+
+def exchange_synonyms(
+    params: Params | Grammar, derivation: Derivation, level: int, seed: int = 0, *, cumulative: bool = False
+) -> Derivation:
+    """Re-draw the rule choices of one level, p_l of the paper (Eq. 6); the label stays the same.
+
+    Every choice of level l is drawn again, the old value included; nothing else changes. Below
+    an exchanged feature the choices stay, so the new symbols there follow from the grammar.
+
+    Parameters
+    ----------
+    params
+        The parameters of the model; or the grammar, whose weights the choices are then drawn by. With the params all
+        are alike.
+    derivation
+        A batch of derivations. Row i is re-drawn from (seed, level, i), so the result depends on the rows of the batch.
+    level
+        Level l of the features that are exchanged, 1 (the input) to L.
+    seed
+        Seed of the new choices.
+    cumulative
+        Re-draw all levels 1 to `level`, as the published code does.
+
+    Raises
+    ------
+    ArgumentError
+        If the level is not between 1 and L, the seed is not an integer from 0 to 2^64 - 1, or the derivations are not
+        of this model, as for :func:`expand`.
+    """
+    return redraw(params, derivation, level, seed, "rules", cumulative)
+
+
+def diffeomorphism(
+    params: Params | Grammar, derivation: Derivation, level: int, seed: int = 0, *, cumulative: bool = False
+) -> Derivation:
+    """Re-draw the placements of one level, the diffeomorphism tau_l of the paper (Eq. 7); no symbol changes.
+
+    Every placement of level l is drawn again, the old value included; a feature that moves
+    carries its sub-tree with it. With s0 = 0 there is one placement and nothing changes.
+
+    Parameters
+    ----------
+    params, derivation, level, seed, cumulative
+        As for :func:`exchange_synonyms`.
+
+    Raises
+    ------
+    ArgumentError
+        As for :func:`exchange_synonyms`.
+    """
+    return redraw(params, derivation, level, seed, "placements", cumulative)
+
+
+_PARTS = ("rules", "placements", "symbols")
+"""What is redrawn. The order is part of the stream and never changes."""
+
+
+ALL = slice(None)
+"""All nodes of a level."""
+
+
+def redraw(
+    params: Params | Grammar,
+    derivation: Derivation,
+    level: int,
+    seed: int,
+    part: str,
+    cumulative: bool,
+    node: int | slice = ALL,
+) -> Derivation:
+    """Draw the rules or the placements of a level again, of all nodes or of one; if cumulative, those below too."""
+    check_instance((Params, Grammar), params=params)
+    grammar = params if isinstance(params, Grammar) else None
+    params = params.params if isinstance(params, Grammar) else params
+    level = check_integer("level", level, minimum=1, maximum=params.L)
+    check_derivation(params, derivation)
+    nodes = slice(0, params.level(level).nodes)
+    if node is not ALL:
+        node = check_integer("node", node, minimum=0, maximum=nodes.stop - 1)
+        nodes = slice(node, node + 1)
+    choices = list(getattr(derivation, part))
+    weights = (None,) * params.L if grammar is None else getattr(grammar, f"{part[:-1]}_weights")
+    for redrawn in range(level, 0 if cumulative else level - 1, -1):  # the parents of a level before it
+        numbers = params.level(redrawn)
+        words = words_of(derivation.label, seed, part, redrawn, nodes)
+        parent = None
+        if part == "rules" and weights[redrawn - 1] is not None and grammar is not None:
+            now = expand(grammar, derivation._replace(rules=tuple(choices)))
+            parent = now.label[:, None] if redrawn == params.L else now.features[redrawn][:, nodes]
+        drawn = chosen(words, getattr(numbers, BOUNDS[part]), weights[redrawn - 1], parent)
+        choices[redrawn - 1] = replaced(choices[redrawn - 1], nodes, drawn)
+        nodes = children_of(numbers, nodes)
+    return derivation._replace(**{part: tuple(choices)})
+
+
+def words_of(label: Any, seed: int, part: str, level: int, nodes: slice) -> UInt32[Any, "sample node"]:
+    """Return the random words of some nodes of a level: functions of the seed, the part, the level, row and node."""
+    xp = label.__array_namespace__()
+    key = fold(fold(role_key(seed, "transformation"), _PARTS.index(part)), level)
+    row = xp.arange(label.shape[0], dtype=np.uint32)[:, None]
+    node = xp.arange(nodes.start, nodes.stop, dtype=np.uint32)[None, :]
+    return threefry2x32(key, *xp.broadcast_arrays(row, node))[0]
+
+
+def replaced(array: Any, nodes: slice, values: Any) -> Integer[Any, "sample node"]:
+    """Return an array [sample, node] with other values at some nodes, of the type it had."""
+    xp = array.__array_namespace__()
+    return xp.concatenate(
+        [array[:, : nodes.start], values.astype(array.dtype), array[:, nodes.stop :]], axis=1
+    )
+
+
+def children_of(level: Level, nodes: slice) -> slice:
+    """Return the features of a level, as numbers in their order, that some nodes produce."""
+    return slice(nodes.start * level.s, nodes.stop * level.s)
 
 
 def resample_rules(

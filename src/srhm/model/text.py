@@ -66,7 +66,10 @@ def _read(argument: str, text: str, kinds: Mapping[str, type], example: str) -> 
         key, value = re.fullmatch(r"(?:(\w+)\s*=)?(.*)", part).groups()  # pyright: ignore[reportOptionalMemberAccess]
         if not key and number >= len(names):
             raise ArgumentError(argument, text, "has too many options", f"Use {', '.join(names) or 'none'}")
-        options[key or names[number]] = _value(value.strip())
+        key = key or names[number]
+        if key in options:
+            raise ArgumentError(argument, text, f"gives {key} twice", "Give it once")
+        options[key] = _value(value.strip())
     return options
 
 

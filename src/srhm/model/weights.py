@@ -113,9 +113,11 @@ def shape_of(argument: str, params: Params, level: int) -> tuple[int, ...]:
 
 
 def integers_of(
-    argument: str, given: Weights, params: Params, level: int, key: Key | None
+    argument: str, given: Weights, params: Params, level: int, key: Key | None, *, rare: bool = False
 ) -> Integer[np.ndarray, "*parent choice"] | None:
     """Return the weights of a level as multiples of 2^-32, or None if all are equal; level L + 1 is the classes.
+
+    With `rare` a positive weight may round to 0.
 
     Raises
     ------
@@ -158,7 +160,7 @@ def integers_of(
         lost = next(
             (k for k, (one, whole) in enumerate(zip(exact, row, strict=True)) if one and not whole), None
         )
-        if lost is not None:
+        if lost is not None and not rare:
             problem = f"has a weight, number {lost} of {where}, that rounds to 0 in units of 2^-32"
             raise ArgumentError(argument, given, problem, "Use a smaller exponent or sigma, or fewer choices")
     found = np.array(rounded, np.uint64).reshape(shape)

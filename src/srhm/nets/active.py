@@ -44,6 +44,8 @@ class Symbols(NamedTuple):
     """The symbols, -1 for a blank, -2 at a hidden position."""
     mask: bool
     """Whether a channel of its own marks hidden positions."""
+    pictures: bool = False
+    """Whether, in the plane, networks of others get them as pictures; symbols of strings stay in tree order."""
 
 
 class Active(NamedTuple):

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 from ..errors import ArgumentError
 from ..model.encoding import Encoding, encode, encode_in_tree_order, encode_symbols
 from ..model.params import Params
+from ..model.plane import picture
 from .active import Active, Leaves, Symbols
 from .design import Design, design_of, entering, pixels_of
 from .draws import Normals
@@ -209,9 +210,10 @@ def dense(net: Any, inputs: Any) -> Float[Array, "sample *shape channel"]:
     if not isinstance(inputs, Leaves | Symbols):
         return inputs
     dtype = jax.tree.leaves(eqx.filter(net, eqx.is_inexact_array))[0].dtype
-    if isinstance(inputs, Symbols):
-        return encode_symbols(inputs.params, inputs.symbols, inputs.encoding, dtype, mask=inputs.mask)
     ours = isinstance(net, Network) or design_of(net) is not None  # others take pictures in the plane
+    if isinstance(inputs, Symbols):
+        x = encode_symbols(inputs.params, inputs.symbols, inputs.encoding, dtype, mask=inputs.mask)
+        return picture(inputs.params, x) if inputs.pictures and not ours else x
     written = encode_in_tree_order if ours else encode
     return written(inputs.params, inputs.features, inputs.positions, inputs.encoding, dtype)
 

@@ -184,7 +184,7 @@ def _of_defaults(params: Params) -> Params:
     """Return the model that determines the defaults: if levels differ, v and s of the input and the largest s0."""
     if params.uniform:
         return params
-    lowest = params.level(1)
+    lowest = next(level for level in params.levels if level.s > 1)  # a filtered grammar has a level of s = 1
     s0 = max(level.s0 for level in params.levels)
     return Params(v=lowest.v, s=lowest.s, s0=s0, L=params.L, sparsity=params.sparsity)
 

@@ -19,12 +19,10 @@ from .tables import (
     missing_table,
     power_table,
     powers,
-    ratio_table,
     sharing_table,
-    values_table,
-    width_table,
 )
 from .tiers import Tier
+from .widths import Widths, ratio_table, values_table, width_table
 
 
 def report(figures: Sequence[PaperFigure], tier: Tier, index: RunIndex) -> str:
@@ -32,11 +30,14 @@ def report(figures: Sequence[PaperFigure], tier: Tier, index: RunIndex) -> str:
     compared = comparisons(tier, index)
     known = [one for one in compared if one.agrees is not None and one.valid]
     agreeing = sum(one.agrees is True for one in known)
+    widths = Widths.of(tier, index)
+    words = widths.words[widths.tiers.index(tier)] if tier in widths.tiers else "the widths of the tier"
+    counted = [f"Each published value counts once: at {', else at '.join(widths.words)}."]
     parts = [
         f"*Tier {tier.name}, from a store of {index.count:,} runs: {_replicates(tier)} of each point, "
         f"srhm {__version__}. "
-        f"Of {len(known)} published values that were measured, {agreeing} agree within a factor 1.5 at the width of the tier.*",
-        "### Ours over the paper's", ratio_table(index),
+        f"Of {len(known)} published values that were measured at {words}, {agreeing} agree within a factor 1.5.*",
+        "### Ours over the paper's", *counted, ratio_table(widths),
         "### Figures and their runs", figure_table(figures, tier, index),
         "### P*", comparison_table(compared, "P_star"),
         "### P*_S", comparison_table(compared, "P_star_S"),
@@ -45,9 +46,9 @@ def report(figures: Sequence[PaperFigure], tier: Tier, index: RunIndex) -> str:
         "### Error and sensitivity", correlation_table(index),
         "### Exponents", power_table(powers(tier, index)),
         "### Weights shared over the places of a sub-patch", sharing_table(tier, index),
-        "### Every published value", values_table(index),
-        "### Width", width_table(index),
-        "### Not computed yet at this width", missing_table(compared),
+        "### Every published value", values_table(widths),
+        *(["### Width", width_table(widths)] if len(widths.tiers) > 1 else []),
+        f"### Not computed yet at {words}", missing_table(compared),
     ]  # fmt: skip
     return "\n\n".join(part.rstrip() for part in parts) + "\n"
 

@@ -4,7 +4,8 @@ from typing import Any
 
 from ..model.params import Params, Sparsity
 from ..nets.spec import netspec
-from ..study.setup import Measuring, Setup
+from ..study.measuring import Measuring
+from ..study.setup import Setup
 from ..training.protocol import Optimizer
 
 

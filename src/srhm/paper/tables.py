@@ -1,12 +1,8 @@
 """Tables of a reproduction, in Markdown: every published P* next to ours, exponents, and what is not computed."""
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
-
-import numpy as np
-from scipy.special import stdtrit
 
 from ..errors import check_instance
 from ..measure.complexity import SampleComplexity
@@ -33,7 +29,7 @@ Columns: TypeAlias = Mapping[str, Callable[[_Record], str]]
 """What each column of a table says of a record, by its head."""
 
 _ARCHITECTURES = 3
-_QUANTITIES = {"P_star": ("error", "P*"), "P_star_S": ("S", "P*_S"), "P_star_D": ("D", "P*_D")}
+QUANTITIES = {"P_star": ("error", "P*"), "P_star_S": ("S", "P*_S"), "P_star_D": ("D", "P*_D")}
 
 
 @dataclass(frozen=True)
@@ -85,7 +81,7 @@ def comparisons(tier: Tier, index: RunIndex) -> list[Compared]:
         for setting in figure.settings:
             for quantity in (*(("P_star_S", "P_star_D") if figure.senses else ()), "P_star"):
                 paper = published(setting.net.family, setting.params, quantity)  # pyright: ignore[reportArgumentType]
-                ours = study_of(setting, tier, index).read(_QUANTITIES[quantity][0])
+                ours = study_of(setting, tier, index).read(QUANTITIES[quantity][0])
                 if paper is None and ours is None:
                     continue
                 seconds = (
@@ -108,112 +104,13 @@ def comparison_table(compared: Iterable[Compared], quantity: str) -> str:
         "figure": lambda one: one.figure,
         "network": lambda one: one.setting.net.row.label,
         "model": lambda one: label(one.setting),
-        f"paper's {_QUANTITIES[quantity][1]}": lambda one: "" if one.paper is None else f"{one.paper:,}",
+        f"paper's {QUANTITIES[quantity][1]}": lambda one: "" if one.paper is None else f"{one.paper:,}",
         "ours": lambda one: in_words(one.found)[0],
         "90% interval": lambda one: in_words(one.found)[1],
         "ours / paper": lambda one: one.ratio_in_words,
         "within 1.5": lambda one: verdicts[one.agrees] if one.valid else "paper's is not valid",
     }
     return table_of([one for one in compared if one.quantity == quantity and one.found is not None], columns)
-
-
-_WIDTHS = ("laptop", "narrow")
-"""Tiers whose P* stand side by side, at width 256 and 128."""
-
-
-def values_table(index: RunIndex) -> str:
-    """Return every published value with the neighbours on its grid, ours at each width, and the ratios."""
-    rows = []
-    for of_widths in _side_by_side(index):
-        first = of_widths[0]
-        if first.paper is None:
-            continue
-        low, high = ("?" if end is None else f"{end:,}" for end in first.grid or (None, None))
-        cells = []
-        for one in of_widths:
-            P, ends = in_words(one.found)
-            cells += [f"{P}{f' ({ends})' if ends else ''}", one.ratio_in_words]
-        rows.append(
-            [
-                first.figure,
-                first.setting.net.row.label,
-                label(first.setting),
-                _QUANTITIES[first.quantity][1],
-                f"{first.paper:,} ({low} to {high})" + ("" if first.valid else ", not valid"),
-                *cells,
-                f"{first.paper / first.setting.params.P_max:.2g}",
-            ]
-        )
-    widths = [
-        f"{head} at width {TIERS[name].width}"
-        for name in _WIDTHS
-        for head in ("ours (90% interval),", "ratio,")
-    ]
-    return table(["figure", "network", "model", "", "paper's (grid)", *widths, "paper's / P_max"], rows)
-
-
-def ratio_table(index: RunIndex) -> str:
-    """Return, for each network and quantity, the mean ratio of ours to the published values, and its range.
-
-    Each published value counts once: at width 256 where it was measured there, else at width 128.
-    """
-    groups: dict[tuple[str, str], list[Compared]] = {}
-    published_values: dict[tuple[str, str], int] = {}
-    for of_widths in _side_by_side(index):
-        first = of_widths[0]
-        if first.paper is None or not first.valid:
-            continue
-        key = _QUANTITIES[first.quantity][1], first.setting.net.row.label
-        published_values[key] = published_values.get(key, 0) + 1
-        measured = next(
-            (one for one in of_widths if one.found is not None and one.found.P_star is not None), None
-        )
-        groups.setdefault(key, []).extend([] if measured is None else [measured])
-    rows = []
-    for key, ours in sorted(groups.items()):
-        ratios = [one.ratio for one in ours if one.ratio is not None]
-        cells = ["", "", ""]
-        if ratios:
-            cells = [
-                f"{math.exp(np.mean(np.log(ratios))):.2f}",
-                f"{min(ratios):.2f} to {max(ratios):.2f}",
-                f"{sum(one.agrees is True for one in ours)}",
-            ]
-        rows.append([*key, str(published_values[key]), str(len(ratios)), *cells])
-    heads = ["", "network", "published", "measured", "ours / paper, geometric mean", "range", "within 1.5"]
-    return table(heads, rows)
-
-
-def _side_by_side(index: RunIndex) -> list[tuple[Compared, ...]]:
-    """Return what is compared at each of the widths, setting by setting."""
-    compared = [comparisons(TIERS[name], index) for name in _WIDTHS]
-    by_key = [{(one.setting.digest, one.quantity): one for one in of_width} for of_width in compared]
-    keys = [key for key in by_key[0] if all(key in of_width for of_width in by_key)]
-    return [tuple(of_width[key] for of_width in by_key) for key in keys]
-
-
-def width_table(index: RunIndex) -> str:
-    """Return how P* at width 128 compares with that at 256, of the replicates that both have."""
-    rows = []
-    pairs: dict[tuple[str, int, int], list[float]] = {}
-    for one, other in _side_by_side(index):
-        if one.quantity != "P_star" or one.found is None or other.found is None:
-            continue
-        params = one.setting.params
-        both = zip(one.found.per_seed, other.found.per_seed, strict=False)
-        logs = [math.log(second / first) for first, second in both]
-        pairs.setdefault((one.setting.net.row.label, params.L, params.s0), []).extend(logs)
-    for (net, L, s0), logs in sorted(pairs.items()):
-        if logs:
-            ends = ""
-            if len(logs) > 1:
-                half = (
-                    float(stdtrit(len(logs) - 1, 0.95)) * float(np.std(logs, ddof=1)) / math.sqrt(len(logs))
-                )
-                ends = f"{math.exp(np.mean(logs) - half):.2f} to {math.exp(np.mean(logs) + half):.2f}"
-            rows.append([net, str(L), str(s0), f"{math.exp(np.mean(logs)):.2f}", ends, str(len(logs))])
-    heads = ["network", "L", "s0", "P* at width 128 / P* at width 256", "90% interval", "replicates"]
-    return table(heads, rows)
 
 
 def in_words(found: SampleComplexity | None) -> tuple[str, str]:
@@ -251,7 +148,7 @@ def causes_table(tier: Tier, index: RunIndex) -> str:
             plain = setup_on(setting.net.family, setting.params)
             if setting == plain:
                 continue
-            for quantity, (short, words) in _QUANTITIES.items():
+            for quantity, (short, words) in QUANTITIES.items():
                 paper = published(setting.net.family, setting.params, quantity)  # pyright: ignore[reportArgumentType]
                 found = [study_of(one, tier, index).read(short) for one in (plain, setting)]
                 if paper is None or found[1] is None:

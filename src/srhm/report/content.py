@@ -68,7 +68,9 @@ def _setting(one: Study, place: dict[str, int], metrics: Sequence[str]) -> dict[
     words = change_words(one)
     paper = published(setup.net.family, params) if setup.classifies and not words else None
     start = round(one.expected) if prediction is None else None
-    command = None if one.fix is None else pstar_command(setup, len(one.seeds), one.fix, start)
+    # A task of symbols has no threshold by default, which a search needs.
+    known = one.fix is not None and bool(setup.thresholds)
+    command = pstar_command(setup, len(one.seeds), one.fix or (), start) if known else None
     return {
         "id": study_id(one),
         "label": label(one),
@@ -80,7 +82,7 @@ def _setting(one: Study, place: dict[str, int], metrics: Sequence[str]) -> dict[
         **params.to_dict(),
         "seeds": len(one.seeds),
         "replicates": [[place[run.spec.hash] for run in runs] for runs in one.runs],
-        "thresholds": {} if setup.task.predicts_symbols else dict(family.thresholds(params)),
+        "thresholds": dict(setup.thresholds),
         "P_star": {name: _complexity(found) for name, found in complexities(one).items()},
         "prediction": None if prediction is None else {
             "P_star": _number(prediction.P_star), "scaling_law": _number(prediction.scaling_law),
@@ -107,7 +109,7 @@ def complexities(study: Study) -> dict[str, SampleComplexity | None]:
     None where the runs do not show it.
     """
     measured = {metric for _, run in study.all_runs for metric in run.metrics}
-    limits = study.setup.net.row.thresholds(study.setup.params)
+    limits = study.setup.thresholds
     return {name: study.read(name) for name in limits if name == "error" or name in measured}
 
 

@@ -4,6 +4,7 @@ import platform
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -129,8 +130,10 @@ def execute_custom(spec: RunSpec, train: Callable[..., Any]) -> Run:
     error = test_error(net, sets.test, encoding=setup.net.encoding)
     metrics: dict[str, Any] = {"error": error, "repeat_bound": sets.repeat_bound}
     diverged = bool(np.isnan(error))
-    if setup.hold_out is not None and not diverged and sets.in_distribution is not None:
-        metrics["in_distribution_error"] = test_error(net, sets.in_distribution, encoding=setup.net.encoding)
+    if not diverged:
+        metrics |= _in_distribution(
+            spec, sets, lambda some: test_error(net, some, encoding=setup.net.encoding)
+        )
     if not diverged and _gives_scores(net, spec, sets.test):
         metrics |= _sensitivities(spec, net, sets.test)
     times.append(time.perf_counter())
@@ -249,13 +252,11 @@ def _probes(spec: RunSpec, net: Any, test_set: Dataset) -> dict[str, Any]:
     return measured[0].metrics() | measured[1].metrics()
 
 
-def _in_distribution(spec: RunSpec, ready: _Ready, net: Any) -> dict[str, Any]:
+def _in_distribution(spec: RunSpec, sets: Split, error: Callable[[Dataset], float]) -> dict[str, Any]:
     """Return the test error on samples without what is held out, by name, if something is and there are some left."""
-    if spec.setup.hold_out is None or ready.sets.in_distribution is None:
+    if spec.setup.hold_out is None or sets.in_distribution is None:
         return {}
-    encoding = ready.job.encoding
-    test = TestSet(ready.sets.in_distribution, encoding, shared=works_on_patches(net), task=spec.setup.task)
-    return {"in_distribution_error": test.error(net)}
+    return {"in_distribution_error": error(sets.in_distribution)}
 
 
 def _measure(spec: RunSpec, ready: _Ready, result: Result, how: str, weights: str | Path | None) -> Run:
@@ -275,7 +276,10 @@ def _measure(spec: RunSpec, ready: _Ready, result: Result, how: str, weights: st
     measures = result.status in ("converged", "epochs", "plateau")
     if measures:
         metrics |= _sensitivities(spec, result.net, test_set)
-        metrics |= _in_distribution(spec, ready, result.net)
+        test = partial(
+            TestSet, encoding=ready.job.encoding, shared=works_on_patches(result.net), task=spec.setup.task
+        )
+        metrics |= _in_distribution(spec, ready.sets, lambda some: test(some).error(result.net))
     seconds = {
         "data": ready.seconds,
         "train": result.seconds,

@@ -1,8 +1,9 @@
 """What is run: setups, runs and studies (the replicates of one setup), and files that name many of them."""
 
 from .grid import read_grid
+from .measuring import Measuring
 from .runs import Run
-from .setup import Measuring, RunSpec, Seeds, Setup
+from .setup import RunSpec, Seeds, Setup
 from .study import Study, studies_of
 
 __all__ = [

@@ -16,8 +16,9 @@ def expected_P(setup: Setup) -> float:
     """
     net, params = setup.net, setup.params
     if not setup.classifies:
-        problem = "has uneven weights or predicts symbols, and what is published and predicted is of neither"
-        raise ArgumentError("setup", setup, problem, "Use a setup that classifies, without weights")
+        problem = "has weights, noise, another task or samples held out, for which nothing is published or predicted"
+        fix = "Use classification of clean inputs, without weights and with nothing held out"
+        raise ArgumentError("setup", setup, problem, fix)
     paper = published(net.row.like or net.family, params)
     expected = float(paper.P_star) if paper is not None and paper.valid else predict(net, params).P_star
     return expected / net.row.saving(params, net.options)

@@ -19,7 +19,8 @@ from ..nets import FAMILIES, Family, NetSpec
 from ..training import Classification, Optimizer, Stopping, Task
 from ..training.task import task_text
 from .custom import CustomNet
-from .setup import Measuring, Setup
+from .measuring import Measuring
+from .setup import Setup
 
 
 @dataclass(frozen=True)
@@ -144,9 +145,8 @@ def setup_of(params: Params, options: Mapping[str, Any], *, published: bool = Fa
         if error.argument in table and _is_layers(table[error.argument]):
             raise _in_digits(error) from error
         raise
-    # Defaults are those of the task, and of what is held out.
-    special = {name: parts["setup"].pop(name) for name in ("task", "hold_out") if name in parts["setup"]}
-    base = Setup(params, net, **special)
+    # Defaults depend on the task, on what is held out, and on whether training ends by its excess.
+    base = Setup(params, net, stopping=Stopping(excess=parts["stopping"].get("excess")), **parts["setup"])
     base = base.published() if published else base
     changes: dict[str, Any] = {
         name: replace(getattr(base, name), **parts[name]) for name in _PARTS if parts[name]
@@ -227,9 +227,17 @@ def options_of(setup: Setup, *, published: bool = False) -> dict[str, Any]:
         defaults = all_options(base) | {"hold_out": None}
         given = {name: value for name, value in all_options(setup).items() if value != defaults[name]}
         return {"net": setup.net.family} | given | setup.net.chosen
-    base = Setup(setup.params, NetSpec(setup.net.family), task=setup.task, hold_out=setup.hold_out)
+    special = {name: getattr(setup, name) for name in ("task", "hold_out", "replacement", *WEIGHTS)}
+    stopping = Stopping(excess=setup.stopping.excess)
+    base = Setup(setup.params, NetSpec(setup.net.family), stopping=stopping, **special)
     base = base.published() if published else base
-    usual = {"task": task_text(Classification()), "hold_out": None}
+    usual = {
+        "task": task_text(Classification()),
+        "hold_out": None,
+        "stop_excess": None,
+        "replacement": published,
+    }
+    usual |= dict.fromkeys(WEIGHTS, "")
     defaults, always = all_options(base) | usual, ("net", "width")
     # The default loss at which training ends may depend on the options of the family.
     defaults["stop_loss"] = setup.net.stop_loss

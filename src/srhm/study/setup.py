@@ -21,15 +21,10 @@ from ..training import Classification, Optimizer, Stopping, Task
 from ..training.job import chosen_optimizer
 from ..training.task import task_from, task_text
 from .custom import CustomNet
+from .measuring import QUANTITIES, Measuring, check_flag
 
 Role = Literal["grammar", "samples", "network", "order"]
 ROLES: tuple[Role, ...] = ("grammar", "samples", "network", "order")
-
-QUANTITIES = ("error", "S", "D", "probes", "weights")
-"""What can be recorded during training: the test error, the sensitivities, probes and clusters, and the weights."""
-
-SENSITIVITY_INPUTS = 1000
-"""Default number of test inputs for S and D; the whole test set if it is smaller."""
 
 
 @dataclass(frozen=True)
@@ -64,62 +59,6 @@ class Seeds:
 
 
 @dataclass(frozen=True)
-class Measuring:
-    """What is measured of a trained network, and on which data.
-
-    Raises
-    ------
-    ArgumentError
-        If a field is out of range.
-    """
-
-    P_test: int | None = None
-    """Number of test points. Default: min(10,000, P_max / 5), and no more than have what is held out."""
-    sensitivity_inputs: int = SENSITIVITY_INPUTS
-    """Number of test inputs for S and D; the whole test set if it is smaller."""
-    cumulative: bool = False
-    """Sensitivities that re-draw all levels 1 to l instead of only level l (published)."""
-    record: tuple[str, ...] = ()
-    """What is recorded besides the loss at the log-spaced steps round(2^(k/2)) and at the end: some of error, S, D,
-    probes (with clusters) and weights, with commas, such as error,S,D. The error is always among them; true means only
-    the error."""
-    probe: bool = False
-    """Also measure what linear probes read from each layer, and whether its clusters are the synonyms."""
-
-    def __post_init__(self) -> None:
-        inputs = check_integer("sensitivity_inputs", self.sensitivity_inputs, minimum=3)
-        object.__setattr__(self, "sensitivity_inputs", inputs)
-        if self.P_test is not None:
-            object.__setattr__(self, "P_test", check_integer("P_test", self.P_test, minimum=3))
-        for name in ("cumulative", "probe"):
-            check_flag(name, getattr(self, name))
-        object.__setattr__(self, "record", _recorded(self.record))
-
-    @property
-    def records_weights(self) -> bool:
-        """Whether weights are recorded; they are then kept."""
-        return "weights" in self.record
-
-
-def _recorded(record: Any) -> tuple[str, ...]:
-    """Return the recorded quantities in their order, from text, a list, or true or false."""
-    if isinstance(record, bool):
-        return QUANTITIES[:1] if record else ()
-    names = record.replace(",", " ").split() if isinstance(record, str) else record
-    if not isinstance(names, list | tuple):
-        raise ArgumentError("record", record, "are not names of quantities", "Use for example 'error,S,D'")
-    for name in names:
-        check_choice("record", name, QUANTITIES, "is not recorded")
-    return tuple(name for name in QUANTITIES if name in names or (name == "error" and names))
-
-
-def check_flag(name: str, value: Any) -> None:
-    """Raise an :class:`~srhm.ArgumentError` if a value is neither true nor false."""
-    if not isinstance(value, bool):
-        raise ArgumentError(name, value, "is neither true nor false", "Use True or False")
-
-
-@dataclass(frozen=True)
 class Setup:
     """Model, network, training and measurements: everything of a run except P and seeds.
 
@@ -151,9 +90,9 @@ class Setup:
     replacement: bool = False
     """Draw training and test points with replacement, within and across the sets (published)."""
     task: Task = field(default_factory=Classification)
-    """What the network is trained to predict: classification, next, masked or latent, with options in brackets, as in
-    classification(uniform(0.2)) or classification(masking(0.3)) for noisy inputs, next(last), next(first=False),
-    masked(0.15), latent(3), latent(2, rate=0.5)."""
+    """What the network is trained to predict: classification, next, masked, denoise or latent, with options in
+    brackets, as in classification(uniform(0.2)) or classification(masking(0.3)) for noisy inputs, next(last),
+    next(first=False), masked(0.15), latent(3), latent(2, rate=0.5)."""
     rule_weights: str = ""
     """Weights of the rules, the same for all parents but for lognormal: zipf(1), lognormal(0.5) or numbers such as 3,1,
     for all levels, or by level as in 2:zipf(1). Default: all alike. Points are then drawn with replacement."""
@@ -180,7 +119,8 @@ class Setup:
             object.__setattr__(self, "replacement", True)
         if self.hold_out is not None:
             object.__setattr__(self, "hold_out", hold_out_of(self.hold_out))
-            self._check_hold_out()
+        if self.hold_out is not None:
+            self._check_hold_out(self.hold_out)
         custom = isinstance(self.net, CustomNet)
         params, net = self.params, self.net.on(self.params, None if custom else self.interface)
         optimizer, stopping, measuring = self.optimizer, self.stopping, self.measuring
@@ -210,16 +150,14 @@ class Setup:
             raise ArgumentError("P_test", self.P_test, "is too small to fit and test probes", fix)
         self._check_test_points()
 
-    def _check_hold_out(self) -> None:
+    def _check_hold_out(self, hold_out: HoldOut) -> None:
         """Refuse what the model lacks, and tasks other than classification."""
-        if self.hold_out is None:
-            return
-        class_counts(self.params, self.hold_out)
+        class_counts(self.params, hold_out)
         if self.task != Classification():
             problem = (
                 f"is for classification: the exact floor of {task_text(self.task)} is that of all samples"
             )
-            raise ArgumentError("hold_out", hold_out_text(self.hold_out), problem, "Leave it out")
+            raise ArgumentError("hold_out", hold_out_text(hold_out), problem, "Leave it out")
 
     def _check_test_points(self) -> None:
         """Refuse test points that are not there, or leave fewer than n_c for training."""
@@ -273,6 +211,11 @@ class Setup:
     def classifies(self) -> bool:
         """Whether it is the paper's task: clean inputs, rules, placements and classes alike, and nothing held out."""
         return self.task == Classification() and not (self.weighted or self.hold_out)
+
+    @property
+    def thresholds(self) -> Mapping[str, float]:
+        """The thresholds of the error, S and D that are usual for the family; empty if the task predicts symbols."""
+        return {} if self.task.predicts_symbols else self.net.row.thresholds(self.params)
 
     @property
     def prediction(self) -> Prediction | None:
@@ -494,7 +437,10 @@ class RunSpec:
     @property
     def shape(self) -> tuple[Any, ...]:
         """What runs must have in common to be executed together: everything except P, seeds and rates."""
-        return self.params, self.net, self.setup.optimizer.batch_per_class, bool(self.setup.class_weights)
+        setup, optimizer = self.setup, self.setup.optimizer
+        scheduled = (optimizer.schedule, optimizer.warmup) != ("constant", 0)
+        own = optimizer.batch_per_class, optimizer.method, scheduled, setup.task, bool(setup.class_weights)
+        return self.params, self.net, *own
 
     def at(self, P: int, seeds: Seeds | None = None) -> "RunSpec":
         """Return the same run with another number of training points, and other seeds. Default: the same seeds."""

@@ -213,9 +213,9 @@ class Study:
             for replicate, runs in enumerate(self.runs)
         ]  # fmt: skip
 
-    def complexity(self, quantity: str = "error") -> SampleComplexity:
-        """Return P* of a quantity that is searched, over the replicates, with its interval."""
-        return combine(self.crossings(quantity))
+    def complexity(self, quantity: str | None = None) -> SampleComplexity:
+        """Return P* of a quantity that is searched, by default of the first, over the replicates, with its interval."""
+        return combine(self.crossings(next(iter(self.thresholds)) if quantity is None else quantity))
 
     def read(self, quantity: str = "error") -> SampleComplexity | None:
         """Return where a quantity falls to the threshold of its family, read off all runs, or None if it is not known.
@@ -225,7 +225,7 @@ class Study:
         quantity
             ``"error"``, ``"S_21"`` and the like; or ``"S"`` or ``"D"`` of level 1 at the layer of the threshold.
         """
-        limits = {} if self.setup.task.predicts_symbols else self.setup.net.row.thresholds(self.setup.params)
+        limits = self.setup.thresholds
         name = next((one for one in limits if one == quantity or one.startswith(f"{quantity}_")), None)
         if name is None or not any(self.runs):
             return None
@@ -330,7 +330,7 @@ def chosen_thresholds(
     if setup.task.predicts_symbols:
         problem = f"have no default for the task {task_text(setup.task)}"
         raise ArgumentError("thresholds", None, problem, "Give one in nats, as in excess=0.1")
-    limits = dict(setup.net.row.thresholds(setup.params))
+    limits = dict(setup.thresholds)
     if quantities == "all" and len(limits) == 1:
         problem = f"needs thresholds of S and D, of which {setup.net.family} has none"
         raise ArgumentError("quantities", quantities, problem, "Use error")

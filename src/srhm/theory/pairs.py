@@ -7,6 +7,7 @@ last symbol being the last informative one.
 """
 
 from dataclasses import dataclass
+from math import comb
 
 import numpy as np
 from jaxtyping import Float, Integer
@@ -98,11 +99,8 @@ def symbol_pairs(grammar: Grammar, distance: int, *, last: bool = False) -> Pair
     check_instance(Grammar, grammar=grammar)
     params = grammar.params
     numbers = params.level(check_integer("distance", distance, minimum=1, maximum=params.L))
-    v, leaves = params.level(1).v, params.num_leaves // (numbers.nodes * numbers.s)
-    pairs = 1 if last else numbers.nodes * numbers.s // 2 * leaves
-    pairs *= (numbers.s - 1) * leaves
-    fix = "Use a smaller distance, or last=True"
-    check_memory("distance", distance, 24 * pairs * v**2, "the joint probabilities of all pairs", fix)
+    v = params.level(1).v
+    _check_memory(params, distance, last)
     below = np.eye(numbers.v)[None]  # of each leaf below a child, [leaf, feature, symbol]
     for level in range(numbers.level - 1, 0, -1):
         below = np.einsum("jab,ibc->jiac", below, transitions(grammar, level))
@@ -143,6 +141,7 @@ def count_pairs(dataset: Dataset, distance: int, *, last: bool = False) -> PairC
     numbers = params.level(check_integer("distance", distance, minimum=1, maximum=params.L))
     if len(dataset) < 2:
         raise ArgumentError("dataset", len(dataset), "samples are too few", "Use 2 or more")
+    _check_memory(params, distance, last)
     v = params.level(1).v
     features = dataset.features.astype(np.int64).reshape(len(dataset), numbers.nodes, numbers.s, -1)
     leaves = features.shape[3]
@@ -194,6 +193,19 @@ def pair_moment(params: Params, distance: int) -> float:
     for level in params.levels[: numbers.level - 1]:
         moment *= (contraction(level) * level.parents / level.v) ** 2
     return moment
+
+
+def _check_memory(params: Params, distance: int, last: bool) -> None:
+    """Refuse a distance without pairs, or with too many."""
+    numbers = params.level(distance)
+    if numbers.s == 1:
+        raise ArgumentError(
+            "distance", distance, "is of a level at which nothing branches", "Use another one"
+        )
+    leaves, v = params.num_leaves // numbers.features, params.level(1).v
+    pairs = (numbers.s - 1) * leaves if last else numbers.nodes * comb(numbers.s, 2) * leaves**2
+    fix = "Use a smaller distance, or last=True"
+    check_memory("distance", distance, 24 * pairs * v**2, "the joint probabilities of all pairs", fix)
 
 
 def _pairs(s: int, last: bool) -> list[tuple[int, int]]:

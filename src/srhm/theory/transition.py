@@ -28,7 +28,7 @@ Symbols = Literal["features", "symbols"]
 
 _LEVELS, _BISECTIONS = 1000, 50
 _CLOSE = 1e-3
-"""How close to 0 or 1 a threshold is not told from it."""
+"""How close to 0 or 1 a threshold is taken to be there."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,8 @@ class BeliefTransition:
         ArgumentError
             If a number is out of range.
         """
+        if not 0 <= check_number("epsilon", epsilon) <= 1:
+            raise ArgumentError("epsilon", epsilon, "is not a probability", "Use 0 <= epsilon <= 1")
         L = self.params.L if L is None else check_integer("L", L, minimum=0)
         found = [_inputs(self.params, self.over, epsilon)]
         for _ in range(L):
@@ -127,7 +129,7 @@ def _numbers(params: Params) -> tuple[int, int, int, int]:
 
 def _inputs(params: Params, over: Symbols, epsilon: float) -> _State:
     v, blank = _numbers(params)[0], over == "symbols"
-    other = check_number("epsilon", epsilon) / (v + blank)
+    other = epsilon / (v + blank)
     true = 1 - epsilon + other
     filled = true + (v - 1) * other
     return true / filled, other / filled * other / true if blank else 0.0

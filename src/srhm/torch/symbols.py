@@ -1,18 +1,17 @@
 """Tasks that predict symbols, for any PyTorch module: tokens, targets, exact floors, and losses over them."""
 
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int, Integer
 
 from ..errors import ArgumentError, check_integer
-from ..inference.floors import exact_hidden, exact_level, exact_next, summed_surprisal
+from ..inference.floors import summed_surprisal
 from ..model.dataset import Dataset
 from ..model.encoding import MASKED
 from ..model.grammar import Grammar
@@ -28,122 +27,16 @@ from ..model.sequences import (
     hidden_count,
     hidden_positions,
     level_symbols,
-    next_examples,
 )
 from ..model.stream import Stream
 from ..randomness import Key
 from .finite import Indexed, TorchDataset
 from .form import Form
 from .modules import ModuleLayers, device_and_type, evaluation_mode
+from .tasks import LatentTask, MaskedTask, NextTask, Samples, ShownTask
 
 IGNORED = -100
 """The target where nothing is predicted, which `torch.nn.functional.cross_entropy` leaves out."""
-
-
-class _Samples(NamedTuple):
-    """The samples of a batch."""
-
-    symbols: Integer[np.ndarray, "sample position"]
-    """-1 for a blank."""
-    labels: Integer[np.ndarray, " sample"] | None = None
-    """The classes."""
-    latents: Integer[np.ndarray, "sample place"] | None = None
-    """The symbols of the level of the task, the blank last."""
-    masks: Callable[[int], np.ndarray] | None = None
-    """Given how many positions are hidden, which are, [sample, position]."""
-
-
-class _Task(ABC):
-    """What is shown and what is predicted; see the tasks of the same names in :mod:`srhm.training`."""
-
-    count: int = 0
-    """The number of positions that are hidden at random."""
-
-    @property
-    def hides(self) -> bool:
-        """Whether inputs have a hidden or a beginning-of-sequence symbol."""
-        return self.count > 0
-
-    @property
-    def level(self) -> int | None:
-        """The level whose symbols are needed."""
-        return None
-
-    @abstractmethod
-    def scores(self, params: Params) -> int:
-        """Return the number of symbols that a target is one of."""
-
-    @abstractmethod
-    def shown(self, params: Params, samples: _Samples) -> tuple[Any, Any]:
-        """Return the symbols that enter, and the targets [sample, place]; of the latter as much as is known."""
-
-    @abstractmethod
-    def exact(self, grammar: Grammar, seen: np.ndarray) -> np.ndarray:
-        """Return the exact probabilities [sample, place, symbol]."""
-
-
-@dataclass(frozen=True)
-class _Next(_Task):
-    positions: Predicted
-    first: bool
-    starts: bool
-
-    @property
-    def hides(self) -> bool:
-        return self.positions == "last" or self.starts
-
-    def scores(self, params: Params) -> int:
-        return params.level(1).v + 1
-
-    def shown(self, params: Params, samples: _Samples) -> tuple[Any, Any]:
-        return next_examples(samples.symbols, params.level(1).v, self.positions, self.first, self.starts)
-
-    def exact(self, grammar: Grammar, seen: np.ndarray) -> np.ndarray:
-        return exact_next(grammar, seen, self.positions, self.starts)
-
-
-@dataclass(frozen=True)
-class _Masked(_Task):
-    count: int
-
-    def scores(self, params: Params) -> int:
-        return params.level(1).v + 1
-
-    def shown(self, params: Params, samples: _Samples) -> tuple[Any, Any]:
-        targets = blank_last(samples.symbols, params.level(1).v)
-        if samples.masks is None:
-            return samples.symbols, np.full_like(targets, -1)
-        mask = samples.masks(self.count)
-        return np.where(mask, MASKED, samples.symbols), np.where(mask, targets, -1)
-
-    def exact(self, grammar: Grammar, seen: np.ndarray) -> np.ndarray:
-        return exact_hidden(grammar, seen)
-
-
-@dataclass(frozen=True)
-class _Latents(_Task):
-    of: int
-    of_class: bool
-    count: int
-
-    @property
-    def level(self) -> int | None:
-        return None if self.of_class else self.of
-
-    def scores(self, params: Params) -> int:
-        return params.n_c if self.of_class else params.level(self.of).v + 1
-
-    def shown(self, params: Params, samples: _Samples) -> tuple[Any, Any]:
-        seen = samples.symbols
-        if self.count and samples.masks is not None:
-            seen = np.where(samples.masks(self.count), MASKED, seen)
-        targets = samples.latents
-        if self.of_class and samples.labels is not None:
-            targets = samples.labels[:, None]
-        return seen, targets
-
-    def exact(self, grammar: Grammar, seen: np.ndarray) -> np.ndarray:
-        return exact_level(grammar, seen, self.of)
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,8 +80,8 @@ class SymbolScores:
 class SymbolDataset(Indexed):
     """Inputs and targets of a task that predicts symbols, for any PyTorch module, with the exact floor of its loss.
 
-    Make one with :meth:`next_symbols`, :meth:`masked_symbols` or :meth:`latents`; the tasks are those of
-    :mod:`srhm.training`, with the same inputs and targets. A sample is
+    Make one with :meth:`next_symbols`, :meth:`masked_symbols` or :meth:`latents`; the tasks are those of the same names
+    in :mod:`srhm.training`, with the same inputs and targets. A sample is
 
     - the tokens that enter, int64 [position]: 0 to v - 1 for the features, v for a blank, v + 1 for a hidden symbol and
       for a beginning-of-sequence symbol;
@@ -227,7 +120,7 @@ class SymbolDataset(Indexed):
     def __init__(
         self, source: Dataset | Stream, task: Any, count: int | None = None, device: Any = None
     ) -> None:
-        if not isinstance(task, _Task):
+        if not isinstance(task, ShownTask):
             fix = "Use SymbolDataset.next_symbols(source), .masked_symbols(source) or .latents(source)"
             raise ArgumentError("task", task, "is not a task of this class", fix)
         self.samples = TorchDataset(source, count, "integer", latents=task.level is not None)
@@ -271,7 +164,7 @@ class SymbolDataset(Indexed):
         ArgumentError
             If an option is unknown or does not fit the others, or the source does not contain these samples.
         """
-        return cls(source, _Next(positions, first, check_next(positions, first, start)), count, device)
+        return cls(source, NextTask(positions, first, check_next(positions, first, start)), count, device)
 
     @classmethod
     def masked_symbols(
@@ -295,7 +188,7 @@ class SymbolDataset(Indexed):
             samples.
         """
         rate = check_masking_rate(rate)
-        return cls(source, _Masked(hidden_count(_params(source), rate)), count, device)
+        return cls(source, MaskedTask(hidden_count(_params(source), rate)), count, device)
 
     @classmethod
     def latents(
@@ -327,7 +220,7 @@ class SymbolDataset(Indexed):
         params, rate = _params(source), check_rate(rate)
         level = check_integer("level", level, minimum=1, maximum=params.L + 1)
         hidden = hidden_count(params, rate) if rate else 0
-        return cls(source, _Latents(level, level == params.L + 1, hidden), count, device)
+        return cls(source, LatentTask(level, level == params.L + 1, hidden), count, device)
 
     @property
     def params(self) -> Params:
@@ -364,7 +257,7 @@ class SymbolDataset(Indexed):
 
         They are moved by one position as the task does it, but no random positions are hidden.
         """
-        seen, _ = self.task.shown(self.params, _Samples(in_tree_order(self.params, np.asarray(inputs))))
+        seen, _ = self.task.shown(self.params, Samples(in_tree_order(self.params, np.asarray(inputs))))
         return self._tokens(seen)
 
     def layers(
@@ -491,7 +384,7 @@ class SymbolDataset(Indexed):
                 Key(np.uint32(self._epoch.item()), block[:, None]), row, self.params.d, count
             )
 
-        return self.task.shown(self.params, _Samples(symbols.numpy(), labels.numpy(), of_level, masks))
+        return self.task.shown(self.params, Samples(symbols.numpy(), labels.numpy(), of_level, masks))
 
     def _floor(self) -> tuple[Any, Any]:
         epoch = int(self._epoch) if self.task.count else 0

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -168,21 +169,22 @@ class TestSet:
         self.task = Classification() if task is None else task
         self.params, self.size = dataset.params, len(dataset)
         self._parts: list[tuple[Any, ...]] = []
-        self._floors: tuple[Any, Any] | None = None
+        self._grammar = dataset.stream.grammar
         if not (shared and self.task.of_samples):
             self._parts.append(_batches(dataset, batch or BLOCK, latents_of(self.task, dataset)))
-            if isinstance(self.task, SymbolTask):
-                self._floors = self._floor(self.task, dataset)
             return
         for part in dataset.batches(batch or _TABLE):
             table = jax.tree.map(_on_device, deduplicate(self.params, part.features, part.positions))
             self._parts.append((table, jnp.asarray(part.labels, jnp.int32)))
 
-    def _floor(self, task: SymbolTask, dataset: Dataset) -> tuple[Any, Any]:
+    @cached_property
+    def _floors(self) -> tuple[Any, Any] | None:
         """The mean loss of the exact predictor at each place, and how many predictions there are."""
+        if not isinstance(self.task, SymbolTask):
+            return None
         sums, counts = 0.0, 0
         for symbols, targets, _ in self._examples():
-            total, count = floor(task, dataset.stream.grammar, symbols, targets)
+            total, count = floor(self.task, self._grammar, symbols, targets)
             sums, counts = sums + total, counts + count
         with np.errstate(invalid="ignore"):
             return sums / counts, counts
@@ -242,7 +244,7 @@ def latents_of(task: Task, dataset: Dataset) -> Any:
         part = task.latents(dataset.params, expand(dataset.stream.grammar, derivation))
         if part is None:
             return None
-        parts.append(part.astype(np.uint16))
+        parts.append(part.astype(np.uint16 if part.max() < 2**16 else np.int32))
     return np.concatenate(parts)
 
 

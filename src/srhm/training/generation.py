@@ -11,6 +11,8 @@ from ..errors import ArgumentError, check_instance, check_integer
 from ..model.encoding import MASKED, Encoding
 from ..model.params import Params
 from ..nets.active import Symbols
+from ..nets.design import design_of, encoding_for
+from ..nets.interface import KINDS
 from ..nets.network import outputs
 from .sequences import Denoise, NextSymbol
 from .task import Task, task_text
@@ -40,9 +42,14 @@ def generate(
         If the task is another one.
     """
     check_instance(Params, params=params)
+    encoding, design = encoding_for(net, encoding, params), design_of(net)
+    if design is not None and design.interface != task.interface(params, encoding):
+        raise ArgumentError(
+            "net", KINDS[design.interface.kind], "is what it was built to predict", "Give its own task"
+        )
     count, d = check_integer("count", count, minimum=1), params.d
     random = np.random.default_rng(check_integer("seed", seed, minimum=0))
-    forward = isinstance(task, NextSymbol) and task.positions == "all" and task.starts
+    forward = isinstance(task, NextSymbol) and task.positions == "all" and task.first
     if not (forward or isinstance(task, Denoise)):
         problem = "does not predict every symbol from any that are known"
         raise ArgumentError("task", task_text(task), problem, "Train for denoise, or for next")
@@ -56,6 +63,10 @@ def generate(
             entering = np.concatenate([np.full((count, 1), MASKED, np.int32), found[:, :-1]], axis=1)
             entering = np.where(np.arange(d) <= place[:, None], entering, -1)
         scores = np.asarray(_scores(net, Symbols(params, encoding, entering, True)))[rows, place]
+        if np.isnan(scores).any():
+            raise ArgumentError(
+                "net", "nan", "is among its scores", "Give a network whose training did not diverge"
+            )
         symbol = (scores + random.gumbel(size=scores.shape)).argmax(axis=1)
         found[rows, place] = np.where(symbol == params.level(1).v, -1, symbol)
     return found

@@ -28,9 +28,9 @@ from .recording import is_recorded, next_record
 from .task import Classification, Task
 
 Status = Literal["converged", "epochs", "plateau", "diverged", "stopped"]
-"""How a run ended: its loss, or its excess, fell to the threshold; it reached the last epoch or step; its test loss did
-not fall for as many evaluations as its patience lasts; its loss or its outputs were no longer finite; or its budget was
-spent, and it can be resumed."""
+"""How a run ended: its loss, or its excess, fell to the threshold; it reached the last epoch or step; its test loss
+(with noisy inputs its test error) did not fall for as many evaluations as its patience lasts; its loss or its outputs
+were no longer finite; or its budget was spent, and it can be resumed."""
 
 _CALL_SECONDS = 0.5
 _MAX_STEPS = 2**24  # batches in a call

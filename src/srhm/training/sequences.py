@@ -42,9 +42,7 @@ class SymbolTask(Task):
 
     def check(self, output: Any, targets: Any, params: Params) -> None:
         """Refuse anything but one score for each symbol at each place."""
-        wanted = (*targets.shape, self.interface(params, "onehot").scores)
-        if self.interface(params, "onehot").kind in ("class", "last"):
-            wanted = (wanted[0], wanted[2])
+        wanted = self.interface(params, "onehot").output_shape(len(targets))
         shape = getattr(output, "shape", None)
         if shape != wanted:
             fix = f"Return {wanted}: the scores of every symbol, the blank last"
@@ -132,8 +130,33 @@ class NextSymbol(SymbolTask):
         return exact_next(grammar, symbols, self.positions, self.starts)
 
 
+class HiddenSymbols(SymbolTask):
+    """A task that hides positions of whole inputs, and predicts the symbols there from the others."""
+
+    @abstractmethod
+    def count(self, params: Params, key: Key, rows: Any) -> Any:
+        """Return how many positions are hidden: a number, or one for each sample, [sample, 1]."""
+
+    def interface(self, params: Params, encoding: Encoding) -> Interface:
+        """Return that of a prediction at every position."""
+        d = params.d
+        return Interface(channels(params, encoding) + 1, d, params.level(1).v + 1, d, "positions")
+
+    def examples(self, leaves: Leaves, labels: Int[Array, " sample"], key: Key) -> tuple[Symbols, Any]:
+        """Return the symbols with some hidden, and these."""
+        params, grid = leaves.params, _symbols(leaves)
+        rows = jnp.arange(len(grid), dtype=jnp.uint32)
+        mask = hidden_positions(key, rows, params.d, self.count(params, key, rows))
+        targets = blank_last(grid, params.level(1).v)
+        return _entering(leaves, jnp.where(mask, MASKED, grid), True), jnp.where(mask, targets, -1)
+
+    def exact(self, grammar: Grammar, symbols: Integer[np.ndarray, "sample position"]) -> np.ndarray:
+        """Return the posterior of every position."""
+        return exact_hidden(grammar, symbols)
+
+
 @dataclass(frozen=True)
-class MaskedSymbols(SymbolTask):
+class MaskedSymbols(HiddenSymbols):
     """Predict hidden symbols from the others. Of every sample equally many are hidden, others in each epoch.
 
     Raises
@@ -150,49 +173,30 @@ class MaskedSymbols(SymbolTask):
     def __post_init__(self) -> None:
         object.__setattr__(self, "rate", check_masking_rate(self.rate))
 
+    def count(self, params: Params, key: Key, rows: Any) -> int:
+        """Return the same number for all samples."""
+        return hidden_count(params, self.rate)
+
     def interface(self, params: Params, encoding: Encoding) -> Interface:
-        """Return that of a prediction at every position."""
+        """Return that of a prediction at every position, if not all are hidden."""
         hidden_count(params, self.rate)
-        d = params.d
-        return Interface(channels(params, encoding) + 1, d, params.level(1).v + 1, d, "positions")
-
-    def examples(self, leaves: Leaves, labels: Int[Array, " sample"], key: Key) -> tuple[Symbols, Any]:
-        """Return the symbols with some hidden, and these."""
-        grid = _symbols(leaves)
-        mask, targets = _mask(leaves.params, grid, self.rate, key), blank_last(grid, leaves.params.level(1).v)
-        return _entering(leaves, jnp.where(mask, MASKED, grid), True), jnp.where(mask, targets, -1)
-
-    def exact(self, grammar: Grammar, symbols: Integer[np.ndarray, "sample position"]) -> np.ndarray:
-        """Return the posterior of every position."""
-        return exact_hidden(grammar, symbols)
+        return super().interface(params, encoding)
 
 
 @dataclass(frozen=True)
-class Denoise(SymbolTask):
+class Denoise(HiddenSymbols):
     """Predict hidden symbols, of each sample a random number, uniform from 1 to all: absorbing (masked) diffusion.
 
     The share that is hidden is the time of the process, and the mean loss of a sample over its hidden positions, times
-    d, is in the mean over times a bound on -ln p(sample): that of a model that reveals positions in random order.
+    d, is in the mean over times a bound on -ln p(sample): that of a model that reveals positions in random order. The
+    test loss is over all predictions, so that samples with more hidden positions have more weight in it.
     """
 
     name: ClassVar[str] = "denoise"
 
-    def interface(self, params: Params, encoding: Encoding) -> Interface:
-        """Return that of a prediction at every position."""
-        d = params.d
-        return Interface(channels(params, encoding) + 1, d, params.level(1).v + 1, d, "positions")
-
-    def examples(self, leaves: Leaves, labels: Int[Array, " sample"], key: Key) -> tuple[Symbols, Any]:
-        """Return the symbols with some hidden, and these."""
-        grid, d = _symbols(leaves), leaves.params.d
-        rows = jnp.arange(len(grid), dtype=jnp.uint32)
-        mask = hidden_positions(key, rows, d, random_counts(key, rows, d))
-        targets = blank_last(grid, leaves.params.level(1).v)
-        return _entering(leaves, jnp.where(mask, MASKED, grid), True), jnp.where(mask, targets, -1)
-
-    def exact(self, grammar: Grammar, symbols: Integer[np.ndarray, "sample position"]) -> np.ndarray:
-        """Return the posterior of every position."""
-        return exact_hidden(grammar, symbols)
+    def count(self, params: Params, key: Key, rows: Any) -> Any:
+        """Return a random number for each sample."""
+        return random_counts(key, rows, params.d)
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int
 
-from ..errors import ArgumentError, check_instance
-from ..inference.noise import Process, process_of_text, words_of
+from ..errors import check_instance
+from ..inference.noise import Process, check_draws, process_of_text, words_of
 from ..model.derivation import Tree
 from ..model.encoding import Encoding, encode_in_tree_order
 from ..model.params import Params
@@ -130,9 +130,7 @@ class Classification(Task):
     def __post_init__(self) -> None:
         if self.noise is not None:
             check_instance(Process, noise=self.noise)
-            if not self.noise.draws:
-                problem = "draws nothing that could enter a network"
-                raise ArgumentError("noise", self.noise.text, problem, "Use uniform or masking")
+            check_draws("noise", self.noise)
 
     @property
     def of_samples(self) -> bool:
@@ -153,7 +151,7 @@ class Classification(Task):
         symbols = encode_in_tree_order(params, leaves.features, leaves.positions, "integer")
         words = words_of(fold(key, _NOISE), (rows, jnp.zeros_like(rows)), params.d)
         received = self.noise.drawn(params, symbols, words)
-        return Symbols(params, leaves.encoding, received, self.noise.masks), labels
+        return Symbols(params, leaves.encoding, received, self.noise.masks, pictures=True), labels
 
     def check(self, output: Any, targets: Any, params: Params) -> None:
         """Refuse anything but one score per class."""
