@@ -301,8 +301,19 @@ def test_diffusion_prints_the_changes_of_the_library(
     assert content["predicted"]["epsilon"] == pytest.approx(srhm.theory.belief_transition(params).epsilon)
     status, out, _ = run(capsys, "diffusion", *model, *scan, "--noise", "masking", "--draws", "2")
     assert status == 0 and "recursion" not in out and "place 2" in out
-    status, _, err = run(capsys, "diffusion", *model, "--low", "0.5", "--high", "0.4")
-    assert status == 2 and "Use 0 <= low < high <= 1" in err
+    status, out, _ = run(capsys, "diffusion", *model, *scan, "--rule-weights", "zipf(1)")
+    assert status == 0 and "recursion" not in out, "it knows even rules alone"
+    status, out, _ = run(capsys, "diffusion", *model, "--low", "0", "--high", "1e-9", "--strengths", "2")
+    assert status == 0 and "the susceptibility is largest" not in out, "where nothing changes"
+    (tmp_path / "file").touch()
+    within_a_file = str(tmp_path / "file" / "fig")
+    for given, said in (
+        (("--low", "0.5", "--high", "0.4"), "Use 0 <= low < high <= 1"),
+        (("--draws", "2"), "belief noise draws nothing. Leave it out"),
+        (("--out", within_a_file), within_a_file),
+    ):
+        status, out, err = run(capsys, "diffusion", *model, *given)
+        assert (status, out) == (2, "") and said in err, given
 
 
 def test_theory_of_a_deep_model(capsys: pytest.CaptureFixture[str]) -> None:

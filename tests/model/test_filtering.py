@@ -162,3 +162,20 @@ def test_refusals():
         cut.to_json()
     with pytest.raises(ArgumentError, match="its tuples do not tell their parents"):
         parse(cut, split(grammar, P=2, P_test=1).train.encode("integer"))
+
+
+def test_weights_planes_and_levels():
+    """Weights that are tiny stay; pictures stay pictures; the numbers of levels are those of the whole grammar."""
+    plane = Grammar(Params(n_c=2, v=2, m=2, s=4, s0=0, L=2, plane=True), 0)
+    cut = filtered(plane, 1)
+    assert cut.params.plane and cut.weighted and split(cut, P=5, P_test=1).rule == "replacement"
+    x = split(plane, P=5, P_test=1).train.encode("integer")
+    assert (
+        x.shape == (5, 4, 4) and np.isfinite(log_likelihood(cut, Masking().evidence(plane.params, x))).all()
+    )
+    rare = Grammar(Params(n_c=2, v=3, m=2, s=2, s0=0, L=2), 0, rule_weights=[1.0, 1e-9])
+    assert (filtered(rare, 2).rule_probability(1) >= 0).all()
+    deep = filtered(Grammar(Params(v=4, m=2, s=2, s0=0, L=3), 0), 1)
+    assert [deep.latent_level(level) for level in (1, 3, 4, 5)] == [1, 3, None, None]
+    with pytest.raises(ArgumentError, match="level = "):
+        deep.latent_level(6)

@@ -6,7 +6,7 @@ from scipy.stats import chi2
 
 from oracles import MIXED, ORACLES, name_of
 from srhm import ArgumentError, Grammar, Params, Zipf, enumerate_all, expand, split
-from srhm.theory import count_pairs, symbol_pairs
+from srhm.theory import count_pairs, pairs, symbol_pairs
 from srhm.theory.pairs import pair_moment
 
 
@@ -105,3 +105,12 @@ def test_zipf_and_refusals():
     data = split(grammar, P=1, P_test=1).train
     with pytest.raises(ArgumentError, match="dataset = 1"):
         count_pairs(data, 1)
+
+
+def test_memory_is_that_of_all_pairs_of_branches(monkeypatch):
+    """At s = 3 a node has three pairs of children."""
+    asked = []
+    monkeypatch.setattr(pairs, "check_memory", lambda name, value, size, *rest: asked.append(size))
+    params = Params(n_c=3, v=3, m=2, s=3, s0=0, L=2)
+    found = symbol_pairs(Grammar(params, 0), 1)
+    assert found.joint.shape == (9, 3, 3) and asked == [24 * 9 * 3**2]

@@ -90,5 +90,8 @@ def test_without_a_transition():
 def test_wrong_arguments(refuses):
     with refuses("params", "Params(", "Use the same numbers at all levels"):
         belief_transition(Params(n_c=2, v=(3, 2), m=2, s=2, s0=0))
+    for wrong in (-0.1, 1.1):
+        with refuses("epsilon", repr(wrong), "Use 0 <= epsilon <= 1"):
+            belief_transition(Params(n_c=3, v=3, m=2, s=2, s0=0, L=2)).levels(wrong)
     with refuses("params", "Params(", "Use sparsity A, or over='features'"):
         belief_transition(Params(n_c=3, v=3, m=2, s=2, s0=1, L=2, sparsity="B"))

@@ -407,6 +407,13 @@ def test_options_of_tasks():
     last = setup_of(PARAMS, {"net": "cnn", "task": "latent(2)", "select": "last"})
     assert last.stopping.select == "last" and options_of(last)["select"] == "last"
     assert setup_of(PARAMS, options_of(last)) == last
+    how = {"net": "cnn", "width": 8, "task": "masked(rate=0.25)"}
+    excess = setup_of(PARAMS, how | {"stop_excess": 0.1})
+    assert excess == Setup(PARAMS, NetSpec("cnn", 8), task=MaskedSymbols(0.25), stopping=Stopping(excess=0.1))
+    assert options_of(excess) == how | {"stop_excess": 0.1} and setup_of(PARAMS, options_of(excess)) == excess
+    for given in ({"replacement": True}, {"rule_weights": "zipf(1)"}, {"stop_excess": 0.1, "patience": 5}):
+        chosen = setup_of(PARAMS, {"task": "masked(rate=0.25)"} | given)
+        assert setup_of(PARAMS, options_of(chosen)) == chosen and given.items() <= options_of(chosen).items()
 
 
 def test_the_front_door_measures_excess(tmp_path):
@@ -474,3 +481,22 @@ def test_sensitivities_of_every_position(sets):
     whole = sensitivities(net, sets.test)
     assert whole.layers == ("layer_1", "predictions")
     assert probes(net, sets.test, inputs=60).layers == clusters(net, sets.test).layers == whole.layers
+
+
+def test_the_floor_where_everything_is_hidden():
+    """It is the entropy of each position's own marginal."""
+    grid = encode(PARAMS, *(_leaves(enumerate_all(PARAMS))), "integer")
+    marginals = np.stack([(grid == symbol).mean(axis=0) for symbol in (0, 1, 2, -1)], axis=-1)
+    exact = Denoise().exact(GRAMMAR, np.full((2, PARAMS.d), MASKED))
+    assert np.abs(exact - marginals).max() < 1e-6
+
+
+def _leaves(derivation):
+    tree = expand(GRAMMAR, derivation)
+    return tree.features[0], tree.positions[0]
+
+
+def test_samples_of_a_network_of_another_task_are_refused(unchecked):
+    net = filled("cnn", PARAMS, 8)
+    with pytest.raises(ArgumentError, match=r"^net = .*Give its own task"):
+        generation.generate(net, Denoise(), PARAMS, "whitened", 2)

@@ -331,6 +331,8 @@ def test_the_noise_of_a_setup():
 def test_noise_that_cannot_enter_is_refused(refuses):
     with refuses("noise", "'belief(0.2)'", "Use uniform noise or masking"):
         task_from("classification(belief(0.2))")
+    with refuses("task", "'classification(uniform(0.2), noise=uniform(0.3))'", "Give it once"):
+        task_from("classification(uniform(0.2), noise=uniform(0.3))")
     with refuses("noise", "0.2", "Give a Process"):
         Classification(0.2)
     with refuses("patience", 3, "Leave it out, or choose another task"):
