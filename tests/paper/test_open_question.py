@@ -53,7 +53,7 @@ def test_an_arm_differs_from_the_plain_network_in_one_thing():
     for arm in ARMS.values():
         if arm.settings[0].net.family == "cnn":
             assert len({setting.optimizer.rate for setting in arm.settings}) == 1
-        if arm.group in ("depth", "rate"):
+        if arm.group in ("depth", "matched", "rate"):
             continue
         for setting in arm.settings:
             base, own = plain[setting.params.s0], leaves(setting.to_dict())
@@ -61,9 +61,18 @@ def test_an_arm_differs_from_the_plain_network_in_one_thing():
             assert len(changed) == 1 and changed <= {
                 "net.width", "net.frozen_layers", "net.shared_layers", "optimizer.batch_per_class"
             }  # fmt: skip
-    hashes = [setting.digest for arm in ARMS.values() for setting in arm.settings]
-    twice = {one for one in hashes if hashes.count(one) > 1}
-    assert not twice
+    others = [arm for arm in ARMS.values() if arm.group != "matched"]
+    hashes = [setting.digest for arm in others for setting in arm.settings]
+    assert len(set(hashes)) == len(hashes)
+
+
+def test_matched_arms_differ_in_depth_alone():
+    for names in (("L2-v4", "L3"), ("L1-s3-v3", "L2-s3")):
+        by_depth = [{one.params.s0: leaves(one.to_dict()) for one in ARMS[name].settings} for name in names]
+        for s0 in by_depth[0].keys() & by_depth[1].keys():
+            first, second = (of_depth[s0] for of_depth in by_depth)
+            changed = {key for key in first.keys() | second.keys() if first.get(key) != second.get(key)}
+            assert "params.L" in changed <= {"params.L", "measuring.P_test"}, (names, s0)
 
 
 def test_the_exponent_of_the_law_is_found():

@@ -9,7 +9,7 @@ from ...reference.networks import CNN, LCN
 from ...study import Setup
 from ..settings import model, setup
 
-Group = Literal["depth", "controls", "rate", "width", "batch"]
+Group = Literal["depth", "matched", "controls", "rate", "width", "batch"]
 
 RATE, DEEP_RATE = 0.03, 0.01
 """Learning rates per width of the CNNs with L = 1, 2 and with L = 3 or s = 3: one for all s0 of an arm, since the
@@ -44,13 +44,15 @@ def _arm(
 
 
 _TABLE: Sequence[Arm] = (
-    _arm("L2", "depth", "L = 2, v = 6", 6, (0, 1, 2, 3)),
+    _arm("L2", "depth", "L = 2, v = 6", 6, (0, 1, 2, 3, 5, 8)),
     _arm("L1", "depth", "L = 1, v = 10", 10, (1, 2, 3, 5), L=1),
-    _arm("L3", "depth", "L = 3, v = 4", 4, (0, 1, 2, 3), L=3, rate=DEEP_RATE, seeds=3),
     _arm("L1-s3", "depth", "L = 1, s = 3, v = 4", 4, (1, 2, 3), L=1, s=3),
-    _arm("L2-s3", "depth", "L = 2, s = 3, v = 3", 3, (0, 1, 2, 3), s=3, rate=DEEP_RATE),
     _arm("lcn-L2", "depth", "LCN, L = 2, v = 6", 6, (0, 1, 2), net=LCN, rate=None, seeds=3),
     _arm("lcn-L3", "depth", "LCN, L = 3, v = 4", 4, (0, 1), net=LCN, L=3, rate=None, seeds=3),
+    _arm("L2-v4", "matched", "L = 2, v = 4", 4, (0, 1, 2, 3), rate=DEEP_RATE, seeds=3),
+    _arm("L3", "matched", "L = 3, v = 4", 4, (0, 1, 2, 3), L=3, rate=DEEP_RATE, seeds=3),
+    _arm("L1-s3-v3", "matched", "L = 1, s = 3, v = 3", 3, (3, 5, 8), L=1, s=3, rate=DEEP_RATE),
+    _arm("L2-s3", "matched", "L = 2, s = 3, v = 3", 3, (0, 1, 2, 3, 5, 8), s=3, rate=DEEP_RATE),
     _arm("upper-frozen", "controls", "layer 2 frozen at random", 6, (0, 1), seeds=2, frozen_layers=(2,)),
     _arm("lower-frozen", "controls", "layer 1 frozen at random", 6, (0, 1), seeds=2, frozen_layers=(1,)),
     _arm("lower-shared", "controls", "layer 1 given the true places", 6, (0, 1, 2), shared_layers=(1,)),
@@ -59,6 +61,8 @@ _TABLE: Sequence[Arm] = (
     _arm("rate-0.1", "rate", "rate 0.1", 4, (1, 2), rate=0.1, seeds=3),
     _arm("rate-0.03", "rate", "rate 0.03", 4, (1, 2, 4), seeds=3),
     _arm("rate-0.01", "rate", "rate 0.01", 4, (1, 2, 6), rate=0.01, seeds=3),
+    _arm("rate-0.1-batch-16", "rate", "rate 0.1, batch of 64", 4, (1, 2), rate=0.1, batch=16, seeds=3),
+    _arm("rate-0.03-batch-16", "rate", "rate 0.03, batch of 64", 4, (1, 2, 4), batch=16, seeds=3),
     _arm("width-64", "width", "width 64", 6, (0, 1, 3), width=64),
     _arm("width-128", "width", "width 128", 6, (0, 1, 3), width=128),
     _arm("width-512", "width", "width 512", 6, (0, 1, 3), width=512),

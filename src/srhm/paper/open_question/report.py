@@ -19,8 +19,9 @@ from .measuring import ArmResult
 
 _GROUPS = {
     "depth": "Depth and patch size",
+    "matched": "Depth at one v, s and rate",
     "controls": "Controlled runs, CNN, L = 2, v = 6",
-    "rate": "Learning rate, CNN, L = 2, v = 4",
+    "rate": "Learning rate, CNN, L = 2, v = 4; batch of 16, but for those named",
     "width": "Width, CNN, L = 2, v = 6",
     "batch": "Batch, CNN, L = 2, v = 6",
 }

@@ -1,0 +1,72 @@
+"""The numbers of docs/open-question.md, from the tables of its arms and of the alignment beside it; conf.py puts them in."""
+
+import re
+from math import log
+from pathlib import Path
+
+from srhm.paper.open_question import ARMS
+
+TABLES = Path(__file__).parent / "open-question"
+NUMBER = r"[\d,]*\.?\d+"
+
+
+def rows(name: str) -> list[dict[str, str]]:
+    """Return the rows of all tables of a file, by the heads of their columns."""
+    found, heads = [], None
+    for line in (TABLES / name).read_text("utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if not line.startswith("|"):
+            heads = None
+        elif heads is None:
+            heads = cells
+        elif not set(line) <= set("|- "):
+            found.append(dict(zip(heads, cells, strict=True)))
+    return found
+
+
+def value(cell: str) -> float | None:
+    """Return the number a cell begins with; None if it is a bound, or nothing was run."""
+    found = re.match(NUMBER, cell)
+    return float(found[0].replace(",", "")) if found else None
+
+
+def numbers() -> dict[str, str]:
+    """Return the text of each <<name>>: of an arm `a`, `a` is its exponent, `a_zero` that with s0 = 0, `a_P1` its P* at
+    s0 = 1, and `a_1to2` the exponent of this step alone."""
+    found, of_arm = {}, {row["network"]: row for row in rows("exponents.md")}
+    for arm in ARMS.values():
+        name, row = re.sub(r"\W", "_", arm.name), of_arm[arm.what]
+        found[name] = f"{row['exponent, s0 > 0']} ± {row['±']}" if row["±"] else "not measured"
+        found[f"{name}_zero"] = row["with s0 = 0"]
+        points = {s0: value(row[f"P*, s0 = {s0}"]) for s0 in sorted(one.params.s0 for one in arm.settings)}
+        found |= {f"{name}_P{s0}": row[f"P*, s0 = {s0}"].partition(" (")[0] for s0 in points}
+        known = {s0: P for s0, P in points.items() if P is not None}
+        for low in known:
+            for high in known:
+                if low < high:
+                    step = log(known[high] / known[low]) / log((high + 1) / (low + 1))
+                    found[f"{name}_{low}to{high}"] = f"{step:.2f}"
+                    found[f"{name}_{low}over{high}"] = f"{known[high] / known[low]:.1f}"
+    return found | ratios(of_arm) | alignment()
+
+
+def ratios(of_arm: dict[str, dict[str, str]]) -> dict[str, str]:
+    """Return how P* of one arm compares with that of another at the same s0: the names are the pairs'."""
+    found = {}
+    for name, plain, s0s in (("upper_frozen", "L2", (0, 1)), ("lower_frozen", "L2", (0,)),
+                             ("width_64", "width-512", (0, 1, 3))):  # fmt: skip
+        own, other = (of_arm[ARMS[one].what] for one in (name.replace("_", "-"), plain))
+        for s0 in s0s:
+            ratio = value(own[f"P*, s0 = {s0}"]) / value(other[f"P*, s0 = {s0}"])
+            found[f"{name}_costs{s0}"] = f"{ratio:.1f}"
+            found[f"{name}_below{s0}"] = f"{100 * (1 - ratio):.0f}%"
+    return found
+
+
+def alignment() -> dict[str, str]:
+    """Return the cells of the table of alignment, as `alignment_CASE_COLUMN`, cases and columns by their place."""
+    found = {}
+    for case, row in enumerate(rows("alignment.md"), start=1):
+        for column, cell in enumerate(row.values(), start=1):
+            found[f"alignment_{case}_{column}"] = cell.partition(" (")[0]
+    return found
