@@ -352,6 +352,7 @@ def test_an_interrupted_run_is_the_whole_one(sets, tmp_path):
     assert final.record == whole.record
 
 
+@pytest.mark.long
 def test_ensembles_and_one_pass_take_latents_too(sets):
     task = Latent(2)
     net = NetSpec("cnn", 8).build(PARAMS, 0, interface=task.interface(PARAMS, "whitened"))
