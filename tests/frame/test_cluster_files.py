@@ -218,7 +218,9 @@ def test_near_the_time_limit_the_driver_is_interrupted_and_the_job_queued_again(
         process.send_signal(signal.SIGINT)
         said, _ = process.communicate(timeout=60)
     finally:
-        with suppress(ProcessLookupError):  # the driver too, which a script that was killed would leave behind
+        with suppress(
+            ProcessLookupError
+        ):  # the driver too, which a script that was killed would leave behind
             os.killpg(process.pid, signal.SIGKILL)
     made = calls(shims)
     assert "time limit is near" in said

@@ -382,7 +382,9 @@ def test_importing_the_package_loads_nothing_heavy():
 
 def test_no_pickle_no_global_seed_no_bare_except():
     found = [
-        f"{path.relative_to(ROOT)}:{line} {what}" for path in sources() for line, what in forbidden(parsed(path))
+        f"{path.relative_to(ROOT)}:{line} {what}"
+        for path in sources()
+        for line, what in forbidden(parsed(path))
     ]
     assert not found, found
 
