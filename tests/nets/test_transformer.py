@@ -99,7 +99,7 @@ def test_only_a_causal_network_ignores_what_comes_after():
     changed = np.stack([np.concatenate([x[0, :t], -x[0, t:]]) for t in range(1, 16)])
     net = filled(SPEC, NEXT)
     same = np.broadcast_to(x, changed.shape)
-    before, after = forward(net, same), forward(net, changed)
+    before, after = (np.asarray(forward(net, one)) for one in (same, changed))
     for row, t in enumerate(range(1, 16)):
         np.testing.assert_array_equal(before[row, :t], after[row, :t])
         assert (abs(before[row, t:] - after[row, t:]).max(axis=1) > 1e-3).all()
