@@ -18,6 +18,7 @@ from srhm.measure import sensitivities
 from srhm.measure.sensitivity import test_error
 from srhm.study import Seeds
 from srhm.torch import TorchDataset
+from written import write
 
 sys.path.append(str(Path(__file__).parents[1] / "examples"))
 from torch_plane import MODEL, train
@@ -66,9 +67,7 @@ def pack() -> None:
         for file in sorted(FOLDER.glob("bridge-*.jsonl"))
         for line in file.read_text("utf-8").splitlines()
     ]
-    rows = ",\n".join(lines)
-    text = f'{{"command": "python results/bridge.py",\n"runs": [\n{rows}\n]}}\n'
-    Path(__file__).with_suffix(".json").write_text(text, "utf-8")
+    write(__file__, {"runs": [json.loads(line) for line in lines]})
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ import json
 import sys
 from pathlib import Path
 
+from written import write
+
 KEPT = ("data", "pixels", "net", "P", "seed", "c", "delta", "weights", "seconds", "inputs", "error")
 STABILITY = ("D", "D_error", "G", "G_error", "R", "R_error")
 
@@ -24,8 +26,6 @@ def packed(folder: Path) -> list[dict]:
 
 if __name__ == "__main__":
     runs = packed(Path(sys.argv[1] if len(sys.argv) > 1 else "srhm-runs/images"))
-    lines = ",\n".join(json.dumps(row) for row in runs)
     commands = ["python examples/images.py", "python examples/images.py fashion_mnist --pool 2"]
-    text = f'{{"commands": {json.dumps(commands)},\n"runs": [\n{lines}\n]}}\n'
-    Path(__file__).with_suffix(".json").write_text(text, "utf-8")
+    write(__file__, {"commands": commands, "runs": runs})
     print(f"{len(runs)} runs, {sum(row['seconds'] for row in runs):,.0f} s of training")

@@ -9,11 +9,11 @@ import json
 from pathlib import Path
 
 import srhm
-from srhm.files import write_atomically
 from srhm.inference import UniformNoise, bayes_error
 from srhm.measure import test_error
 from srhm.nets import build
 from srhm.training import Classification, Optimizer, Stopping, train
+from written import write
 
 FILE = Path(__file__).with_suffix(".json")
 PARAMS = srhm.Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)
@@ -48,14 +48,13 @@ def measure(seed: int, trained: float) -> dict:
 
 
 def main() -> None:
-    content = json.loads(FILE.read_text("utf-8")) if FILE.exists() else {"command": "python results/noise.py"}
-    runs = content.setdefault("runs", [])
+    runs = json.loads(FILE.read_text("utf-8"))["runs"] if FILE.exists() else []
     done = {(run["seed"], run["trained"]) for run in runs}
     for seed in range(SEEDS):
         for trained in (0.0, *NOISE):
             if (seed, trained) not in done:
                 runs.append(measure(seed, trained))
-                write_atomically(FILE, json.dumps(content, indent=1).encode())
+                write(__file__, {"runs": runs})
                 print(
                     {
                         name: runs[-1][name]

@@ -4,15 +4,12 @@
 results/probes.json, with an untrained network of the same shape as a control.
 """
 
-import json
-import platform
-from pathlib import Path
-
 import numpy as np
 
 import srhm
 from srhm import Params
 from srhm.measure import posterior_probes
+from written import write
 
 STORE = "srhm-runs/probes.sqlite"
 PARAMS = Params(v=8, m=2, s=2, s0=0, L=3)
@@ -44,11 +41,4 @@ def measured(seed: int) -> dict:
 
 
 if __name__ == "__main__":
-    content = {
-        "command": "python results/probes.py",
-        "version": srhm.__version__,
-        "python": platform.python_version(),
-        "runs": [measured(seed) for seed in range(SEEDS)],
-    }
-    text = json.dumps(content, indent=1).replace("NaN", "null")
-    Path(__file__).with_suffix(".json").write_text(text + "\n", "utf-8")
+    write(__file__, {"runs": [measured(seed) for seed in range(SEEDS)]})

@@ -5,9 +5,6 @@ Agreement with the grammar whose k upper levels are cut is the mean of KL(exact 
 whole grammar, in nats.
 """
 
-import json
-import platform
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,9 +12,9 @@ import numpy as np
 import srhm
 from srhm import Params
 from srhm.inference import filtered
+from written import write
 
 STORE = "srhm-runs/staircase.sqlite"
-OUT = Path(__file__).with_suffix(".json")
 PARAMS = Params(v=8, m=4, s=2, s0=0, L=3)
 TASKS = {"masked": "masked(0.125)", "class": "latent(4)"}
 SETTINGS = {
@@ -53,9 +50,6 @@ def divergences(found: Any, step: int | None = None) -> list[float]:
 def main() -> None:
     runs: list[dict] = []
     content = {
-        "command": "python results/staircase.py",
-        "version": srhm.__version__,
-        "python": platform.python_version(),
         "tasks": TASKS,
         "settings": SETTINGS,
         "max_steps": MAX_STEPS,
@@ -86,7 +80,7 @@ def main() -> None:
         else:
             row["divergence"] = divergences(found)
         runs.append(row)
-        OUT.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+        write(__file__, content)
 
 
 if __name__ == "__main__":

@@ -6,10 +6,7 @@ no blanks; part "sparse" has s0 = 0, 1, 2 at L = 2, where the loss is also taken
 symbol at the last position.
 """
 
-import json
-import platform
 import time
-from pathlib import Path
 
 import numpy as np
 
@@ -17,9 +14,9 @@ import srhm
 from srhm import Grammar, Params
 from srhm.inference import next_symbol, surprisal
 from srhm.theory import symbol_pairs
+from written import write
 
 STORE = "srhm-runs/thresholds.sqlite"
-OUT = Path(__file__).with_suffix(".json")
 NETS = {
     "cnn": {"width": 128, "method": "adam", "learning_rate": 0.02},
     "transformer": {"width": 64, "layers": 3},
@@ -80,9 +77,6 @@ def measured(params: Params, net: str, P: int, seed: int, own: dict) -> dict:
 
 def main() -> None:
     content = {
-        "command": "python results/thresholds.py",
-        "version": srhm.__version__,
-        "python": platform.python_version(),
         "nets": NETS,
         "settings": COMMON | {"P_test": P_TEST},
         "parts": {},
@@ -111,7 +105,7 @@ def main() -> None:
     for P, part, params, net, seed in plans:
         row = measured(params, net, P, seed, PARTS[part]["nets"][net])
         content["parts"][part]["runs"].append(row)
-        OUT.write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+        write(__file__, content)
 
 
 if __name__ == "__main__":

@@ -4,16 +4,14 @@
 are of all test inputs, of those that the training set does not have, and of those whose class used each rule.
 """
 
-import json
-import platform
 from dataclasses import asdict
-from pathlib import Path
 
 import numpy as np
 
 import srhm
 from srhm import Grammar, Params, Zipf, split
 from srhm.measure import layers_of
+from written import write
 
 PARAMS = Params(v=16, n_c=16, m=16, s=2, s0=0, L=2)
 WEIGHTS = {2: Zipf(1)}
@@ -55,13 +53,10 @@ def measured(P: int, seed: int) -> dict:
 if __name__ == "__main__":
     found = [measured(P, seed) for P in SIZES for seed in range(SEEDS)]
     content = {
-        "command": "python results/zipf.py",
-        "version": srhm.__version__,
-        "python": platform.python_version(),
         "params": asdict(PARAMS),
         "rule_weights": "2:zipf(1)",
         "width": WIDTH,
         "P_test": P_TEST,
         "runs": found,
     }
-    Path(__file__).with_suffix(".json").write_text(json.dumps(content, indent=1) + "\n", "utf-8")
+    write(__file__, content)

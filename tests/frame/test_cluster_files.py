@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -208,16 +209,19 @@ def test_near_the_time_limit_the_driver_is_interrupted_and_the_job_queued_again(
     process = subprocess.Popen(
         ["bash", str(CLUSTER / "slurm-ray.sh"), "grid.toml"],
         env=shims | {"SRHM_SHIM": f"exec {slow}"}, cwd=tmp_path,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while "going" not in calls(shims) and time.monotonic() < deadline:
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        said, _ = process.communicate(timeout=20)
+        said, _ = process.communicate(timeout=60)
     finally:
-        process.kill()
+        with suppress(
+            ProcessLookupError
+        ):  # the driver too, which a script that was killed would leave behind
+            os.killpg(process.pid, signal.SIGKILL)
     made = calls(shims)
     assert "time limit is near" in said
     assert made[-2] == "kept"

@@ -104,8 +104,15 @@ def allowed(room: str) -> frozenset[str]:
     return frozenset({room, *direct}).union(*(allowed(other) for other in direct))
 
 
+@cache
 def sources() -> list[Path]:
     return sorted(SOURCE.rglob("*.py"))
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    """Return the code of a file, which is read once for all tests here."""
+    return ast.parse(path.read_text("utf-8"))
 
 
 def room_of(path: Path) -> str:
@@ -286,29 +293,31 @@ def test_every_room_is_declared():
     )
 
 
-@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(SOURCE)))
-def test_rooms_import_only_earlier_rooms(path):
-    room = room_of(path)
-    rooms = allowed(room) if room in DIRECT else frozenset()
-    tree, package = ast.parse(path.read_text("utf-8")), package_of(path)
-    at_once = {
-        name.split(".")[1] for node in immediate(tree) for name in imported(node, package) if "." in name
-    }
-    later = {one for one in LAZY.get(room, "").split() if one not in at_once}
-    wrong = [
-        f"line {line} imports srhm{'' if other == '__init__' else '.' + other}"
-        for line, other in room_imports(tree, package)
-        if other not in rooms | later
-    ]
-    assert not wrong, f"{path.relative_to(ROOT)}: {wrong}. {room} may import {sorted(rooms)}; see DIRECT"
+def test_rooms_import_only_earlier_rooms():
+    wrong = []
+    for path in sources():
+        room = room_of(path)
+        rooms = allowed(room) if room in DIRECT else frozenset()
+        tree, package = parsed(path), package_of(path)
+        at_once = {
+            name.split(".")[1] for node in immediate(tree) for name in imported(node, package) if "." in name
+        }
+        later = {one for one in LAZY.get(room, "").split() if one not in at_once}
+        wrong += [
+            f"{path.relative_to(ROOT)}:{line} imports srhm{'' if other == '__init__' else '.' + other}"
+            f"; {room} may import {sorted(rooms)}"
+            for line, other in room_imports(tree, package)
+            if other not in rooms | later
+        ]
+    assert not wrong, f"{wrong}; see DIRECT"
 
 
 def modules_imported(path: Path) -> set[str]:
     """Return the modules of ours that a file imports, by their names below srhm."""
-    known = {name_of(one) for one in sources()}
+    known = modules()
     names = [
         name.removeprefix("srhm.").removeprefix("srhm")
-        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for node in ast.walk(parsed(path))
         for name in imported(node, package_of(path))
         if name.split(".")[0] == "srhm"
     ]
@@ -318,6 +327,11 @@ def modules_imported(path: Path) -> set[str]:
 def name_of(path: Path) -> str:
     parts = path.relative_to(SOURCE).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@cache
+def modules() -> frozenset[str]:
+    return frozenset(name_of(one) for one in sources())
 
 
 def test_inner_rooms_import_what_is_declared():
@@ -344,11 +358,14 @@ def test_no_modules_import_each_other():
     assert not graph, f"these import one another, or one that does: {sorted(graph)}"
 
 
-@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(SOURCE)))
-def test_data_rooms_are_light(path):
-    if room_of(path) in (*DATA_ROOMS, *GROUND_FLOOR, "__init__"):
-        found = list(heavy_imports(ast.parse(path.read_text("utf-8")), package_of(path)))
-        assert not found, f"{path.relative_to(ROOT)} imports {found} when it is imported; do so in a function"
+def test_data_rooms_are_light():
+    light = [path for path in sources() if room_of(path) in (*DATA_ROOMS, *GROUND_FLOOR, "__init__")]
+    found = [
+        f"{path.relative_to(ROOT)}:{line} imports {library}"
+        for path in light
+        for line, library in heavy_imports(parsed(path), package_of(path))
+    ]
+    assert light and not found, f"{found} when they are imported; do so in a function"
 
 
 def test_importing_the_package_loads_nothing_heavy():
@@ -363,10 +380,13 @@ def test_importing_the_package_loads_nothing_heavy():
     assert loaded == "", f"import srhm loads {loaded}"
 
 
-@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(SOURCE)))
-def test_no_pickle_no_global_seed_no_bare_except(path):
-    found = [f"line {line} {what}" for line, what in forbidden(ast.parse(path.read_text("utf-8")))]
-    assert not found, f"{path.relative_to(ROOT)}: {found}"
+def test_no_pickle_no_global_seed_no_bare_except():
+    found = [
+        f"{path.relative_to(ROOT)}:{line} {what}"
+        for path in sources()
+        for line, what in forbidden(parsed(path))
+    ]
+    assert not found, found
 
 
 def test_networks_are_named_where_they_are_made_or_chosen():
@@ -376,7 +396,7 @@ def test_networks_are_named_where_they_are_made_or_chosen():
     assert set(FAMILIES) == NETWORK_NAMES
     for path in sources():
         if room_of(path) not in NAMING:
-            found = list(named_networks(ast.parse(path.read_text("utf-8"))))
+            found = list(named_networks(parsed(path)))
             assert not found, f"{path.relative_to(ROOT)} names {found}; ask the row of the family instead"
     files = [path for path in SOURCE.rglob("*.json") if '"cnn"' in path.read_text("utf-8")]
     places = {path.relative_to(SOURCE).as_posix() for path in files}

@@ -126,7 +126,7 @@ def test_counts(grammar, hold_out):
     label = oracle.derivation.label
     p = np.exp(oracle.log_prior) / grammar.class_probability[label]
     for power in range(3):
-        for sums, rows in zip(class_sums(grammar, hold_out, power), (~held, held), strict=True):
+        for sums, rows in zip(class_sums(grammar, power, hold_out), (~held, held), strict=True):
             wanted = np.bincount(label[rows], p[rows] ** power, grammar.params.n_c)
             np.testing.assert_allclose(sums, wanted, rtol=1e-12)
 
@@ -136,7 +136,7 @@ def test_all_samples(params, kind, fraction, seed):
     """The largest training and test sets are all samples there are, each once; one more is refused."""
     grammar = Grammar(params, 0)
     for hold_out in held_out(kind, grammar, fraction, seed):
-        free, held = (counts.astype(int) for counts in class_sums(grammar, hold_out, 0))
+        free, held = (counts.astype(int) for counts in class_sums(grammar, 0, hold_out))
         P, P_test = int(free.min()) * params.n_c, int(held.min()) * params.n_c
         assert held.min() > 0  # of each class
         assert class_counts(params, hold_out) == (free.min(), held.min()) == (free.max(), held.max())
@@ -175,7 +175,7 @@ def test_tables():
 def test_sizes_that_are_impossible(refuses):
     grammar = GRAMMARS["small"]
     hold_out = Placements(1, 0.5)
-    free, held = (int(counts.min()) for counts in class_sums(grammar, hold_out, 0))
+    free, held = (int(counts.min()) for counts in class_sums(grammar, 0, hold_out))
     for sizes, name, largest in (((10**6, 5), "P", 3 * free), ((5, 10**6), "P_test", 3 * held)):
         with refuses(name, 10**6, f"Use {name} <= {largest}"):
             split(grammar, *sizes, hold_out=hold_out)

@@ -113,7 +113,8 @@ def test_activations_and_outputs_are_those_of_the_dense_network(model, name, opt
                 numbers = table.children[level - 2][numbers].reshape(len(data), -1)
 
 
-@pytest.mark.parametrize("name", [pytest.param("cnn", marks=pytest.mark.long), "lcn"])
+@pytest.mark.long  # of one table: test_training.py
+@pytest.mark.parametrize("name", ["cnn", "lcn"])
 def test_the_test_error_is_the_same(name):
     """Of a set that fills several tables, and of a broken network."""
     params = MODELS["deep"]

@@ -5,8 +5,8 @@ import pytest
 
 from oracles import close, name_of
 from srhm import Grammar, Params
-from srhm.theory import feature_moments, features, tuples
-from srhm.theory.rule_sets import contraction, tuple_moments
+from srhm.theory import feature_moments, features
+from srhm.theory.rule_sets import contraction
 
 # n_c, v, m, s, s0, L; every tuple in use in the first four.
 TINY = [
@@ -80,25 +80,6 @@ def test_which_models_are_exact():
         assert feature_moments(params).exact == (np.ptp(marginal) < 1e-12)
 
 
-@pytest.mark.parametrize("params", TINY, ids=name_of)
-def test_moments_of_tuples_are_those_of_their_parents(params):
-    grammars = [Grammar(params, seed) for seed in range(3)]
-    for level in range(1, params.L + 1):
-        moments = tuple_moments(params, level)
-        if level < params.L:
-            parent = feature_moments(params, level + 1)
-            assert moments.correlation == parent.correlation
-            assert moments.probability * params.level(level).m == pytest.approx(parent.probability)
-            assert moments.covariance * params.level(level).m ** 2 == pytest.approx(parent.covariance)
-            continue
-        for grammar in grammars:  # nothing depends on the rules
-            found = tuples(grammar, level)
-            assert found.given_class.mean() == pytest.approx(moments.probability)
-            assert found.given_class.var() == pytest.approx(moments.variance)
-            assert (found.covariance**2).mean() == pytest.approx(moments.covariance)
-            assert (found.correlation**2).mean() == pytest.approx(moments.correlation)
-
-
 # Larger models, sampled: the mean over grammars has the standard error of their spread.
 SAMPLED = [
     Params(n_c=6, v=6, m=6, s=2, s0=1, L=2),
@@ -145,7 +126,6 @@ def test_known_values():
     assert feature_moments(params).variance == pytest.approx(0.9 * q**2 / 10 * 90 / 99 / 10)
 
 
-@pytest.mark.parametrize("moments", [feature_moments, tuple_moments])
-def test_levels_outside_the_model_are_named(moments, refuses):
+def test_levels_outside_the_model_are_named(refuses):
     with refuses("level", 3, "Use level <= 2"):
-        moments(TINY[1], 3)
+        feature_moments(TINY[1], 3)

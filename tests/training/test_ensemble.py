@@ -39,8 +39,8 @@ def alone(one):
 @pytest.mark.parametrize(
     ("name", "class_weights"),
     [
-        *(("lcn", None), ("cnn", [3, 1, 2, 2])),
-        *(pytest.param(name, None, marks=pytest.mark.long) for name in ("cnn", "fcn")),
+        ("cnn", [3, 1, 2, 2]),
+        *(pytest.param(name, None, marks=pytest.mark.long) for name in ("cnn", "lcn", "fcn")),
     ],
 )
 def test_fifty_steps_agree_in_double_precision(name, class_weights):
@@ -103,8 +103,7 @@ def test_each_member_stops_on_its_own(patient, monkeypatch):
     with jax.enable_x64(True):
         jobs = [
             job(0, dtype="float64", loss=0.5, record=True),
-            job(2, dtype="float64", loss=1e-9, max_epochs=12, eval_every=5),
-            job(3, dtype="float64", loss=1e-9, max_epochs=7, batches="fixed"),
+            job(3, dtype="float64", loss=1e-9, max_epochs=7, batches="fixed", eval_every=5),
         ]
         left = []
         found = train_ensemble(jobs, progress=left.append)
@@ -115,8 +114,8 @@ def test_each_member_stops_on_its_own(patient, monkeypatch):
             assert abs(member.train_loss - single.train_loss) < 1e-9
             assert [point["step"] for point in member.record] == [point["step"] for point in single.record]
     assert {one.status for one in found} == {"converged", "epochs"}
-    assert left[0] == 3 and left[-1] == 1
-    assert sizes[0] == 3 and sizes[-1] == (3 if patient else 1)
+    assert left[0] == 2 and left[-1] == 1
+    assert sizes[0] == 2 and sizes[-1] == (2 if patient else 1)
 
 
 @pytest.mark.long

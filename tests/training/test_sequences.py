@@ -302,8 +302,8 @@ def test_methods_of_descent_against_a_loop(optimizer, transformation, sets):
 
 def test_patience_ends_a_run_that_no_longer_improves(sets):
     """With a rate that moves nothing the loss never falls: the first evaluation is the lowest, three more end it."""
-    task = NextSymbol("last")
-    net = NetSpec("cnn", 8).build(PARAMS, 0, interface=task.interface(PARAMS, "whitened"))
+    task = Latent(2)
+    net = NetSpec("cnn", 32).build(PARAMS, 0, interface=task.interface(PARAMS, "whitened"))
     stopping = Stopping(patience=3, eval_every=2, max_epochs=100)
     found = train(
         net, sets.train, sets.test, task=task, optimizer=Optimizer(1e-30), stopping=stopping, record=True
@@ -352,6 +352,7 @@ def test_an_interrupted_run_is_the_whole_one(sets, tmp_path):
     assert final.record == whole.record
 
 
+@pytest.mark.long
 def test_ensembles_and_one_pass_take_latents_too(sets):
     task = Latent(2)
     net = NetSpec("cnn", 8).build(PARAMS, 0, interface=task.interface(PARAMS, "whitened"))
@@ -418,18 +419,17 @@ def test_options_of_tasks():
 
 def test_the_front_door_measures_excess(tmp_path):
     how = {"width": 16, "P_test": 60, "store": tmp_path / "runs.sqlite", "progress": False, "max_epochs": 60}
-    found = srhm.run(PARAMS, "cnn", P=200, task="masked(0.25)", **how)
+    found = srhm.run(PARAMS, "cnn", P=150, task="latent(2)", **how)
     last = found.run.record[-1]
-    assert len(last["loss_by_place"]) == len(last["floor_by_place"]) == PARAMS.d
+    assert len(last["loss_by_place"]) == len(last["floor_by_place"]) == 4
     assert found.run.metrics["excess"] == pytest.approx(
         np.mean(last["loss_by_place"]) - np.mean(last["floor_by_place"]), abs=0.02
     )
     assert found.S.shape == (3, 2)
     assert "nats above its exact floor" in run_text(found.run) and "  output  " in run_text(found.run)
     assert found.run.spec.setup.prediction is None
-    net = found.network()
-    x = encode_symbols(PARAMS, np.full((1, PARAMS.d), MASKED), mask=True)
-    assert net(x).shape == (1, PARAMS.d, PARAMS.v + 1)
+    x = encode_symbols(PARAMS, np.full((1, PARAMS.d), -1))
+    assert found.network()(x).shape == (1, 4, PARAMS.v + 1)
     searched = srhm.pstar(
         PARAMS, "cnn", task="latent(2)", thresholds={"excess": 0.3}, start=100, seeds=1, workers=1, **how
     )

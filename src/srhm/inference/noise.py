@@ -4,20 +4,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import cache
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, get_args
 
 import numpy as np
 from jaxtyping import Bool, Float, Integer, UInt32
 
 from ..errors import ArgumentError, check_integer, check_number, known
-from ..model.encoding import MASKED
+from ..model.encoding import MASKED, Alphabet, alphabet
 from ..model.params import Params
 from ..model.plane import in_tree_order, picture, shape_text
 from ..model.text import choice_of
 from ..randomness import Key, add_wide, below, fold, role_key, threefry2x32
-
-Symbols = Literal["features", "symbols"]
-"""What noise is spread over: the v features, or the v + 1 symbols, that is, features and blank."""
 
 Words = Callable[[int], UInt32[Any, "sample position"]]
 """Of a role, 0 to 2, a random word for every position of every sample."""
@@ -130,7 +127,20 @@ class Process(ABC):
 
 
 @dataclass(frozen=True)
-class UniformNoise(Process):
+class _SpreadNoise(Process):
+    """Noise that is spread evenly over an alphabet."""
+
+    epsilon: float = 0.0
+    over: Alphabet | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.over not in (None, *get_args(Alphabet)):
+            raise ArgumentError("over", self.over, "is not known", "Use 'features', 'symbols' or None")
+
+
+@dataclass(frozen=True)
+class UniformNoise(_SpreadNoise):
     """Noise that replaces symbols by uniform draws.
 
     The evidence of a symbol is p = epsilon / K for each of the K symbols that are drawn from, plus 1 - epsilon for the
@@ -165,13 +175,6 @@ class UniformNoise(Process):
     """
 
     name: ClassVar[str] = "uniform"
-
-    epsilon: float = 0.0
-    over: Symbols | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_over(self.over)
 
     def drawn(self, params: Params, symbols: Any, words: Words) -> Integer[Any, "sample position"]:
         """Replace each position by a draw with probability epsilon."""
@@ -228,7 +231,7 @@ class Masking(Process):
 
 
 @dataclass(frozen=True)
-class BeliefNoise(Process):
+class BeliefNoise(_SpreadNoise):
     """Noise without chance: every position passes on a weakened belief in its own symbol, and nothing is drawn.
 
     A position gives weight 1 - epsilon + epsilon / K to its true symbol and epsilon / K to each of the others, so that
@@ -263,13 +266,6 @@ class BeliefNoise(Process):
 
     name: ClassVar[str] = "belief"
     draws: ClassVar[bool] = False
-
-    epsilon: float = 0.0
-    over: Symbols | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_over(self.over)
 
     def drawn(self, params: Params, symbols: Any, words: Words) -> Integer[Any, "sample position"]:
         """Return the symbols themselves."""
@@ -320,16 +316,9 @@ def clean_evidence(
     return Masking().evidence(params, symbols, dtype)
 
 
-def check_over(over: Any) -> None:
-    """Raise an :class:`~srhm.ArgumentError` unless it says what noise is spread over."""
-    if over not in (None, "features", "symbols"):
-        raise ArgumentError("over", over, "is not known", "Use 'features', 'symbols' or None")
-
-
-def spread_over(params: Params, over: Symbols | None) -> int:
+def spread_over(params: Params, over: Alphabet | None) -> int:
     """Return how many symbols noise is spread over: v features, or v + 1 with the blank."""
-    blank = params.has_blanks if over is None else over == "symbols"
-    return params.level(1).v + blank
+    return params.level(1).v + (alphabet(params, over) == "symbols")
 
 
 def words_of(key: Key, sample: tuple[Any, Any], d: int) -> Words:

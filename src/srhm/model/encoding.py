@@ -29,6 +29,9 @@ Encoding = Literal["whitened", "onehot", "onehot_blank", "integer"]
 MASKED = -2
 """The number for a symbol of which nothing is known, in the ``"integer"`` encoding."""
 
+Alphabet = Literal["features", "symbols"]
+"""What noise is spread over: the v features, or the v + 1 symbols, that is, features and blank."""
+
 ENCODINGS: tuple[str, ...] = ("whitened", "onehot", "onehot_blank", "integer")
 
 
@@ -45,6 +48,11 @@ def channels(params: Params, encoding: Encoding = "whitened") -> int:
     if encoding == "integer":
         raise ArgumentError("encoding", encoding, "has no channels", "Use a dense one for a network")
     return params.level(1).v + (encoding == "onehot_blank")
+
+
+def alphabet(params: Params, over: Alphabet | None) -> Alphabet:
+    """Return `over`, by default the features if the model has no blanks, else the features and the blank."""
+    return over or ("symbols" if params.has_blanks else "features")
 
 
 def check_encoding(encoding: str) -> None:

@@ -299,19 +299,19 @@ _RULE, _CHILD_RULE, _PLACEMENT = "rule of each parent", "rule of each child", "p
 
 
 def class_sums(
-    grammar: Grammar, hold_out: HoldOut, power: int
+    grammar: Grammar, power: int, hold_out: HoldOut | None = None
 ) -> tuple[Float[np.ndarray, " class_"], Float[np.ndarray, " class_"]]:
     """Return the sum of p^power over the samples of each class, without what is held out, and with it.
 
     p is the probability of a sample of its class. A power of 0 counts the samples of positive probability, exactly
-    up to 2^53.
+    up to 2^53; one of 2 gives the probability that two samples of a class are equal.
     """
     check_instance(Grammar, grammar=grammar)
-    mask = hold_out.mask(grammar)
+    mask = None if hold_out is None else hold_out.mask(grammar)
     free: Any = None  # of each symbol and rule of it, the sum over the trees below
     held: Any = None
     for level, rules in enumerate(grammar.rules, 1):
-        here = mask if level == hold_out.level else None
+        here = mask if hold_out is not None and level == hold_out.level else None
         if free is None:
             free, held = np.ones(rules.shape[:2]), np.zeros(rules.shape[:2])
         else:

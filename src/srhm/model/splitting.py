@@ -131,28 +131,20 @@ def _check_sets(grammar: Grammar, P: int, P_test: int) -> None:
 _MIN_DRAWS, _DRAWS_PER_POINT = 2**20, 100
 """Draws after which distinct samples are given up."""
 
-_MANY = 2.0**40
-"""Distinct samples that are enough for any set."""
-
 
 def _check_distinct(grammar: Grammar, sets: dict[str, tuple[Stream, int]]) -> None:
     """Raise an error if a class has fewer distinct samples than the sets ask for."""
-    below: Any = None  # of each symbol, how many trees below it have a positive probability, up to many
-    for level, rules in enumerate(grammar.rules, 1):
-        with np.errstate(over="ignore"):
-            trees = np.ones(rules.shape[:2]) if below is None else below[rules].prod(axis=-1)
-        trees = np.where(grammar.rule_probability(level) > 0, np.minimum(trees, _MANY), 0).sum(axis=1)
-        below = np.minimum(trees * np.count_nonzero(grammar.placement_probability(level)), _MANY)
+    there, _ = class_sums(grammar, 0)
     wanted: Any = sum(
         np.bincount(stream.take(0, count).label, minlength=grammar.params.n_c)
         for stream, count in sets.values()
     )
-    if (wanted > below).any():
-        class_ = int(np.argmax(wanted > below))
+    if (wanted > there).any():
+        class_ = int(np.argmax(wanted > there))
         P, P_test = (count for _, count in sets.values())
         problem = (
             f"and P_test = {P_test} ask for {wanted[class_]} distinct samples of class {class_}, which has "
-            f"{int(below[class_])}"
+            f"{int(there[class_])}"
         )
         raise ArgumentError("P", P, problem, "Use fewer points, or distinct=False")
 
@@ -186,7 +178,7 @@ def _split_held_out(
     train, test, _ = split_streams(grammar, 1, 1, seed, replacement=replacement)
     rule = train.rule
     distinct = distinct or rule == "permutation"
-    there, mass, squares = (class_sums(grammar, hold_out, power) for power in range(3))
+    there, mass, squares = (class_sums(grammar, power, hold_out) for power in range(3))
     sets, bound = [], 0.0
     for held, (name, count, stream) in enumerate((("P", P, train), ("P_test", P_test, test))):
         needed = there[held] if distinct else np.where(there[held] > 0, np.inf, 0)
@@ -320,7 +312,7 @@ def _most_points(stream: Stream, count: int, there: Float[np.ndarray, " class_"]
 def _draw_in_distribution(sets: Split, hold_out: HoldOut) -> Dataset | None:
     """Draw test inputs without what is held out, from the stream of the test set; see :attr:`Split.in_distribution`."""
     stream, grammar = sets.test.stream, sets.test.stream.grammar
-    there, share = (class_sums(grammar, hold_out, power)[0] for power in range(2))
+    there, share = (class_sums(grammar, power, hold_out)[0] for power in range(2))
     used = np.bincount(sets.train.labels, minlength=len(there))
     left = there - used if sets.distinct else np.where(there > 0, np.inf, 0)
     count, _ = _most_points(stream, len(sets.test), left)
@@ -366,9 +358,4 @@ def split_streams(
 
 def _coincidence(grammar: Grammar) -> float:
     """The probability that two samples are equal."""
-    below: Any = None  # of each symbol, that two trees below it are equal
-    for level, rules in enumerate(grammar.rules, 1):
-        same = np.ones(rules.shape[:2]) if below is None else below[rules].prod(axis=-1)  # [parent, m]
-        of_rules = (grammar.rule_probability(level) ** 2 * same).sum(axis=1)
-        below = of_rules * (grammar.placement_probability(level) ** 2).sum()
-    return float((grammar.class_probability**2 * below).sum())
+    return float((grammar.class_probability**2 * class_sums(grammar, 2)[0]).sum())

@@ -40,12 +40,6 @@ class Run:
     weights: str | None = None
     """SHA-256 of the file of the trained weights, if they are kept."""
 
-    @property
-    def weight_files(self) -> tuple[str, ...]:
-        """SHA-256 of all files of weights that are kept: those of the trained network, and those recorded."""
-        kept = dict.fromkeys([self.weights, *weights_on_the_way(self.record)])
-        return tuple(one for one in kept if one is not None)
-
     def to_dict(self) -> dict[str, Any]:
         """Return the run as JSON data: its fields, and the hash of its specification."""
         content = {"hash": self.spec.hash, "spec": self.spec.to_dict()}

@@ -85,32 +85,3 @@ def feature_moments(params: Params, level: int = 1) -> Moments:
     joint = (1 - 1 / n_c) * product / (v * n_c**2)
     full = all(numbers.parents * numbers.m == numbers.v**numbers.s for numbers in levels)
     return Moments(1 / v, S * (1 - 1 / v) / v, joint, joint * v**2, full)
-
-
-def tuple_moments(params: Params, level: int = 1) -> Moments:
-    """Return the moments of an s-tuple of level-l features at a node, one of the m tuples of its parent.
-
-    They are those of the parent, the probabilities divided by m. At level L the parent is the class, and
-    nothing depends on the rules: the moments are then means over the classes of the tuples.
-
-    Raises
-    ------
-    ArgumentError
-        If the level is not between 1 and L.
-    """
-    check_instance(Params, params=params)
-    level = check_integer("level", level, minimum=1, maximum=params.L)
-    if level == params.L:
-        n_c = params.n_c
-        spread = (1 - 1 / n_c) / n_c
-        parent = Moments(1 / n_c, spread, spread / n_c**2, spread, exact=True)
-    else:
-        parent = feature_moments(params, level + 1)
-    m = params.level(level).m
-    return Moments(
-        parent.probability / m,
-        parent.variance / m**2,
-        parent.covariance / m**2,
-        parent.correlation,
-        parent.exact,
-    )

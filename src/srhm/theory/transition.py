@@ -15,16 +15,14 @@ Nothing is known where t = y = 1/v. Where y = 0 places are known: it is the recu
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 from jaxtyping import Float
 
 from ..errors import ArgumentError, check_choice, check_instance, check_integer, check_number
+from ..model.encoding import Alphabet, alphabet
 from ..model.params import Params
-
-Symbols = Literal["features", "symbols"]
-"""What the belief is spread over."""
 
 _LEVELS, _BISECTIONS = 1000, 50
 _CLOSE = 1e-3
@@ -37,7 +35,7 @@ class BeliefTransition:
 
     params: Params
     """The parameters of the model; its depth does not matter."""
-    over: Symbols
+    over: Alphabet
     """What the belief is spread over."""
     epsilon: float
     """The noise below which the features of high levels are kept; 1 if they always are, 0 if they never are."""
@@ -77,7 +75,7 @@ class BeliefTransition:
         return np.array(found)
 
 
-def belief_transition(params: Params, over: Symbols | None = None) -> BeliefTransition:
+def belief_transition(params: Params, over: Alphabet | None = None) -> BeliefTransition:
     """Return threshold, fixed point and exponent of the belief process (docs, diffusion.md).
 
     Parameters
@@ -100,9 +98,8 @@ def belief_transition(params: Params, over: Symbols | None = None) -> BeliefTran
     (0.7312, 1.4422, 1.8928)
     """
     check_instance(Params, params=params)
-    if over is None:
-        over = "symbols" if params.has_blanks else "features"
-    check_choice("over", over, get_args(Symbols), "is not known")
+    over = alphabet(params, over)
+    check_choice("over", over, get_args(Alphabet), "is not known")
     first = params.level(1)
     if any((one.v, one.m, one.s, one.s0) != (first.v, first.m, first.s, first.s0) for one in params.levels):
         raise ArgumentError("params", params, "has levels that differ", "Use the same numbers at all levels")
@@ -127,7 +124,7 @@ def _numbers(params: Params) -> tuple[int, int, int, int]:
     return level.v, level.m, level.s, level.s0
 
 
-def _inputs(params: Params, over: Symbols, epsilon: float) -> _State:
+def _inputs(params: Params, over: Alphabet, epsilon: float) -> _State:
     v, blank = _numbers(params)[0], over == "symbols"
     other = epsilon / (v + blank)
     true = 1 - epsilon + other
@@ -152,7 +149,7 @@ def _rest(params: Params, state: _State) -> _State:
     return state
 
 
-def _threshold(params: Params, over: Symbols, which: int) -> tuple[float, float]:
+def _threshold(params: Params, over: Alphabet, which: int) -> tuple[float, float]:
     """Return two numbers next to each other between which features (0) or places (1) come to be lost high up.
 
     They are 1, 1 if they never are, and 0, 0 if they always are.
@@ -174,7 +171,7 @@ def _threshold(params: Params, over: Symbols, which: int) -> tuple[float, float]
     return low, high
 
 
-def _fixed_point(params: Params, over: Symbols, low: float, high: float) -> tuple[float, float]:
+def _fixed_point(params: Params, over: Alphabet, low: float, high: float) -> tuple[float, float]:
     """Return t where the recursion rests at the threshold, and the growth of a deviation, after Newton's method."""
     ends = [_inputs(params, over, epsilon) for epsilon in (low, high)]
     for _ in range(_LEVELS):

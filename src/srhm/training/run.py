@@ -32,6 +32,7 @@ Status = Literal["converged", "epochs", "plateau", "diverged", "stopped"]
 (with noisy inputs its test error) did not fall for as many evaluations as its patience lasts; its loss or its outputs
 were no longer finite; or its budget was spent, and it can be resumed."""
 
+_batch_order = jax.jit(batch_order, static_argnums=3)  # one program, not one for each of its operations
 _CALL_SECONDS = 0.5
 _MAX_STEPS = 2**24  # batches in a call
 
@@ -346,7 +347,7 @@ class SingleRun:
     def _points_seen(self) -> int:
         """Training points used in the current epoch; among fixed batches the small one can come at any time."""
         size, counts = self.batch_per_class, np.asarray(self.data.counts)
-        order = batch_order(
+        order = _batch_order(
             self.settings.order, self.state.epoch, jnp.asarray(self.batches, jnp.int32), self.batches
         )
         first = np.asarray(order)[: int(self.state.batch)] * size
