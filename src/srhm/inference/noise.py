@@ -175,9 +175,8 @@ class UniformNoise(Process):
 
     def drawn(self, params: Params, symbols: Any, words: Words) -> Integer[Any, "sample position"]:
         """Replace each position by a draw with probability epsilon."""
-        xp, count = symbols.__array_namespace__(), spread_over(params, self.over)
-        new = below(words(1), count).astype(np.int32) - np.int32(count - params.level(1).v)  # a blank is -1
-        return xp.where(_happens(words(0), self.epsilon), new, symbols)
+        new = uniform_draws(params, words, self.over)
+        return symbols.__array_namespace__().where(_happens(words(0), self.epsilon), new, symbols)
 
     def table(self, params: Params) -> Float[np.ndarray, "received symbol"]:
         """Return p(received | symbol)."""
@@ -330,6 +329,14 @@ def spread_over(params: Params, over: Symbols | None) -> int:
     """Return how many symbols noise is spread over: v features, or v + 1 with the blank."""
     blank = params.has_blanks if over is None else over == "symbols"
     return params.level(1).v + blank
+
+
+def uniform_draws(
+    params: Params, words: Words, over: Symbols | None = None
+) -> Integer[Any, "sample position"]:
+    """Return the symbols that noise puts in the place of others."""
+    count = spread_over(params, over)
+    return below(words(1), count).astype(np.int32) - np.int32(count - params.level(1).v)  # a blank is -1
 
 
 def words_of(key: Key, sample: tuple[Any, Any], d: int) -> Words:
