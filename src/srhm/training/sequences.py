@@ -34,7 +34,6 @@ from ..nets.active import Leaves, Symbols
 from ..randomness import Key, fold
 from .task import TASKS, Task
 
-
 _NOISE = 3
 """What the key of a batch is folded with for noise; masks have keys of their own."""
 
@@ -260,7 +259,7 @@ class Denoise(HiddenSymbols):
         return random_counts(key, rows, params.d)
 
     def examples(self, leaves: Leaves, labels: Int[Array, " sample"], key: Key) -> tuple[Symbols, Any]:
-        """Return the symbols with some hidden, and these; or those that a number of steps leaves, and the clean ones."""
+        """Return the symbols with some hidden, and these; or those that some steps leave, and the clean ones."""
         if self.diffusion is None:
             return super().examples(leaves, labels, key)
         params, grid = leaves.params, _symbols(leaves)
