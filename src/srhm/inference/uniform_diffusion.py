@@ -88,7 +88,7 @@ class UniformDiffusion:
         received: Integer[np.ndarray, "sample position"],
         beliefs: Float[np.ndarray, "sample position symbol"],
         step: int,
-    ) -> Float[np.ndarray, "sample position symbol"]:
+    ) -> Float[np.ndarray, "sample position drawn"]:
         """Return p(x_(t-1) | x_t), of K symbols: q(x_(t-1) | x_t, x_0), averaged over beliefs in x_0.
 
         Parameters

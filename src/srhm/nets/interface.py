@@ -73,7 +73,10 @@ class Interface:
         return cls(channels(params, encoding), params.d, params.n_c)
 
     def enter(self, x: Float[Array, "sample position channel"]) -> Float[Array, "sample length entering"]:
-        """Return dense inputs of the encoding as they enter: with the channel of a mask or of no noise, shifted, or the last hidden."""
+        """Return dense inputs of the encoding as they enter: shifted, or the last one hidden.
+
+        A missing channel is zero: nothing is masked, or there is no noise.
+        """
         missing = self.channels - x.shape[-1]
         x = jnp.pad(x, ((0, 0), (0, 0), (0, missing))) if missing else x
         hidden = jnp.zeros_like(x[:, :1]).at[:, :, -1].set(1)

@@ -72,7 +72,7 @@ def unet(params: Params, width: int, key: Key, interface: Interface, options: No
         places = ", ".join(str(level.positions) for level in params.levels)
         problem = "is not the number of positions of a level"
         raise ArgumentError("places", interface.places, problem, f"Use one of {places}")
-    rising = patches[: lowest - 2 : -1] if lowest > 1 else patches[::-1]
+    rising = patches[lowest - 1 :][::-1]
     embedding = LinearMap.draw(normal, interface.channels, width, 1.0)
     down = [LinearMap.draw(normal, patch * width, width, (2 / (patch * width)) ** 0.5) for patch in patches]
     up = [LinearMap.draw(normal, width, patch * width, width**-0.5) for patch in rising]
