@@ -43,9 +43,9 @@ class UNet(eqx.Module):
         self, x: Float[Array | np.ndarray, "sample *shape channel"]
     ) -> dict[str, Float[Array, "sample ..."]]:
         """Return the layers [sample, position, channel], ``"layer_1"`` and so on down and up, then ``"output"``."""
-        x = entering(self, x)
-        samples, kept = len(x), []
-        rows = self.embedding(x.reshape(-1, x.shape[2]))
+        inputs: Any = entering(self, x)
+        samples, kept = len(inputs), []
+        rows = self.embedding(inputs.reshape(-1, inputs.shape[2]))
         levels = [rows]
         for layer in self.down:
             rows = gelu(layer(rows.reshape(-1, len(layer.weight))))

@@ -100,10 +100,9 @@ class Sums(NamedTuple):
     def per(self, counts: "Sums") -> tuple[Any, Any]:
         """Return the means, nan where nothing is predicted."""
         with np.errstate(invalid="ignore"):
-            return tuple(
-                None if part is None else np.asarray(part, np.float64) / count
-                for part, count in zip(self, counts, strict=True)
-            )
+            places = np.asarray(self.places, np.float64) / counts.places
+            times = None if self.times is None else np.asarray(self.times, np.float64) / counts.times
+        return places, times
 
 
 @eqx.filter_jit
