@@ -63,10 +63,20 @@ def distance(numbers: np.ndarray) -> float | None:
     return None if not total.sum() else float(abs(counts - total[:, None] / PARAMS.m).sum() / 2 / total.sum())
 
 
+def of_valid_parts(rules: list[np.ndarray]) -> list[float | None]:
+    """Return the share of valid tuples of each level among those whose parts are all valid."""
+    shares, known = [], np.ones(rules[0].shape, bool)
+    for one in rules:
+        shares.append(float((one[known] >= 0).mean()) if known.any() else None)
+        known = (one.reshape(len(one), -1, PARAMS.s) >= 0).all(axis=2) if one.shape[1] > 1 else known
+    return shares
+
+
 def judged(samples: np.ndarray, train: np.ndarray, grammar: srhm.Grammar, exact: list[np.ndarray]) -> dict:
     """Return the share of valid tuples by level, of valid samples and of copies, and how even the rules are.
 
-    Next to the distance of the rules is that of as many tuples of samples of the grammar.
+    A tuple is valid only if its parts are; its share among those whose parts are is given too. Next to the distance of
+    the rules is that of as many tuples of samples of the grammar.
     """
     valid, rules = validity(grammar, samples), rules_of(grammar, samples)
     assert np.allclose([(one >= 0).mean() for one in rules], valid.mean(axis=0))
@@ -80,6 +90,7 @@ def judged(samples: np.ndarray, train: np.ndarray, grammar: srhm.Grammar, exact:
         fresh.append(float(np.mean([distance(part) for part in parts])) if count else None)
     return {
         "validity": rounded(valid.mean(axis=0)),
+        "given_parts": rounded(of_valid_parts(rules)),
         "valid": float((valid[:, -1] == 1).mean()),
         "copies": float(np.isin(samples @ code, train @ code).mean()),
         "rules": rounded(distance(one) for one in rules),
