@@ -6,6 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
+from denoise_numbers import denoisers
 from scipy.stats import t
 
 from srhm import Params
@@ -165,47 +166,3 @@ def numbers() -> dict[str, str]:
             for s0 in (2, 4)
         ),
     } | denoisers()
-
-
-def denoise_content() -> dict:
-    """Return results/denoise.json, its runs by P."""
-    content, found = json.loads((RESULTS / "denoise.json").read_text("utf-8")), defaultdict(list)
-    for run in content["runs"]:
-        found[run["P"]].append(run)
-    return content | {"runs": dict(sorted(found.items()))}
-
-
-def copied(points: list[dict]) -> list[float]:
-    """Return the share of copies of training data among the valid samples of each point."""
-    return [one["copies"] / one["valid"] for one in points]
-
-
-def by_chance(content: dict, runs: list[dict]) -> float:
-    """Return the same of an exact model."""
-    return float(np.mean([run["distinct"] for run in runs])) / content["P_max"]
-
-
-def denoisers() -> dict[str, str]:
-    """Return what is said of trained denoisers."""
-    content, rows = denoise_content(), []
-    for P, found in content["runs"].items():
-        cells = []
-        for level in range(3):
-            first = [
-                [one["step"] for one in run["through"] if one["validity"][level] >= 0.9][:1] for run in found
-            ]
-            reached = [step for steps in first for step in steps]
-            some = f" ({len(reached)} of {len(first)})" if len(reached) < len(first) else ""
-            cells.append(f"{np.mean(reached):,.0f}{some}" if reached else "never")
-        last = [run["through"][-1] for run in found]
-        means = [np.mean([one[name] for one in last]) for name in ("excess", "valid")]
-        cells += [f"{mean:.2f}" for mean in (*means, np.mean(copied(last)), by_chance(content, found))]
-        rows.append(f"| {P:,} | {' | '.join(cells)} |")
-    runs = [run for found in content["runs"].values() for run in found]
-    return {
-        "denoise_table": "\n".join(rows),
-        "denoise_count": f"{content['count']}",
-        "denoise_steps": f"{content['settings']['max_steps']:,}",
-        "denoise_seeds": f"{len({run['seed'] for run in runs})}",
-        "denoise_hours": f"{sum(run['seconds'] for run in runs) / 3600:.1f}",
-    }

@@ -77,6 +77,7 @@ NETWORK_NAMES = {
     "resnet34",
     "efficientnetb0",
     "transformer",
+    "unet",
 }
 NAMING = ("nets", "reference")
 """The rooms in whose code a network may be called by its name; others ask its family."""

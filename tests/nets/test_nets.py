@@ -455,6 +455,7 @@ def test_families():
         "resnet34",
         "efficientnetb0",
         "transformer",
+        "unet",
     )
 
 

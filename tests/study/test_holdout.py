@@ -55,7 +55,7 @@ def test_what_training_sees_by_enumeration(hold_out: Any, replacement: bool) -> 
     assert tested <= set(everything) - free and (replacement or len(tested) == 30)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", [one for one in FAMILIES if "class" in FAMILIES[one].kinds])
 def test_all_families_train_on_the_same_points(family: str) -> None:
     """Their order and their test points are those of the split."""
     params = replace(PARAMS, s0=3)  # long enough for five max-pools

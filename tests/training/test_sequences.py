@@ -1,5 +1,6 @@
 """Tasks that predict symbols: what enters, losses over exact floors, methods of descent, how runs end."""
 
+import itertools
 import math
 
 import equinox as eqx
@@ -11,11 +12,13 @@ import pytest
 from jaxtyping import Array
 from scipy.stats import chi2
 
+import oracles
 import srhm
+from enumeration import Enumeration
 from filled_nets import filled
 from srhm import ArgumentError, Grammar, Params, encode, enumerate_all, expand, split
 from srhm.cli.results import run_text
-from srhm.inference import MASKED, Masking, masked_symbol, next_symbol, posterior, surprisal
+from srhm.inference import MASKED, Masking, UniformNoise, masked_symbol, next_symbol, posterior, surprisal
 from srhm.measure import ByPosition, clusters, probes, sensitivities
 from srhm.model.encoding import encode_symbols
 from srhm.nets import NetSpec
@@ -53,6 +56,7 @@ TASKS = [
     Latent(2),
     Latent(2, rate=0.3),
     Latent(3, rate=0.5),
+    Denoise("uniform", 60, beta_last=0.2),
 ]
 KEY = Key(jnp.uint32(0), jnp.uint32(0))
 
@@ -183,6 +187,105 @@ def test_an_exact_predictor_generates_samples_of_the_grammar(task, monkeypatch):
         generation.generate(None, MaskedSymbols(0.25), params, "whitened", 3)
 
 
+@pytest.mark.parametrize("s0", [0, 1])
+def test_an_exact_predictor_denoises_step_by_step(s0, monkeypatch):
+    """Chi-square against the law of the chain, by the matrices of its steps, at a false-alarm rate of 2e-4."""
+    params = Params(n_c=2, v=2, m=1, s=2, s0=s0, L=1)
+    grammar, task = Grammar(params, 0), Denoise("uniform", 40, beta_last=0.3)
+    symbols = range(-1 if s0 else 0, 2)
+    states = np.array(list(itertools.product(symbols, repeat=params.d)), np.int32)
+    code = 3 ** np.arange(params.d)
+    law = np.full(len(states), 1 / len(states))
+    for step in range(40, 0, -1):
+        beliefs = task.exact(grammar, states, np.full(len(states), step))
+        back = task.diffusion.before(params, states, beliefs, step)
+        law = law @ np.prod([back[:, place, states[:, place]] for place in range(params.d)], axis=0)
+
+    def exact(net, entering):
+        levels = np.asarray(task.diffusion.levels, "float32")[np.asarray(entering.steps) - 1]
+        assert np.array_equal(entering.noise, levels) and not entering.mask
+        with np.errstate(divide="ignore"):
+            return np.log(task.exact(grammar, entering.symbols, entering.steps))
+
+    monkeypatch.setattr(generation, "_scores", exact)
+    drawn = generation.generate(None, task, params, "whitened", 2000, seed=3)
+    order = np.argsort(states @ code)
+    counts = np.bincount(
+        order[np.searchsorted(states @ code, drawn @ code, sorter=order)], minlength=len(law)
+    )
+    often = 2000 * law >= 5
+    counts, expected = (np.append(one[often], one[~often].sum()) for one in (counts, 2000 * law))
+    oracles.check_counts(counts[expected >= 5], expected[expected >= 5])
+    assert counts[expected < 5].sum() < 30
+    assert (drawn == generation.generate(None, task, params, "whitened", 2000, seed=3)).all()
+
+
+@pytest.mark.parametrize("task", [Denoise(), Denoise("uniform", 60, beta_last=0.2)], ids=task_text)
+def test_exact_losses_by_time_by_enumeration(task):
+    """To 1e-10, on the inputs that the network gets; of a network that knows nothing ln of the symbols."""
+    oracle = Enumeration(GRAMMAR)
+    data = split(GRAMMAR, P=2, P_test=80, seed=1, replacement=True).test
+    scores = TestSet(data, "whitened", task=task, batch=50).scores(constant(task))
+    seen, targets, _, steps = TestSet(data, "whitened", task=task, batch=50).predictions(constant(task))
+    times = task.times(PARAMS)
+    lost, count = np.zeros(times), np.zeros(times)
+    for row in range(len(data)):
+        p = oracle.log_prior.copy()
+        for position in range(PARAMS.d):
+            same = oracle.inputs[:, position] == seen[row, position]
+            if steps is None:
+                weight = same | (seen[row, position] == MASKED)
+            else:
+                level = task.diffusion.levels[steps[row] - 1]
+                weight = (1 - level) * same + level / 4
+            with np.errstate(divide="ignore"):
+                p += np.log(weight)
+        p = np.exp(p - p.max())
+        p /= p.sum()
+        clean = np.where(oracle.inputs < 0, PARAMS.v, oracle.inputs)
+        hidden = targets[row] >= 0
+        time = hidden.sum() - 1 if steps is None else (steps[row] - 1) * times // 60
+        right = p @ (clean == targets[row])
+        lost[time] -= np.log(right[hidden]).sum()
+        count[time] += hidden.sum()
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_allclose(scores.floors_by_time, lost / count, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(scores.losses_by_time, np.where(count > 0, math.log(4), np.nan), rtol=1e-5)
+    assert abs(scores.excess - (math.log(4) - lost.sum() / count.sum())) < 1e-5
+
+
+def test_steps_are_given_where_they_are_needed(refuses, sets):
+    for task, steps, fix in (
+        (Denoise(), np.ones(2, int), "Leave them out"),
+        (Denoise("uniform"), None, "Give the step of each sample"),
+    ):
+        with refuses("steps", "array([1, 1])" if steps is not None else "None", fix):
+            task.exact(GRAMMAR, sets.test.encode("integer")[:2], steps)
+    for option, value in (("steps", 100), ("beta_last", 0.2)):
+        with refuses(option, value, 'Leave it out, or use "uniform"'):
+            Denoise(**{option: value})
+    with refuses("process", "'gaussian'", "Use 'absorbing' or 'uniform'"):
+        Denoise("gaussian")
+    assert Denoise("uniform", 200).to_dict() == {"name": "denoise", "process": "uniform"}
+    assert Denoise().to_dict() == {"name": "denoise"}
+    assert task_from("denoise(uniform, 100)") == Denoise("uniform", steps=100)
+
+
+def test_the_noise_level_is_a_channel_of_its_own(sets):
+    task = Denoise("uniform", 60, beta_last=0.2)
+    inputs, targets = task.examples(leaves_of(sets.test, task), labels_of(sets.test), KEY)
+    clean, x = sets.test.encode("integer"), np.asarray(dense(constant(task), inputs))
+    assert x.shape[2] == task.interface(PARAMS, "whitened").channels == PARAMS.v + 1
+    np.testing.assert_allclose(
+        x[:, :, -1], np.repeat(task.diffusion.levels[inputs.steps - 1][:, None], 16, 1), rtol=1e-6
+    )
+    np.testing.assert_array_equal(x[:, :, :-1], encode_symbols(PARAMS, np.asarray(inputs.symbols)))
+    assert np.array_equal(targets, np.where(clean < 0, PARAMS.v, clean))
+    assert set(np.unique(inputs.steps)) <= set(range(1, 61)) and len(np.unique(inputs.steps)) > 20
+    whole = task.interface(PARAMS, "whitened").enter(jnp.asarray(sets.test.encode()))
+    assert not np.any(whole[:, :, -1]), "clean inputs have no noise"
+
+
 def test_latents_are_those_of_the_tree(sets):
     tree = expand(GRAMMAR, sets.test.derivation())
     grid = np.full((60, 4), PARAMS.v)
@@ -204,6 +307,12 @@ def test_losses_over_the_exact_floor(task, sets):
     elif isinstance(task, NextSymbol):
         hidden = np.arange(PARAMS.d) == PARAMS.d - 1
         exact = surprisal(masked_symbol(GRAMMAR, clean, hidden & np.ones_like(clean, bool)), clean)[:, -1:]
+    elif inputs.steps is not None:
+        evidence = np.concatenate([
+            UniformNoise(task.diffusion.levels[step - 1]).evidence(PARAMS, symbols[[row]], np.float64)
+            for row, step in enumerate(inputs.steps)
+        ])  # fmt: skip
+        exact = surprisal(posterior(GRAMMAR, evidence).symbols[0], clean)
     elif isinstance(task, MaskedSymbols | Denoise):
         exact = surprisal(masked_symbol(GRAMMAR, clean, symbols == MASKED), clean)
     else:

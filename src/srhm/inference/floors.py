@@ -47,13 +47,19 @@ def exact_level(
     return np.asarray(posterior(grammar, evidence).symbols[number - 1])
 
 
+def surprisals(
+    exact: Float[np.ndarray, "sample place symbol"], targets: Any
+) -> Float[np.ndarray, "sample place"]:
+    """Return -ln p of each target, in nats; 0 for a target of -1, which does not count."""
+    if exact.shape[:2] != targets.shape:
+        problem = f"does not fit what is predicted, which is {exact.shape}"
+        raise ArgumentError("targets", targets.shape, problem, "Use another level, or another grammar")
+    chosen = np.take_along_axis(exact, np.maximum(targets, 0)[:, :, None], axis=2)[:, :, 0]
+    return -np.log(np.where(targets >= 0, chosen, 1.0))
+
+
 def summed_surprisal(
     exact: Float[np.ndarray, "sample place symbol"], targets: Any
 ) -> tuple[Float[np.ndarray, " place"], Int[np.ndarray, " place"]]:
     """Return the sums of -ln p of the targets at each place, and how many there are; a target of -1 does not count."""
-    if exact.shape[:2] != targets.shape:
-        problem = f"does not fit what is predicted, which is {exact.shape}"
-        raise ArgumentError("targets", targets.shape, problem, "Use another level, or another grammar")
-    counted = targets >= 0
-    chosen = np.take_along_axis(exact, np.maximum(targets, 0)[:, :, None], axis=2)[:, :, 0]
-    return -np.log(np.where(counted, chosen, 1.0)).sum(axis=0), counted.sum(axis=0)
+    return surprisals(exact, targets).sum(axis=0), (targets >= 0).sum(axis=0)

@@ -178,9 +178,8 @@ class UniformNoise(_SpreadNoise):
 
     def drawn(self, params: Params, symbols: Any, words: Words) -> Integer[Any, "sample position"]:
         """Replace each position by a draw with probability epsilon."""
-        xp, count = symbols.__array_namespace__(), spread_over(params, self.over)
-        new = below(words(1), count).astype(np.int32) - np.int32(count - params.level(1).v)  # a blank is -1
-        return xp.where(_happens(words(0), self.epsilon), new, symbols)
+        new = uniform_draws(params, words, self.over)
+        return symbols.__array_namespace__().where(_happens(words(0), self.epsilon), new, symbols)
 
     def table(self, params: Params) -> Float[np.ndarray, "received symbol"]:
         """Return p(received | symbol)."""
@@ -319,6 +318,14 @@ def clean_evidence(
 def spread_over(params: Params, over: Alphabet | None) -> int:
     """Return how many symbols noise is spread over: v features, or v + 1 with the blank."""
     return params.level(1).v + (alphabet(params, over) == "symbols")
+
+
+def uniform_draws(
+    params: Params, words: Words, over: Symbols | None = None
+) -> Integer[Any, "sample position"]:
+    """Return the symbols that noise puts in the place of others."""
+    count = spread_over(params, over)
+    return below(words(1), count).astype(np.int32) - np.int32(count - params.level(1).v)  # a blank is -1
 
 
 def words_of(key: Key, sample: tuple[Any, Any], d: int) -> Words:

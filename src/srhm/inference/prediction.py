@@ -146,7 +146,14 @@ def seen_symbols(
     grammar: Grammar, inputs: Integer[Any, "sample position"], *, dtype: Any = None
 ) -> Float[Any, "sample position symbol"]:
     """Return the probability of the symbol at every position, given those that are not :data:`MASKED`, if any."""
-    likelihood, found = in_chunks(_leaves, grammar, _evidence(grammar.params, inputs, dtype))
+    return symbols_given(grammar, _evidence(grammar.params, inputs, dtype))
+
+
+def symbols_given(
+    grammar: Grammar, evidence: Float[Any, "sample position symbol"]
+) -> Float[Any, "sample position symbol"]:
+    """Return the probability of the symbol at every position, given evidence of all of them."""
+    likelihood, found = in_chunks(_leaves, grammar, evidence)
     refuse_impossible(likelihood, "inputs")
     return found
 

@@ -10,9 +10,10 @@ from .lcn import LCN
 from .network import Network
 from .spec import NetSpec, build, predict
 from .transformer import TRANSFORMER
+from .unet import UNET
 from .weights import load, load_weights, save
 
-for _row in (CNN, LCN, FCN, *standard.ROWS, TRANSFORMER):
+for _row in (CNN, LCN, FCN, *standard.ROWS, TRANSFORMER, UNET):
     register(_row)
 
 __all__ = [

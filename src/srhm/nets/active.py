@@ -46,6 +46,10 @@ class Symbols(NamedTuple):
     """Whether a channel of its own marks hidden positions."""
     pictures: bool = False
     """Whether, in the plane, networks of others get them as pictures; symbols of strings stay in tree order."""
+    steps: Int[Any, " sample"] | None = None
+    """The steps of diffusion that a sample has gone through, if they are known."""
+    noise: Float[Any, " sample"] | None = None
+    """The noise level after them: one more channel, the last, the same at all positions."""
 
 
 class Active(NamedTuple):

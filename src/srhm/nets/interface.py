@@ -39,7 +39,8 @@ class Interface:
     """
 
     channels: int
-    """Channels of the inputs: those of the encoding, and those of a mask or of a beginning-of-sequence symbol."""
+    """Channels of the inputs: those of the encoding, and that of a mask, of a beginning-of-sequence symbol or of the
+    noise level."""
     length: int
     """Positions of the inputs."""
     scores: int
@@ -72,7 +73,10 @@ class Interface:
         return cls(channels(params, encoding), params.d, params.n_c)
 
     def enter(self, x: Float[Array, "sample position channel"]) -> Float[Array, "sample length entering"]:
-        """Return dense inputs of the encoding as they enter: with a mask's channel, shifted, or the last one hidden."""
+        """Return dense inputs of the encoding as they enter: shifted, or the last one hidden.
+
+        A missing channel is zero: nothing is masked, or there is no noise.
+        """
         missing = self.channels - x.shape[-1]
         x = jnp.pad(x, ((0, 0), (0, 0), (0, missing))) if missing else x
         hidden = jnp.zeros_like(x[:, :1]).at[:, :, -1].set(1)

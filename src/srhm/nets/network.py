@@ -213,6 +213,9 @@ def dense(net: Any, inputs: Any) -> Float[Array, "sample *shape channel"]:
     ours = isinstance(net, Network) or design_of(net) is not None  # others take pictures in the plane
     if isinstance(inputs, Symbols):
         x = encode_symbols(inputs.params, inputs.symbols, inputs.encoding, dtype, mask=inputs.mask)
+        if inputs.noise is not None:
+            level = jnp.broadcast_to(inputs.noise.astype(dtype)[:, None, None], (*x.shape[:2], 1))
+            x = jnp.concatenate([x, level], axis=2)
         return picture(inputs.params, x) if inputs.pictures and not ours else x
     written = encode_in_tree_order if ours else encode
     return written(inputs.params, inputs.features, inputs.positions, inputs.encoding, dtype)

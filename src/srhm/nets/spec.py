@@ -120,9 +120,8 @@ class NetSpec:
 
     def design(self, params: Params, interface: Interface | None = None) -> Design:
         """Return what :meth:`build` builds a network for; arguments and errors are those of :meth:`on`."""
-        return Design(
-            self.on(params, interface), params, interface or Interface.of_classes(params, self.encoding)
-        )
+        interface = interface or Interface.of_classes(params, self.encoding)
+        return Design(self.on(params, interface), params, interface)
 
     def rate(self, params: Params) -> Rate:
         """Return the default learning rate per width on a model."""

@@ -61,7 +61,8 @@ def run_steps(spec: RunSpec) -> float:
 def run_seconds(spec: RunSpec, device: Device) -> float:
     """Return the time of a run on a device, about, if nothing else runs there."""
     return run_steps(spec) * (
-        device.overhead + spec.net.cost(spec.params).step_flops(spec.setup.batch) / device.flops
+        device.overhead
+        + spec.net.cost(spec.params, spec.setup.interface).step_flops(spec.setup.batch) / device.flops
     )
 
 

@@ -27,7 +27,7 @@ from ..randomness import STREAM_VERSION
 from ..study import Run, RunSpec
 from ..training import train_ensemble
 from ..training.checkpoint import Checkpoint
-from ..training.evaluation import TestSet
+from ..training.evaluation import TestSet, recorded_floors
 from ..training.job import TrainingJob
 from ..training.run import ProgressCallback, Result, SingleRun
 from .room import check_room
@@ -296,8 +296,8 @@ def _measure(spec: RunSpec, ready: _Ready, result: Result, how: str, weights: st
         {name: value if isinstance(value, str) else _number(value) for name, value in point.items()}
         for point in result.record
     ]
-    if record and result.scores is not None and result.scores.floors is not None:
-        record[-1]["floor_by_place"] = _number([float(f"{floor:.6g}") for floor in result.scores.floors])
+    if record and result.scores is not None:
+        record[-1] |= {name: _number(value) for name, value in recorded_floors(result.scores).items()}
     ended = result.status != "stopped"
     kept = save_weights(weights, result.net) if weights is not None and ended else None
     return Run(spec, result.status, clean, record, seconds, versions, _device(), kept)

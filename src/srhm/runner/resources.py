@@ -52,7 +52,7 @@ def resources(spec: RunSpec, *, gpu_memory: int | None = None) -> Resources:
     check_instance(RunSpec, spec=spec)
     if isinstance(spec.net, CustomNet):
         return Resources()
-    setup, cost = spec.setup, spec.net.cost(spec.params)
+    setup, cost = spec.setup, spec.net.cost(spec.params, spec.setup.interface)
     data, weights = data_bytes(spec), FLOAT * cost.parameters
     net = _COPIES * weights + FLOAT * cost.activations(setup.batch, setup.P_test)
     # Data: as drawn, and as the device holds it.

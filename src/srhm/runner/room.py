@@ -20,7 +20,11 @@ def check_room(spec: RunSpec) -> None:
     """
     check_instance(RunSpec, spec=spec)
     data = data_bytes(spec)
-    net = 0 if isinstance(spec.net, CustomNet) else FLOAT * spec.net.cost(spec.params).parameters
+    net = (
+        0
+        if isinstance(spec.net, CustomNet)
+        else FLOAT * spec.net.cost(spec.params, spec.setup.interface).parameters
+    )
     if net > data:
         name, value, what = "width", spec.setup.width, "a network"
     else:

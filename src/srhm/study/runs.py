@@ -30,7 +30,9 @@ class Run:
     record: list[dict[str, Any]]
     """``step``, ``epoch``, ``train_loss`` and ``test_error`` at log-spaced steps, if requested, and whatever else was
     recorded: metrics by name, and ``weights``, the SHA-256 of their file. None for a missing number. Of a task that
-    predicts symbols always, with ``test_loss``, ``excess`` and ``loss_by_place``; the last has ``floor_by_place``."""
+    predicts symbols always, with ``test_loss``, ``excess`` and ``loss_by_place``; the last has ``floor_by_place``. Of
+    ``denoise`` also with ``loss_by_time`` and ``floor_by_time``: by the number of hidden positions, or for the uniform
+    process by tenths of its steps."""
     seconds: dict[str, float]
     """Wall times: ``data``, ``train`` (including ``compile``), ``sensitivities``, and ``probes`` if requested."""
     versions: dict[str, str]

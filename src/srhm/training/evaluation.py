@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ..errors import check_instance
+from ..inference.floors import surprisals
 from ..model.dataset import Dataset
 from ..model.derivation import expand
 from ..model.encoding import Encoding
@@ -22,7 +23,7 @@ from ..nets.active import Leaves
 from ..nets.network import outputs
 from ..nets.subtrees import SubtreeTable, deduplicate
 from ..randomness import Key
-from .sequences import SymbolTask, floor
+from .sequences import SymbolTask
 from .task import Classification, Task
 
 _TABLE = 10_000
@@ -40,6 +41,10 @@ class Scores(NamedTuple):
     """The mean loss of the exact predictor on the same samples."""
     counts: Int[np.ndarray, " place"] | None = None
     """The number of predictions at each place."""
+    losses_by_time: Float[np.ndarray, " time"] | None = None
+    """Of a process of noise, the mean loss of the predictions at each time."""
+    floors_by_time: Float[np.ndarray, " time"] | None = None
+    """The mean loss of the exact predictor on the same noisy samples."""
 
     @property
     def loss(self) -> float:
@@ -67,8 +72,37 @@ def recorded_losses(scores: Scores) -> dict[str, Any]:
     """Return what a record keeps of the losses of a task that predicts symbols."""
     if scores.losses is None:
         return {}
-    by_place = [float(f"{loss:.6g}") for loss in scores.losses]
-    return {"test_loss": scores.loss, "excess": scores.excess, "loss_by_place": by_place}
+    found = {"test_loss": scores.loss, "excess": scores.excess, "loss_by_place": rounded(scores.losses)}
+    if scores.losses_by_time is not None:
+        found["loss_by_time"] = rounded(scores.losses_by_time)
+    return found
+
+
+def recorded_floors(scores: Scores) -> dict[str, Any]:
+    """Return what the last point of a record keeps of the exact predictor."""
+    kinds = {"floor_by_place": scores.floors, "floor_by_time": scores.floors_by_time}
+    return {name: rounded(values) for name, values in kinds.items() if values is not None}
+
+
+def rounded(values: Any) -> list[float]:
+    """Return numbers to six digits."""
+    return [float(f"{value:.6g}") for value in values]
+
+
+class Sums(NamedTuple):
+    """Losses or numbers of predictions, summed over samples."""
+
+    places: Any
+    """[place]."""
+    times: Any
+    """[time], of a task with a process of noise; else None."""
+
+    def per(self, counts: "Sums") -> tuple[Any, Any]:
+        """Return the means, nan where nothing is predicted."""
+        with np.errstate(invalid="ignore"):
+            places = np.asarray(self.places, np.float64) / counts.places
+            times = None if self.times is None else np.asarray(self.times, np.float64) / counts.times
+        return places, times
 
 
 @eqx.filter_jit
@@ -78,8 +112,8 @@ def wrong_answers(
 ) -> tuple[Any, Any, Any]:  # fmt: skip
     """Return the sum of the errors over batches [batch, sample, leaf], whether an output is not a number, and losses.
 
-    Padding has the label -1. The random numbers of the task in batch i have the key (0, i). The losses are the sums at
-    each place, of a task that predicts symbols.
+    Padding has the label -1. The random numbers of the task in batch i have the key (0, i). The losses are
+    :class:`Sums`, of a task that predicts symbols.
     """
 
     def one(batch: Any) -> tuple[Any, Any, Any]:
@@ -91,11 +125,15 @@ def wrong_answers(
         if not isinstance(task, SymbolTask):
             return errors, broken, None
         losses = task.place_losses(output, targets)
-        return errors, broken, jnp.where(real[:, None], losses, jnp.zeros_like(losses)).sum(axis=0)
+        losses = jnp.where(real[:, None], losses, jnp.zeros_like(losses))
+        by_time, times = None, task.times(params)
+        if times:
+            by_time = jax.ops.segment_sum(losses.sum(axis=1), task.time_of(inputs, targets), times)
+        return errors, broken, Sums(losses.sum(axis=0), by_time)
 
     numbers = jnp.arange(len(features), dtype=jnp.uint32)
     wrong, broken, losses = jax.lax.map(one, (features, positions, labels, numbers, latents))
-    return wrong.sum(), broken.any(), None if losses is None else losses.sum(axis=0)
+    return wrong.sum(), broken.any(), jax.tree.map(lambda one: one.sum(axis=0), losses)
 
 
 @eqx.filter_jit
@@ -124,16 +162,29 @@ class Predictions(NamedTuple):
     """What was to be predicted, the blank last; -1 where nothing is."""
     log_probability: Float[np.ndarray, "sample place symbol"]
     """ln of the probability of each symbol, by the network."""
+    steps: Int[np.ndarray, " sample"] | None = None
+    """The step of diffusion of each sample, of a task that gives it to the network."""
+
+
+class _Example(NamedTuple):
+    """What enters a network and what is to be predicted, for a batch."""
+
+    symbols: Any
+    targets: Any
+    log_probability: Any
+    steps: Any
+    time: Any
 
 
 @eqx.filter_jit
-def _example(net: Any, leaves: Leaves, labels: Any, number: Any, task: Any) -> tuple[Any, Any, Any]:
-    """The symbols that enter a network, the targets, and the log-probabilities of a network if there is one."""
+def _example(net: Any, leaves: Leaves, labels: Any, number: Any, task: Any) -> _Example:
+    """The log-probabilities are those of a network, if there is one."""
     inputs, targets = task.examples(leaves, labels, Key(jnp.uint32(0), number))
+    time = task.time_of(inputs, targets)
     if net is None:
-        return inputs.symbols, targets, None
+        return _Example(inputs.symbols, targets, None, inputs.steps, time)
     output = outputs(net, inputs).reshape(*targets.shape, -1)
-    return inputs.symbols, targets, jax.nn.log_softmax(output)
+    return _Example(inputs.symbols, targets, jax.nn.log_softmax(output), inputs.steps, time)
 
 
 class TestSet:
@@ -178,34 +229,38 @@ class TestSet:
             self._parts.append((table, jnp.asarray(part.labels, jnp.int32)))
 
     @cached_property
-    def _floors(self) -> tuple[Any, Any] | None:
-        """The mean loss of the exact predictor at each place, and how many predictions there are."""
-        if not isinstance(self.task, SymbolTask):
+    def _floors(self) -> tuple[tuple[Any, Any], Sums] | None:
+        """The mean losses of the exact predictor, and how many predictions there are."""
+        task = self.task
+        if not isinstance(task, SymbolTask):
             return None
-        sums, counts = 0.0, 0
-        for symbols, targets, _ in self._examples():
-            total, count = floor(self.task, self._grammar, symbols, targets)
-            sums, counts = sums + total, counts + count
-        with np.errstate(invalid="ignore"):
-            return sums / counts, counts
+        sums, counts = [], []
+        for one in self._examples():
+            given = () if one.steps is None else (one.steps,)
+            lost = surprisals(task.exact(self._grammar, one.symbols, *given), one.targets)
+            for kept, values in ((sums, lost), (counts, one.targets >= 0)):
+                times = None
+                if number := task.times(self.params):
+                    times = np.bincount(one.time, values.sum(axis=1), number)
+                kept.append(Sums(values.sum(axis=0), times))
+        total, count = (jax.tree.map(lambda *parts: sum(parts), *kept) for kept in (sums, counts))
+        return total.per(count), count
 
-    def _examples(self, net: Any = None) -> Iterator[tuple[Any, Any, Any]]:
-        """Yield the symbols that enter a network, the targets and, of a network, its log-probabilities, by batch."""
+    def _examples(self, net: Any = None) -> Iterator[_Example]:
+        """Yield the examples of the task by batch, as NumPy arrays, with the log-probabilities of a network."""
         features, positions, labels, latents = self._parts[0]
         left = self.size
         for number in range(len(features)):
             own = None if latents is None else latents[number]
             leaves = Leaves(self.params, self.encoding, features[number], positions[number], own)
-            symbols, targets, log_probability = _example(
-                net, leaves, labels[number], jnp.uint32(number), self.task
-            )
-            kept = None if log_probability is None else np.asarray(log_probability)[:left]
-            yield np.asarray(symbols)[:left], np.asarray(targets)[:left], kept
+            found = _example(net, leaves, labels[number], jnp.uint32(number), self.task)
+            yield jax.tree.map(lambda one, rows=left: np.asarray(one)[:rows], found)
             left -= len(labels[number])
 
     def predictions(self, net: Any) -> Predictions:
         """Return what a network predicts of every sample, for a task that predicts symbols."""
-        return Predictions(*map(np.concatenate, zip(*self._examples(net), strict=True)))
+        whole = jax.tree.map(lambda *parts: np.concatenate(parts), *self._examples(net))
+        return Predictions(whole.symbols, whole.targets, whole.log_probability, whole.steps)
 
     def error(self, net: Any) -> float:
         """Return the mean error; see :meth:`scores`."""
@@ -229,11 +284,11 @@ class TestSet:
                 return Scores(math.nan)
             wrong += found.item()
             losses = rest[0] if rest else None
-        if self._floors is None:
+        if self._floors is None or losses is None:
             return Scores(wrong / self.size)
         floors, counts = self._floors
-        with np.errstate(invalid="ignore"):
-            return Scores(wrong / self.size, np.asarray(losses, np.float64) / counts, floors, counts)
+        means = losses.per(counts)
+        return Scores(wrong / self.size, means[0], floors[0], counts.places, means[1], floors[1])
 
 
 def latents_of(task: Task, dataset: Dataset) -> Any:

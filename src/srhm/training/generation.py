@@ -1,4 +1,4 @@
-"""Samples of a network that predicts symbols: position by position, in random order or from left to right."""
+"""Samples of a network that predicts symbols: position by position, or step by step from uniform draws."""
 
 from typing import Any
 
@@ -8,6 +8,8 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 from ..errors import ArgumentError, check_instance, check_integer
+from ..inference.noise import spread_over
+from ..inference.uniform_diffusion import UniformDiffusion
 from ..model.encoding import MASKED, Encoding
 from ..model.params import Params
 from ..nets.active import Symbols
@@ -25,7 +27,9 @@ def generate(
 
     A network of :class:`~srhm.training.Denoise` reveals the positions of a hidden input one after another, in an order
     of each sample's own: ancestral sampling of absorbing diffusion, in d steps. One of ``NextSymbol()`` goes from left
-    to right. Each symbol is drawn from what the network says of it given those drawn before.
+    to right. Each symbol is drawn from what the network says of it given those drawn before. One of
+    ``Denoise("uniform")`` begins with uniform draws, and step by step draws all symbols of x_(t-1) at once, each from
+    q(x_(t-1) | x_t, x_0) averaged over what the network says of x_0; without blanks it draws features only.
 
     Parameters
     ----------
@@ -53,6 +57,8 @@ def generate(
     if not (forward or isinstance(task, Denoise)):
         problem = "does not predict every symbol from any that are known"
         raise ArgumentError("task", task_text(task), problem, "Train for denoise, or for next")
+    if isinstance(task, Denoise) and task.diffusion is not None:
+        return _denoised(net, task, task.diffusion, params, encoding, count, random)
     order = np.tile(np.arange(d), (count, 1))
     if not forward:
         order = random.permuted(order, axis=1)
@@ -62,14 +68,45 @@ def generate(
         if forward:  # the start symbol, and what comes before
             entering = np.concatenate([np.full((count, 1), MASKED, np.int32), found[:, :-1]], axis=1)
             entering = np.where(np.arange(d) <= place[:, None], entering, -1)
-        scores = np.asarray(_scores(net, Symbols(params, encoding, entering, True)))[rows, place]
-        if np.isnan(scores).any():
-            raise ArgumentError(
-                "net", "nan", "is among its scores", "Give a network whose training did not diverge"
-            )
-        symbol = (scores + random.gumbel(size=scores.shape)).argmax(axis=1)
+        scores = _checked_scores(net, Symbols(params, encoding, entering, True))[rows, place]
+        symbol = _drawn(scores, random)
         found[rows, place] = np.where(symbol == params.level(1).v, -1, symbol)
     return found
+
+
+def _denoised(
+    net: Any,
+    task: Denoise,
+    diffusion: UniformDiffusion,
+    params: Params,
+    encoding: Encoding,
+    count: int,
+    random: Any,
+) -> Integer[np.ndarray, "sample position"]:
+    """Return samples by the steps of uniform diffusion, backwards."""
+    v, symbols = params.level(1).v, spread_over(params, None)
+    found = random.integers(symbols, size=(count, params.d))
+    for step in range(diffusion.steps, 0, -1):
+        received = np.where(found == v, -1, found).astype(np.int32)
+        entering = task.entering(params, encoding, received, np.full(count, step, np.int32))
+        scores = _checked_scores(net, entering).astype(np.float64)
+        beliefs = np.exp(scores - scores.max(axis=2, keepdims=True))
+        with np.errstate(divide="ignore"):
+            found = _drawn(np.log(diffusion.before(params, received, beliefs, step)), random)
+    return np.where(found == v, -1, found).astype(np.int32)
+
+
+def _drawn(scores: Any, random: Any) -> Integer[np.ndarray, "..."]:
+    """Draw a symbol for each row of scores."""
+    return (scores + random.gumbel(size=scores.shape)).argmax(axis=-1)
+
+
+def _checked_scores(net: Any, entering: Symbols) -> Float[np.ndarray, "sample place symbol"]:
+    scores = np.asarray(_scores(net, entering))
+    if np.isnan(scores).any():
+        fix = "Give a network whose training did not diverge"
+        raise ArgumentError("net", "nan", "is among its scores", fix)
+    return scores
 
 
 @eqx.filter_jit

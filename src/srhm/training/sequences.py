@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, Literal
 
 import jax.numpy as jnp
@@ -9,8 +10,10 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, Integer
 
-from ..errors import ArgumentError, check_integer
-from ..inference.floors import exact_hidden, exact_level, exact_next, summed_surprisal
+from ..errors import ArgumentError, check_choice, check_integer
+from ..inference.floors import exact_hidden, exact_level, exact_next
+from ..inference.noise import words_of
+from ..inference.uniform_diffusion import UniformDiffusion
 from ..model.derivation import Tree
 from ..model.encoding import MASKED, Encoding, channels, encode_in_tree_order
 from ..model.grammar import Grammar
@@ -28,8 +31,14 @@ from ..model.sequences import (
 )
 from ..nets import Interface
 from ..nets.active import Leaves, Symbols
-from ..randomness import Key
+from ..randomness import Key, fold
 from .task import TASKS, Task
+
+_NOISE = 3
+"""What the key of a batch is folded with for noise; masks have keys of their own."""
+
+_TIMES = 10
+"""Groups of steps whose losses are recorded apart."""
 
 
 class SymbolTask(Task):
@@ -65,6 +74,14 @@ class SymbolTask(Task):
         counted = targets >= 0
         wrong = (output.argmax(axis=-1).astype(targets.dtype) != targets) & counted
         return wrong.sum(axis=1).astype(output.dtype) / counted.sum(axis=1).astype(output.dtype)
+
+    def times(self, params: Params) -> int:
+        """Return how many times of a process of noise have losses of their own; 0 without such a process."""
+        return 0
+
+    def time_of(self, inputs: Symbols, targets: Any) -> Int[Array, " sample"]:
+        """Return the time of each sample, from 0."""
+        return jnp.zeros(len(targets), jnp.int32)
 
     @abstractmethod
     def exact(self, grammar: Grammar, symbols: Integer[np.ndarray, "sample position"]) -> np.ndarray:
@@ -185,18 +202,100 @@ class MaskedSymbols(HiddenSymbols):
 
 @dataclass(frozen=True)
 class Denoise(HiddenSymbols):
-    """Predict hidden symbols, of each sample a random number, uniform from 1 to all: absorbing (masked) diffusion.
+    """Predict samples from what a process of diffusion leaves of them, at a time that is drawn for each.
 
-    The share that is hidden is the time of the process, and the mean loss of a sample over its hidden positions, times
-    d, is in the mean over times a bound on -ln p(sample): that of a model that reveals positions in random order. The
-    test loss is over all predictions, so that samples with more hidden positions have more weight in it.
+    ``Denoise()``, the absorbing (masked) process, hides of each sample a random number of symbols, uniform from 1 to
+    all, and has them predicted. The share that is hidden is the time, and the mean loss of a sample over its hidden
+    positions, times d, is in the mean over times a bound on -ln p(sample): that of a model that reveals positions in
+    random order. The test loss is over all predictions, so that samples with more hidden positions have more weight.
+
+    ``Denoise("uniform")`` replaces symbols by uniform draws, of the features, and of the blank too if the model has
+    blanks, and has all symbols predicted: D3PM (Austin et al., arXiv 2107.03006). Step t replaces a symbol with
+    probability beta_t, which grows linearly, and t is uniform from 1 to `steps`. A network is given, in one more
+    channel, the same at all positions, the noise level: the probability 1 - (1 - beta_1) ... (1 - beta_t) that a symbol
+    has been replaced, which is 0 for clean inputs.
+
+    Raises
+    ------
+    ArgumentError
+        If an option is unknown or out of range, is not one of the process, or if the last step leaves more than 1% of
+        the symbols as they are.
+
+    Examples
+    --------
+    >>> Denoise("uniform").diffusion.levels[[0, 99, 199]].round(5).tolist()
+    [0.001, 0.92827, 0.99997]
     """
 
     name: ClassVar[str] = "denoise"
 
+    process: Literal["absorbing", "uniform"] = "absorbing"
+    """The process: symbols are hidden, or replaced by uniform draws."""
+    steps: int = 200
+    """Steps of the uniform process; the absorbing one has d."""
+    beta_first: float = 0.001
+    """The probability that the first step of the uniform process replaces a symbol."""
+    beta_last: float = 0.1
+    """That of its last step."""
+
+    def __post_init__(self) -> None:
+        check_choice("process", self.process, ("absorbing", "uniform"), "is not known")
+        checked = UniformDiffusion(self.steps, self.beta_first, self.beta_last)
+        for name in ("steps", "beta_first", "beta_last"):
+            object.__setattr__(self, name, getattr(checked, name))
+            if self.process == "absorbing" and getattr(self, name) != getattr(Denoise, name):
+                problem = "is of the uniform process"
+                raise ArgumentError(name, getattr(self, name), problem, 'Leave it out, or use "uniform"')
+
+    @cached_property
+    def diffusion(self) -> UniformDiffusion | None:
+        """The steps of the uniform process; None for the absorbing one."""
+        if self.process == "absorbing":
+            return None
+        return UniformDiffusion(self.steps, self.beta_first, self.beta_last)
+
     def count(self, params: Params, key: Key, rows: Any) -> Any:
         """Return a random number for each sample."""
         return random_counts(key, rows, params.d)
+
+    def examples(self, leaves: Leaves, labels: Int[Array, " sample"], key: Key) -> tuple[Symbols, Any]:
+        """Return the symbols with some hidden, and these; or those that some steps leave, and the clean ones."""
+        if self.diffusion is None:
+            return super().examples(leaves, labels, key)
+        params, grid = leaves.params, _symbols(leaves)
+        rows = jnp.arange(len(grid), dtype=jnp.uint32)
+        steps = random_counts(key, rows, self.steps)[:, 0]
+        words = words_of(fold(key, _NOISE), (rows, jnp.zeros_like(rows)), params.d)
+        received = self.diffusion.drawn(params, grid, words, steps)
+        return self.entering(params, leaves.encoding, received, steps), blank_last(grid, params.level(1).v)
+
+    def entering(self, params: Params, encoding: Encoding, received: Any, steps: Any = None) -> Symbols:
+        """Return what enters a network: symbols, and for the uniform process the step of each sample."""
+        if self.diffusion is None:
+            return Symbols(params, encoding, received, True)
+        levels = jnp.take(jnp.asarray(self.diffusion.levels, jnp.float32), steps - 1)
+        return Symbols(params, encoding, received, False, steps=steps, noise=levels)
+
+    def times(self, params: Params) -> int:
+        """Return the number of positions that may be hidden, or of groups of equally many steps, 10 at most."""
+        return params.d if self.diffusion is None else min(_TIMES, self.steps)
+
+    def time_of(self, inputs: Symbols, targets: Any) -> Int[Array, " sample"]:
+        """Return how many positions are hidden, less one, or the group of steps."""
+        if inputs.steps is None:
+            return (targets >= 0).sum(axis=1).astype(jnp.int32) - 1
+        return (inputs.steps - 1) * self.times(inputs.params) // self.steps
+
+    def exact(
+        self, grammar: Grammar, symbols: Integer[np.ndarray, "sample position"], steps: Any = None
+    ) -> np.ndarray:
+        """Return the posterior of every position; for the uniform process after the steps, one number a sample."""
+        if (steps is None) != (self.diffusion is None):
+            fix = "Leave them out" if self.diffusion is None else "Give the step of each sample"
+            raise ArgumentError("steps", steps, f"do not fit the {self.process} process", fix)
+        if self.diffusion is None:
+            return super().exact(grammar, symbols)
+        return self.diffusion.exact(grammar, symbols, steps)
 
 
 @dataclass(frozen=True)
@@ -267,13 +366,6 @@ def _mask(params: Params, grid: Any, rate: float, key: Key) -> Any:
     """Return which positions are hidden, equally many of each sample."""
     rows = jnp.arange(len(grid), dtype=jnp.uint32)
     return hidden_positions(key, rows, params.d, hidden_count(params, rate))
-
-
-def floor(
-    task: SymbolTask, grammar: Grammar, symbols: Integer[np.ndarray, "sample position"], targets: Any
-) -> tuple[Float[np.ndarray, " place"], Int[np.ndarray, " place"]]:
-    """Return the sums of -ln p, p exact, of the targets at each place, and how many there are."""
-    return summed_surprisal(task.exact(grammar, symbols), targets)
 
 
 TASKS.update({kind.name: kind for kind in (NextSymbol, MaskedSymbols, Denoise, Latent)})
