@@ -19,7 +19,7 @@ from scipy.special import stdtrit
 from ..errors import ArgumentError, check_choice, check_instance, check_integer, check_number
 
 Metrics = Mapping[str, SupportsFloat | None]
-CrossingStatus = Literal["bracketed", "above", "below", "diverged", "open"]
+CrossingStatus = Literal["bracketed", "above", "below", "diverged", "unstable", "open"]
 Point = tuple[int, float]  # P and the metric there, nan for a run that diverged
 
 _ERROR_10 = MappingProxyType({"error": 0.10})  # the threshold of the paper
@@ -42,6 +42,7 @@ class Crossing:
     status: CrossingStatus
     """``bracketed``: P* lies between two neighbours. ``above``: not learned at the largest P allowed. ``below``:
     already learned at the smallest P allowed. ``diverged``: training diverged in the run that would decide.
+    ``unstable``: the loss of that run stopped falling although it had left chance (:class:`~srhm.study.Study`).
     ``open``: runs are missing."""
     P_star: float | None
     """Training points at the crossing, the metric interpolated linearly in ln P; None if not bracketed."""
@@ -70,10 +71,10 @@ class SampleComplexity:
     """Name of the metric."""
     threshold: float
     """Value of the metric that defines P*."""
-    status: Literal["bracketed", "above", "below", "mixed", "diverged", "open"]
-    """``bracketed``: all seeds are. ``open``: the search of a seed is unfinished. ``diverged``: the runs that would
-    decide diverged in the search of a seed. ``above``, ``below``: the crossing of a seed lies beyond the P allowed
-    on that side; ``mixed``: on both sides."""
+    status: Literal["bracketed", "above", "below", "mixed", "diverged", "unstable", "open"]
+    """``bracketed``: all seeds are. ``open``: the search of a seed is unfinished. ``diverged``, ``unstable``: the runs
+    that would decide diverged, or were unstable, in the search of a seed. ``above``, ``below``: the crossing of a seed
+    lies beyond the P allowed on that side; ``mixed``: on both sides."""
     P_star: float | None
     """Geometric mean of the seeds' P*, in training points; None if not ``bracketed``."""
     interval: tuple[float | None, float | None] | None
@@ -341,7 +342,7 @@ def combine(crossings: Iterable[Crossing], level: SupportsFloat = 0.90) -> Sampl
     coarse grid, the interval also contains the geometric means of all P_low and of all P_high. If a seed has no
     crossing there is no P*: to leave it out would favour the seeds that learn early. The interval then bounds the
     geometric mean over all seeds; a seed without a crossing contributes the largest P tried (``above``, a lower bound)
-    or the smallest (``below``, an upper bound). A seed whose search ended at diverged runs gives no bound.
+    or the smallest (``below``, an upper bound). A seed whose search ended at diverged or unstable runs gives no bound.
 
     Parameters
     ----------
@@ -365,6 +366,8 @@ def combine(crossings: Iterable[Crossing], level: SupportsFloat = 0.90) -> Sampl
         status, kind = "open", "none: the search of a seed is not finished"
     elif "diverged" in statuses:
         status, kind = "diverged", f"none: training diverged in {statuses.count('diverged')} of {N} seeds"
+    elif "unstable" in statuses:
+        status, kind = "unstable", f"none: training was unstable in {statuses.count('unstable')} of {N} seeds"
     elif "above" in statuses and "below" in statuses:
         status, kind = "mixed", "none: seeds lie above the largest and below the smallest P tried"
     else:
