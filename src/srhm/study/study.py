@@ -54,7 +54,8 @@ class Study:
     thresholds: Mapping[str, float] = field(default_factory=lambda: {"error": 0.10})
     """Threshold of each quantity whose crossing is searched, such as error, S_21, D_21."""
     start: float | None = None
-    """First P to try. Default: the predicted P* times a typical ratio; without a prediction there is none."""
+    """First P to try. Default: the predicted P* times a typical ratio; without a prediction there is none. A search
+    in a store with five settings or more starts by a fit through them (:func:`srhm.runner.searches.choose_starts`)."""
     rule: SearchRule = "bisection"
     """How P* is found: by bisection and interpolation, or at the nearest point of a published grid."""
     within: float = _CLOSED
@@ -162,6 +163,20 @@ class Study:
             if run.status != "unstable":
                 found.tell(run.spec.P, _metrics(run, thresholds))
         return found
+
+    @property
+    def key(self) -> str:
+        """By what its first P is kept in a store: its setup, and the quantity that is searched first."""
+        name, threshold = next(iter(self.thresholds.items()))
+        return f"{self.setup.digest} {name}={threshold:g}"
+
+    def began(self, runs: Iterable[Run]) -> bool:
+        """Return whether a run of a replicate is among some, at the first P that it has now."""
+        first = self.search(self.thresholds).start
+        return any(
+            first == run.spec.P and run.spec.seeds in self._numbers and run.spec.setup == self.setup
+            for run in runs
+        )
 
     def check(self) -> "Study":
         """Return the study if its search can begin.
