@@ -183,7 +183,8 @@ def pstar(
         layer 2 to synonyms of level 1. A task that predicts symbols has no default: ``{"excess": 0.1}`` is the excess
         of the test loss over its exact floor, in nats.
     start
-        First P to try. Default: the predicted P*; a function of your own has none.
+        First P to try. Default: a fit through five or more settings of the network that the store has (docs,
+        measurements.md), else the predicted P*; a function of your own has none.
     within
         Relative distance of the neighbours between which P* is interpolated.
     largest

@@ -230,6 +230,35 @@ def test_an_unfinished_grid_gives_no_P_star(tmp_path: Path) -> None:
     assert found.complexity().P_star is None and found.complexity().status == "open"
 
 
+@pytest.mark.parametrize("status", ["stuck", "unstable"])
+def test_of_runs_that_cannot_learn_only_those_at_chance_bound_the_bracket(
+    tmp_path: Path, status: str
+) -> None:
+    """Below P = 200 every run of replicate 1 ends so; the P* of all is 300."""
+
+    def work(content: str) -> str:
+        run = RunJob.from_dict(json.loads(content)).spec
+        if run.P > 200 or run.seeds.samples == 0:
+            return Oracle([300.0] * 2)(content)
+        return finished(replace(fake_run(run, error=2 / 3), status=status))
+
+    store = Store(tmp_path / "runs.sqlite")
+    (found,) = search([Study(SPEC.setup, 2, start=100)], store, InProcess(work))
+    sides = [one.status for one in found.crossings()]
+    assert found.finished and found.ask_ahead(1) == []
+    if status == "stuck":
+        assert sides == ["bracketed"] * 2 and found.complexity().P_star == pytest.approx(300, rel=0.05)
+        return
+    assert sides == ["bracketed", "unstable"] and found.complexity().status == "unstable"
+    assert found.complexity().P_star is None and "1 of 2 seeds" in found.complexity().interval_kind
+    assert found.read() is None and [run.status for run in found.runs[1]] == ["unstable"]
+    (again,) = search([Study(SPEC.setup, 2, start=290)], store, InProcess(work))
+    assert again.complexity().P_star == pytest.approx(300, rel=0.05), (
+        "a run that is not needed decides nothing"
+    )
+    assert again.read() is not None
+
+
 def test_a_replicate_whose_run_failed_is_told(tmp_path: Path) -> None:
     """The others are finished."""
 

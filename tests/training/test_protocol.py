@@ -133,6 +133,7 @@ def test_defaults():
         "excess": None,
         "max_steps": None,
         "patience": None,
+        "loss_patience": None,
     }
     assert asdict(Measuring()) == {
         "P_test": None,

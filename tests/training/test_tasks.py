@@ -337,3 +337,5 @@ def test_noise_that_cannot_enter_is_refused(refuses):
         Classification(0.2)
     with refuses("patience", 3, "Leave it out, or choose another task"):
         Stopping(patience=3).filled_in(Classification())
+    with refuses("loss_patience", 3, "Leave it out"):
+        Stopping(loss_patience=3).filled_in(task_from("next"))

@@ -32,6 +32,7 @@ from srhm.training.job import TrainingJob
 from srhm.training.loop import advance, start
 from srhm.training.order import class_data, stable_order
 from srhm.training.run import SingleRun
+from srhm.training.stuck import LossWatch
 
 PARAMS = Params(n_c=4, v=4, m=4, s=2, s0=1, L=2)
 WIDTH, RATE = 8, 0.05
@@ -515,6 +516,61 @@ def test_a_diverged_run_has_no_number(sets, net, rate, tmp_path):
         assert 3 * int(state.epoch) + int(state.batch) == result.steps
 
 
+@pytest.mark.parametrize("rate", [10, 100])
+def test_a_dead_network_is_stuck_at_once(sets, net, rate, tmp_path):
+    """Its first steps throw all units out of reach: the loss is then ln n_c for ever. Interrupted, it ends alike."""
+    dead = {"rate": rate, "max_epochs": 2000, "loss_patience": 1000}
+    result = run(sets, net, **dead)
+    assert (result.status, result.train_loss) == ("stuck", pytest.approx(np.log(4)))
+    assert result.epochs < 200 and result.test_error == 0.75
+    longer = run(sets, net, rate=rate, max_epochs=3 * result.epochs)
+    assert longer.train_loss == result.train_loss and same_bits(longer.net, result.net)
+    options = {"checkpoint": tmp_path / "run.npz", "progress": Interrupter(4)}
+    with pytest.raises(KeyboardInterrupt):
+        run(sets, net, **dead, **options)
+    again = run(sets, net, **dead, checkpoint=tmp_path / "run.npz")
+    assert outcome(again) == outcome(result)
+
+
+def test_a_network_that_learns_is_not_stopped(sets, net):
+    """Slowly too: 1,500 epochs for what takes 26 at the usual rate."""
+    for rate in (RATE, RATE / 50):
+        options = {"rate": rate, "max_epochs": 20_000}
+        watched, usual = (run(sets, net, **options, **more) for more in ({"loss_patience": 20}, {}))
+        assert watched.status == usual.status == "converged" and outcome(watched) == outcome(usual)
+
+
+def test_a_loss_that_stays_away_from_chance_is_unstable(sets, net):
+    """A rate too small to move a weight; the weights of these tests are large, so that the loss is above chance."""
+    result = run(sets, net, rate=1e-30, max_epochs=2000, eval_every=2, loss_patience=5)
+    assert (result.status, result.epochs) == (
+        "unstable",
+        12,
+    )  # the first evaluation has the lowest loss so far
+    assert result.train_loss > 1.1 * np.log(4)
+
+
+def test_what_counts_as_a_loss_that_falls(net):
+    """By 1% of the lowest one, however it moves in between; at chance within 5%."""
+
+    def ends(*losses, patience=3):
+        watch = LossWatch(patience, chance=1.0)
+        nets = (filled("cnn", seed) for seed in range(len(losses)))
+        found = [watch.ends(loss, one) for loss, one in zip(losses, nets, strict=True)]
+        assert not any(found[:-1])
+        return found[-1]
+
+    assert ends(1.0, 1.0, 0.995, 1.04) == "stuck"
+    assert ends(1.0, 1.0, 0.985, 1.0, 1.0) is None
+    assert ends(0.5, 0.9, 0.4999, 0.7) == "unstable"
+    assert ends(0.5, 1.0, 1.0, 1.0) == "unstable"  # it has learned, and died since
+    assert ends(5.0, 1.0, 1.0, 1.0, 1.0) == "stuck"  # large weights, then chance
+    assert ends(1.0, 1.2, 1.0, 1.0) == "unstable"
+    watch = LossWatch(1000, chance=1.0)
+    assert [watch.ends(1.0, net) for _ in range(2)] == [None, "stuck"]
+    assert [watch.ends(loss, net) for loss in (0.5, 0.5, 1.0, 1.0)] == [None, None, None, "unstable"]
+
+
 @pytest.mark.parametrize("rate", [1e20, 1e37])
 def test_weights_broken_by_the_last_step(net, rate):
     """The loss of a batch is taken before its step: one batch, one epoch, a finite loss, useless weights."""
@@ -812,6 +868,10 @@ def test_a_checkpoint_knows_its_samples_by_the_names_it_always_had(net):
         sets = split(GRAMMAR, 45, 100, seed=1, replacement=replacement)
         first = TrainingJob(net, sets.train, sets.test).identity["train"]
         assert first == [1, rule, False, "samples", 0, 45]
+    job = TrainingJob(net, sets.train, sets.test)
+    assert not any("loss_patience" in str(one) for one in job.identity["options"])
+    waiting = TrainingJob(net, sets.train, sets.test, stopping=Stopping(loss_patience=7))
+    assert any("loss_patience=7" in str(one) for one in waiting.identity["options"])
 
 
 # What the network knows

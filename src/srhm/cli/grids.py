@@ -58,7 +58,7 @@ class GridCommand:
         """Compute and print."""
         from ..runner.driver import Policy, drive
         from ..runner.executors import check_executor, open_executor
-        from ..runner.searches import all_sources
+        from ..runner.searches import all_sources, choose_starts
         from ..store import Store
         from ..study.grid import parsed_shard, read_grid, shard
         from .status import grid_content, grid_text
@@ -71,6 +71,7 @@ class GridCommand:
         place = self._place(part)
         store = Store(place)
         grid = read_grid(self.grid)  # the longest: a file may name many runs
+        choose_starts(grid.studies, store, keep=not self.plan)
         sources = all_sources(grid.runs, grid.studies)
         if part is not None:
             sources = shard(sources, *part)

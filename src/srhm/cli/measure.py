@@ -106,7 +106,8 @@ class PstarCommand:
     """Thresholds by quantity in place of these, such as error=0.05,S_21=0.4; of a task that predicts symbols, in nats,
     excess=0.1."""
     start: float | None = None
-    """First P to try. Default: the predicted P*; a standard architecture has none."""
+    """First P to try. Default: by a fit through five or more settings of the network that the store has, else the
+    predicted P*; a standard architecture has none."""
     search: SearchRule | None = None
     """bisection, or nearest_grid: the published rule, on 15 points, which --protocol published turns on."""
     workers: WorkerCount = None

@@ -145,6 +145,7 @@ def _unbounded(found: dict[str, Any]) -> str:
         "above": "above the largest P tried",
         "below": "below the smallest P tried",
         "diverged": "not found: the training diverged",
+        "unstable": "not found: the training was unstable",
     }
     return words.get(found["status"], f"not found ({found['status']})")
 

@@ -19,13 +19,18 @@ from scipy.special import stdtrit
 from ..errors import ArgumentError, check_choice, check_instance, check_integer, check_number
 
 Metrics = Mapping[str, SupportsFloat | None]
-CrossingStatus = Literal["bracketed", "above", "below", "diverged", "open"]
+CrossingStatus = Literal["bracketed", "above", "below", "diverged", "unstable", "open"]
 Point = tuple[int, float]  # P and the metric there, nan for a run that diverged
 
 _ERROR_10 = MappingProxyType({"error": 0.10})  # the threshold of the paper
-_BUDGET = 8  # runs for one threshold when the start is within a factor 10 of P*
+_BUDGET = 9  # runs for one threshold when the start is within a factor 10 of P*
 _STEP, _NEAR_STEP = 4, 2  # factor in P between runs while the crossing is not bracketed
-_REACH = 12  # least factor between the start and the third run: 10, and room for noise
+_FAR = 4  # factor of the threshold below which one run predicts the crossing
+_SLOPE, _SLOPES = (
+    0.4,
+    (0.2, 2.4),
+)  # of ln P against sqrt(metric / threshold): typical of the error near P*; of two runs
+_REACH = 12  # least factor between the start and the fourth run: 10, and room for noise
 _OUTCOMES = (0.1, 0.3, 0.9, 0.97, 1.03, 1.1, 3.0, 6.0)  # how a run may come out, as factors of the thresholds
 _CLOSE = 1.1 * (1 + 1e-12)  # neighbours whose ratio is larger count as an uncertainty of their own
 _SPAN = 1000  # largest P / start when no largest P is given
@@ -42,6 +47,7 @@ class Crossing:
     status: CrossingStatus
     """``bracketed``: P* lies between two neighbours. ``above``: not learned at the largest P allowed. ``below``:
     already learned at the smallest P allowed. ``diverged``: training diverged in the run that would decide.
+    ``unstable``: the loss of that run stopped falling although it had left chance (:class:`~srhm.study.Study`).
     ``open``: runs are missing."""
     P_star: float | None
     """Training points at the crossing, the metric interpolated linearly in ln P; None if not bracketed."""
@@ -70,10 +76,10 @@ class SampleComplexity:
     """Name of the metric."""
     threshold: float
     """Value of the metric that defines P*."""
-    status: Literal["bracketed", "above", "below", "mixed", "diverged", "open"]
-    """``bracketed``: all seeds are. ``open``: the search of a seed is unfinished. ``diverged``: the runs that would
-    decide diverged in the search of a seed. ``above``, ``below``: the crossing of a seed lies beyond the P allowed
-    on that side; ``mixed``: on both sides."""
+    status: Literal["bracketed", "above", "below", "mixed", "diverged", "unstable", "open"]
+    """``bracketed``: all seeds are. ``open``: the search of a seed is unfinished. ``diverged``, ``unstable``: the runs
+    that would decide diverged, or were unstable, in the search of a seed. ``above``, ``below``: the crossing of a seed
+    lies beyond the P allowed on that side; ``mixed``: on both sides."""
     P_star: float | None
     """Geometric mean of the seeds' P*, in training points; None if not ``bracketed``."""
     interval: tuple[float | None, float | None] | None
@@ -123,12 +129,14 @@ class Search:
     The next P depends only on the set of results so far. So stored results, given in any order, resume a search, and
     results that were never asked for count like any others.
 
-    All steps are in ln P. From ``start``, steps by a factor 4 (2 once the metric is within a factor 2 of its
-    threshold) lead to two runs that straddle the threshold. Between them the square root of the metric, close
-    to straight across a factor 4 in P, predicts the crossing; runs are placed about it so that they close the
-    bracket if the prediction holds, and so that bisection can still finish within 8 runs if it fails (first
-    quantity, start within a factor 10 of P*, within = 10%, no run diverged). Closed means that
-    P_high <= (1 + within) P_low or P_high = P_low + 1.
+    All steps are in ln P, in which the square root of the metric is close to straight about the crossing. A first run
+    below 4 times the threshold predicts the crossing by the slope that is typical of the error, ln(P* / P) =
+    0.4 (sqrt(metric / threshold) - 1), and the second is placed half a closed bracket past it; if it is on the same
+    side, the third is placed by the slope of the two. Elsewhere steps by a factor 4 (2 within a factor 2 of the
+    threshold) lead to two runs that straddle the threshold. Between them the straight line predicts the crossing; runs
+    are placed about it so that they close the bracket if the prediction holds, and so that bisection can still finish
+    within 9 runs if it fails (first quantity, start within a factor 10 of P*, within = 10%, no run diverged). Closed
+    means that P_high <= (1 + within) P_low or P_high = P_low + 1.
 
     Through runs made for another quantity, noise can put results on the wrong side of each other. The sorted results
     are then divided so that as few as possible are on the wrong side; among equal divisions, the one with the
@@ -295,13 +303,36 @@ class Search:
         if edge is None:
             return self.start
         P, value = edge
-        factor = _NEAR_STEP if 0.5 < value / self.thresholds[quantity] < 2 else _STEP
-        reach = _REACH if len(self._told) == 2 else 1
+        ratio, told = value / self.thresholds[quantity], len(self._told)  # nan if it diverged
+        slope = self._slope(quantity, ratio)
+        if slope is not None:
+            factor = math.exp(slope * abs(math.sqrt(max(ratio, 0.0)) - 1)) * math.sqrt(1 + self.within)
+            if up:
+                goal = min(self.largest, max(self._up(P), min(round(P * factor), self.start * _REACH)))
+            else:
+                goal = max(self.smallest, min(self._down(P), max(round(P / factor), self.start // _REACH)))
+            return goal if goal != P else None
+        factor = _NEAR_STEP if 0.5 < ratio < 2 else _STEP
+        reach = _REACH if told in (2, 3) else 1
         if up:
             goal = min(self.largest, max(P * factor, self.start * reach))
         else:
             goal = max(self.smallest, min(P // factor, self.start // reach))
         return goal if goal != P else None
+
+    def _slope(self, quantity: str, ratio: float) -> float | None:
+        """The slope by which one or two results on one side of the crossing predict it, or None."""
+        if len(self._told) == 1:
+            return _SLOPE if ratio < _FAR else None
+        if len(self._told) != 2:
+            return None
+        (P, first), (Q, second) = self.points
+        roots = [
+            math.sqrt(max(_value(one, quantity) / self.thresholds[quantity], 0.0)) for one in (first, second)
+        ]
+        if not roots[0] > roots[1]:  # noise; or one diverged
+            return None
+        return min(max(math.log(Q / P) / (roots[0] - roots[1]), _SLOPES[0]), _SLOPES[1])
 
     def _inside(self, quantity: str, low: Point, high: Point) -> int:
         """A P in an open bracket, by prediction, kept where bisection can finish in the runs left."""
@@ -341,7 +372,7 @@ def combine(crossings: Iterable[Crossing], level: SupportsFloat = 0.90) -> Sampl
     coarse grid, the interval also contains the geometric means of all P_low and of all P_high. If a seed has no
     crossing there is no P*: to leave it out would favour the seeds that learn early. The interval then bounds the
     geometric mean over all seeds; a seed without a crossing contributes the largest P tried (``above``, a lower bound)
-    or the smallest (``below``, an upper bound). A seed whose search ended at diverged runs gives no bound.
+    or the smallest (``below``, an upper bound). A seed whose search ended at diverged or unstable runs gives no bound.
 
     Parameters
     ----------
@@ -365,6 +396,8 @@ def combine(crossings: Iterable[Crossing], level: SupportsFloat = 0.90) -> Sampl
         status, kind = "open", "none: the search of a seed is not finished"
     elif "diverged" in statuses:
         status, kind = "diverged", f"none: training diverged in {statuses.count('diverged')} of {N} seeds"
+    elif "unstable" in statuses:
+        status, kind = "unstable", f"none: training was unstable in {statuses.count('unstable')} of {N} seeds"
     elif "above" in statuses and "below" in statuses:
         status, kind = "mixed", "none: seeds lie above the largest and below the smallest P tried"
     else:

@@ -10,7 +10,7 @@ from .kinds import PaperFigure
 from .plan import curve_runs, distinct
 from .tiers import Tier
 
-RUNS_OF_A_SEARCH, _NEAR = 4.5, 1.5
+RUNS_OF_A_SEARCH, _NEAR = 3.3, 1.5
 """Runs of one replicate until its P* is bracketed, and those that S and D take beyond them, as measured."""
 
 

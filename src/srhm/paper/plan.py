@@ -7,7 +7,7 @@ from ..errors import check_instance
 from ..runner.driver import Policy, drive
 from ..runner.executors import Executor
 from ..runner.progress import Progress
-from ..runner.searches import replicates
+from ..runner.searches import choose_starts, replicates
 from ..runner.sources import RunSource, Single
 from ..store import Store
 from ..store.index import RunIndex
@@ -97,6 +97,7 @@ def reproduce(
     done = []
     for number in range(len(phases(figures, tier, RunIndex(())))):
         phase = phases(figures, tier, RunIndex.of(store))[number]  # it takes what the phases before it found
+        choose_starts(phase.studies, store)
         sources = phase.sources()
         sources = sources if part is None else shard(sources, *part)
         title = f"srhm reproduce --tier {tier.name}: {phase.title}"

@@ -22,7 +22,7 @@ from .tables import (
     sharing_table,
 )
 from .tiers import Tier
-from .widths import Widths, ratio_table, values_table, width_table
+from .widths import Bias, Widths, exponent_table, ratio_table, values_table, width_table
 
 
 def report(figures: Sequence[PaperFigure], tier: Tier, index: RunIndex) -> str:
@@ -30,7 +30,7 @@ def report(figures: Sequence[PaperFigure], tier: Tier, index: RunIndex) -> str:
     compared = comparisons(tier, index)
     known = [one for one in compared if one.agrees is not None and one.valid]
     agreeing = sum(one.agrees is True for one in known)
-    widths = Widths.of(tier, index)
+    widths, bias = Widths.of(tier, index), Bias.of(index)
     words = widths.words[widths.tiers.index(tier)] if tier in widths.tiers else "the widths of the tier"
     counted = [f"Each published value counts once: at {', else at '.join(widths.words)}."]
     parts = [
@@ -46,8 +46,8 @@ def report(figures: Sequence[PaperFigure], tier: Tier, index: RunIndex) -> str:
         "### Error and sensitivity", correlation_table(index),
         "### Exponents", power_table(powers(tier, index)),
         "### Weights shared over the places of a sub-patch", sharing_table(tier, index),
-        "### Every published value", values_table(widths),
-        *(["### Width", width_table(widths)] if len(widths.tiers) > 1 else []),
+        "### Every published value", values_table(widths, bias),
+        "### Width", width_table(bias), "### The exponent of s0+1 at each width", exponent_table(bias),
         f"### Not computed yet at {words}", missing_table(compared),
     ]  # fmt: skip
     return "\n\n".join(part.rstrip() for part in parts) + "\n"

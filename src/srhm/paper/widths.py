@@ -2,20 +2,24 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from ..errors import check_instance
 from ..measure.complexity import log_interval
 from ..store.index import RunIndex
+from ..study import Seeds, Setup, Study
 from .drawings import label
 from .tables import QUANTITIES, Compared, comparisons, in_words, table
 from .tiers import TIERS, Tier
 
 _WIDTHS = ("laptop", "narrow")
 """Tiers of one width each, which are compared with one another; another tier has the published widths."""
+REFERENCE = 256
+"""The width that others are compared with: narrower points enter no fitted exponent."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +48,67 @@ class Widths:
         return ["the published width" if one.width is None else f"width {one.width}" for one in self.tiers]
 
 
-def values_table(widths: Widths) -> str:
-    """Return every published value with the neighbours on its grid, ours at each width, and the ratios."""
+Group = tuple[str, int, int, str]
+"""What settings have in common whose ratios are pooled: network, L, s0 and the quantity."""
+
+
+@dataclass(frozen=True)
+class Bias:
+    """How P* depends on the width: ratios of the same replicates of the same settings at two widths."""
+
+    studies: Mapping[str, Mapping[int, Study]]
+    """The studies of each setting, by what it is at :data:`REFERENCE`, and by width."""
+
+    @classmethod
+    def of(cls, index: RunIndex) -> "Bias":
+        """Return it from all settings of the paper's protocol that a store has at more than one width."""
+        check_instance(RunIndex, index=index)
+        found: dict[str, dict[int, Study]] = defaultdict(dict)
+        for study in index.studies():
+            setup = study.setup
+            if study.fix == () and _is_plain(setup):
+                wide = replace(setup, net=replace(setup.net, width=REFERENCE))
+                found[wide.digest][setup.width] = study
+        return cls({digest: of_width for digest, of_width in found.items() if len(of_width) > 1})
+
+    @cached_property
+    def by_width(self) -> dict[int, dict[Group, list[float]]]:
+        """P* at each width over that at :data:`REFERENCE` by group, of the replicates that have both."""
+        widths = {width for of_width in self.studies.values() for width in of_width}
+        return {width: self._ratios(width) for width in sorted(widths - {REFERENCE})}
+
+    def _ratios(self, width: int) -> dict[Group, list[float]]:
+        found: dict[Group, list[float]] = defaultdict(list)
+        for of_width in self.studies.values():
+            if width not in of_width or REFERENCE not in of_width:
+                continue
+            for quantity, (name, _) in QUANTITIES.items():
+                values = [_by_seed(of_width[one], name) for one in (width, REFERENCE)]
+                both = [values[0][seed] / values[1][seed] for seed in values[0].keys() & values[1].keys()]
+                params = of_width[width].setup.params
+                if both:
+                    found[of_width[width].setup.net.row.label, params.L, params.s0, quantity] += both
+        return dict(found)
+
+    def beside(self, setup: Setup, quantity: str) -> str:
+        """Return the bias of a width to state beside a value: of its group, or of that with the nearest s0."""
+        net, params = setup.net.row.label, setup.params
+        near = {
+            group[2]: ratios
+            for group, ratios in self.by_width.get(setup.width, {}).items()
+            if (group[0], group[1], group[3]) == (net, params.L, quantity)
+        }
+        if not near:
+            return "not measured"
+        s0 = min(near, key=lambda one: (abs(one - params.s0), one))
+        return _mean(near[s0]) + ("" if s0 == params.s0 else f" (of s0 = {s0})")
+
+
+def values_table(widths: Widths, bias: Bias) -> str:
+    """Return every published value with the neighbours on its grid, ours at each width, and the ratios.
+
+    Beside a value of a width below 256 stands how much that width changes it.
+    """
     rows = []
     for of_widths in widths.rows:
         first = of_widths[0]
@@ -53,9 +116,12 @@ def values_table(widths: Widths) -> str:
             continue
         low, high = ("?" if end is None else f"{end:,}" for end in first.grid or (None, None))
         cells = []
-        for one in of_widths:
+        for tier, one in zip(widths.tiers, of_widths, strict=True):
             P, ends = in_words(one.found)
             cells += [f"{P}{f' ({ends})' if ends else ''}", one.ratio_in_words]
+            if _is_narrow(tier):
+                known = one.found is not None and one.found.P_star is not None
+                cells.append(bias.beside(tier.setup(one.setting), one.quantity) if known else "")
         rows.append(
             [
                 first.figure,
@@ -67,7 +133,10 @@ def values_table(widths: Widths) -> str:
                 f"{first.paper / first.setting.params.P_max:.2g}",
             ]
         )
-    heads = [f"{head} at {words}" for words in widths.words for head in ("ours (90% interval),", "ratio,")]
+    heads = []
+    for tier, words in zip(widths.tiers, widths.words, strict=True):
+        heads += [f"ours (90% interval), at {words}", f"ratio, at {words}"]
+        heads += [f"bias of {words}"] if _is_narrow(tier) else []
     return table(["figure", "network", "model", "", "paper's (grid)", *heads, "paper's / P_max"], rows)
 
 
@@ -102,22 +171,104 @@ def ratio_table(widths: Widths) -> str:
     return table(heads, rows)
 
 
-def width_table(widths: Widths) -> str:
-    """Return how P* at the second width compares with that at the first, of the replicates that both have."""
-    pairs: dict[tuple[str, int, int], list[float]] = defaultdict(list)
-    for one, other in widths.rows:
-        if one.quantity != "P_star" or one.found is None or other.found is None:
-            continue
-        params = one.setting.params
-        both = zip(one.found.per_seed, other.found.per_seed, strict=False)
-        pairs[one.setting.net.row.label, params.L, params.s0] += [second / first for first, second in both]
-    rows = []
-    for (net, L, s0), ratios in sorted(pairs.items()):
-        if ratios:
-            mean, ends = math.exp(np.mean(np.log(ratios))), ""
-            if len(ratios) > 1:
-                ends = "{:.2f} to {:.2f}".format(*log_interval(ratios))
-            rows.append([net, str(L), str(s0), f"{mean:.2f}", ends, str(len(ratios))])
-    first, second = widths.words
-    heads = ["network", "L", "s0", f"P* at {second} / P* at {first}", "90% interval", "replicates"]
+def width_table(bias: Bias) -> str:
+    """Return P* of each quantity at every width over that at width 256, with 90% intervals over replicates."""
+    by_width = bias.by_width
+    groups = sorted({group for ratios in by_width.values() for group in ratios}, key=_in_order)
+    rows = [
+        [group[0], str(group[1]), str(group[2]), QUANTITIES[group[3]][1],
+         *(_with_ends(by_width[width].get(group, [])) for width in by_width)]
+        for group in groups
+    ]  # fmt: skip
+    heads = ["network", "L", "s0", "", *(f"width {width} / width {REFERENCE}" for width in by_width)]
     return table(heads, rows)
+
+
+def exponent_table(bias: Bias) -> str:
+    """Return the exponent of s0+1 of P* at every width, each fitted to the same settings and replicates.
+
+    Settings that differ in s0 alone, or in the published rate that goes with it; at least three.
+    """
+    series: dict[tuple[str, int, int, str], dict[int, dict[int, Study]]] = defaultdict(dict)
+    for of_width in bias.studies.values():
+        setup = of_width[next(iter(of_width))].setup
+        params, rate = setup.params, setup.optimizer.rate
+        own = [f"{rate:g}"] + ["published"] * (rate == setup.net.rate(params).value)
+        for words in own:
+            series[setup.net.row.label, params.L, params.v, words][params.s0] = dict(of_width)
+    rows = []
+    for (net, L, v, rate), by_s0 in sorted(series.items()):
+        if by_s0.items() <= series.get((net, L, v, "published"), {}).items() and rate != "published":
+            continue  # the published rates are this one
+        for width in bias.by_width:
+            both = {s0: one for s0, one in by_s0.items() if width in one and REFERENCE in one}
+            points = {
+                one: {s0: _by_seed(studies[one], "error") for s0, studies in both.items()}
+                for one in (width, REFERENCE)
+            }
+            seeds = [set(values) for of_s0 in points.values() for values in of_s0.values() if values]
+            shared = sorted(set.intersection(*seeds), key=repr) if seeds else []
+            s0s = sorted(s0 for s0 in both if all(points[one][s0] for one in points))
+            if len(s0s) < 3 or len(shared) < 2:
+                continue
+            slopes = {
+                one: np.array([_slope(s0s, [points[one][s0][seed] for s0 in s0s]) for seed in shared])
+                for one in points
+            }
+            change = slopes[width] - slopes[REFERENCE]
+            low, high = map(math.log, log_interval(np.exp(change)))
+            cells = [f"{slopes[one].mean():.2f}" for one in (width, REFERENCE)]
+            rows.append(
+                [net, str(L), str(v), rate, ", ".join(map(str, s0s)), str(width), *cells,
+                 f"{change.mean():+.2f} ({low:+.2f} to {high:+.2f})", str(len(shared))]
+            )  # fmt: skip
+    heads = [
+        "network", "L", "v", "rate", "s0", "width", "exponent", f"at width {REFERENCE}",
+        "difference (90% interval)", "replicates",
+    ]  # fmt: skip
+    return table(heads, rows)
+
+
+def _is_narrow(tier: Tier) -> bool:
+    return tier.width is not None and tier.width < REFERENCE
+
+
+def _is_plain(setup: Setup) -> bool:
+    """Return whether a setup is one of the paper's networks as they are here by default, the rate apart."""
+    if setup.prediction is None or setup.net.chosen or setup.replacement:
+        return False
+    usual = Setup(setup.params, setup.net, replace(setup.optimizer, rate=None, batch_per_class=4))
+    return replace(usual.optimizer, rate=setup.optimizer.rate) == setup.optimizer
+
+
+def _by_seed(study: Study, name: str) -> dict[Seeds, float]:
+    """Return P* of a quantity of the replicates that have one."""
+    found = study.read(name)
+    if found is None:
+        return {}
+    pairs = zip(study.seeds, found.crossings, strict=True)
+    return {seeds: one.P_star for seeds, one in pairs if one.P_star is not None}
+
+
+def _slope(s0s: Sequence[int], values: Sequence[float]) -> float:
+    return float(np.polyfit(np.log(np.array(s0s) + 1.0), np.log(values), 1)[0])
+
+
+def _in_order(group: Group) -> tuple[str, int, str, int]:
+    return group[0], group[1], QUANTITIES[group[3]][1], group[2]
+
+
+def _mean(ratios: Sequence[float]) -> str:
+    return f"{math.exp(np.mean(np.log(ratios))):.2f}"
+
+
+def _with_ends(ratios: Sequence[float]) -> str:
+    """Return a mean with its interval and the number of replicates; bold where it is off by more than 10%."""
+    if not ratios:
+        return ""
+    mean = _mean(ratios)
+    mean = mean if 0.9 <= float(mean) <= 1.1 else f"**{mean}**"
+    if len(ratios) == 1:
+        return f"{mean} (1 replicate)"
+    low, high = log_interval(ratios)
+    return f"{mean} ({low:.2f} to {high:.2f}; {len(ratios)})"

@@ -273,7 +273,7 @@ def _measure(spec: RunSpec, ready: _Ready, result: Result, how: str, weights: st
     }
     if result.scores is not None:
         metrics |= {"loss": result.scores.loss, "excess": result.scores.excess}
-    measures = result.status in ("converged", "epochs", "plateau")
+    measures = result.status not in ("diverged", "stopped")
     if measures:
         metrics |= _sensitivities(spec, result.net, test_set)
         test = partial(

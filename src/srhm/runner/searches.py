@@ -9,6 +9,7 @@ from ..study import Run, RunSpec, Study
 from ..study.describe import setup_name
 from ..study.failure import Failure
 from ..study.grid import shard
+from ..study.starts import Starts
 from .driver import OnProgress, Policy, drive
 from .executors import Executor
 from .functions import Importable
@@ -107,6 +108,7 @@ def search(
         no layer of a threshold.
     """
     studies = [study.check() for study in studies]
+    choose_starts(studies, store)
     # So the programs of a study are compiled once, by one worker, and the other replicates find them on disk.
     searches = [replicates(one) for one in studies]
     sources = [source for one in searches for source in one[:1]] + [
@@ -117,6 +119,40 @@ def search(
     policy = policy or Policy(again=True)
     drive(sources, store, executor, policy=policy, watch=shown, title=title, train=train)
     return studies
+
+
+def choose_starts(studies: Sequence[Study], store: Store, *, keep: bool = True) -> None:
+    """Give studies without a first P the one that the store keeps for them, else one by a fit through its runs.
+
+    A search that has begun at the prediction goes on with it. What was fitted is kept in the store: the same command
+    asks for the same P then, although more has been measured since.
+
+    Parameters
+    ----------
+    studies
+        What is searched; no replicate has asked yet.
+    store
+        Where runs and starts are.
+    keep
+        False: nothing is written, as for a plan.
+    """
+    waiting = [study for study in studies if study.start is None and study.rule == "bisection"]
+    if not waiting or not store.exists():
+        return
+    kept, new = store.starts(), {}
+    fits: dict[str, Starts] = {}
+    for study in waiting:
+        if study.key in kept or study.prediction is None:
+            continue
+        family = study.setup.net.family
+        if family not in fits:
+            fits[family] = Starts(store.runs(net=family))
+        if (P := fits[family].start(study)) is not None:
+            new[study.key] = P
+    if keep:
+        store.keep_starts(new)
+    for study in waiting:
+        study.start = (new | kept).get(study.key)
 
 
 def run_single(

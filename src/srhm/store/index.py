@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from ..model.params import Params
-from ..study import Run, Study
+from ..study import Run, Study, studies_of
 from .store import Store
 
 
@@ -26,6 +26,10 @@ class RunIndex:
     def fill(self, study: Study) -> Study:
         """Give a study the runs of its replicates, at any P and whether it asked for them or not, and return it."""
         return study.take(self._runs.get(study.setup.digest, ()))
+
+    def studies(self) -> list[Study]:
+        """Return what all runs are about, as :func:`~srhm.study.studies_of` does."""
+        return studies_of(run for runs in self._runs.values() for run in runs)
 
     def by_model(self) -> dict[Params, list[Run]]:
         """Return the runs of each model, whatever was trained."""

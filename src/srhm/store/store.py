@@ -1,4 +1,4 @@
-"""The store itself, which its parts make up: runs, failures, merging and tables, and the process that computes."""
+"""The store itself, which its parts make up: runs, failures, starts, merging, tables, and the process that computes."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -8,6 +8,7 @@ import sqlalchemy as sql
 from .failures import Failures
 from .ownership import DriverInfo, Ownership, driver_of
 from .rows import count
+from .starts import Starts
 from .tables import FAILURES, RUNS
 from .transfer import Transfer
 
@@ -23,7 +24,7 @@ class Counts(NamedTuple):
     """Number of runs that are running now."""
 
 
-class Store(Transfer, Failures):
+class Store(Transfer, Failures, Starts):
     """The finished runs of one file, and next to it the checkpoints and weights.
 
     Nothing is written before the first run is put. A file that does not exist yet can be asked for single runs and is

@@ -52,6 +52,14 @@ FAILURES = sql.Table(
 )
 """The runs that were given up; none of them is finished."""
 
+STARTS = sql.Table(
+    "starts",
+    METADATA,
+    sql.Column("search", sql.String(128), primary_key=True),
+    sql.Column("P", sql.Integer, nullable=False),
+)
+"""The first P of searches that began by a fit. A store from before there were any lacks the table."""
+
 
 def row_of(run: Run) -> dict[str, Any]:
     """Return the row of a run that is finished now."""

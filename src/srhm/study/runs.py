@@ -8,7 +8,7 @@ from ..errors import ArgumentError
 from ..nets.weights import is_digest
 from .setup import RunSpec
 
-STATUSES = ("converged", "epochs", "plateau", "diverged", "trained")
+STATUSES = ("converged", "epochs", "plateau", "stuck", "unstable", "diverged", "trained")
 """How a finished run may have ended."""
 
 
@@ -19,8 +19,8 @@ class Run:
     spec: RunSpec
     """The specification of the run."""
     status: str
-    """``converged``, ``epochs``, ``plateau``, or ``diverged``; ``trained`` if a function of the user's decided when to
-    end."""
+    """``converged``, ``epochs``, ``plateau``, ``stuck``, ``unstable`` or ``diverged``; ``trained`` if a function
+    of the user's decided when to end."""
     metrics: dict[str, float | int | None]
     """``error``, ``best_test_error``, ``train_loss``, ``epochs``, ``steps``, ``best_epoch`` and ``S_kl``, ``D_kl``
     with their errors; if something is held out also ``in_distribution_error``, the test error on samples without it

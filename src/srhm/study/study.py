@@ -4,7 +4,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from ..errors import ArgumentError, check_choice, check_instance, check_integer
@@ -54,7 +54,8 @@ class Study:
     thresholds: Mapping[str, float] = field(default_factory=lambda: {"error": 0.10})
     """Threshold of each quantity whose crossing is searched, such as error, S_21, D_21."""
     start: float | None = None
-    """First P to try. Default: the predicted P* times a typical ratio; without a prediction there is none."""
+    """First P to try. Default: the predicted P* times a typical ratio; without a prediction there is none. A search
+    in a store with five settings or more starts by a fit through them (:func:`srhm.runner.searches.choose_starts`)."""
     rule: SearchRule = "bisection"
     """How P* is found: by bisection and interpolation, or at the nearest point of a published grid."""
     within: float = _CLOSED
@@ -93,17 +94,17 @@ class Study:
     # --- what is asked ---
 
     def ask(self, replicate: int) -> int | None:
-        """Return the P that a replicate needs next, or None if it is done or was given up."""
+        """Return the P that a replicate needs next, or None if it is done, unstable or was given up."""
         if replicate in self.failures:
             return None
         if self.rule == "bisection":
-            return self.searches[replicate].ask()
+            return None if self.unstable(replicate) else self.searches[replicate].ask()
         done = {run.spec.P for run in self.runs[replicate]}
         return next((P for P in self.grid() if P not in done), None)
 
     def ask_ahead(self, replicate: int) -> list[int]:
         """Return the P that a replicate may need after the one that it needs next, likeliest first."""
-        if replicate in self.failures:
+        if replicate in self.failures or self.unstable(replicate):
             return []
         if self.rule == "bisection":
             return self.searches[replicate].ask_ahead()
@@ -113,8 +114,18 @@ class Study:
     def tell(self, replicate: int, run: Run) -> None:
         """Take a finished run."""
         self.runs[replicate].append(run)
-        if self._searches:
+        if self._searches and run.status != "unstable":
             self._searches[replicate].tell(run.spec.P, _metrics(run, self.thresholds))
+
+    def unstable(self, replicate: int) -> bool:
+        """Return whether a search ends because the run at the P that it needs was unstable.
+
+        Of such a run it is not known on which side of P* it is. One that is stuck at chance has not learned.
+        """
+        if self.rule != "bisection":
+            return False
+        P = self.searches[replicate].ask()
+        return any(run.status == "unstable" and run.spec.P == P for run in self.runs[replicate])
 
     def take(self, runs: Iterable[Run]) -> "Study":
         """Take the runs of its replicates among some of its setup, in order of P; return the study."""
@@ -149,8 +160,23 @@ class Study:
         check_start(start, self.setup.params, most)
         found = Search(start, thresholds=thresholds, smallest=least, largest=most, within=within)
         for run in runs:
-            found.tell(run.spec.P, _metrics(run, thresholds))
+            if run.status != "unstable":
+                found.tell(run.spec.P, _metrics(run, thresholds))
         return found
+
+    @property
+    def key(self) -> str:
+        """By what its first P is kept in a store: its setup, and the quantity that is searched first."""
+        name, threshold = next(iter(self.thresholds.items()))
+        return f"{self.setup.digest} {name}={threshold:g}"
+
+    def began(self, runs: Iterable[Run]) -> bool:
+        """Return whether a run of a replicate is among some, at the first P that it has now."""
+        first = self.search(self.thresholds).start
+        return any(
+            first == run.spec.P and run.spec.seeds in self._numbers and run.spec.setup == self.setup
+            for run in runs
+        )
 
     def check(self) -> "Study":
         """Return the study if its search can begin.
@@ -200,7 +226,11 @@ class Study:
     def crossings(self, quantity: str = "error") -> list[Crossing]:
         """Return the crossing of every replicate."""
         if self.rule == "bisection":
-            return [search.crossing(quantity) for search in self.searches]
+            found = [search.crossing(quantity) for search in self.searches]
+            return [
+                replace(one, status="unstable") if one.status == "open" and self.unstable(number) else one
+                for number, one in enumerate(found)
+            ]
         threshold = self.thresholds[quantity]
         about = 0.1 if quantity == "error" else 0.5
         return [
@@ -237,7 +267,8 @@ class Study:
                 bounds: dict[str, Any] = {"smallest": least, "largest": most, "within": within}
                 search = Search(start, thresholds={name: limits[name]}, **bounds)
                 for run in runs:
-                    search.tell(run.spec.P, _metrics(run, [name]))
+                    if run.status != "unstable":
+                        search.tell(run.spec.P, _metrics(run, [name]))
                 crossings.append(search.crossing(name))
             found = combine(crossings)
             if found.status != "open":
@@ -266,7 +297,8 @@ class Study:
 
 
 def _metrics(run: Run, names: Iterable[str]) -> dict[str, Any]:
-    return {name: run.metrics.get(name) for name in names}
+    """Its metrics by name; None, as of one that diverged, if it was unstable."""
+    return {name: None if run.status == "unstable" else run.metrics.get(name) for name in names}
 
 
 def studies_of(runs: Iterable[Run]) -> list[Study]:

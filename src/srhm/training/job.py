@@ -153,9 +153,14 @@ class TrainingJob:
             "train": _origin(self.train_set),
             "test": _origin(self.test_set),
             "numbers": [float(self.width), int(self.order_seed)],
-            "options": [described, repr(self.stopping), self.encoding, record, *task],
+            "options": [described, _text_of(self.stopping), self.encoding, record, *task],
             "version": STREAM_VERSION,
         }
+
+
+def _text_of(stopping: Stopping) -> str:
+    """Return it as text, in which a field that came later stands only where it is used: checkpoints have this text."""
+    return repr(stopping).replace("loss_patience=None, ", "")
 
 
 def chosen_optimizer(design: Design | None, optimizer: Optimizer, width: int = 1) -> Optimizer:

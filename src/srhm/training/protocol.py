@@ -94,6 +94,10 @@ class Stopping:
     patience: int | None = None
     """Training ends when this many evaluations in a row have not lowered the test loss of a task that predicts symbols,
     or the test error of noisy inputs. Default there: 10, if it does not end by its excess."""
+    loss_patience: int | None = None
+    """Training ends when this many evaluations in a row have not lowered the training loss by 1%: with the status stuck
+    if it was at chance (within 5%) then and never below before, else unstable. Training of a dead network, whose loss
+    is at chance and whose weights no longer change, ends at once. Default: it does not end so (published)."""
     eval_every: int = 10
     """Epochs between evaluations of the test error, of which the best is recorded."""
     select: Select | None = None
@@ -111,6 +115,7 @@ class Stopping:
             ("max_epochs", "max_epochs"),
             ("max_steps", "max_steps"),
             ("patience", "patience"),
+            ("loss_patience", "loss_patience"),
         ):
             if (value := getattr(self, name)) is not None:
                 object.__setattr__(self, name, check_integer(argument, value, minimum=1))
@@ -123,7 +128,8 @@ class Stopping:
         Raises
         ------
         ArgumentError
-            If `excess` is given for a task that does not predict symbols, or `patience` for classes of clean inputs.
+            If `excess` is given for a task that does not predict symbols, `loss_patience` for one that does, or
+            `patience` for classes of clean inputs.
         """
         fix = "Leave it out, or choose another task"
         if self.excess is not None and not task.predicts_symbols:
@@ -131,6 +137,9 @@ class Stopping:
         if self.patience is not None and task.of_samples:
             problem = "is of tasks that predict symbols, or of noisy inputs"
             raise ArgumentError("patience", self.patience, problem, fix)
+        if self.loss_patience is not None and task.predicts_symbols:
+            problem = "is of classification; training on symbols ends by the test loss, after `patience`"
+            raise ArgumentError("loss_patience", self.loss_patience, problem, "Leave it out")
         waits = self.patience is None and self.excess is None and not task.of_samples
         select = self.select or ("best" if task.predicts_symbols else "last")
         return replace(self, patience=10 if waits else self.patience, select=select)

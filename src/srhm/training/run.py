@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,12 +25,14 @@ from .loop import State, advance_compiled, diverged, start, stopped
 from .order import EpochOrder, batch_order, class_data
 from .protocol import Optimizer, Stopping
 from .recording import is_recorded, next_record
+from .stuck import LossWatch
 from .task import Classification, Task
 
-Status = Literal["converged", "epochs", "plateau", "diverged", "stopped"]
+Status = Literal["converged", "epochs", "plateau", "stuck", "unstable", "diverged", "stopped"]
 """How a run ended: its loss, or its excess, fell to the threshold; it reached the last epoch or step; its test loss
-(with noisy inputs its test error) did not fall for as many evaluations as its patience lasts; its loss or its outputs
-were no longer finite; or its budget was spent, and it can be resumed."""
+(with noisy inputs its test error) did not fall for as many evaluations as its patience lasts; its training loss did not
+for as many as `loss_patience` says, and never was below chance (stuck) or was (unstable); its loss or its outputs were
+no longer finite; or its budget was spent, and it can be resumed."""
 
 _batch_order = jax.jit(batch_order, static_argnums=3)  # one program, not one for each of its operations
 _CALL_SECONDS = 0.5
@@ -198,6 +200,8 @@ class SingleRun:
         """The lowest test loss, or error, of the evaluations, and how many have come since."""
         self.ended: Status | None = None
         """How an evaluation has ended the run."""
+        self.watch = LossWatch.of(job.stopping.loss_patience, job.train_set)
+        """The training losses at the evaluations, if they may end the run."""
         self.heeded = -1
         """The step of the last evaluation that was looked at for that."""
         self.best: tuple[float, int] = (float("inf"), 0)
@@ -343,6 +347,8 @@ class SingleRun:
             self.ended = "converged"
         elif self.stopping.patience is not None and self.lowest[1] >= self.stopping.patience:
             self.ended = "plateau"
+        elif self.watch is not None and not bool(stopped(self.state, self.settings)):
+            self.ended = self.watch.ends(float(self.state.epoch_loss), self.state.net)
 
     def _points_seen(self) -> int:
         """Training points used in the current epoch; among fixed batches the small one can come at any time."""
@@ -411,6 +417,7 @@ class SingleRun:
             "best": [*self.best, self.best_error],
             "record": self.record,
             "lowest": [*self.lowest, self.heeded, self.ended],
+            "watch": None if self.watch is None else asdict(self.watch),
             "seconds": self.seconds_before + time.perf_counter() - self.began,
             "compile_seconds": self.compile_seconds,
         }
@@ -433,6 +440,8 @@ class SingleRun:
         self.record = host["record"]
         *lowest, self.heeded, self.ended = host["lowest"]
         self.lowest = (lowest[0], lowest[1])
+        if self.watch is not None:
+            self.watch = LossWatch(**host["watch"])
         self.seconds_before, self.compile_seconds = host["seconds"], host["compile_seconds"]
         self.kept_step = self.step
         self._evaluate()

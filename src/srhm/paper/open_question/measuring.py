@@ -64,4 +64,4 @@ def _result(arm: Arm, index: RunIndex) -> ArmResult:
 
 def _is_dead(run: Run) -> bool:
     error, chance = run.metrics.get("error"), 1 - 1 / run.spec.params.n_c
-    return run.status == "epochs" and error is not None and abs(error - chance) < 0.02
+    return run.status in ("epochs", "stuck") and error is not None and abs(error - chance) < 0.02
