@@ -1,4 +1,4 @@
-"""The numbers of docs/open-question.md, from the tables of its arms and of the alignment beside it; conf.py puts them in."""
+"""The numbers of docs/open-question.md, from the tables of its arms and of the alignment beside it."""
 
 import re
 from math import log

@@ -321,7 +321,7 @@ def spread_over(params: Params, over: Alphabet | None) -> int:
 
 
 def uniform_draws(
-    params: Params, words: Words, over: Symbols | None = None
+    params: Params, words: Words, over: Alphabet | None = None
 ) -> Integer[Any, "sample position"]:
     """Return the symbols that noise puts in the place of others."""
     count = spread_over(params, over)
