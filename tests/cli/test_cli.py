@@ -199,6 +199,10 @@ def test_no_sentence_of_the_help_is_broken(
             ["gird"],
             "'gird' is not a command. Did you mean 'grid'? Use one of demo, sample, export-data, run",
         ),
+        (["trian"], "'trian' is not a command. Use 'run', as it is called now"),
+        (["run", "grid.toml"], "Use 'srhm grid grid.toml' for a file of runs"),
+        (["run", "--method", "adam"], "learning_rate = None is missing"),
+        (["run", "--stop-excess", "0.1"], "stop_excess = 0.1 is of tasks that predict symbols"),
         (["run", "--net", "cn"], "Did you mean 'cnn'? Use one of cnn, lcn, fcn, vgg11, vgg16"),
         (["pstar", "--fix", "gramar"], "Did you mean 'grammar'? Use one of grammar, samples, network, order"),
         (

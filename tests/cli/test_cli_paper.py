@@ -21,8 +21,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_figure_is_drawn_from_a_store(capsys: pytest.CaptureFixture[str], here: Path) -> None:
     Store("runs.sqlite").put_many(runs_of(setup("lcn", model(4, 1))))
-    status, out, _ = run(capsys, "figure", "4B", "--store", "runs.sqlite", "--out", "drawn")
-    assert status == 0 and out.split() == [
+    status, out, err = run(capsys, "figure", "4B", "--store", "runs.sqlite", "--out", "drawn")
+    assert status == 0 and err == "" and out.split() == [
         "wrote", "drawn/figure_4B.pdf", "wrote", "drawn/figure_4B.png"
     ]  # fmt: skip
     assert {path.name for path in (here / "drawn").iterdir()} == {"figure_4B.pdf", "figure_4B.png"}
@@ -113,4 +113,7 @@ def test_the_papers_values_alone_are_called_so(capsys: pytest.CaptureFixture[str
     status, out, err = run(capsys, "figure", "batch")
     assert status == 0 and "wrote" in out
     assert "srhm-runs/paper.sqlite holds no finished run: the paper's values are drawn alone" in err
+    Store("others.sqlite").put_many(runs_of(setup("fcn", model(6, 1))))
+    said = "others.sqlite holds no finished run of these settings at the tier laptop: the paper's values"
+    assert said in run(capsys, "figure", "4B", "--store", "others.sqlite")[2]
     assert not run(capsys, "figure", "2")[2]  # a drawing of the model, which no run is for

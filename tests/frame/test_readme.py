@@ -37,14 +37,6 @@ def blocks() -> list[tuple[str, str]]:
     return re.findall(r"^```(\w*)\n(.*?)^```$", text, re.M | re.S)
 
 
-@pytest.mark.long
-def test_the_first_block_of_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    code = next(code for language, code in blocks() if language == "python")
-    monkeypatch.chdir(tmp_path)
-    exec(code, {"__name__": "readme"})
-
-
-@pytest.mark.long
 def test_every_block_runs(tmp_path: Path) -> None:
     for name in CLONE:
         if not (ROOT / name).exists():

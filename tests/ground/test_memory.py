@@ -9,12 +9,15 @@ import srhm
 from setups import run_spec
 from srhm import ArgumentError, Dataset, Grammar, Params, Stream, encode, memory, split
 from srhm.cli import main
+from srhm.inference import Masking
+from srhm.nets import NetSpec
 from srhm.runner.execution import execute
 from srhm.theory import patches
 from srhm.theory.population import slot_probability
 from srhm.theory.visibility import dilution
 
 PARAMS = Params(n_c=8, v=8, m=8, s=2, s0=1, L=3)
+MANY = Params(v=10**6, m=1, s=2, s0=0, L=2)
 DEEP = Params(n_c=6, v=6, m=6, s=2, s0=1, L=12)
 
 
@@ -36,6 +39,10 @@ def four_gigabytes(monkeypatch):
         (lambda: execute(run_spec(PARAMS, "cnn", P=10**9)), "P", "17.0 GB"),
         (lambda: execute(run_spec(PARAMS, "cnn", P=100, width=10**9)), "width", "32.0 EB"),
         (lambda: execute(run_spec(PARAMS, "fcn", P=100, width=10**5)), "width", None),
+        (lambda: execute(run_spec(PARAMS, "transformer", P=100, width=10**7)), "width", "1.2 PB"),
+        (lambda: execute(run_spec(PARAMS, "vgg16", P=100, width=10**7)), "width", None),
+        (lambda: NetSpec("lcn", 10**9).build(PARAMS), "width", "2.0 TB"),
+        (lambda: Masking().evidence(MANY, np.zeros((1, 4), np.int32)), "params", "24.0 TB"),
     ],
 )
 def test_what_is_too_large_is_refused_with_its_size(ask, argument, size, monkeypatch):

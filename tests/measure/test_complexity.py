@@ -553,6 +553,11 @@ def test_bad_results_are_named():
         (0, {"error": 0.1}, "P"),
         (-3, {"error": 0.1}, "P"),
         (50, {"S_21": 0.1}, "metrics"),
+        (50, 0.1, "metrics"),  # a number in place of a dict
+        (50, [0.1], "metrics"),
+        (50, None, "metrics"),
+        (50, {"error": 12.0}, "metrics['error']"),  # a percentage
+        (50, {"error": -0.1}, "metrics['error']"),
     ]:
         with pytest.raises(ArgumentError) as caught:
             search.tell(P, metrics)

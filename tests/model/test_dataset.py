@@ -13,7 +13,7 @@ import oracles
 import srhm.model.dataset
 import srhm.model.stream
 from oracles import ORACLES, equal, name_of, rows
-from srhm import Dataset, Grammar, Params, Stream, encode, expand, rank, split
+from srhm import ArgumentError, Dataset, Grammar, Params, Stream, encode, expand, rank, split
 from srhm.model.dataset import smallest_unsigned
 from srhm.model.derivation import radices
 from srhm.model.stream import PERMUTATION_LIMIT
@@ -586,6 +586,13 @@ def test_bad_ranges(refuses):
                 stream.at(index, start)
             with refuses("start", start, fix):
                 stream.origin(start)
+        for wrong in (
+            np.arange(3),
+            np.arange(3, dtype=np.int32),
+            [0, 1],
+        ):  # 64 bits gave choices that are none
+            with pytest.raises(ArgumentError, match=r"indices.*Give an array of 32-bit unsigned integers"):
+                stream.at(wrong)
         with refuses("backend", "'torch'", "Use 'numpy' or 'jax'"):
             Dataset.draw(stream, 1, backend="torch")
 

@@ -216,6 +216,7 @@ def test_its_row_and_its_cost():
     [
         ({"heads": 3}, "width", "8", "Use a multiple of 3, or other heads"),
         ({"layers": 0}, "layers", "0", "Use layers >= 1"),
+        ({"layers": 10**8}, "layers", "100000000", "Use layers <= 1000"),
         ({"mlp_ratio": 1.5}, "mlp_ratio", "1.5", "Give mlp_ratio as an int"),
         ({"attention_only": 1}, "attention_only", "1", "Give a bool"),
     ],

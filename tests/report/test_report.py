@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 from fake_runs import fake_run
+from setups import run_spec
 from srhm import Params, SrhmError
 from srhm.cli import main
 from srhm.figures import Curve
@@ -156,6 +157,14 @@ def test_P_star_that_is_not_known_is_not_shown():
     (setting,) = content_of(runs, "")["settings"]
     assert setting["P_star"]["error"] is None
     assert "–</td>" in page(runs)
+
+
+def test_tasks_of_symbols_have_no_P_star():
+    """They have no threshold by default; the page shows their runs, next to others, and a dash."""
+    spec = run_spec(Params(v=8, m=2, s0=0, L=3), "transformer", P=90, task="next")
+    text = page([*curve(), fake_run(spec, loss=1.2, excess=0.3)])
+    (row,) = re.findall(r'<th scope="row"><a href="[^"]*">Transformer.*?</tr>', text, re.S)
+    assert re.findall(r'<td class="number">(.*?)</td>', row)[1:] == ["–"] * 8
 
 
 def test_medians_are_those_of_the_figures():

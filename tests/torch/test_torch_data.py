@@ -513,6 +513,7 @@ def test_bad_arguments(refuses):
     stream = independent()
     rows = "Give row numbers, and use DataLoader(..., batch_size=None) if its sampler returns batches"
     for make, argument, value, fix in (
+        (lambda: BalancedBatchSampler(kept), "labels", "'Dataset'", "Give dataset.labels"),
         (lambda: TorchDataset([1]), "source", "[1]", "Give a srhm.Dataset or a srhm.Stream"),
         (lambda: TorchDataset(stream), "count", "None", "Give a number of samples"),
         (lambda: TorchDataset(stream, 0), "count", "0", "Use count >= 1"),

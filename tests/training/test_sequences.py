@@ -548,6 +548,8 @@ def test_the_front_door_measures_excess(tmp_path):
 
 
 def test_what_is_refused(unchecked, sets):
+    classifier, sgd = NetSpec("cnn", 8).build(PARAMS), optax.sgd(0.1)
+    masked = NetSpec("cnn", 8).build(PARAMS, interface=MaskedSymbols().interface(PARAMS, "whitened"))
     for make, argument in [
         (lambda: MaskedSymbols(1.0), "rate"),
         (lambda: MaskedSymbols(0.0), "rate"),
@@ -559,11 +561,21 @@ def test_what_is_refused(unchecked, sets):
         (lambda: NextSymbol(start=False), "start"),
         (lambda: NextSymbol("last", start=True), "start"),
         (lambda: Setup(PARAMS, NetSpec("cnn"), stopping=Stopping(patience=3)), "patience"),
-        (lambda: Setup(PARAMS, NetSpec("cnn"), stopping=Stopping(excess=0.1)), "excess"),
-        (lambda: Setup(PARAMS, NetSpec("cnn"), Optimizer(method="adam")), "rate"),
+        (lambda: Setup(PARAMS, NetSpec("cnn"), stopping=Stopping(excess=0.1)), "stop_excess"),
+        (lambda: Setup(PARAMS, NetSpec("cnn"), Optimizer(method="adam")), "learning_rate"),
         (lambda: Optimizer(momentum=0.5, method="adam"), "momentum"),
         (lambda: Optimizer(weight_decay=0.1, method="sgd"), "weight_decay"),
         (lambda: train(filled("cnn", PARAMS, 8), sets.train, sets.test, task=Latent(2)), "net"),
+        (lambda: train(classifier, sets.train, sets.test, task=Latent(2)), "net"),
+        (lambda: train(classifier, sets.train, sets.test, task=MaskedSymbols()), "net"),
+        (lambda: train(classifier, sets.train, sets.test, task=Classification(Masking(0.2))), "net"),
+        (lambda: train(masked, sets.train, sets.test), "net"),
+        (lambda: train_online(classifier, sets.train.stream, sets.test, points=64, task=Latent(2)), "net"),
+        (
+            lambda: train_online(classifier, sets.train.stream, sets.test, points=64, optimizer=sgd),
+            "optimizer",
+        ),
+        (lambda: generation.generate(classifier, Denoise(), PARAMS, "whitened", 3), "net"),
     ]:
         with pytest.raises(ArgumentError) as error:
             make()

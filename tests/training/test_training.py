@@ -933,9 +933,9 @@ def test_a_network_of_ones_own_needs_a_rate(sets, net, refuses):
         (own, "Give the learning rate"),
         (replace(net, design=None), f"Give the learning rate divided by {WIDTH}"),
     ):
-        with refuses("rate", "None is missing", fix):
+        with refuses("learning_rate", "None is missing", fix):
             train(one, sets.train, sets.test)
-        with refuses("rate", "None is missing", fix):
+        with refuses("learning_rate", "None is missing", fix):
             train_online(one, sets.train.stream, sets.test, points=16)
 
 

@@ -16,7 +16,7 @@ from typing import Annotated, Any, NamedTuple, NoReturn
 
 import tyro
 
-from ..errors import ArgumentError, SrhmError, name_fix
+from ..errors import ArgumentError, SrhmError, name_fix, nearest
 from ..files import user_path
 from ..interrupts import Terminated, interrupts_noted
 from .endings import INTERRUPTED, TERMINATED
@@ -77,6 +77,9 @@ COMMANDS = {
     "report": Command("report", "ReportCommand"),
 }
 
+_FORMER = {"train": "run"}
+"""Commands of version 0.1, and what they are called now."""
+
 _NARROWEST = 40
 """Columns of the narrowest terminal that help is laid out for: in less than 6, tyro finds no end."""
 
@@ -133,6 +136,9 @@ def run(arguments: list[str] | None) -> None:
 
 def _read(name: str, arguments: Sequence[str]) -> Any:
     """Return a command with the options that were given."""
+    if name == "run" and arguments and arguments[0].endswith(".toml"):
+        complain(f"run computes one run. Use 'srhm grid {arguments[0]}' for a file of runs.")
+        raise SystemExit(2)
     command = COMMANDS[name].load()
     join_lines(command)
     join_lines_of_options(command)
@@ -142,7 +148,9 @@ def _read(name: str, arguments: Sequence[str]) -> Any:
 def _refuse(name: str, arguments: Sequence[str]) -> NoReturn:
     """Print the list of commands, or say that something else is not one."""
     if name and not name.startswith("-"):
-        complain(f"{name!r} is not a command. {name_fix(name, COMMANDS)}.")
+        former = _FORMER.get(nearest(name, [*COMMANDS, *_FORMER]) or "")
+        fix = f"Use {former!r}, as it is called now" if former else name_fix(name, COMMANDS)
+        complain(f"{name!r} is not a command. {fix}.")
         raise SystemExit(2)
     listed = []
     for word, command in COMMANDS.items():

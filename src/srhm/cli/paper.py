@@ -11,7 +11,7 @@ import tyro
 
 from ..files import check_output
 from ..paper.figures import FIGURES, PaperFigure, figures_named
-from ..paper.tiers import TIERS, TierName
+from ..paper.tiers import TIERS, TierName, study_of
 from ..runner.driver import Policy
 from ..runner.executors import check_executor, default_workers, open_executor
 from ..store import Store
@@ -76,8 +76,12 @@ class FigureCommand:
                 for path in save(draw(figure, tier, index), self.out / f"figure_{figure.name}")
             ]
         print_result("\n".join(f"wrote {path}" for path in written))
-        if index.count == 0 and any(figure.settings for figure in figures):
-            print(f"{store.path} holds no finished run: the paper's values are drawn alone", file=sys.stderr)
+        shown = {one for figure in figures for one in tier.drawn(figure)}
+        if shown and not any(study_of(one, tier, index).all_runs for one in shown):
+            words = "run" if index.count == 0 else f"run of these settings at the tier {tier.name}"
+            print(
+                f"{store.path} holds no finished {words}: the paper's values are drawn alone", file=sys.stderr
+            )
 
 
 @dataclass(frozen=True)

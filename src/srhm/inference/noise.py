@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Integer, UInt32
 
 from ..errors import ArgumentError, check_integer, check_number, known
+from ..memory import check_memory
 from ..model.encoding import MASKED, Alphabet, alphabet
 from ..model.params import Params
 from ..model.plane import in_tree_order, picture, shape_text
@@ -120,6 +121,10 @@ class Process(ABC):
         """
         symbols = checked_symbols(params, received, "received", minimum=MASKED)
         xp, v = symbols.__array_namespace__(), params.level(1).v
+        needed = 8 * (v + 2) * (v + 1) * 3 + 4 * symbols.size * (v + 1)
+        check_memory(
+            "params", params, needed, "evidence for all symbols", "Use a smaller v, or fewer samples"
+        )
         with np.errstate(divide="ignore"):
             table = np.log(self.table(params)).astype(dtype)
         rows = xp.where(symbols < 0, np.int32(v - 1) - symbols, symbols)

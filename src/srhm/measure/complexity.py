@@ -531,6 +531,9 @@ def check_threshold(argument: str, quantity: str, value: SupportsFloat) -> float
 
 def _value(metrics: Metrics, quantity: str) -> float:
     """The value of a quantity, nan for a run that diverged; a missing quantity is an error."""
+    if not isinstance(metrics, Mapping):
+        fix = f'Return a dict, as in {{"{quantity}": 0.25}}, None where a run diverged'
+        raise ArgumentError("metrics", metrics, "is not a mapping of names to numbers", fix)
     if quantity not in metrics:
         raise ArgumentError("metrics", dict(metrics), f"lacks {quantity!r}", "Give None where a run diverged")
     value = metrics[quantity]
@@ -540,4 +543,10 @@ def _value(metrics: Metrics, quantity: str) -> float:
         raise ArgumentError(
             f"metrics[{quantity!r}]", value, "is not a number", "Give a float or None"
         ) from None
+    if quantity == "error" and math.isfinite(number) and not 0 <= number <= 1:
+        problem, fix = (
+            "is not a fraction of samples",
+            "Give the misclassified fraction, 0 to 1, not a percentage",
+        )
+        raise ArgumentError("metrics['error']", value, problem, fix)
     return number if math.isfinite(number) else math.nan

@@ -52,6 +52,7 @@ def channels(params: Params, encoding: Encoding = "whitened") -> int:
 
 def alphabet(params: Params, over: Alphabet | None) -> Alphabet:
     """Return `over`, by default the features if the model has no blanks, else the features and the blank."""
+    check_instance(Params, params=params)
     return over or ("symbols" if params.has_blanks else "features")
 
 

@@ -202,7 +202,7 @@ class Stream:
     def at(self, indices: UInt32[Any, " sample"], start: int | Origin = 0) -> Derivation:
         """Return the derivations of samples `start + indices`, for 32-bit indices in any order.
 
-        For use inside compiled code: the indices are not checked.
+        For use inside compiled code: only the dtype of the indices is checked.
 
         Parameters
         ----------
@@ -214,8 +214,12 @@ class Stream:
         Raises
         ------
         ArgumentError
-            If `start` is not a multiple of n_c, or lies outside the stream.
+            If `start` is not a multiple of n_c, or lies outside the stream, or the indices are not of uint32.
         """
+        if getattr(indices, "dtype", None) != np.uint32:
+            kind = str(getattr(indices, "dtype", type(indices).__name__))
+            fix = "Give an array of 32-bit unsigned integers, as in np.arange(10, dtype=np.uint32)"
+            raise ArgumentError("indices", kind, "is not uint32", fix)
         origin = start if isinstance(start, Origin) else self.origin(start)
         if self.grammar.class_weights is not None:
             return self._derive(self._drawn_labels(origin, indices), origin, indices)

@@ -11,6 +11,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
+from ..memory import check_memory
 from ..randomness import Key, threefry2x32
 
 Init = Literal["normal", "hom"]
@@ -33,6 +34,7 @@ class _Draws:
         self._key, self._dtype = key, dtype
 
     def _next(self, shape: tuple[int, ...], scale: float = 1.0) -> Array:
+        check_memory("shape", shape, 4 * math.prod(shape), "weights", "Use a smaller width")
         pair = np.arange(2, dtype=np.uint32)
         first, second = threefry2x32(self._key, np.zeros_like(pair), pair, rounds=20)
         self._key, key = Key(first[0], second[0]), Key(first[1], second[1])

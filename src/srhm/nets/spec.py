@@ -115,7 +115,12 @@ class NetSpec:
             raise ArgumentError("dtype", dtype, "is not a dtype of weights", fix)
         design, key = self.design(params, interface), role_key(seed, "network")
         backend_name()  # refuses where there is none
-        drawn = self.row.draw(params, design.spec.width, key, design.interface, self.options, dtype)
+        try:
+            drawn = self.row.draw(params, design.spec.width, key, design.interface, self.options, dtype)
+        except ArgumentError as error:
+            if error.argument != "shape":  # of weights that memory does not hold
+                raise
+            raise ArgumentError("width", design.spec.width, error.problem, error.fix) from None
         return replace(drawn, design=design) if hasattr(drawn, "design") else drawn
 
     def design(self, params: Params, interface: Interface | None = None) -> Design:

@@ -18,6 +18,7 @@ from .interface import Interface
 from .products import product_of_many
 from .sublayers import attend, gelu, normalise
 
+_MOST_LAYERS = 1000
 _SPREAD = 0.02
 """Standard deviation of the weights at the start, as in GPT-2."""
 
@@ -40,7 +41,8 @@ class TransformerOptions:
 
     def __post_init__(self) -> None:
         for name in ("layers", "heads", "mlp_ratio"):
-            object.__setattr__(self, name, check_integer(name, getattr(self, name), minimum=1))
+            most = _MOST_LAYERS if name == "layers" else None
+            object.__setattr__(self, name, check_integer(name, getattr(self, name), minimum=1, maximum=most))
         check_instance(bool, attention_only=self.attention_only)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from ..errors import ArgumentError, check_integer
+from ..model.dataset import Dataset
 from ..randomness import Key, role_key, threefry2x32
 from .ranks import check_ranks, rank_and_world
 
@@ -57,6 +58,8 @@ class BalancedBatchSampler(torch.utils.data.Sampler[list[int]]):
         *,
         equal_ranks: bool = False,
     ) -> None:
+        if isinstance(labels, Dataset | torch.utils.data.Dataset):
+            raise ArgumentError("labels", type(labels).__name__, "is a data set", "Give dataset.labels")
         labels = np.asarray(labels)
         if labels.ndim != 1 or labels.dtype.kind not in "iu" or not labels.size or labels.min() < 0:
             problem = "are not the classes of at least one sample"

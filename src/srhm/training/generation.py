@@ -13,11 +13,10 @@ from ..inference.uniform_diffusion import UniformDiffusion
 from ..model.encoding import MASKED, Encoding
 from ..model.params import Params
 from ..nets.active import Symbols
-from ..nets.design import design_of, encoding_for
-from ..nets.interface import KINDS
+from ..nets.design import encoding_for
 from ..nets.network import outputs
 from .sequences import Denoise, NextSymbol
-from .task import Task, task_text
+from .task import Task, check_built_for, task_text
 
 
 def generate(
@@ -46,11 +45,9 @@ def generate(
         If the task is another one.
     """
     check_instance(Params, params=params)
-    encoding, design = encoding_for(net, encoding, params), design_of(net)
-    if design is not None and design.interface != task.interface(params, encoding):
-        raise ArgumentError(
-            "net", KINDS[design.interface.kind], "is what it was built to predict", "Give its own task"
-        )
+    check_instance(Task, task=task)
+    encoding = encoding_for(net, encoding, params)
+    check_built_for(net, task, params, encoding)
     count, d = check_integer("count", count, minimum=1), params.d
     random = np.random.default_rng(check_integer("seed", seed, minimum=0))
     forward = isinstance(task, NextSymbol) and task.positions == "all" and task.first

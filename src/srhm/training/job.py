@@ -19,7 +19,7 @@ from ..nets.design import design_of, encoding_for
 from ..nets.network import check_trainable, trained_arrays, width_of
 from ..randomness import STREAM_VERSION
 from .protocol import Optimizer, Stopping
-from .task import Classification, Task
+from .task import Classification, Task, check_built_for
 
 Record = bool | Callable[[Any], Mapping[str, Any]]
 """Whether a run is recorded; a function of the network returns by name what is recorded besides loss and error."""
@@ -73,6 +73,8 @@ class TrainingJob:
         loss, last = (1e-3, 10_000) if design is None else (design.spec.stop_loss, design.spec.max_epochs)
         optimizer = self._checked_optimizer(design)
         size = self.batch_per_class or Optimizer.batch_per_class
+        encoding = encoding_for(self.net, self.encoding, self.train_set.params)
+        check_built_for(self.net, self.task, self.train_set.params, encoding)
         filled = {
             "optimizer": optimizer,
             "stopping": replace(
@@ -80,7 +82,7 @@ class TrainingJob:
                 loss=loss if stopping.loss is None else stopping.loss,
                 max_epochs=last if stopping.max_epochs is None else stopping.max_epochs,
             ),
-            "encoding": encoding_for(self.net, self.encoding, self.train_set.params),
+            "encoding": encoding,
             "batch_per_class": optimizer.batch_per_class if isinstance(optimizer, Optimizer) else size,
         }
         for name, value in filled.items():
@@ -177,10 +179,10 @@ def chosen_optimizer(design: Design | None, optimizer: Optimizer, width: int = 1
         per = (
             "the learning rate" if width == 1 or method != "sgd" else f"the learning rate divided by {width}"
         )
-        raise ArgumentError("rate", None, "is missing: this network has no default", f"Give {per}")
+        raise ArgumentError("learning_rate", None, "is missing: this network has no default", f"Give {per}")
     if rate is None and method != usual:
-        problem = f"is missing: the default of this network is one of {usual}, not of {method}"
-        raise ArgumentError("rate", None, problem, "Give the learning rate")
+        problem = f"is missing: the default of this network is of {usual}, not of {method}"
+        raise ArgumentError("learning_rate", None, problem, "Give the learning rate")
     if rate is None and design is not None:
         rate = design.spec.rate(design.params).value
     # Checked once more with the method: momentum is of SGD, weight decay of AdamW.

@@ -26,7 +26,7 @@ from .loop import Settings, batch_gradient, descend, descent, scheduled, start
 from .protocol import Method, Optimizer, Stopping
 from .recording import next_record
 from .run import Result, paced
-from .task import Classification, Task
+from .task import Classification, Task, check_built_for
 
 
 @eqx.filter_jit
@@ -123,17 +123,20 @@ def train_online(
     check_trainable(net)
     check_instance(Stream, stream=stream)
     check_instance(Dataset, test_set=test_set)
-    optimizer = chosen_optimizer(design_of(net), optimizer or Optimizer(), width_of(net))
+    optimizer = Optimizer() if optimizer is None else optimizer
+    check_instance(Optimizer, optimizer=optimizer)
+    optimizer = chosen_optimizer(design_of(net), optimizer, width_of(net))
     if optimizer.batches != "reshuffled":
         problem = "is of a training set, and a stream has an order of its own"
         raise ArgumentError("batches", optimizer.batches, problem, "Leave it out")
     batch = optimizer.batch_per_class * stream.params.n_c
     _check_points(stream, test_set, check_integer("points", points, minimum=batch, maximum=2**32))
     encoding = encoding_for(net, encoding, stream.params)
-    backend_name()  # refuses where there is none
-    began, last = time.perf_counter(), points // batch
     task = Classification() if task is None else task
     check_instance(Task, task=task)
+    check_built_for(net, task, stream.params, encoding)
+    backend_name()  # refuses where there is none
+    began, last = time.perf_counter(), points // batch
     test = TestSet(test_set, encoding, shared=works_on_patches(net), task=task)
     stopping = Stopping(loss=1.0)  # it holds nowhere here
     width = width_of(net) if optimizer.method == "sgd" else 1

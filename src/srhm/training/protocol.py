@@ -133,7 +133,7 @@ class Stopping:
         """
         fix = "Leave it out, or choose another task"
         if self.excess is not None and not task.predicts_symbols:
-            raise ArgumentError("excess", self.excess, "is of tasks that predict symbols", fix)
+            raise ArgumentError("stop_excess", self.excess, "is of tasks that predict symbols", fix)
         if self.patience is not None and task.of_samples:
             problem = "is of tasks that predict symbols, or of noisy inputs"
             raise ArgumentError("patience", self.patience, problem, fix)

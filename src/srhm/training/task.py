@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int
 
-from ..errors import check_instance
+from ..errors import ArgumentError, check_instance
 from ..inference.noise import Process, check_draws, process_of_text, words_of
 from ..model.derivation import Tree
 from ..model.encoding import Encoding, encode_in_tree_order
@@ -18,6 +18,8 @@ from ..model.params import Params
 from ..model.text import choice_of
 from ..nets import Interface
 from ..nets.active import Leaves, Symbols
+from ..nets.design import design_of
+from ..nets.interface import KINDS
 from ..nets.network import check_scores
 from ..randomness import Key, fold
 
@@ -194,3 +196,19 @@ def task_text(task: Task) -> str:
     options = task.to_dict()
     name = options.pop("name")
     return f"{name}({', '.join(f'{key}={value}' for key, value in options.items())})" if options else name
+
+
+def check_built_for(net: Any, task: Task, params: Params, encoding: Encoding) -> None:
+    """Raise an :class:`~srhm.ArgumentError` if a network of :func:`srhm.nets.build` was built for another task.
+
+    The number of its scores is that of its output, which :meth:`Task.check` looks at.
+    """
+    design = design_of(net)
+    if design is None:
+        return
+    wanted, built = task.interface(params, encoding), design.interface
+    if replace(wanted, scores=1) != replace(built, scores=1):
+        words = [f"{KINDS[one.kind]} from {one.channels} channels" for one in (built, wanted)]
+        problem = f"was built for {words[0]}, and the task {task.name} is {words[1]}"
+        fix = "Build it with interface=task.interface(params, encoding)"
+        raise ArgumentError("net", design.spec.family, problem, fix)
