@@ -126,5 +126,4 @@ def denoisers() -> dict[str, str]:
         "denoise_steps_unet": f"{nets['unet']['max_steps']:,}",
         "denoise_steps_transformer": f"{nets['transformer']['max_steps']:,}",
         "denoise_seeds": f"{len({run['seed'] for run in every})}",
-        "denoise_hours": f"{sum(run['seconds'] for run in every) / 3600:.1f}",
     }
