@@ -6,7 +6,6 @@ Here the application is asked directly; test_explore_browser.py works its contro
 import re
 import socket
 from html import unescape
-from html.parser import HTMLParser
 from itertools import pairwise
 from urllib.parse import parse_qs, urlencode
 from xml.etree import ElementTree
@@ -17,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from figure_checks import artists
+from html_pages import Document
 from srhm import Grammar, Params, Stream, Zipf, encode, expand
 from srhm.explore import create_app
 from srhm.explore.app import serve
@@ -29,7 +29,6 @@ from srhm.model.weights import WEIGHTS
 from srhm.nets import predict
 
 HOSTILE = "<script>alert('x')</script>\"&{{ 7 * 7 }}"
-VOID = {"source", "meta", "link", "img", "input", "br"}
 
 
 @pytest.fixture(scope="module")
@@ -37,38 +36,10 @@ def client():
     return create_app().test_client()
 
 
-class Html(HTMLParser):
-    """The elements of a page: (tag, attributes, text), checked to be properly nested."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.elements, self.open = [], []
-        self.feed(text)
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag, attrs):
-        element = {"tag": tag, "text": "", **dict(attrs)}
-        self.elements.append(element)
-        if tag not in VOID:
-            self.open.append(element)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop()["tag"] == tag
-
-    def handle_data(self, data):
-        for element in self.open:
-            element["text"] += data
-
-    def by_id(self, name):
-        (found,) = [one for one in self.elements if one.get("id") == name]
-        return found
-
-
-def page(client, **query) -> Html:
+def page(client, **query) -> Document:
     answer = client.get("/?" + urlencode(query, doseq=True))
     assert answer.status_code == 200
-    return Html(answer.text)
+    return Document(answer.text)
 
 
 numbers = st.fixed_dictionaries(
@@ -367,7 +338,7 @@ def test_large_models_stay_short(client):
         answer = client.get("/?" + urlencode(query))
         assert "or more" in answer.text or "more" in answer.text
         assert len(answer.data) < 60_000
-        Html(answer.text)
+        Document(answer.text)
     assert "too long to draw" in answer.text and "<img" not in answer.text
     assert client.get("/tree.svg?v=2&s0=0&L=11").status_code == 404
 
@@ -383,7 +354,9 @@ def test_going_on(client):
 def test_nothing_is_loaded_from_elsewhere(client):
     answer = client.get("/?steps=p1")
     asked = [
-        one.get(name) for one in Html(answer.text).elements for name in ("src", "href", "action", "hx-get")
+        one.get(name)
+        for one in Document(answer.text).elements
+        for name in ("src", "href", "action", "hx-get")
     ]
     asked = [address for address in asked if address]
     assert len(asked) > 5

@@ -100,14 +100,12 @@ def test_activations_and_outputs_are_those_of_the_dense_network(model, name, opt
         actives, output = eqx.filter_jit(lambda net, f: net.on_table(params, "whitened", f))(net, table)
         inputs = encode(params, data.features, data.positions, "whitened", "float64")
         dense = eqx.filter_jit(lambda net, x: net.activations(x))(net, inputs)
-        np.testing.assert_allclose(output[table.roots], dense["output"], rtol=0, atol=1e-12)
+        np.testing.assert_allclose(np.asarray(output)[table.roots], dense["output"], rtol=0, atol=1e-12)
         numbers = table.roots[:, None]
         for level in range(params.L, 0, -1):
             active = actives[level - 1]
-            values, places = active.values[numbers, 0], active.places[numbers, 0]
-            at_places = np.take_along_axis(
-                np.asarray(dense[f"layer_{level}"]), np.asarray(places)[..., None], 1
-            )
+            values, places = (np.asarray(one)[numbers, 0] for one in (active.values, active.places))
+            at_places = np.take_along_axis(np.asarray(dense[f"layer_{level}"]), places[..., None], 1)
             np.testing.assert_allclose(values, at_places, rtol=0, atol=1e-12)
             if level > 1:
                 numbers = table.children[level - 2][numbers].reshape(len(data), -1)

@@ -2,51 +2,15 @@
 
 import base64
 import io
-from html.parser import HTMLParser
 
 import matplotlib.image
 import pytest
 from matplotlib.figure import Figure
 
+from html_pages import Document
 from srhm.report.page import Page, Section, Table, write_page
 
 HOSTILE = "<script>alert('x')</script> & \"quoted\" {{ 7 * 7 }} {% endfor %} </title> --> ]]>"
-VOID = {"meta", "img", "br", "hr", "link", "input"}
-
-
-class Document(HTMLParser):
-    """The elements of a page, as (tag, attributes, text), checked to be properly nested."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.elements, self.open = [], []
-        self.feed(text)
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag, attrs):
-        element = {
-            "tag": tag,
-            "attributes": dict(attrs),
-            "text": "",
-            "inside": [one["tag"] for one in self.open],
-        }
-        self.elements.append(element)
-        if tag not in VOID:
-            self.open.append(element)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop()["tag"] == tag
-
-    def handle_data(self, data):
-        for element in self.open:
-            element["text"] += data
-
-    def all(self, tag: str) -> list[dict]:
-        return [element for element in self.elements if element["tag"] == tag]
-
-    def texts(self, tag: str) -> list[str]:
-        return [element["text"].strip() for element in self.all(tag)]
 
 
 def figure() -> Figure:

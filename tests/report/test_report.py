@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
-from html.parser import HTMLParser
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import numpy as np
 import pytest
 
 from fake_runs import fake_run
+from html_pages import Document
 from setups import run_spec
 from srhm import Params, SrhmError
 from srhm.cli import main
@@ -197,44 +197,15 @@ def test_the_exponents_are_those_of_the_scaling_law(net):
 # The page
 
 
-class Document(HTMLParser):
-    """The elements of a page, with their texts; what is inside a script is text."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.elements: list[dict[str, Any]] = []
-        self.open: list[dict[str, Any]] = []
-        self.feed(text)
-        self.close()
-        assert not self.open
-
-    def handle_starttag(self, tag, attrs):
-        inside = [one["tag"] for one in self.open]
-        one = {"tag": tag, "attributes": dict(attrs), "text": "", "inside": inside}
-        self.elements.append(one)
-        if tag not in ("meta", "input", "br", "img"):
-            self.open.append(one)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop()["tag"] == tag
-
-    def handle_data(self, data):
-        for one in self.open:
-            one["text"] += data
-
-    def all(self, tag: str) -> list[dict[str, Any]]:
-        return [one for one in self.elements if one["tag"] == tag]
-
-    @property
-    def data(self) -> dict[str, Any]:
-        return json.loads(self.all("script")[0]["text"])
+def data_of(document: Document) -> dict[str, Any]:
+    return json.loads(document.all("script")[0]["text"])
 
 
 def test_the_page_holds_the_data_and_the_table_of_P_star():
     runs = [*curve(), *curve(WIDER)]
     content = content_of(runs, "Title")
     document = Document(report_html(content))
-    assert document.data == {**content, "palettes": palettes()}
+    assert data_of(document) == {**content, "palettes": palettes()}
     assert document.all("title")[0]["text"] == document.all("h1")[0]["text"] == "Title"
     rows = [row["text"].split("\n") for row in document.all("tr") if "data-setting" in row["attributes"]]
     cells = [[cell for cell in row if cell] for row in rows]
@@ -280,8 +251,8 @@ def test_hostile_texts_are_only_texts():
     plain, document = Document(page([fake_run(SPEC.at(95))])), Document(page([run], HOSTILE))
     assert [one["tag"] for one in document.elements] == [one["tag"] for one in plain.elements]
     assert document.all("h1")[0]["text"] == HOSTILE
-    assert HOSTILE in document.data["metrics"] and HOSTILE not in document.data["drawn"]
-    assert document.data["environments"] == [{"device": HOSTILE, "versions": {HOSTILE: HOSTILE}}]
+    assert HOSTILE in data_of(document)["metrics"] and HOSTILE not in data_of(document)["drawn"]
+    assert data_of(document)["environments"] == [{"device": HOSTILE, "versions": {HOSTILE: HOSTILE}}]
 
 
 def test_the_same_runs_make_the_same_bytes(tmp_path):

@@ -165,14 +165,15 @@ def test_the_command_line(
 ) -> None:
     """A run from the shell is that of the front door; both have the error on points without what is held out."""
     monkeypatch.chdir(tmp_path)
-    model = ["--n-c", "3", "--v", "3", "--m", "2", "--s0", "1", "--L", "2"]
+    params = replace(PARAMS, m=3)  # of other tests, so that its program is there
+    model = ["--n-c", "3", "--v", "3", "--m", "3", "--s0", "1", "--L", "2"]
     options = ["--width", "8", "--P-test", "30", "--max-epochs", "2", "--P", "50", "--seed", "2"]
     status, out, _ = command(capsys, "run", *model, *options, "--hold-out", "placements(1)")
     assert status == 0
-    found = srhm.run(PARAMS, "cnn", P=50, seed=2, hold_out=Placements(1), progress=False, **OPTIONS)
+    found = srhm.run(params, "cnn", P=50, seed=2, hold_out=Placements(1), progress=False, **OPTIONS)
     (kept,) = Store("srhm-runs/runs.sqlite").runs()  # computed once
     assert kept == found.run and "without what is held out" in out
-    sets = split(srhm.Grammar(PARAMS, 2), 50, 30, 2, hold_out=Placements(1))
+    sets = split(srhm.Grammar(params, 2), 50, 30, 2, hold_out=Placements(1))
     other = sets.in_distribution
     assert other is not None and len(other) == 30
     assert found.error == pytest.approx(error_of(found.network(), sets.test))
