@@ -268,7 +268,7 @@ def test_curves_show_the_data_given():
     given = curve("s0 = 1", 900)
     figure = learning_curves([given], THRESHOLDS, chance=0.75, L=2)
     assert [axes.get_title(loc="left") for axes in figure.axes] == [
-        "Test error", "$S_{21}$: level-1 synonyms", "$D_{21}$: level-1 shifts",
+        "Test error", "$S_{21}$: layer 2, level 1", "$D_{21}$: layer 2, level 1",
     ]  # fmt: skip
     for axes, name in zip(figure.axes, ("error", "S_21", "D_21"), strict=True):
         assert axes.get_xscale() == "log" and axes.get_yscale() == "linear"
@@ -366,6 +366,7 @@ def test_the_output_is_named_when_L_is_known():
     given = Curve("one", [10, 20], {"S_31": [0.9, 0.2]})
     assert "the output" in learning_curves([given], quantities=["S_31"], L=2).axes[0].get_ylabel()
     assert "layer 3" in learning_curves([given], quantities=["S_31"]).axes[0].get_ylabel()
+    assert "depth 3" in learning_curves([given], quantities=["S_31"], layers="depth").axes[0].get_ylabel()
 
 
 def test_before_the_first_run_the_panels_say_so():

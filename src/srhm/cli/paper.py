@@ -44,7 +44,7 @@ class FigureCommand:
     """
 
     number: Annotated[str, tyro.conf.Positional]
-    """1 to 17, 4A, 4B, 4C; sharing, relevance, rules, probes, published and batch, which are not in the paper; or all,
+    """1 to 17, 4A, 4B, 4C; sharing, rules, probes and batch, which are not in the paper; or all,
     which also writes the tables that compare every number."""
     tier: TierName = "laptop"
     """Whose runs: those of laptop have width 256, of narrow 128, those of the others the paper's."""

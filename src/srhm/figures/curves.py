@@ -155,6 +155,7 @@ def learning_curves(
     chance: Number | None = None,
     quantities: Sequence[str] | None = None,
     L: int | None = None,
+    layers: str = "layer",
     title: str | None = None,
     x_label: str = "training points $P$",
 ) -> Figure:
@@ -177,6 +178,8 @@ def learning_curves(
         before D (D is absent for s0 = 0).
     L
         Number of levels; with it layer L + 1 is called the output.
+    layers
+        What the recorded layers are called, such as ``"depth"`` of a standard architecture, which records some.
     title
         Title of the figure.
     x_label
@@ -198,7 +201,7 @@ def learning_curves(
     figure, panels = panel_grid(len(names), columns, width, 2.15 if columns > 1 else 2.4, 0.65)
     extent = _extent(curves, names)
     for panel, name in zip(panels, names, strict=True):
-        words = (full_words if columns < 3 else short_words)(name, L)
+        words = (full_words if columns < 3 else short_words)(name, L, layers)
         _panel(panel, name, words, curves, thresholds.get(name), chance if name == "error" else None)
         log_axis(panel.xaxis, *extent, least_gap=0.24)
         panel.set_xlabel(x_label)

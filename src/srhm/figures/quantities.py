@@ -50,13 +50,16 @@ def check_quantities(
         check_number("chance", chance, above=0.0, below=1.0)
 
 
-def full_words(name: str, L: int | None) -> tuple[str, str]:
-    """Return the title of a quantity's panel and the label of its axis, where there is room for both."""
+def full_words(name: str, L: int | None, layers: str = "layer") -> tuple[str, str]:
+    """Return the title of a quantity's panel and the label of its axis, where there is room for both.
+
+    `layers` is what is counted: the recorded parts of a standard architecture are depths, not layers.
+    """
     read = _READING.fullmatch(name)
     if read is not None:
         kind, layer, level = read.groups()
         title, axis = _READ[kind]
-        return title.format(l=level, layer=_layer(layer, L)), axis
+        return title.format(l=level, layer=_layer(layer, L, layers)), axis
     match = _SENSITIVITY.fullmatch(name)
     if match is None:
         return ("Test error", "share of wrong answers") if name == "error" else (name, name)
@@ -67,22 +70,22 @@ def full_words(name: str, L: int | None) -> tuple[str, str]:
         else ("shifts", f"level-{level} features moved")
     )
     title = f"Sensitivity to {what}, ${kind}_{{{layer}{level}}}$"
-    return title, f"change of {_layer(layer, L)} with\n{done}"
+    return title, f"change of {_layer(layer, L, layers)} with\n{done}"
 
 
-def short_words(name: str, L: int | None) -> tuple[str, str]:
-    """Return the same where panels are small."""
+def short_words(name: str, L: int | None, layers: str = "layer") -> tuple[str, str]:
+    """Return the same where panels are small, and share the labels of their axes: the title has the layer."""
     match = _SENSITIVITY.fullmatch(name)
     if match is None:
-        return ("Test error", "share of\nwrong answers") if name == "error" else full_words(name, L)
+        return ("Test error", "share of\nwrong answers") if name == "error" else full_words(name, L, layers)
     kind, layer, level = match.groups()
     what = "synonyms" if kind == "S" else "shifts"
     symbol = f"${kind}_{{{layer}{level}}}$"
-    return f"{symbol}: level-{level} {what}", f"relative change\nof {_layer(layer, L)}"
+    return f"{symbol}: {_layer(layer, L, layers)}, level {level}", f"change by {what}"
 
 
-def _layer(layer: str, L: int | None) -> str:
-    return "the output" if L is not None and int(layer) == L + 1 else f"layer {layer}"
+def _layer(layer: str, L: int | None, layers: str) -> str:
+    return "the output" if L is not None and int(layer) == L + 1 else f"{layers} {layer}"
 
 
 def draw_threshold(panel: Axes, name: str, threshold: Number, *, written: bool = True) -> None:

@@ -76,6 +76,7 @@ def scaling(
     points: Sequence[ScalingPoint],
     *,
     fits: Mapping[str, Exponent] | None = None,
+    slopes: Mapping[str, float | None] | None = None,
     x_labels: Mapping[str, str] | None = None,
     y_label: str = "$P$*: training points for 10% test error",
     interval_name: str = "90% interval",
@@ -95,6 +96,8 @@ def scaling(
         The settings. The panels come in the order in which their networks first occur.
     fits
         For a network the power law of P* over the scaling law, as :func:`srhm.measure.exponent.fit_exponent` finds it.
+    slopes
+        For a network the slope that is expected, which a dashed line shows; None: no line. Default: 1.
     x_labels
         For a network the label of its horizontal axis. Default for CNN and LCN: Eq. 4 and Eq. 3 of the paper.
     y_label
@@ -128,7 +131,7 @@ def scaling(
             panel.set_ylabel(y_label)
         for point in own:
             _draw(panel, point, marks, write_labels)
-        _lines(panel, own, (fits or {}).get(net))
+        _lines(panel, own, (fits or {}).get(net), (slopes or {}).get(net, 1.0))
     return finish(figure, panels, [*_key(points, marks, interval_name), *marks.key()], title)
 
 
@@ -164,18 +167,18 @@ def _draw(panel: Axes, point: ScalingPoint, marks: Marks, write_labels: bool) ->
         )  # fmt: skip
 
 
-def _lines(panel: Axes, points: Sequence[ScalingPoint], fit: Exponent | None) -> None:
-    """Draw the line of slope 1 and the fit, and name them in the panel."""
+def _lines(panel: Axes, points: Sequence[ScalingPoint], fit: Exponent | None, slope: float | None) -> None:
+    """Draw the line of the expected slope and the fit, and name them in the panel."""
     own = [(point.scaling_law, point.ours.value) for point in points if point.ours.value is not None]
     known = own or [(point.scaling_law, point.paper) for point in points if point.paper is not None]
-    ratios = [math.log(P_star / law) for law, P_star in known]
     ends = panel.get_xlim()
     handles = []
-    if ratios:
-        factor = math.exp(sum(ratios) / len(ratios))
+    if known and slope is not None:
+        logs = [math.log(P_star) - slope * math.log(law) for law, P_star in known]
+        factor = math.exp(sum(logs) / len(logs))
         handles += panel.plot(
-            ends, [factor * end for end in ends], color=MUTED, linestyle=(0, (4, 2)), linewidth=0.9, zorder=1,
-            gid="slope 1", label="slope 1",
+            ends, [factor * end**slope for end in ends], color=MUTED, linestyle=(0, (4, 2)), linewidth=0.9, zorder=1,
+            gid=f"slope {slope:g}", label=f"slope {slope:g}",
         )  # fmt: skip
     if fit is not None:
         x = [float(law) for law, _ in own] or list(ends)

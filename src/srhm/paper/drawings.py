@@ -20,7 +20,6 @@ from ..figures.insensitivity import InsensitivityPoint, insensitivity
 from ..figures.map import complexity_map
 from ..figures.model import generative_model
 from ..figures.networks import network_schemes
-from ..figures.relevance import RelevancePoint, relevance
 from ..figures.rescaled import RescaledCurve, rescaled
 from ..measure.complexity import SampleComplexity
 from ..measure.exponent import Exponent, fit_exponent
@@ -39,11 +38,10 @@ from .kinds import (
     Insensitivity,
     Map,
     PaperFigure,
-    Relevance,
     Rescaled,
 )
 from .sharing import blank_exponent
-from .tiers import Tier, study_of
+from .tiers import REFERENCE_WIDTH, Tier, study_of
 
 Studies = Callable[[Setup], Study]
 """Gives the study of a setting, with the runs that there are."""
@@ -52,6 +50,8 @@ Studies = Callable[[Setup], Study]
 def draw(figure: PaperFigure, tier: Tier, index: RunIndex) -> Figure:
     """Draw a figure of the paper: ours filled, the paper's open; what was not run has the paper's value alone."""
     settings = tier.drawn(figure)
+    if type(figure.kind) not in _KINDS:
+        raise SrhmError(f"figure {figure.name} is a table: srhm reproduce writes it")
     return _KINDS[type(figure.kind)](figure, settings, lambda one: study_of(one, tier, index))
 
 
@@ -111,7 +111,7 @@ def fits_of(points: Sequence[ScalingPoint]) -> dict[str, Exponent]:
 
 
 def _complexity(figure: PaperFigure, settings: Sequence[Setup], study: Studies) -> Figure:
-    kind, points, labels, fits = figure.kind, [], {}, {}
+    kind, points, labels, slopes, fits = figure.kind, [], {}, {}, {}
     assert isinstance(kind, Complexity)
     for panel, own in kind.panels(settings).items():
         plain = not any(one.net.chosen for one in own)
@@ -119,34 +119,50 @@ def _complexity(figure: PaperFigure, settings: Sequence[Setup], study: Studies) 
         points += [
             scaling_point(one, found[one], panel=panel, x=kind.x(one), with_paper=plain) for one in own
         ]
-        labels[panel] = kind.x_label(own[0])
+        labels[panel], slopes[panel] = kind.x_label(own[0]), kind.slope(own[-1])
         if kind.every_replicate and (fit := blank_exponent(replicates_of(found))) is not None:
             fits[panel] = fit
     points = [one for one in points if one.ours.place is not None or one.paper is not None]
     _check_drawn(figure, points)
-    if not kind.every_replicate:
+    if kind.relative:
+        y_label = "$P$* / published $P$*"
+        return scaling(
+            _relative(points), slopes=slopes, x_labels=labels, y_label=y_label, title=figure.heading
+        )
+    if any(_is_narrow(study(one).setup) for one in settings):
+        fits = {}  # the width changes P* of some settings more than of others
+    elif not kind.every_replicate:
         fits = fits_of(points)
-    return scaling(points, fits=fits, x_labels=labels, title=figure.heading)
+    return scaling(points, fits=fits, slopes=slopes, x_labels=labels, title=figure.heading)
+
+
+def _is_narrow(setup: Setup) -> bool:
+    return setup.prediction is not None and setup.width < REFERENCE_WIDTH
+
+
+def _relative(points: Sequence[ScalingPoint]) -> list[ScalingPoint]:
+    """Return points over their published values, those of one model side by side."""
+    models = list(dict.fromkeys(point.params for point in points))
+    found = []
+    for point in points:
+        paper, ours = point.paper, point.ours
+        if paper is None:
+            continue
+        over = lambda value, paper=paper: None if value is None else float(value) / paper  # noqa: E731
+        both = lambda ends, over=over: None if ends is None else (over(ends[0]), over(ends[1]))  # noqa: E731
+        found.append(
+            replace(
+                point, scaling_law=point.scaling_law * 1.07 ** models.index(point.params),
+                ours=Estimate(over(ours.value), both(ours.interval), over(ours.lower_bound)), paper=1.0,
+                paper_bracket=both(point.paper_bracket),
+            )
+        )  # fmt: skip
+    return found
 
 
 def replicates_of(found: dict[Setup, SampleComplexity | None]) -> list[tuple[int, float]]:
     """Return (s0, P*) of every replicate of some settings."""
     return [(one.params.s0, P_star) for one, P in found.items() if P is not None for P_star in P.per_seed]
-
-
-def _relevance(figure: PaperFigure, settings: Sequence[Setup], study: Studies) -> Figure:
-    points = []
-    for setting in settings:
-        found = estimate_of(study(setting).read())
-        paper = published(setting.net.family, setting.params)
-        if found.value is not None:
-            low, high = found.interval or (None, None)
-            ends = None if low is None or high is None else (low, high)
-            points.append(RelevancePoint(setting.params, found.value, ends))
-        elif paper is not None and paper.valid:
-            points.append(RelevancePoint(setting.params, paper.P_star, published=True))
-    _check_drawn(figure, points)
-    return relevance(points, title=figure.full_heading)
 
 
 _QUANTITIES: dict[str, Quantity] = {"error": "P_star", "S": "P_star_S", "D": "P_star_D"}
@@ -200,11 +216,13 @@ def _curves(figure: PaperFigure, settings: Sequence[Setup], study: Studies) -> F
     ]
     curves = [one for one in curves if one.P or one.paper]
     _check_drawn(figure, curves)
+    standard = any(one.net.row.last_layer is not None for one in settings)
     return learning_curves(
         curves,
         chance=1 - 1 / settings[0].params.n_c,
         quantities=kind.quantities,
         L=_output_layer(settings),
+        layers="depth" if standard else "layer",
         title=figure.full_heading,
     )
 
@@ -212,13 +230,18 @@ def _curves(figure: PaperFigure, settings: Sequence[Setup], study: Studies) -> F
 def _rescaled(figure: PaperFigure, settings: Sequence[Setup], study: Studies) -> Figure:
     kind, last = figure.kind, settings[-1]
     assert isinstance(kind, Rescaled)
+    title, replaced = figure.full_heading, [one for one in figure.settings if one not in settings]
+    if replaced:
+        v, others = last.params.v, {one.params.v for one in replaced}
+        title += f" (ours at v = {v}, where the paper has v = {', '.join(map(str, sorted(others)))})"
     quantities = [name for row in kind.rows for name in row if name is not None]
     depths = {one.params.L for one in settings}
     curves = []
-    for setting in settings:
+    for setting in (*settings, *replaced):
         params = setting.params
         name = f"$s_0$ = {params.s0}" + (f", $L$ = {params.L}" if len(depths) > 1 else "")
-        curve = curve_of(study(setting), name, quantities)
+        name += f" ($v$ = {params.v})" if setting in replaced else ""
+        curve = curve_of(Study(setting) if setting in replaced else study(setting), name, quantities)
         if curve.P or curve.paper:
             curves.append(RescaledCurve(curve, kind.scale(setting), params.s0, params.L))
     _check_drawn(figure, curves)
@@ -230,7 +253,7 @@ def _rescaled(figure: PaperFigure, settings: Sequence[Setup], study: Studies) ->
         chance=1 - 1 / last.params.n_c,
         L=_output_layer(settings),
         x_label=kind.x_label(settings[0]),
-        title=figure.full_heading,
+        title=title,
     )
 
 
@@ -278,7 +301,6 @@ _KINDS: dict[type, Callable[[PaperFigure, Sequence[Setup], Studies], Figure]] = 
     Curves: _curves,
     Rescaled: _rescaled,
     Against: _against,
-    Relevance: _relevance,
     Map: lambda figure, settings, study: complexity_map(),
     Illustration: _illustration,
 }

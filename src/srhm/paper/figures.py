@@ -8,7 +8,6 @@ from ..model.params import Params, Sparsity
 from ..nets import FAMILIES, predict
 from ..reference.networks import CNN, FCN, LCN, RESNET18, STANDARD, VGG11
 from ..study.setup import Setup
-from ..training.protocol import Optimizer
 from .kinds import (
     Against,
     Complexity,
@@ -18,12 +17,12 @@ from .kinds import (
     Map,
     Panels,
     PaperFigure,
-    Relevance,
     Rescaled,
+    Tabulated,
     by_network,
 )
 from .settings import model, setup
-from .sharing import by_sharing
+from .sharing import by_sharing, sharing_of
 
 
 def _each(
@@ -41,7 +40,6 @@ _CNN = (
     *_each(CNN, (3, 4, 6, 8, 10, 12), (0, 1, 2, 4, 6), 2),
     *_each(CNN, (4, 6, 8, 10, 12), (1, 2, 4), 3),
 )
-_RELEVANCE = tuple(one for one in _LCN if one.params.v in (4, 6) and one.params.s0 <= 2)
 _LCN_3 = (
     *_each(LCN, (4, 6), (0, 1, 2, 4), 2, s=3),
     *_each(LCN, (4,), (0, 1), 3, s=3),
@@ -119,17 +117,6 @@ def _with_s2_beside(settings: Sequence[Setup]) -> Panels:
     return {**by_network(settings), label: [*two, *three]}
 
 
-def _by_batch(settings: Sequence[Setup]) -> Panels:
-    """A panel for each size of batches, about."""
-    usual, panels = Optimizer().batch_per_class, {}
-    for one in settings:
-        of_class = one.optimizer.batch_per_class
-        nearest = min(_LARGE_BATCHES, key=lambda points: abs(points - of_class * one.params.n_c))
-        words = f"{of_class} a class" if of_class == usual else str(nearest)
-        panels.setdefault(f"{one.net.row.label}, batch: {words}", []).append(one)
-    return panels
-
-
 def _by_shared_layers(settings: Sequence[Setup]) -> Panels:
     """A panel for each network and choice of layers."""
     panels = {}
@@ -156,12 +143,8 @@ _OVER_LAW = Rescaled(
     scale=_law_without_constant,
     x_label=lambda one: rf"$P / [(s_0+1)^{predict(one.net, one.params).blank_symbol} n_c m^L]$",
 )
-_OVER_BLANKS = Rescaled(
-    (*_SENSITIVITIES, ("error", None, None)),
-    over="rescaled",
-    scale=lambda one: one.params.n_c * (one.params.s0 + 1.0) ** predict(one.net, one.params).blank_power,
-    x_label=lambda one: rf"$(P/n_c) / (s_0+1)^{predict(one.net, one.params).blank_power:g}$",
-)
+_OVER_BLANKS = replace(_OVER_LAW, rows=(*_SENSITIVITIES, ("error", None, None)), over="rescaled")
+"""The paper divides by (s0+1)^2 n_c alone, at one v; the factor m^L lets a stand-in at another v be compared."""
 _COMMON = Curves(("error", *(f"{letter}_{k}1" for letter in "SD" for k in (1, 2, 3))))
 _READ = Curves(
     ("error", "S_21", "D_21", "probe_22", "probe_rule_21", "probe_placement_21", "ari_11", "ari_21"),
@@ -225,12 +208,9 @@ _TABLE = (
         "sharing",
         Complexity(
             _by_shared_layers, x=lambda one: one.params.s0 + 1.0, x_label=lambda one: "$s_0 + 1$",
-            every_replicate=True,
+            every_replicate=True, slope=lambda one: one.params.L - float(len(sharing_of(one))),
         ),
         "P* with weights shared over the places of a sub-patch", _SHARING_LARGE, _SHARING,
-    ),
-    PaperFigure(
-        "relevance", Relevance(), "P* of the LCN over input length and relevant fraction", _RELEVANCE
     ),
     PaperFigure(
         "rules", Complexity(), "P* of CNN and LCN with fewer synonyms or classes", _RULES, _RULES
@@ -239,11 +219,16 @@ _TABLE = (
         "probes", _READ, "What can be read from the layers, and what they forget", _PROBED, _PROBED
     ),
     PaperFigure(
-        "published", Insensitivity(), "The published protocol: repeats, overlap, best error", _PUBLISHED, _PUBLISHED,
+        "published", Tabulated(), "The published protocol: repeats, overlap, best error", _PUBLISHED, _PUBLISHED,
         causes=True,
     ),
     PaperFigure(
-        "batch", Complexity(_by_batch), "P* of the CNN depends on the batch", _BATCHES, _BATCHES,
+        "batch",
+        Complexity(
+            lambda settings: {"CNN": settings}, x=lambda one: float(one.batch),
+            x_label=lambda one: "training points in a batch", slope=lambda one: None, relative=True,
+        ),
+        "P* of the CNN depends on the batch", _BATCHES, _BATCHES,
         causes=True,
     ),
 )  # fmt: skip

@@ -52,6 +52,10 @@ class Complexity(FigureKind):
     """Its label, for the first setting of a panel."""
     every_replicate: bool = False
     """Whether the slope is fitted to P* of every replicate, or else to their mean at each setting."""
+    slope: Callable[[Setup], float | None] = lambda one: 1.0
+    """The slope that is expected in a panel, of its last setting; None: no line and no fit."""
+    relative: bool = False
+    """Whether P* is drawn over the published one, and settings of one x are drawn side by side."""
 
 
 class Insensitivity(FigureKind):
@@ -60,10 +64,10 @@ class Insensitivity(FigureKind):
     searches = senses = True
 
 
-class Relevance(FigureKind):
-    """P* over the map of Eq. 5."""
+class Tabulated(FigureKind):
+    """P*, P*_S and P*_D in a table alone."""
 
-    searches = True
+    searches = senses = True
 
 
 @dataclass(frozen=True)

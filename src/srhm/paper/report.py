@@ -47,7 +47,8 @@ def report(figures: Sequence[PaperFigure], tier: Tier, index: RunIndex) -> str:
         "### Exponents", power_table(powers(tier, index)),
         "### Weights shared over the places of a sub-patch", sharing_table(tier, index),
         "### Every published value", values_table(widths, bias),
-        "### Width", width_table(bias), "### The exponent of s0+1 at each width", exponent_table(bias),
+        *(["### Width", width_table(bias)] if bias.by_width else []),
+        *(["### The exponent of s0+1 at each width", exponent_table(bias)] if bias.by_width else []),
         f"### Not computed yet at {words}", missing_table(compared),
     ]  # fmt: skip
     return "\n\n".join(part.rstrip() for part in parts) + "\n"

@@ -15,6 +15,9 @@ _MULTIPLES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0, 2.0)
 _NEAR = 1.0
 """S and D cross somewhere between neighbours that differ by a factor 2; the error's crossing is closed to 10%."""
 
+REFERENCE_WIDTH = 256
+"""The width that others are compared with: narrower points enter no fitted exponent."""
+
 
 @dataclass(frozen=True)
 class Tier:

@@ -14,12 +14,10 @@ from ..store.index import RunIndex
 from ..study import Seeds, Setup, Study
 from .drawings import label
 from .tables import QUANTITIES, Compared, comparisons, in_words, table
-from .tiers import TIERS, Tier
+from .tiers import REFERENCE_WIDTH, TIERS, Tier
 
 _WIDTHS = ("laptop", "narrow")
 """Tiers of one width each, which are compared with one another; another tier has the published widths."""
-REFERENCE = 256
-"""The width that others are compared with: narrower points enter no fitted exponent."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ class Bias:
     """How P* depends on the width: ratios of the same replicates of the same settings at two widths."""
 
     studies: Mapping[str, Mapping[int, Study]]
-    """The studies of each setting, by what it is at :data:`REFERENCE`, and by width."""
+    """The studies of each setting, by what it is at :data:`~.tiers.REFERENCE_WIDTH`, and by width."""
 
     @classmethod
     def of(cls, index: RunIndex) -> "Bias":
@@ -67,23 +65,23 @@ class Bias:
         for study in index.studies():
             setup = study.setup
             if study.fix == () and _is_plain(setup):
-                wide = replace(setup, net=replace(setup.net, width=REFERENCE))
+                wide = replace(setup, net=replace(setup.net, width=REFERENCE_WIDTH))
                 found[wide.digest][setup.width] = study
         return cls({digest: of_width for digest, of_width in found.items() if len(of_width) > 1})
 
     @cached_property
     def by_width(self) -> dict[int, dict[Group, list[float]]]:
-        """P* at each width over that at :data:`REFERENCE` by group, of the replicates that have both."""
+        """P* at each width over that at :data:`~.tiers.REFERENCE_WIDTH` by group, of the replicates that have both."""
         widths = {width for of_width in self.studies.values() for width in of_width}
-        return {width: self._ratios(width) for width in sorted(widths - {REFERENCE})}
+        return {width: self._ratios(width) for width in sorted(widths - {REFERENCE_WIDTH})}
 
     def _ratios(self, width: int) -> dict[Group, list[float]]:
         found: dict[Group, list[float]] = defaultdict(list)
         for of_width in self.studies.values():
-            if width not in of_width or REFERENCE not in of_width:
+            if width not in of_width or REFERENCE_WIDTH not in of_width:
                 continue
             for quantity, (name, _) in QUANTITIES.items():
-                values = [_by_seed(of_width[one], name) for one in (width, REFERENCE)]
+                values = [_by_seed(of_width[one], name) for one in (width, REFERENCE_WIDTH)]
                 both = [values[0][seed] / values[1][seed] for seed in values[0].keys() & values[1].keys()]
                 params = of_width[width].setup.params
                 if both:
@@ -180,7 +178,7 @@ def width_table(bias: Bias) -> str:
          *(_with_ends(by_width[width].get(group, [])) for width in by_width)]
         for group in groups
     ]  # fmt: skip
-    heads = ["network", "L", "s0", "", *(f"width {width} / width {REFERENCE}" for width in by_width)]
+    heads = ["network", "L", "s0", "", *(f"width {width} / width {REFERENCE_WIDTH}" for width in by_width)]
     return table(heads, rows)
 
 
@@ -201,10 +199,10 @@ def exponent_table(bias: Bias) -> str:
         if by_s0.items() <= series.get((net, L, v, "published"), {}).items() and rate != "published":
             continue  # the published rates are this one
         for width in bias.by_width:
-            both = {s0: one for s0, one in by_s0.items() if width in one and REFERENCE in one}
+            both = {s0: one for s0, one in by_s0.items() if width in one and REFERENCE_WIDTH in one}
             points = {
                 one: {s0: _by_seed(studies[one], "error") for s0, studies in both.items()}
-                for one in (width, REFERENCE)
+                for one in (width, REFERENCE_WIDTH)
             }
             seeds = [set(values) for of_s0 in points.values() for values in of_s0.values() if values]
             shared = sorted(set.intersection(*seeds), key=repr) if seeds else []
@@ -215,22 +213,22 @@ def exponent_table(bias: Bias) -> str:
                 one: np.array([_slope(s0s, [points[one][s0][seed] for s0 in s0s]) for seed in shared])
                 for one in points
             }
-            change = slopes[width] - slopes[REFERENCE]
+            change = slopes[width] - slopes[REFERENCE_WIDTH]
             low, high = map(math.log, log_interval(np.exp(change)))
-            cells = [f"{slopes[one].mean():.2f}" for one in (width, REFERENCE)]
+            cells = [f"{slopes[one].mean():.2f}" for one in (width, REFERENCE_WIDTH)]
             rows.append(
                 [net, str(L), str(v), rate, ", ".join(map(str, s0s)), str(width), *cells,
                  f"{change.mean():+.2f} ({low:+.2f} to {high:+.2f})", str(len(shared))]
             )  # fmt: skip
     heads = [
-        "network", "L", "v", "rate", "s0", "width", "exponent", f"at width {REFERENCE}",
+        "network", "L", "v", "rate", "s0", "width", "exponent", f"at width {REFERENCE_WIDTH}",
         "difference (90% interval)", "replicates",
     ]  # fmt: skip
     return table(heads, rows)
 
 
 def _is_narrow(tier: Tier) -> bool:
-    return tier.width is not None and tier.width < REFERENCE
+    return tier.width is not None and tier.width < REFERENCE_WIDTH
 
 
 def _is_plain(setup: Setup) -> bool:
