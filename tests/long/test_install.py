@@ -33,8 +33,8 @@ SECTIONS = {
         (
             "python",
             "-c",
-            "import ray, psycopg, plotly, flask, waitress, sklearn, srhm.torch, srhm.explore",
-        ): "",
+            "import ray, plotly, flask, waitress, sklearn, srhm.torch, srhm.explore; print('all are there')",
+        ): "all are there",
     },
 }
 """What each section of the page promises, by a command and a part of what that prints."""
