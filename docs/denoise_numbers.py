@@ -97,6 +97,18 @@ def learned(runs: dict) -> str:
     return ", ".join(words)
 
 
+def growth(runs: dict) -> str:
+    """Return by what the step of the lowest test loss grows from the smallest P to the largest that reaches it."""
+    steps = {P: [best(run)["step"] for run in of_P] for P, of_P in runs.items()}
+    whole = {
+        P: float(np.exp(np.mean(np.log(found))))
+        for P, found in steps.items()
+        if max(found) < max(run["through"][-1]["step"] for run in runs[P])
+    }
+    low, high = min(whole), max(whole)
+    return f"from $P$ = {low:,} to {high:,}, {high // low} times as many, {whole[high] / whole[low]:.0f} times as late"
+
+
 def uniform_row(P: int, runs: list[dict]) -> str:
     """Return what uniform diffusion generates after the last step."""
     last = [run["through"][-1] for run in runs]
@@ -122,6 +134,7 @@ def denoisers() -> dict[str, str]:
         "denoise_rules": "\n".join(rules_row(P, of_P) for P, of_P in unet.items()),
         "denoise_uniform": "\n".join(uniform_row(P, of_P) for P, of_P in uniform.items()),
         "denoise_learned": learned(unet),
+        "denoise_growth": growth(unet),
         "denoise_count": f"{found['count']}",
         "denoise_steps_unet": f"{nets['unet']['max_steps']:,}",
         "denoise_steps_transformer": f"{nets['transformer']['max_steps']:,}",
