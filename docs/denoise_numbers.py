@@ -9,6 +9,8 @@ import numpy as np
 RESULTS = Path(__file__).parents[1] / "results"
 LEARNED = 0.9
 """The share of valid tuples at which a level counts as learned."""
+MANY = 0.1
+"""The share of valid samples from which copies among them are counted."""
 LABELS = {("unet", "denoise"): "U-Net", ("transformer", "denoise"): "transformer"}
 
 
@@ -49,6 +51,11 @@ def mean(values, digits: int = 2) -> str:
     return f"{np.mean(list(values)):.{digits}f}"
 
 
+def numbered(things, name: str) -> str:
+    """Return how many there are, with their name."""
+    return f"{len(things)} {name}" + ("s" if len(things) != 1 else "")
+
+
 def main_row(found: dict, label: str, P: int, runs: list[dict]) -> str:
     """Return the steps at which levels become valid, and what is generated after the last step."""
     cells = [reached(runs, lambda one, k=level: one["validity"][k] >= LEARNED) for level in range(3)]
@@ -63,7 +70,7 @@ def best_row(P: int, runs: list[dict]) -> str:
     steps = [one["step"] for one in points]
     ends = max(run["through"][-1]["step"] for run in runs)
     when = f"{np.mean(steps):,.0f}" + (f" ({steps.count(ends)} at the end)" if ends in steps else "")
-    half = reached(runs, lambda one: one["valid"] > 0 and one["copies"] >= one["valid"] / 2)
+    half = reached(runs, lambda one: one["valid"] >= MANY and one["copies"] >= one["valid"] / 2)
     given = " / ".join(mean(one["given_parts"][level] for one in points) for level in range(3))
     bounds = mean(one["bound"] - sum(run["floor_by_time"]) for one, run in zip(points, runs, strict=True))
     cells = [when, mean((one["excess"] for one in points), 3), bounds, given, half]
@@ -97,6 +104,18 @@ def learned(runs: dict) -> str:
     return ", ".join(words)
 
 
+def growth(runs: dict) -> str:
+    """Return by what the step of the lowest test loss grows from the smallest P to the largest that reaches it."""
+    steps = {P: [best(run)["step"] for run in of_P] for P, of_P in runs.items()}
+    whole = {
+        P: float(np.exp(np.mean(np.log(found))))
+        for P, found in steps.items()
+        if max(found) < max(run["through"][-1]["step"] for run in runs[P])
+    }
+    low, high = min(whole), max(whole)
+    return f"from $P$ = {low:,} to {high:,}, {high // low} times as many, {whole[high] / whole[low]:.0f} times as late"
+
+
 def uniform_row(P: int, runs: list[dict]) -> str:
     """Return what uniform diffusion generates after the last step."""
     last = [run["through"][-1] for run in runs]
@@ -121,7 +140,9 @@ def denoisers() -> dict[str, str]:
         "denoise_best": "\n".join(best_row(P, of_P) for P, of_P in unet.items()),
         "denoise_rules": "\n".join(rules_row(P, of_P) for P, of_P in unet.items()),
         "denoise_uniform": "\n".join(uniform_row(P, of_P) for P, of_P in uniform.items()),
+        "denoise_uniform_seeds": numbered({run["seed"] for of_P in uniform.values() for run in of_P}, "seed"),
         "denoise_learned": learned(unet),
+        "denoise_growth": growth(unet),
         "denoise_count": f"{found['count']}",
         "denoise_steps_unet": f"{nets['unet']['max_steps']:,}",
         "denoise_steps_transformer": f"{nets['transformer']['max_steps']:,}",

@@ -42,9 +42,9 @@ def through(panel, unet, transformer) -> None:
         panel.plot([], [], color=colour, label=f"level {level + 1}")
     for label, style in (("U-Net", "-"), ("transformer", ":")):
         panel.plot([], [], style, color="0.3", label=label)
-    panel.set(xscale="log", xlabel="steps of descent", ylabel="share of valid tuples", ylim=(0, 1.02))
+    panel.set(xscale="log", xlabel="steps of descent", ylabel="share of valid tuples")
     panel.set_title(f"through training, $P$ = {largest:,}")
-    panel.legend(frameon=False, fontsize=8)
+    legend_above(panel, 3)
 
 
 def levels(panel, unet) -> None:
@@ -60,6 +60,7 @@ def levels(panel, unet) -> None:
     panel.set(ylabel="valid tuples of valid parts", ylim=(0, 1.02))
     panel.set_title("U-Net, at the lowest test loss")
     against_P(panel, unet)
+    panel.legend(frameon=False, fontsize=8)
 
 
 def memorised(panel, unet) -> None:
@@ -80,9 +81,9 @@ def memorised(panel, unet) -> None:
         )
         where = np.exp(np.mean([np.log(best(run)["step"]) for run in runs]))
         panel.axvline(where, ls="--", lw=0.8, color=colour)
-    panel.set(xscale="log", xlabel="steps of descent", ylabel="copies among valid samples", ylim=(0, 1.02))
+    panel.set(xscale="log", xlabel="steps of descent", ylabel="copies among valid samples")
     panel.set_title("U-Net; dashed: lowest test loss")
-    panel.legend(frameon=False, fontsize=8)
+    legend_above(panel, 3)
 
 
 def generated(panel, found, unet, transformer) -> None:
@@ -103,9 +104,10 @@ def generated(panel, found, unet, transformer) -> None:
         panel.plot([], [], f"{mark}{style}", ms=4, color="0.3", label=label)
     chance = [by_chance(found, runs) for runs in unet.values()]
     panel.plot(list(unet), chance, "--", lw=0.8, color="0.3", label="copies of an exact model")
-    panel.set(ylabel="share of samples", ylim=(0, 1.02))
+    panel.set(ylabel="share of samples")
     panel.set_title("after the last step")
     against_P(panel, unet)
+    legend_above(panel, 2)
 
 
 def against_P(panel, runs) -> None:
@@ -113,7 +115,12 @@ def against_P(panel, runs) -> None:
     panel.set(xscale="log", xlabel="training points $P$")
     panel.set_xticks(list(runs), [f"{P:,}" for P in runs])
     panel.set_xticks([], minor=True)
-    panel.legend(frameon=False, fontsize=8)
+
+
+def legend_above(panel, columns: int) -> None:
+    """Put the legend above the curves, which are shares."""
+    panel.set(ylim=(0, 1.28), yticks=np.linspace(0, 1, 6))
+    panel.legend(frameon=True, framealpha=1, edgecolor="none", fontsize=8, ncols=columns, loc="upper center")
 
 
 if __name__ == "__main__":

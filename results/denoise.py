@@ -34,8 +34,8 @@ NETS = {
 SIZES, SEEDS, COUNT = [128, 512, 1024, 2048, 8192], 3, 500
 PLAN = [
     ("unet", "denoise", SIZES),
-    ("unet", "denoise(uniform)", [512, 2048, 8192]),
-    ("transformer", "denoise", SIZES),
+    ("unet", "denoise(uniform)", [2048]),
+    ("transformer", "denoise", [128, 512, 2048, 8192]),
 ]
 FROM = 30
 """The first step that is judged."""
