@@ -187,7 +187,11 @@ def _insensitivity(figure: PaperFigure, settings: Sequence[Setup], study: Studie
             )
         )  # fmt: skip
     _check_drawn(figure, points)
-    return insensitivity(points, title=figure.heading)
+    ours = any(
+        one.P_star.value and (one.P_star_S.value or (one.P_star_D and one.P_star_D.value)) for one in points
+    )
+    title = figure.heading + ("" if ours else ": the published values; ours are not measured yet")
+    return insensitivity(points, title=title)
 
 
 # Curves
