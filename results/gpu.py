@@ -9,7 +9,6 @@ results/gpu.jsonl.xz, which `srhm merge` takes.
 """
 
 import argparse
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -90,7 +89,7 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             status = running.wait(60 * chosen.minutes)
         except subprocess.TimeoutExpired:
-            running.send_signal(signal.SIGINT)
+            running.terminate()
             status = ended(running)
     new = store.hashes() - before
     known = {run.spec.hash for name in ARCHIVES for run in _archived(name)}
@@ -99,10 +98,10 @@ def main(arguments: list[str] | None = None) -> int:
     return status
 
 
-def ended(running: subprocess.Popen) -> int:
+def ended(running: subprocess.Popen[bytes]) -> int:
     """Wait for an interrupted command, and kill it if it takes long: finished runs are in the store already."""
     try:
-        return 0 if running.wait(ENDING) == 130 else 1
+        return 0 if running.wait(ENDING) == 143 else 1
     except subprocess.TimeoutExpired:
         running.kill()
         return 1

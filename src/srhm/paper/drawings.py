@@ -51,7 +51,7 @@ def draw(figure: PaperFigure, tier: Tier, index: RunIndex) -> Figure:
     """Draw a figure of the paper: ours filled, the paper's open; what was not run has the paper's value alone."""
     settings = tier.drawn(figure)
     if type(figure.kind) not in _KINDS:
-        raise SrhmError(f"figure {figure.name} is a table: srhm reproduce writes it")
+        raise SrhmError(f"figure {figure.name} is a table: srhm reproduce {figure.name} writes it")
     return _KINDS[type(figure.kind)](figure, settings, lambda one: study_of(one, tier, index))
 
 
