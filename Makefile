@@ -75,7 +75,7 @@ resolve: $(VENV)/made ## check that all extras can be installed together on Pyth
 # The runs of the paper's figures, as they are committed; `srhm reproduce` adds to them.
 paper: $(VENV)/has-lab ## draw the paper's figures and tables of docs/reproduction.md from the runs in results/
 	rm -f results/paper.sqlite*
-	$(BIN)/srhm merge results/paper.sqlite results/laptop.jsonl.xz results/narrow.jsonl.xz
+	$(BIN)/srhm merge results/paper.sqlite results/laptop.jsonl.xz results/narrow.jsonl.xz results/widths.jsonl.xz
 	$(BIN)/srhm figure all --store results/paper.sqlite --out docs/reproduction
 	rm -f docs/reproduction/*.pdf
 

@@ -51,7 +51,7 @@ def draw(figure: PaperFigure, tier: Tier, index: RunIndex) -> Figure:
     """Draw a figure of the paper: ours filled, the paper's open; what was not run has the paper's value alone."""
     settings = tier.drawn(figure)
     if type(figure.kind) not in _KINDS:
-        raise SrhmError(f"figure {figure.name} is a table: srhm reproduce writes it")
+        raise SrhmError(f"figure {figure.name} is a table: srhm reproduce {figure.name} writes it")
     return _KINDS[type(figure.kind)](figure, settings, lambda one: study_of(one, tier, index))
 
 
@@ -187,7 +187,11 @@ def _insensitivity(figure: PaperFigure, settings: Sequence[Setup], study: Studie
             )
         )  # fmt: skip
     _check_drawn(figure, points)
-    return insensitivity(points, title=figure.heading)
+    ours = any(
+        one.P_star.value and (one.P_star_S.value or (one.P_star_D and one.P_star_D.value)) for one in points
+    )
+    title = figure.heading + ("" if ours else ": the published values; ours are not measured yet")
+    return insensitivity(points, title=title)
 
 
 # Curves

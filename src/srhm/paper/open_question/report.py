@@ -6,7 +6,17 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ...figures.style import DOUBLE_COLUMN, LINE_COLOURS, MARKERS, panel_grid, panel_letters, save, styled
+from ...figures.style import (
+    DOUBLE_COLUMN,
+    LINE_COLOURS,
+    MARKERS,
+    MUTED,
+    log_axis,
+    panel_grid,
+    panel_letters,
+    save,
+    styled,
+)
 from ...files import write_atomically
 from ...measure.exponent import Exponent
 from ..cost import Device, run_seconds, shown
@@ -25,6 +35,9 @@ _GROUPS = {
     "width": "Width, CNN, L = 2, v = 6",
     "batch": "Batch, CNN, L = 2, v = 6",
 }
+
+_REFERENCES = {"controls": "nothing fixed", "width": "width 256", "batch": "batch of 24 points"}
+"""What the first arm is in a group that changes one thing of it."""
 
 
 def cost(arm: Arm) -> float:
@@ -75,19 +88,25 @@ def draw_open_question(results: Sequence[ArmResult]) -> Figure:
         own = [one for one in results if one.arm.group == group]
         for place, result in enumerate(own):
             _draw_arm(panel, result, LINE_COLOURS[place % len(LINE_COLOURS)], MARKERS[place % len(MARKERS)])
+        beside = [one for one in results if one.arm.name == "L2" and group in _REFERENCES]
+        for result in beside:
+            _draw_arm(panel, result, MUTED, "x", f"as a ({_REFERENCES[group]})")
         panel.set(xscale="log", yscale="log", xlabel="$s_0 + 1$", ylabel="training points $P$*")
-        panel.set_xticks(range(1, 8), [str(number) for number in range(1, 8)])
+        last = max(s0 + 1 for one in (*own, *beside) for s0, found in one.P_star.items() if found is not None)
+        panel.set_xticks(range(1, last + 1), [str(number) for number in range(1, last + 1)])
         panel.minorticks_off()
-        panel.set_xlim(0.9, 7.6)
-        low, high = panel.get_ylim()
-        panel.set_ylim(low, high * (high / low) ** (0.13 * len(own)))  # room for the legend
+        panel.set_xlim(0.9, 1.1 * last)
+        log_axis(panel.yaxis, *panel.get_ylim())
         panel.set_title(_GROUPS[group])
-        panel.legend(loc="upper left", fontsize=6.3, handlelength=1.6, labelspacing=0.25)
+        panel.legend(
+            loc="upper left", bbox_to_anchor=(0, -0.2), fontsize=6.3, handlelength=1.6, labelspacing=0.25,
+            borderaxespad=0,
+        )  # fmt: skip
     panel_letters(panels)
     return figure
 
 
-def _draw_arm(panel: Axes, result: ArmResult, colour: str, marker: str) -> None:
+def _draw_arm(panel: Axes, result: ArmResult, colour: str, marker: str, name: str | None = None) -> None:
     """Draw P* of one arm with its intervals; open marks at s0 = 0, which no exponent counts."""
     points = [(s0 + 1, estimate_of(found)) for s0, found in sorted(result.P_star.items())]
     known = [(x, float(one.value), one.interval) for x, one in points if one.value is not None]
@@ -100,7 +119,9 @@ def _draw_arm(panel: Axes, result: ArmResult, colour: str, marker: str) -> None:
             x, y, marker, color=colour, markersize=4.5, zorder=3, gid=f"P_star/{result.arm.name}/{x - 1}",
             markerfacecolor=colour if x > 1 else "white",
         )  # fmt: skip
-    panel.plot([], [], "-", marker=marker, color=colour, markersize=4, label=result.arm.what + slope)
+    panel.plot(
+        [], [], "-", marker=marker, color=colour, markersize=4, label=(name or result.arm.what) + slope
+    )
 
 
 def write_open_question(results: Sequence[ArmResult], folder: Path) -> list[Path]:
