@@ -92,7 +92,7 @@ def test_shards_are_merged_and_drawn(
         (["reproduce", "4B", "x"], "is not a figure"),
         (["reproduce", "prob"], "Did you mean 'probes'?"),
         (["figure", "4B", "--store", "none.sqlite"], "store = 'none.sqlite' does not exist"),
-        (["open-question", "depht"], "Did you mean 'depth'? Use one of all, depth, controls"),
+        (["open-question", "depht"], "Did you mean 'depth'? Use one of all, depth, matched, controls"),
         (
             ["open-question", "depth", "--draw", "--store", "none.sqlite"],
             "store = 'none.sqlite' does not exist",

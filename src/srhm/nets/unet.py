@@ -90,7 +90,7 @@ UNET = Family(
     optimizer="adamw",
     max_epochs=1000,
     label="U-Net",
-    colour="#999933",
+    colour="#9911FF",
     marker="<",
 )
 """Its rate is that of AdamW itself, at every width."""
