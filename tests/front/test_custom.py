@@ -58,11 +58,11 @@ def test_here(asked, capsys):
     train = lambda dataset, seed, scale: knows_all_but(dataset, seed, scale)  # noqa: E731
     found = srhm.pstar(net=train, name="mine", options={"scale": 25.0}, **asked | {"progress": True})
     check(found)
-    assert len(capsys.readouterr().err.splitlines()) == len(found.runs) == len(Store(asked["store"])) == 8
+    assert len(capsys.readouterr().err.splitlines()) == len(found.runs) == len(Store(asked["store"])) == 10
     for run in found.runs:
         share = min(1, 25 * (1 + run.spec.seeds.network) / run.spec.P)
         assert run.metrics["error"] == round(share * 400) / 400 and run.status == "trained"
-    assert found.study.computed == 8
+    assert found.study.computed == 10
     again = srhm.pstar(net=train, name="mine", options={"scale": 25.0}, **asked)
     assert again.study.computed == 0 and again.complexity() == found.complexity()
     with pytest.raises(SrhmError, match=r"P = 300, seed 0 .*failed.*: ValueError: no such learner") as caught:
