@@ -213,11 +213,10 @@ def test_the_interval_covers():
 def test_wrong_arguments(refuses):
     grammar = Grammar(MODEL)
     for kind, name in ((UniformNoise, "epsilon"), (Masking, "t"), (BeliefNoise, "epsilon")):
-        for value in (-0.1, 1.5):
-            with refuses(name, repr(value), f"Use 0 <= {name} <= 1"):
-                kind(value)
-        for value in (np.nan, None):
-            with refuses(name, repr(value), f"Give {name} as a finite number"):
+        for value in (-0.1, 1.5, np.nan, None):
+            is_number = value is not None and np.isfinite(value)
+            fix = f"Use 0 <= {name} <= 1" if is_number else f"Give {name} as a finite number"
+            with refuses(name, repr(value), fix):
                 kind(value)
     for text in ("uniform(0.2", "noise(0.2)", "masking(0.1, 0.2)"):
         with pytest.raises(ArgumentError, match=r"^process = "):
