@@ -224,7 +224,7 @@ class Denoise(HiddenSymbols):
     Examples
     --------
     >>> Denoise("uniform").diffusion.levels[[0, 99, 199]].round(5).tolist()
-    [0.001, 0.92827, 0.99997]
+    [0.001, 0.92623, 0.99997]
     """
 
     name: ClassVar[str] = "denoise"
