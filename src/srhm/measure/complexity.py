@@ -162,12 +162,12 @@ class Search:
 
     Examples
     --------
-    >>> search = Search(1000, smallest=10)
+    >>> search = Search(2000, smallest=10)
     >>> while (P := search.ask()) is not None:
-    ...     search.tell(P, {"error": min(0.9, 250 / P)})
+    ...     search.tell(P, {"error": min(0.9, 0.1 * (2500 / P) ** 4)})
     >>> found = search.crossing()
     >>> found.P_low < 2500 < found.P_high, round(found.P_star / 2500, 2), found.runs
-    (True, 1.0, 4)
+    (True, 1.0, 3)
     """
 
     def __init__(
@@ -226,7 +226,7 @@ class Search:
         Examples
         --------
         >>> Search(1000, smallest=10).ask_ahead()
-        [250, 500, 2000, 4000]
+        [910, 1100]
         """
         P = self.ask()
         if P is None:
