@@ -190,7 +190,7 @@ def _insensitivity(figure: PaperFigure, settings: Sequence[Setup], study: Studie
     ours = any(
         one.P_star.value and (one.P_star_S.value or (one.P_star_D and one.P_star_D.value)) for one in points
     )
-    title = figure.heading + ("" if ours else ": the published values; ours are not measured yet")
+    title = figure.heading + ("" if ours else ": published values alone")
     return insensitivity(points, title=title)
 
 
