@@ -77,7 +77,8 @@ paper: $(VENV)/has-lab ## draw the paper's figures and tables of docs/reproducti
 	rm -f results/paper.sqlite*
 	$(BIN)/srhm merge results/paper.sqlite results/laptop.jsonl.xz results/narrow.jsonl.xz results/widths.jsonl.xz
 	$(BIN)/srhm figure all --store results/paper.sqlite --out docs/reproduction
-	rm -f docs/reproduction/*.pdf
+	$(BIN)/srhm open-question --draw --store results/paper.sqlite --out docs/open-question
+	rm -f docs/reproduction/*.pdf docs/open-question/*.pdf
 
 bench: $(VENV)/has-lab $(VENV)/has-bench ## run the benchmarks, which compare with PyTorch (installs it)
 	$(BIN)/python benchmarks/run.py $(ARGS)

@@ -20,6 +20,7 @@ import srhm
 sys.path.insert(0, str(Path(__file__).parent))
 import diffusion_numbers
 import image_numbers
+import open_question_numbers
 import run_numbers
 from benchmark_numbers import numbers
 from check_api import homes, owner, page_of, public_names, records
@@ -221,6 +222,7 @@ def write_numbers(app, docname, source):
         "images": image_numbers.numbers,
         "diffusion": diffusion_numbers.numbers,
         "learned": learned,
+        "open-question": open_question_numbers.numbers,
     }
     if docname in ("scale", "speed", "paper", *pages):
         found = numbers() | pages.get(docname, dict)()

@@ -137,10 +137,15 @@ def numbers() -> dict[str, str]:
     seconds = sum(row["seconds"] for row in read())
     main = next(one for one in sets() if (one.data, one.P) == ("fashion_mnist", 1000))
     means = [main.mean("error", net) for net in main.nets]
+    later = next(one for one in sets() if (one.data, one.P) == ("fashion_mnist", 4000))
     return {
         "image_least": f"{means[0]:.3f}",
         "image_most": f"{means[-1]:.3f}",
         "image_exponent": slope_of(main.fit()),
+        "image_correlation": in_words(main.correlation("R")),
+        "image_later": in_words(later.correlation("R")),
+        "image_later_noise": in_words(later.correlation("G")),
+        "image_later_exponent": slope_of(later.fit()),
         "image_correlations": "\n".join(correlations),
         "image_networks": "\n".join(networks),
         "image_paths": "\n".join(through),

@@ -47,7 +47,19 @@ def numbers() -> dict[str, str]:
                     step = log(known[high] / known[low]) / log((high + 1) / (low + 1))
                     found[f"{name}_{low}to{high}"] = f"{step:.2f}"
                     found[f"{name}_{low}over{high}"] = f"{known[high] / known[low]:.1f}"
-    return found | ratios(of_arm) | alignment()
+    low, high = value(found["rate_0_1_P1"]), value(found["rate_0_01_P6"])
+    found["published_rates"] = f"{high / low:.0f}"
+    found["published_rates_exponent"] = f"{log(high / low) / log(7 / 2):.2f}"
+    return found | ratios(of_arm) | alignment() | first_steps()
+
+
+def first_steps() -> dict[str, str]:
+    """Return the exponent of the first step of a CNN with random gates, by depth."""
+    return {
+        f"first_{row['L']}": row["exponent of s0 + 1"]
+        for row in rows("../theory/one_step_table.md")
+        if (row["first step of"], row["gates"]) == ("CNN", "random")
+    }
 
 
 def ratios(of_arm: dict[str, dict[str, str]]) -> dict[str, str]:

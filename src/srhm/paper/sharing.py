@@ -1,6 +1,10 @@
 """The experiment with weights shared over the s0+1 places of a sub-patch: P* over s0+1 for each choice of layers."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
+
+import numpy as np
+from scipy.special import stdtrit
 
 from ..measure.exponent import Exponent, fit_exponent
 from ..study import Setup
@@ -22,9 +26,24 @@ def by_sharing(settings: Sequence[Setup]) -> dict[tuple[str, tuple[int, ...]], l
     return found
 
 
-def blank_exponent(pairs: Iterable[tuple[int, float]]) -> Exponent | None:
-    """Return the exponent of s0+1 over some (s0, P*); None if they are fewer than three, or of one s0."""
-    known = list(pairs)
-    if len(known) < 3 or len({s0 for s0, _ in known}) < 2:
+def blank_exponent(pairs: Iterable[tuple[int, float]], level: float = 0.90) -> Exponent | None:
+    """Return the exponent of s0+1 over some (s0, P*); None if they are fewer than three, or of one s0.
+
+    Those of one s0 are replicates in the order of their seeds. A seed has similar rules at all s0, so that its P* lie
+    above or below the others at all of them: each seed is fitted by itself, and the interval is that of the mean slope.
+    """
+    by_blanks: dict[int, list[float]] = defaultdict(list)
+    for s0, P_star in pairs:
+        by_blanks[s0].append(P_star)
+    seeds = min(map(len, by_blanks.values()), default=0)
+    if len(by_blanks) < 2 or seeds * len(by_blanks) < 3:
         return None
-    return fit_exponent([s0 + 1.0 for s0, _ in known], [P_star for _, P_star in known])
+    blanks = [s0 + 1.0 for s0 in by_blanks]
+    fits = [fit_exponent(blanks, [of_s0[seed] for of_s0 in by_blanks.values()]) for seed in range(seeds)]
+    if seeds == 1:
+        return fits[0]
+    slopes = np.array([one.slope for one in fits])
+    slope, spread = float(slopes.mean()), float(slopes.std(ddof=1)) / seeds**0.5
+    half = float(stdtrit(seeds - 1, (1 + level) / 2)) * spread
+    intercept = float(np.mean([one.intercept for one in fits]))
+    return Exponent(slope, (slope - half, slope + half), intercept, level, seeds * len(blanks))

@@ -61,8 +61,6 @@ _TABLE: Sequence[Arm] = (
     _arm("rate-0.1", "rate", "rate 0.1", 4, (1, 2), rate=0.1, seeds=3),
     _arm("rate-0.03", "rate", "rate 0.03", 4, (1, 2, 4), seeds=3),
     _arm("rate-0.01", "rate", "rate 0.01", 4, (1, 2, 6), rate=0.01, seeds=3),
-    _arm("rate-0.1-batch-16", "rate", "rate 0.1, batch of 64", 4, (1, 2), rate=0.1, batch=16, seeds=3),
-    _arm("rate-0.03-batch-16", "rate", "rate 0.03, batch of 64", 4, (1, 2, 4), batch=16, seeds=3),
     _arm("width-64", "width", "width 64", 6, (0, 1, 3), width=64),
     _arm("width-128", "width", "width 128", 6, (0, 1, 3), width=128),
     _arm("width-512", "width", "width 512", 6, (0, 1, 3), width=512),

@@ -21,7 +21,7 @@ class ArmResult:
     P_star: dict[int, SampleComplexity | None]
     """For each s0, the result of the runs so far; None where there is none."""
     exponent: Exponent | None
-    """Of s0+1, over the P* of every replicate with s0 > 0; None while there are fewer than three, or one s0."""
+    """Of s0+1, the mean over replicates, over s0 > 0; None while there are fewer than three P*, or one s0."""
     exponent_with_zero: Exponent | None
     """The same with s0 = 0."""
     dead: int

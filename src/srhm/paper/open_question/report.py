@@ -31,7 +31,7 @@ _GROUPS = {
     "depth": "Depth and patch size",
     "matched": "Depth at one v, s and rate",
     "controls": "Controlled runs, CNN, L = 2, v = 6",
-    "rate": "Learning rate, CNN, L = 2, v = 4; batch of 16, but for those named",
+    "rate": "Learning rate, CNN, L = 2, v = 4",
     "width": "Width, CNN, L = 2, v = 6",
     "batch": "Batch, CNN, L = 2, v = 6",
 }
