@@ -1,4 +1,4 @@
-"""The numbers of docs/open-question.md, from the tables of its arms and of the alignment beside it."""
+"""The numbers of docs/open-question.md, from the tables of its arms and of the alignment."""
 
 import re
 from math import log

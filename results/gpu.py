@@ -4,7 +4,7 @@ Usage: python results/gpu.py [--minutes 12] [--tier narrow] [--store results/gpu
 
 Made for a GPU that can be had for a short time; it computes on whatever JAX finds. The store begins as the committed
 archives, so that nothing is computed twice and searches start by a fit. `srhm grid` runs until the time is spent, is
-then interrupted, and keeps finished runs and checkpoints: the same command goes on. What is new is written to
+then interrupted, and keeps finished runs and checkpoints: the same command resumes. What is new is written to
 results/gpu.jsonl.xz, which `srhm merge` takes.
 """
 

@@ -78,11 +78,11 @@ def test_the_exponent_changes_with_the_width(index):
         assert float(row["at width 256"]) == pytest.approx(1.8, abs=0.02)
 
 
-def test_a_narrow_value_has_its_bias_beside_it(index):
+def test_a_narrow_value_has_its_bias_stated(index):
     bias = Bias.of(index)
-    assert bias.beside(on(2, 128), "P_star") == "0.95"
-    assert bias.beside(on(4, 128), "P_star") == "0.95 (of s0 = 2)"
-    assert bias.beside(on(2, 128), "P_star_S") == "not measured"
+    assert bias.stated(on(2, 128), "P_star") == "0.95"
+    assert bias.stated(on(4, 128), "P_star") == "0.95 (of s0 = 2)"
+    assert bias.stated(on(2, 128), "P_star_S") == "not measured"
     text = report([], TIERS["narrow"], index)
     rows = [line for line in text.splitlines() if "| CNN | v=6, s=2, s0=1, L=2 | P* |" in line]
     assert any(" | 0.97 | " in row for row in rows)

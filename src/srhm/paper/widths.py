@@ -88,8 +88,8 @@ class Bias:
                     found[of_width[width].setup.net.row.label, params.L, params.s0, quantity] += both
         return dict(found)
 
-    def beside(self, setup: Setup, quantity: str) -> str:
-        """Return the bias of a width to state beside a value: of its group, or of that with the nearest s0."""
+    def stated(self, setup: Setup, quantity: str) -> str:
+        """Return the bias of a width to state next to a value: of its group, or of that with the nearest s0."""
         net, params = setup.net.row.label, setup.params
         near = {
             group[2]: ratios
@@ -119,7 +119,7 @@ def values_table(widths: Widths, bias: Bias) -> str:
             cells += [f"{P}{f' ({ends})' if ends else ''}", one.ratio_in_words]
             if _is_narrow(tier):
                 known = one.found is not None and one.found.P_star is not None
-                cells.append(bias.beside(tier.setup(one.setting), one.quantity) if known else "")
+                cells.append(bias.stated(tier.setup(one.setting), one.quantity) if known else "")
         rows.append(
             [
                 first.figure,

@@ -31,7 +31,7 @@ class Starts:
     def start(self, study: Study) -> int | None:
         """Return the first P of a search; None where none can be fitted, or it has begun at the one that it has now.
 
-        Settings tell of another from which they differ in the model, the width and the rate alone.
+        It is fitted through settings that differ from it in the model, the width and the rate alone.
         """
         kind, quantity = _kind(study.setup), next(iter(study.thresholds.items()))
         if study.prediction is None or study.began(self._runs.get(kind, ())):
@@ -82,7 +82,7 @@ def fitted_start(setup: Setup, known: Sequence[tuple[Setup, float]]) -> int | No
 
 
 def _kind(setup: Setup) -> Any:
-    """Return what must be equal for one setting to tell of another: all but model, width, rate and measurements."""
+    """Return what settings of one fit have in common: all but the model, the width, the rate and the measurements."""
     net, optimizer = setup.net, setup.optimizer
     if isinstance(net, CustomNet) or not setup.classifies:
         return setup.digest

@@ -88,11 +88,11 @@ def draw_open_question(results: Sequence[ArmResult]) -> Figure:
         own = [one for one in results if one.arm.group == group]
         for place, result in enumerate(own):
             _draw_arm(panel, result, LINE_COLOURS[place % len(LINE_COLOURS)], MARKERS[place % len(MARKERS)])
-        beside = [one for one in results if one.arm.name == "L2" and group in _REFERENCES]
-        for result in beside:
+        plain = [one for one in results if one.arm.name == "L2" and group in _REFERENCES]
+        for result in plain:
             _draw_arm(panel, result, MUTED, "x", f"as a ({_REFERENCES[group]})")
         panel.set(xscale="log", yscale="log", xlabel="$s_0 + 1$", ylabel="training points $P$*")
-        last = max(s0 + 1 for one in (*own, *beside) for s0, found in one.P_star.items() if found is not None)
+        last = max(s0 + 1 for one in (*own, *plain) for s0, found in one.P_star.items() if found is not None)
         panel.set_xticks(range(1, last + 1), [str(number) for number in range(1, last + 1)])
         panel.minorticks_off()
         panel.set_xlim(0.9, 1.1 * last)
