@@ -10,6 +10,7 @@ from ..files import write_atomically
 from ..store.index import RunIndex
 from .drawings import draw
 from .kinds import PaperFigure
+from .readings import crossing_table, rule_table
 from .tables import (
     causes_table,
     comparison_table,
@@ -47,6 +48,8 @@ def report(figures: Sequence[PaperFigure], tier: Tier, index: RunIndex) -> str:
         "### Exponents", power_table(powers(tier, index)),
         "### Weights shared over the places of a sub-patch", sharing_table(tier, index),
         "### Every published value", values_table(widths, bias),
+        "### Crossings of the published curves", crossing_table(widths, index),
+        "### What the published rule reads", rule_table(tier, index),
         *(["### Width", width_table(bias)] if bias.by_width else []),
         *(["### The exponent of s0+1 at each width", exponent_table(bias)] if bias.by_width else []),
         f"### Not computed yet at {words}", missing_table(compared),

@@ -216,6 +216,14 @@ class Power:
     found: Exponent
 
 
+def searched() -> list[Setup]:
+    """Return the settings of all figures whose P* is searched, without those with an option changed."""
+    settings = dict.fromkeys(
+        setting for one in FIGURES.values() if one.kind.searches for setting in one.settings
+    )
+    return [one for one in settings if one == setup_on(one.net.family, one.params)]
+
+
 def powers(tier: Tier, index: RunIndex) -> list[Power]:
     """Fit P* of each network as a power law in s0+1, m, n_c and s, at each L, with and without s0 = 0.
 
@@ -224,10 +232,7 @@ def powers(tier: Tier, index: RunIndex) -> list[Power]:
     check_instance(Tier, tier=tier)
     tier = TIERS["laptop"] if tier.name == "narrow" else tier
     known = []
-    searched = (setting for one in FIGURES.values() if one.kind.searches for setting in one.settings)
-    for setting in dict.fromkeys(searched):
-        if setting != setup_on(setting.net.family, setting.params):
-            continue
+    for setting in searched():
         found = study_of(setting, tier, index).read()
         if found is not None and found.P_star is not None:
             known.append((setting, found.P_star))

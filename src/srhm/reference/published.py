@@ -31,6 +31,17 @@ class Published:
     """False for a value that was left over from another setting (docs, measurements.md)."""
 
 
+class PublishedCrossing(NamedTuple):
+    """Where a published learning curve crosses the threshold, interpolated in ln P."""
+
+    figure: str
+    net: str
+    params: Params
+    P_star: int
+    factor: float
+    """It is known to this factor, the step of its grid."""
+
+
 @dataclass(frozen=True)
 class Series:
     """A published curve."""
@@ -102,6 +113,27 @@ def published(net: str, params: Params, quantity: Quantity = "P_star") -> Publis
             note, valid = entry.get("note", ""), entry.get("valid", True)
             return Published(entry["value"], low, high, entry["figure"], note, valid)
     return None
+
+
+def published_crossings() -> list[PublishedCrossing]:
+    """Return the crossings of 10% that were read off the published curves of test error.
+
+    Examples
+    --------
+    >>> len(published_crossings()), {crossing.net for crossing in published_crossings()} >= {"cnn", "lcn", "fcn"}
+    (36, True)
+    """
+    return [
+        PublishedCrossing(
+            entry["figure"].removesuffix(" (derived)"),
+            entry["arch"],
+            _params(entry),
+            entry["value"],
+            entry["factor"],
+        )
+        for entry in entries()
+        if entry["quantity"] == "P_star_interp"
+    ]
 
 
 @cache
