@@ -143,6 +143,7 @@ def gpu() -> dict[str, str]:
         "gpu_net_s": f"{nets[1]['seconds']:.2f}",
         "gpu_processes": f"{services['processes']}",
         "gpu_alone_s": f"{1000 / one:,.0f}",
+        "gpu_gain": f"{services['steps_per_second'] * one / 1000:.1f}",
     }
     found |= {f"gpu_looped_{number}": f"{row['ms_of_1']:.3f}" for number, row in enumerate(looped, 1)}
     found |= {f"gpu_nets_{members}": short(row["nets_per_second"]) for members, row in nets.items()}
@@ -180,6 +181,8 @@ def scale() -> dict[str, str]:
         "alone": f"{alone:,}",
         "together": f"{together:,}",
         "ray_ms": short(rows["Ray on this machine"]["ms"]),
+        "ray_least": short(1000 / (rows["Ray on this machine"]["ms"] + 1000 / alone)),
+        "ray_most": short(1000 / (rows["Ray on this machine"]["ms"] + 1000 / together)),
         "merged_ms": short(sqlite["large"]["put_together"]["ms"]),
         "store_mb": short(RUNS * sqlite["bytes_per_run"] / 1e6),
         "hashes_s": short(sqlite["hashes_of_all_s"]),
