@@ -66,13 +66,15 @@ def speed() -> dict[str, str]:
 
 
 def loading() -> dict[str, str]:
-    """Return the samples a second that a DataLoader delivers, in thousands: whole batches of integers from a data set."""
+    """Return how many thousand samples a second a DataLoader delivers: whole batches of integers from a data set."""
     found = {
         (row["workers"], row["batch"]): row["samples_per_second"] / 1000
         for row in read("torch_loading")
         if (row["source"], row["batches"], row["encoding"]) == ("data set", "whole", "integer")
     }
-    return {f"loaded_{workers}_{batch}": f"{round(rate, -1):,.0f}" for (workers, batch), rate in found.items()}
+    return {
+        f"loaded_{workers}_{batch}": f"{round(rate, -1):,.0f}" for (workers, batch), rate in found.items()
+    }
 
 
 def paper() -> dict[str, str]:

@@ -149,7 +149,7 @@ def numbers() -> dict[str, str]:
     main = next(one for one in sets() if (one.data, one.P) == ("fashion_mnist", 1000))
     means = [main.mean("error", net) for net in main.nets]
     later = next(one for one in sets() if (one.data, one.P) == ("fashion_mnist", 4000))
-    return {
+    found = {
         "image_least": f"{means[0]:.3f}",
         "image_most": f"{means[-1]:.3f}",
         "image_exponent": slope_of(main.fit()),
@@ -162,7 +162,8 @@ def numbers() -> dict[str, str]:
         "image_paths": "\n".join(through),
         "image_minutes": f"{seconds / 60:.0f}",
         "image_runs": f"{len(read())}",
-    } | falls() | bridge_table(bridge())
+    }
+    return found | falls() | bridge_table(bridge())
 
 
 if __name__ == "__main__":
