@@ -34,7 +34,47 @@ def duration(seconds: float) -> str:
 
 def numbers() -> dict[str, str]:
     """Return the text of each <<name>> of a page: single numbers and the rows of tables."""
-    return scale() | gpu() | inference() | paper()
+    return scale() | gpu() | inference() | paper() | speed() | loading()
+
+
+def speed() -> dict[str, str]:
+    """Return the numbers of docs/speed.md that were measured on cores."""
+    steps = {(row.get("net"), row.get("L"), row.get("s0"), row.get("width")): row for row in read("steps")}
+    sparse, local, narrow = steps["cnn", 3, 4, 512], steps["lcn", 3, 1, 512], steps["cnn", 3, 2, 64]
+    rows = read("common")
+    convolutions = [row["times_faster_than_xla"] for row in rows if "positions" in row]
+    networks = [row["srhm_ms"] / row["torch_ms"] for row in rows if "net" in row]
+    return {
+        "xla_least": f"{min(convolutions):.0f}",
+        "xla_most": f"{max(convolutions):.0f}",
+        "standard_least": f"{min(networks):.1f}",
+        "standard_most": f"{max(networks):.1f}",
+        "sparse_half_ms": f"{2 * sparse['bound_ms']:.1f}",
+        "sparse_sum_ms": f"{sparse['products_ms'] + sparse['traffic_ms']:.1f}",
+        "sparse_of_sum": f"{sparse['fraction_without_overlap']:.2f}",
+        "sparse_of_bound": f"{sparse['fraction_of_bound']:.2f}",
+        "sparse_traffic_ms": f"{sparse['traffic_ms']:.1f}",
+        "sparse_of_traffic": f"{sparse['traffic_ms'] / sparse['srhm_ms']:.2f}",
+        "local_rate": f"{local['rate_gflops']:.0f}",
+        "large_rate": f"{steps['cnn', 3, 1, 512]['rate_gflops']:.0f}",
+        "local_third_ms": f"{local['product_ms'] / 3:.1f}",
+        "local_traffic_ms": f"{local['traffic_ms']:.1f}",
+        "narrow_products": f"{100 * narrow['products_ms'] / narrow['srhm_ms']:.0f}",
+        "full_of_bound": f"{steps['cnn', 2, 0, 256]['fraction_of_bound']:.2f}",
+        "local_of_bound": f"{steps['lcn', 2, 1, 256]['fraction_of_bound']:.2f}",
+    }
+
+
+def loading() -> dict[str, str]:
+    """Return how many thousand samples a second a DataLoader delivers: whole batches of integers from a data set."""
+    found = {
+        (row["workers"], row["batch"]): row["samples_per_second"] / 1000
+        for row in read("torch_loading")
+        if (row["source"], row["batches"], row["encoding"]) == ("data set", "whole", "integer")
+    }
+    return {
+        f"loaded_{workers}_{batch}": f"{round(rate, -1):,.0f}" for (workers, batch), rate in found.items()
+    }
 
 
 def paper() -> dict[str, str]:
@@ -105,6 +145,7 @@ def gpu() -> dict[str, str]:
         "gpu_net_s": f"{nets[1]['seconds']:.2f}",
         "gpu_processes": f"{services['processes']}",
         "gpu_alone_s": f"{1000 / one:,.0f}",
+        "gpu_gain": f"{services['steps_per_second'] * one / 1000:.1f}",
     }
     found |= {f"gpu_looped_{number}": f"{row['ms_of_1']:.3f}" for number, row in enumerate(looped, 1)}
     found |= {f"gpu_nets_{members}": short(row["nets_per_second"]) for members, row in nets.items()}
@@ -142,6 +183,8 @@ def scale() -> dict[str, str]:
         "alone": f"{alone:,}",
         "together": f"{together:,}",
         "ray_ms": short(rows["Ray on this machine"]["ms"]),
+        "ray_least": short(1000 / (rows["Ray on this machine"]["ms"] + 1000 / alone)),
+        "ray_most": short(1000 / (rows["Ray on this machine"]["ms"] + 1000 / together)),
         "merged_ms": short(sqlite["large"]["put_together"]["ms"]),
         "store_mb": short(RUNS * sqlite["bytes_per_run"] / 1e6),
         "hashes_s": short(sqlite["hashes_of_all_s"]),

@@ -224,7 +224,7 @@ def write_numbers(app, docname, source):
         "learned": learned,
         "open-question": open_question_numbers.numbers,
     }
-    if docname in ("scale", "speed", "paper", *pages):
+    if docname in ("scale", "speed", "paper", "pytorch", *pages):
         found = numbers() | pages.get(docname, dict)()
         source[0] = re.sub(r"<<(\w+)>>", lambda name: found[name[1]], source[0])
 

@@ -106,6 +106,17 @@ def paths(data: str = "fashion_mnist") -> dict[str, dict[int, list[dict]]]:
     return {net: dict(sorted(of_P.items())) for net, of_P in found.items() if len(of_P) > 2}
 
 
+def falls() -> dict[str, str]:
+    """Return by how much the error and R of the networks of :func:`paths` fall from the smallest P to the largest."""
+    found, names = {}, {"FCN, 2 layers": "fcn", "VGG11, batch norm": "vgg"}
+    for net, of_P in paths().items():
+        ends = [of_P[min(of_P)], of_P[max(of_P)]]
+        for name in ("error", "R"):
+            first, last = (np.mean([row[name] for row in rows]) for rows in ends)
+            found[f"image_{names[net]}_{name}"] = f"{100 * (1 - last / first):.0f}%"
+    return found | {"image_first_P": f"{min(of_P):,}", "image_last_P": f"{max(of_P):,}"}
+
+
 def in_words(found: RankCorrelation) -> str:
     if found.interval is None:
         return f"{found.value:.2f}"
@@ -138,7 +149,7 @@ def numbers() -> dict[str, str]:
     main = next(one for one in sets() if (one.data, one.P) == ("fashion_mnist", 1000))
     means = [main.mean("error", net) for net in main.nets]
     later = next(one for one in sets() if (one.data, one.P) == ("fashion_mnist", 4000))
-    return {
+    found = {
         "image_least": f"{means[0]:.3f}",
         "image_most": f"{means[-1]:.3f}",
         "image_exponent": slope_of(main.fit()),
@@ -151,7 +162,8 @@ def numbers() -> dict[str, str]:
         "image_paths": "\n".join(through),
         "image_minutes": f"{seconds / 60:.0f}",
         "image_runs": f"{len(read())}",
-    } | bridge_table(bridge())
+    }
+    return found | falls() | bridge_table(bridge())
 
 
 if __name__ == "__main__":
