@@ -8,10 +8,9 @@ from matplotlib.figure import Figure
 
 from ...figures.style import (
     DOUBLE_COLUMN,
-    LINE_COLOURS,
-    MARKERS,
     MUTED,
     log_axis,
+    look_of,
     panel_grid,
     panel_letters,
     save,
@@ -87,7 +86,7 @@ def draw_open_question(results: Sequence[ArmResult]) -> Figure:
     for panel, group in zip(panels, groups, strict=True):
         own = [one for one in results if one.arm.group == group]
         for place, result in enumerate(own):
-            _draw_arm(panel, result, LINE_COLOURS[place % len(LINE_COLOURS)], MARKERS[place % len(MARKERS)])
+            _draw_arm(panel, result, *look_of(place).values())
         plain = [one for one in results if one.arm.name == "L2" and group in _REFERENCES]
         for result in plain:
             _draw_arm(panel, result, MUTED, "x", f"as a ({_REFERENCES[group]})")
