@@ -45,7 +45,7 @@ def train_ensemble(
     jobs: Sequence[TrainingJob],
     *,
     budget: float | None = None,
-    checkpoints: Sequence[Checkpoint | Path | None] | None = None,
+    checkpoints: Sequence[Checkpoint | Path | str | None] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> list[Result]:
     """Train several networks together; each result is that of :func:`srhm.training.train` alone.

@@ -30,13 +30,8 @@ def default_workers() -> int:
 
 
 def check_executor(on: str, workers: int | None = None, ensemble: int | None = None) -> None:
-    """Refuse an executor that there is not, and numbers that are out of range, without opening anything.
-
-    Raises
-    ------
-    ArgumentError
-        If `on` is not one of those of :func:`open_executor`, `workers` or `ensemble` is below 1, or a cluster is to
-        compute ensembles.
+    """Refuse an executor that :func:`open_executor` does not have, numbers below 1, and a cluster that is to compute
+    ensembles.
     """
     if workers is not None:
         check_integer("workers", workers, minimum=1, maximum=100_000)

@@ -55,15 +55,10 @@ class Outcome:
 
 
 class Executor(ABC):
-    """Where jobs are done.
-
-    Attributes
-    ----------
-    slots
-        Jobs under way at a time.
-    """
+    """Where jobs are done."""
 
     slots: int
+    """Jobs under way at a time."""
 
     @property
     def ahead_slots(self) -> int:
@@ -78,22 +73,14 @@ class Executor(ABC):
     def wait(self, timeout: float | None = None) -> list[Outcome]:
         """Return the jobs that have ended since the last call; wait for one, at most `timeout` seconds.
 
-        Whatever befalls a job is its outcome, never an exception.
-
-        Raises
-        ------
-        Unavailable
-            If no job can be done at all.
+        Whatever befalls a job is its outcome, never an exception; Unavailable says that no job can be done at all.
         """
 
     @abstractmethod
     def close(self, *, interrupted: bool = False) -> list[Outcome]:
-        """End all processes. If interrupted, let the jobs under way write their checkpoints first.
+        """End all processes, and return the jobs that ended with a result meanwhile. To close twice does nothing.
 
-        Returns
-        -------
-        list[Outcome]
-            Jobs that ended with a result meanwhile. To close twice does nothing.
+        If interrupted, let the jobs under way write their checkpoints first.
         """
 
 
