@@ -273,14 +273,6 @@ def panel_letters(axes: Sequence[Axes]) -> None:
     if len(axes) < 2:
         return
     for place, panel in enumerate(axes):
-        panel.annotate(
-            chr(ord("a") + place % 26),
-            xy=(0, 1),
-            xycoords="axes fraction",
-            xytext=(-24, 6),
-            textcoords="offset points",
-            fontsize=10,
-            fontweight="bold",
-            ha="left",
-            va="baseline",
-        )
+        look = {"fontsize": 10, "fontweight": "bold", "ha": "left", "va": "baseline"}
+        at = {"xy": (0, 1), "xycoords": "axes fraction", "xytext": (-24, 6), "textcoords": "offset points"}
+        panel.annotate(chr(ord("a") + place % 26), **at, **look)

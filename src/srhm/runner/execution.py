@@ -228,15 +228,9 @@ def _in_distribution(spec: RunSpec, sets: Split, error: Callable[[Dataset], floa
 def _measure(spec: RunSpec, ready: _Ready, result: Result, how: str, weights: str | Path | None) -> Run:
     """Measure the layers of a trained network, unless it diverged or was stopped, and keep its weights."""
     began, test_set = time.perf_counter(), ready.job.test_set
-    metrics: dict[str, Any] = {
-        "error": result.test_error,
-        "best_test_error": result.best_test_error,
-        "best_epoch": result.best_epoch,
-        "train_loss": result.train_loss,
-        "epochs": result.epochs,
-        "steps": result.steps,
-        "repeat_bound": ready.sets.repeat_bound,
-    }
+    names = ("best_test_error", "best_epoch", "train_loss", "epochs", "steps")
+    metrics: dict[str, Any] = {"error": result.test_error} | {name: getattr(result, name) for name in names}
+    metrics["repeat_bound"] = ready.sets.repeat_bound
     if result.scores is not None:
         metrics |= {"loss": result.scores.loss, "excess": result.scores.excess}
     measures = result.status not in ("diverged", "stopped")

@@ -31,7 +31,7 @@ from ..model.stream import Stream
 from ..randomness import Key
 from .finite import Indexed, TorchDataset
 from .form import Form
-from .modules import ModuleLayers, device_and_type, evaluation_mode
+from .modules import ModuleLayers, device_and_type, evaluation_mode, outputs_of
 from .tasks import Samples, ShownTask, latent_task, masked_task, next_task
 
 IGNORED = -100
@@ -337,15 +337,8 @@ class SymbolDataset(Indexed):
         )
 
     def _scores(self, module: Any, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        try:
-            scores = module(inputs)
-        except (ArgumentError, torch.cuda.OutOfMemoryError):
-            raise
-        except (RuntimeError, IndexError, TypeError, ValueError) as error:
-            first = next(iter(str(error).splitlines()), type(error).__name__)
-            problem = f"does not accept tokens {tuple(inputs.shape)} of {inputs.dtype} ({first})"
-            fix = f"Use {self.tokens} tokens and {inputs.shape[1]} positions"
-            raise ArgumentError("module", type(module).__name__, problem, fix) from error
+        fix = f"Use {self.tokens} tokens and {inputs.shape[1]} positions"
+        scores = outputs_of(module, inputs, "tokens", fix)
         samples, places = targets.shape
         shape = tuple(scores.shape) if isinstance(scores, torch.Tensor) else type(scores).__name__
         if places == 1 and isinstance(scores, torch.Tensor) and scores.ndim == 2:

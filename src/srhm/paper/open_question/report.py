@@ -18,11 +18,10 @@ from ...figures.style import (
 )
 from ...files import write_atomically
 from ...measure.exponent import Exponent
-from ..cost import Device, run_seconds, shown
+from ..cost import shown
 from ..drawings import estimate_of
-from ..estimate import RUNS_OF_A_SEARCH
+from ..estimate import search_seconds
 from ..tables import in_words, table
-from ..tiers import near
 from .arms import Arm
 from .measuring import ArmResult
 
@@ -41,9 +40,7 @@ _REFERENCES = {"controls": "nothing fixed", "width": "width 256", "batch": "batc
 
 def cost(arm: Arm) -> float:
     """Return the seconds that an arm takes on one core, about."""
-    return sum(
-        arm.seeds * RUNS_OF_A_SEARCH * run_seconds(near(setting), Device.core()) for setting in arm.settings
-    )
+    return sum(search_seconds(setting, arm.seeds) for setting in arm.settings)
 
 
 def page(results: Sequence[ArmResult]) -> str:

@@ -11,7 +11,6 @@ import jax
 from ...backend import backend_name
 from ...cores import available_cores
 from ...errors import ArgumentError, check_choice, check_integer
-from ...study.failure import Failure, FailureKind
 from ..functions import refuse_within_import
 from ..work import execute_ensemble_job, execute_job
 from .base import Executor, Job, Outcome, Resources, Unavailable, Work
@@ -102,8 +101,6 @@ __all__ = [
     "GPU_MEMBERS",
     "Ensemble",
     "Executor",
-    "Failure",
-    "FailureKind",
     "InProcess",
     "Job",
     "Outcome",

@@ -73,14 +73,22 @@ class Executor(ABC):
     def wait(self, timeout: float | None = None) -> list[Outcome]:
         """Return the jobs that have ended since the last call; wait for one, at most `timeout` seconds.
 
-        Whatever befalls a job is its outcome, never an exception; Unavailable says that no job can be done at all.
+        Whatever befalls a job is its outcome, never an exception.
+
+        Raises
+        ------
+        Unavailable
+            If no job can be done at all.
         """
 
     @abstractmethod
     def close(self, *, interrupted: bool = False) -> list[Outcome]:
-        """End all processes, and return the jobs that ended with a result meanwhile. To close twice does nothing.
+        """End all processes. If interrupted, let the jobs under way write their checkpoints first.
 
-        If interrupted, let the jobs under way write their checkpoints first.
+        Returns
+        -------
+        list[Outcome]
+            Jobs that ended with a result meanwhile. To close twice does nothing.
         """
 
 
