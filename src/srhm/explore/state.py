@@ -12,7 +12,7 @@ from ..model.grammar import Grammar
 from ..model.options import Model, Weighting
 from ..model.params import PER_LEVEL, Params
 from ..model.weights import WEIGHTS
-from .walk import KINDS, Step, check_steps, stream_of
+from .walk import KINDS, KindName, Step, check_steps, stream_of
 
 FIELDS = ("v", "n_c", "m", "s", "s0", "L", "sparsity", "plane", *WEIGHTS, "seed", "sample")
 """The fields of the form, in its order; the steps of the walk are next to it."""
@@ -139,7 +139,7 @@ def steps_of(text: str) -> tuple[Step, ...]:
         raise ArgumentError(
             "steps", text, "are not steps", "Use p1-t2 to exchange at level 1, then shift at level 2"
         )
-    kinds = {kind.letter: name for name, kind in KINDS.items()}
+    kinds: dict[str, KindName] = {kind.letter: name for name, kind in KINDS.items()}
     return tuple(Step(kinds[word[0]], int(word[1:])) for word in words)
 
 

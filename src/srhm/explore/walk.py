@@ -134,9 +134,10 @@ def _changed(grammar: Grammar, old: Derivation, step: Step, first: int) -> tuple
 
     That none of 64 does has a probability below 2^-64, unless weights are very uneven.
     """
-    kind, place = KINDS[step.kind], step.level - 1
-    for seed in range(first, first + _SEEDS):
+    kind, place, seed = KINDS[step.kind], step.level - 1, first
+    before = getattr(old, kind.part)[place]
+    new = kind.transform(grammar, old, step.level, seed)
+    while np.array_equal(getattr(new, kind.part)[place], before) and seed < first + _SEEDS - 1:
+        seed += 1
         new = kind.transform(grammar, old, step.level, seed)
-        if not np.array_equal(getattr(new, kind.part)[place], getattr(old, kind.part)[place]):
-            break
     return seed, new

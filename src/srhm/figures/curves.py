@@ -255,11 +255,12 @@ def _panel(
             _mark_P_star(panel, name, curve, float(threshold), look["color"])
         if name == "error" and curve.ceiling is not None:  # the Bayes error, and its interval as a band
             value, (low, high) = curve.ceiling
-            line, band = {"gid": f"ceiling/{curve.label}"}, {"gid": f"ceiling_interval/{curve.label}"}
-            panel.axhline(float(value), color=look["color"], zorder=1, **line, **_CEILING)
+            gid = f"ceiling/{curve.label}"
+            panel.axhline(float(value), color=look["color"], zorder=1, gid=gid, **_CEILING)
             panel.axhspan(
-                float(low), float(high), color=look["color"], alpha=0.18, linewidth=0, zorder=0, **band
-            )
+                float(low), float(high), color=look["color"], alpha=0.18, linewidth=0, zorder=0,
+                gid=f"ceiling_interval/{curve.label}",
+            )  # fmt: skip
     if threshold is not None:
         draw_threshold(panel, name, threshold)
         top.append(2.5 * float(threshold))

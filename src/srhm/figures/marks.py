@@ -31,7 +31,7 @@ def look_of_nets() -> dict[str, tuple[str, str]]:
     return {one.label: (one.colour, one.marker) for one in FAMILIES.values()}
 
 
-_COLOUR_OF_V = dict(zip((4, 6, 8, 10, 12, 7, 5, 9, 3), LINE_COLOURS, strict=True))
+_COLOUR_OF_V: dict[int, str] = dict(zip((4, 6, 8, 10, 12, 7, 5, 9, 3), LINE_COLOURS, strict=True))
 _SHAPE_OF_S0 = {0: "o", 1: "s", 2: "^", 3: "v", 4: "D", 5: "p", 6: "h"}
 _SIZE = 5.5
 _PAPERS_SIZE = 3.5  # points: how much larger than ours the paper's open marker is, so that both are seen

@@ -36,7 +36,7 @@ def advance_members(
 
     def one(state: State, data: ClassData, *arrays: Any) -> State:
         empty = EpochOrder.empty(data, program.batch_per_class)
-        return advance_in_order(state, empty, data, *arrays, program)[0]
+        return advance_in_order(state, empty, data, *arrays, program=program)[0]
 
     return eqx.filter_vmap(one)(states, data, settings, steps, until_epochs)
 

@@ -249,7 +249,7 @@ advance_compiled = eqx.filter_jit(advance_in_order)
 def advance(state: State, data: ClassData, *limits: Any, **program: Any) -> State:
     """Return the state after the compiled steps; the order of its epoch is computed anew."""
     empty = EpochOrder.empty(data, program["batch_per_class"])
-    return advance_compiled(state, empty, data, *limits, Program(**program))[0]
+    return advance_compiled(state, empty, data, *limits, program=Program(**program))[0]
 
 
 def stopped(state: State, settings: Settings) -> Bool[Array, ""]:
