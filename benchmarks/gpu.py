@@ -28,7 +28,7 @@ from srhm.runner.execution import _prepare as prepare
 from srhm.study import Setup
 from srhm.training import Optimizer, Stopping, train_ensemble
 from srhm.training.ensemble import _stacked, advance_members
-from srhm.training.loop import advance, start
+from srhm.training.loop import Program, advance, start
 from srhm.training.order import ClassData, class_data
 
 HERE = Path(__file__).parent
@@ -120,7 +120,8 @@ def stepping(net: str, params: srhm.Params, width: int, members: int) -> Callabl
 
         def work(steps: int) -> Any:
             limit = jnp.full(members, steps, jnp.int32)
-            return advance_members(states, data, settings, limit, jnp.full_like(limit, 10**6), **static)
+            last = jnp.full_like(limit, 10**6)
+            return advance_members(states, data, settings, limit, last, Program(**static))
 
     return lambda steps: jax.block_until_ready(work(steps).epoch)
 

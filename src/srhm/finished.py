@@ -1,7 +1,7 @@
 """What the front door gives back: a finished run with its network, and P* with the runs that it was read off."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count, takewhile
 from typing import Any
 
@@ -217,13 +217,11 @@ class FinishedSearch:
         names = list(study.thresholds if quantities is None else quantities)
         searched = {name: study.complexity(name) for name in names if name in study.thresholds}
         found = {name: one for name, one in searched.items() if one.P_star is not None}
-        curve = Curve(
-            setup_name(setup),
-            [run.spec.P for _, run in study.all_runs],
-            {name: [run.metrics.get(name) for _, run in study.all_runs] for name in names},
+        curve = Curve.of(study, setup_name(setup), names)
+        curve = replace(
+            curve,
             P_star={name: one.P_star for name, one in found.items()},
             P_star_interval={name: one.interval for name, one in found.items()},
-            seeds=[number for number, _ in study.all_runs],
         )
         limits, L = {**setup.thresholds, **study.thresholds}, setup.params.L
         classes = not (setup.task.predicts_symbols or setup.class_weights)

@@ -12,7 +12,7 @@ from srhm.paper.estimate import figure_costs
 from srhm.paper.figures import FIGURES, figures_named
 from srhm.paper.plan import phases
 from srhm.paper.settings import model, setup
-from srhm.paper.tiers import TIERS, cost_near
+from srhm.paper.tiers import TIERS, cost_near, near
 from srhm.reference.published import entries, published, published_series
 from srhm.store.index import RunIndex
 from srhm.study.expected import expected_P
@@ -147,7 +147,7 @@ def test_estimates_grow_with_the_tier_and_count_shared_runs_once():
 
 
 def test_a_run_never_takes_more_steps_than_its_epochs():
-    spec = LAPTOP.near(setup("lcn", model(6, 1)))
+    spec = near(LAPTOP.setup(setup("lcn", model(6, 1))))
     stopping = replace(spec.setup.stopping, max_epochs=2)
     short = replace(spec.setup, stopping=stopping).at(spec.P)
     assert run_steps(short) == pytest.approx(2 * spec.P / 24) and run_steps(spec) > run_steps(short)

@@ -24,6 +24,7 @@ from srhm.paper.tables import (
 from srhm.paper.tiers import TIERS, study_of
 from srhm.paper.widths import Bias, Widths, ratio_table, values_table, width_table
 from srhm.runner.executors import InProcess
+from srhm.runner.searches import all_sources
 from srhm.store import Store
 from srhm.store.index import RunIndex
 from srhm.study import Setup
@@ -214,4 +215,5 @@ def test_shards_do_all_of_it_together(tmp_path: Path):
 def test_searches_take_what_the_store_has():
     setting = setup("lcn", model(4, 0))
     (first, *_) = phases([FIGURES["4B"]], replace(LAPTOP, reach=300), index_of(setting))
-    assert first.studies[0].finished and all(source.ask() is None for source in first.sources())
+    assert first.studies[0].finished
+    assert all(source.ask() is None for source in all_sources(first.specs, first.studies))

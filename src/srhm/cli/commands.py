@@ -38,7 +38,7 @@ class Command(NamedTuple):
 
     module: str
     kind: str
-    """The dataclass of its options, with a method that runs it."""
+    """The dataclass of its options, with a method that runs it; in `interrupted` it says what is kept, if anything."""
     computes: bool = False
     """Whether it trains networks."""
 
@@ -113,6 +113,7 @@ def run(arguments: list[str] | None) -> None:
     command = replace(command, **paths)
     if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    kept = getattr(command, "interrupted", "Nothing was written.")
     with interrupts_noted():
         try:
             command.run()
@@ -123,14 +124,14 @@ def run(arguments: list[str] | None) -> None:
             raise SystemExit(UNREAD) from None
         except OSError as error:  # the disk is full, or was taken away
             where = f"{error.filename}: " if error.filename else ""
-            complain(f"{where}{error.strerror or error}. {command.interrupted}")
+            complain(f"{where}{error.strerror or error}. {kept}")
             raise SystemExit(1) from None
         except (KeyboardInterrupt, Terminated) as ended:
             terminated = isinstance(ended, Terminated)
             reason = f": {ended}" if ended.args and not terminated else ""
             how = "ended by SIGTERM" if terminated else f"interrupted{reason}"
             with suppress(OSError):
-                print(f"\nsrhm: {how}. {command.interrupted}", file=sys.stderr, flush=True)
+                print(f"\nsrhm: {how}. {kept}", file=sys.stderr, flush=True)
             raise SystemExit(TERMINATED if terminated else INTERRUPTED) from None
 
 

@@ -3,7 +3,6 @@
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
 
 from ..errors import ArgumentError, check_integer, in_short
 from ..files import atomic_file, check_output
@@ -39,8 +38,6 @@ class SampleCommand:
     """File to write, ending in .npz. An existing one is not replaced."""
     json: bool = False
     """Print JSON: model, P_max (as text above 4300 digits), and the data."""
-
-    interrupted: ClassVar[str] = "Nothing was written."
 
     def run(self) -> None:
         """Draw and show."""

@@ -4,7 +4,7 @@ import json
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from tyro.conf import arg
@@ -53,8 +53,6 @@ class DiffusionCommand:
     """Draw a figure: FILE writes FILE.pdf and FILE.png."""
     json: bool = False
     """Print JSON."""
-
-    interrupted: ClassVar[str] = "Nothing was written."
 
     def run(self) -> None:
         """Compute, print and draw."""

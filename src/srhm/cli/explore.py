@@ -1,7 +1,6 @@
 """The command `srhm explore`."""
 
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 from ..model.options import Model, Weighting
 from .options import ModelOptions, WeightOptions
@@ -23,8 +22,6 @@ class ExploreCommand:
     """Port of the page; 0 takes a free one."""
     no_browser: bool = False
     """Print the address of the page, and do not open it in the browser."""
-
-    interrupted: ClassVar[str] = "Nothing was written."
 
     def run(self) -> None:
         """Serve the page."""

@@ -225,8 +225,6 @@ class ExportCommand:
     """File to write: .parquet, .csv or .jsonl.xz."""
     store: StoreName = STORE
 
-    interrupted: ClassVar[str] = "Nothing was written."
-
     def run(self) -> None:
         """Write."""
         from ..store import write_archive

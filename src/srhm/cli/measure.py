@@ -70,8 +70,7 @@ class RunCommand:
 def _work(content: str, budget: float | None, progress: TrainingView) -> str:
     """Do a job of the driver, for no longer than the budget."""
     job = RunJob.from_dict(json.loads(content))
-    checkpoint = None if job.checkpoint is None else Path(job.checkpoint)
-    run = execute(job.spec, checkpoint=checkpoint, weights=job.weights, budget=budget, progress=progress)
+    run = execute(job.spec, checkpoint=job.checkpoint, weights=job.weights, budget=budget, progress=progress)
     if run.status == "stopped":
         raise _Stopped(run)
     return finished(run)

@@ -70,11 +70,9 @@ class FigureCommand:
         if len(figures) == len(FIGURES):
             written = write_all(figures, tier, index, self.out)
         else:
-            written = [
-                path
-                for figure in figures
-                for path in save(draw(figure, tier, index), self.out / f"figure_{figure.name}")
-            ]
+            written = []
+            for figure in figures:
+                written += save(draw(figure, tier, index), self.out / f"figure_{figure.name}")
         print_result("\n".join(f"wrote {path}" for path in written))
         shown = {one for figure in figures for one in tier.drawn(figure)}
         if shown and not any(study_of(one, tier, index).all_runs for one in shown):
@@ -130,11 +128,8 @@ class ReproduceCommand:
         from ..paper.report import write_all
         from ..store.index import RunIndex
 
-        device = (
-            Device.core(self.workers or default_workers())
-            if self.tier in ("laptop", "narrow")
-            else Device.gpu()
-        )
+        small = self.tier in ("laptop", "narrow")
+        device = Device.core(self.workers or default_workers()) if small else Device.gpu()
         expected = figure_costs(figures, tier, device)
         if not self.json or not self.plan:
             print_result(_plan_text(expected, device.name))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import tyro
 
@@ -27,8 +27,6 @@ class ReportCommand:
     store: StoreName = STORE
     title: str = "Runs of the Sparse Random Hierarchy Model"
     """Title of the page."""
-
-    interrupted: ClassVar[str] = "Nothing was written."
 
     def run(self) -> None:
         """Write."""

@@ -12,22 +12,14 @@ from ..study.options import all_options
 def run_content(run: Run) -> dict[str, Any]:
     """Return what `srhm run --json` prints."""
     metrics = run.metrics
-    content: dict[str, Any] = {
-        "test_error": metrics["error"],
-        "train_loss": metrics["train_loss"],
-        "epochs": metrics["epochs"],
-        "status": run.status,
-    }
+    content: dict[str, Any] = {"test_error": metrics["error"]}
+    content |= {name: metrics[name] for name in ("train_loss", "epochs")}
     for letter in "SD":
-        content[letter] = {
-            name[2:]: value for name, value in metrics.items() if name.startswith(f"{letter}_")
-        }
-    content |= {"metrics": metrics, "spec": run.spec.to_dict(), "hash": run.spec.hash, "seconds": run.seconds}
-    return content | {
-        "rate_extended": run.spec.setup.rate_extended,
-        "device": run.device,
-        "versions": run.versions,
-    }
+        named = [(name, value) for name, value in metrics.items() if name.startswith(f"{letter}_")]
+        content[letter] = {name[2:]: value for name, value in named}
+    content |= {name: getattr(run, name) for name in ("status", "metrics", "seconds", "device", "versions")}
+    identity = {"spec": run.spec.to_dict(), "hash": run.spec.hash}
+    return content | identity | {"rate_extended": run.spec.setup.rate_extended}
 
 
 def run_text(run: Run) -> str:
@@ -76,12 +68,8 @@ def pstar_content(study: Study, store: str) -> dict[str, Any]:
     found = study.complexity()
     paper = published(setup.net.family, params) if setup.classifies else None
     runs = [run for _, run in study.all_runs]
-    return {
-        "P_star": found.P_star,
-        "interval": found.interval,
-        "interval_kind": found.interval_kind,
-        "status": found.status,
-        "runs": found.runs,
+    shown = ("P_star", "interval", "interval_kind", "status", "runs")
+    return {name: getattr(found, name) for name in shown} | {
         "unconverged": study.unconverged,
         "computed": study.computed,
         "search": study.rule,

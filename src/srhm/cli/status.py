@@ -16,7 +16,7 @@ _RATE_SECONDS = 600.0
 
 def status_content(stores: Sequence[Store], *, failures: bool = False) -> dict[str, Any]:
     """Return what `srhm status --json` prints."""
-    counts = [store.counts() for store in stores]
+    finished, failed, running = map(sum, zip(*(store.counts() for store in stores), strict=True))
     drivers = [driver for store in stores if (driver := store.driver()) is not None]
     live = [driver for driver in drivers if driver.alive]
     since = max(time.time() - _RATE_SECONDS, min((driver.started for driver in live), default=0.0))
@@ -25,19 +25,15 @@ def status_content(stores: Sequence[Store], *, failures: bool = False) -> dict[s
     done = sum(driver.done - driver.finished_before for driver in live)
     spent = max((time.time() - driver.started for driver in live), default=0.0)
     content: dict[str, Any] = {
-        "finished": sum(count.finished for count in counts),
-        "running": sum(count.running for count in counts),
-        "failed": sum(count.failed for count in counts),
+        "finished": finished,
+        "running": running,
+        "failed": failed,
         "runs_per_second": recent / max(time.time() - since, 1.0) if live else 0.0,
         "seconds_left": spent * todo / done if done > 0 else None,
         "drivers": [
-            {
-                "title": driver.title,
-                "host": driver.host,
-                "pid": driver.pid,
+            {name: getattr(driver, name) for name in ("title", "host", "pid", "done", "total")}
+            | {
                 "state": "running" if driver.alive else "killed",
-                "done": driver.done,
-                "total": driver.total,
                 "seen_seconds_ago": round(time.time() - driver.seen, 1),
             }
             for driver in drivers
@@ -78,12 +74,8 @@ def status_text(content: dict[str, Any]) -> str:
 def grid_content(progress: Progress, studies: Sequence[Study], place: str) -> dict[str, Any]:
     """Return what `srhm grid --json` prints."""
     check_instance(Progress, progress=progress)
-    return {
-        "total": progress.total,
-        "done": progress.done,
-        "computed": progress.computed,
-        "unused": progress.unused,
-        "failed": progress.failed,
+    counts = ("total", "done", "computed", "unused", "failed")
+    return {name: getattr(progress, name) for name in counts} | {
         "seconds": round(progress.seconds, 3),
         "failures": list(progress.reasons),
         "pstar": [pstar_content(one, place) for one in studies if any(one.runs)],

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 from ..errors import in_short
 from ..model.options import Model
@@ -23,8 +23,6 @@ class TheoryCommand:
     json: bool = False
     """Print JSON: params, d, P_max (as text above 4300 digits), relevant_fraction, predictions with their
     assumptions, and visible_P."""
-
-    interrupted: ClassVar[str] = "Nothing was written."
 
     def run(self) -> None:
         """Compute and print."""

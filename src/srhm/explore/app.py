@@ -147,21 +147,10 @@ def _protect(response: Response) -> Response:
 
 
 def serve(state: PageState, *, port: int = 0, browser: bool = True) -> None:
-    """Show the page until it is interrupted (Ctrl-C).
+    """Show the page, this state first, until it is interrupted (Ctrl-C); its address is printed.
 
-    Parameters
-    ----------
-    state
-        What is shown first.
-    port
-        Port on 127.0.0.1; 0 takes a free one. The address is printed.
-    browser
-        Open the page in the user's browser.
-
-    Raises
-    ------
-    ArgumentError
-        If the port is taken, or is none.
+    The port is one of 127.0.0.1, or 0 for a free one; one that is taken is an ArgumentError. `browser` opens the page
+    in the user's browser.
     """
     port = check_integer("port", port, minimum=0, maximum=65535)
     # A browser asks for all parts of a page at once, more than there are threads: no reason for a warning.

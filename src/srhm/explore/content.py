@@ -17,7 +17,7 @@ from ..model.weights import TOTAL, LogNormal, Zipf
 from ..study.overview import summary
 from .drawing import MAX_DRAWN, is_drawn, pixels
 from .state import PageState
-from .walk import MAX_STEPS, Step, Walk, hindrance, walk
+from .walk import KINDS, MAX_STEPS, KindName, Step, Walk, hindrance, walk
 
 MAX_LEVELS, MAX_PARENTS, MAX_CHOICES, MAX_SYMBOLS, MAX_PLACEMENTS = 5, 8, 6, 64, 16
 """How many levels of rules, rows and tuples of each table, features of a level in words, and placements of uneven
@@ -81,8 +81,8 @@ def content(state: PageState) -> dict[str, Any]:
         "label": int(found.after.label[0]),
         "read": found.read_class(),
         "change": _change(found, state.steps),
-        "trail": _trail(state.steps),
-        "actions": [_action(state, kind) for kind in ("exchange", "shift")],
+        "trail": [("-".join(map(str, state.steps[:k])), step.words) for k, step in enumerate(state.steps, 1)],
+        "actions": [_action(state, kind) for kind in KINDS],
         "numbers": _numbers(params),
         "rules": [rule_table(found, level) for level in range(params.L, max(0, params.L - MAX_LEVELS), -1)],
         "levels_left_out": max(0, params.L - MAX_LEVELS),
@@ -109,18 +109,14 @@ def count(number: Number) -> str:
 def _numbers(params: Params) -> list[tuple[str, str, str]]:
     """Symbol, value and meaning of what follows from the parameters of the model."""
     rules = [level.parents * level.m for level in params.levels]
+    below = f"; v m = {_by_level(rules[:-1])} of the features" if params.L > 1 else ""
     return [
         ("P_max", count(params.P_max), "different data"),
         ("d", count(params.d), "positions of an input"),
         ("s^L", count(params.num_leaves), "of them informative"),
         ("F", f"{params.relevant_fraction:.3g}", "the fraction that is informative"),
         ("p", _by_level(level.patch for level in params.levels), "positions of a patch"),
-        (
-            "n_c m",
-            count(rules[-1]),
-            "rules of the classes"
-            + (f"; v m = {_by_level(rules[:-1])} of the features" if params.L > 1 else ""),
-        ),
+        ("n_c m", count(rules[-1]), f"rules of the classes{below}"),
     ]
 
 
@@ -208,48 +204,28 @@ def _drawing(state: PageState, tree: Tree, title: str, *, marked: bool) -> TreeD
     rows = (dense if params.plane else [dense]) if is_drawn(params) else []
     line = "\n".join(" ".join("." if feature < 0 else str(feature) for feature in row) for row in rows)
     said = "; ".join(f"{name}: {value}" for name, value in words)
-    return TreeDrawing(
-        state.query(),
-        marked,
-        title,
-        f"Tree of a sample. {said}." + " All other positions are blank." * params.has_blanks,
-        words,
-        line,
-    )
+    alt = f"Tree of a sample. {said}." + " All other positions are blank." * params.has_blanks
+    return TreeDrawing(state.query(), marked, title, alt, words, line)
 
 
 def _change(found: Walk, steps: tuple[Step, ...]) -> str:
     """Say what the last step changed in the input."""
     if found.before is None:
         return ""
-    old, new = found.before, found.after
-    pair, what = (old.positions, new.positions), "moved"
-    if steps[-1].kind == "exchange":
-        pair, what = (old.features, new.features), "changed"
-    changed = int((pair[0][0] != pair[1][0]).sum())
-    return f"{changed} of the {new.features[0].size} features of the input {what}"
+    part, what = ("features", "changed") if steps[-1].kind == "exchange" else ("positions", "moved")
+    old, new = (getattr(tree, part)[0] for tree in (found.before, found.after))
+    return f"{int((old != new).sum())} of the {new.size} features of the input {what}"
 
 
-def _trail(steps: tuple[Step, ...]) -> list[tuple[str, str]]:
-    """The steps of the walk, each with the address of the steps up to it."""
-    return [("-".join(map(str, steps[: place + 1])), step.words) for place, step in enumerate(steps)]
-
-
-def _action(state: PageState, kind: str) -> dict[str, Any]:
+def _action(state: PageState, kind: KindName) -> dict[str, Any]:
     """The buttons of a kind of step, one a level, or why there are none."""
     before = [str(step) for step in state.steps]
     reason = hindrance(state.params, kind)
     if not reason and len(state.steps) >= MAX_STEPS:
         reason = f"this walk has {MAX_STEPS} steps, the most that a page shows"
-    steps = [
-        Step("exchange" if kind == "exchange" else "shift", level) for level in range(1, state.params.L + 1)
-    ]
-    return {
-        "kind": kind,
-        "words": "Exchange synonyms" if kind == "exchange" else "Shift features",
-        "reason": reason,
-        "buttons": [(step.level, "-".join([*before, str(step)])) for step in steps],
-    }
+    levels, letter = range(1, state.params.L + 1), KINDS[kind].letter
+    buttons = [(level, "-".join([*before, f"{letter}{level}"])) for level in levels]
+    return {"kind": kind, "words": KINDS[kind].action, "reason": reason, "buttons": buttons}
 
 
 def _predictions(params: Params) -> dict[str, Any]:
@@ -280,10 +256,7 @@ def _predictions(params: Params) -> dict[str, Any]:
 
 def code(state: PageState, found: Walk) -> str:
     """Return Python code that makes the rules, the sample and its walk; `tree` is what is drawn last."""
-    functions = {
-        step.kind: ("exchange_synonyms" if step.kind == "exchange" else "diffeomorphism")
-        for step in state.steps
-    }
+    functions = {step.kind: KINDS[step.kind].transform.__name__ for step in state.steps}
     weights = state.weights.of(state.params)
     given = "".join(f", {name}={_written(one)}" for name, one in weights.items())
     laws = [kind.__name__ for kind in (Zipf, LogNormal) if f"{kind.__name__}(" in given]

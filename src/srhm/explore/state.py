@@ -12,7 +12,7 @@ from ..model.grammar import Grammar
 from ..model.options import Model, Weighting
 from ..model.params import PER_LEVEL, Params
 from ..model.weights import WEIGHTS
-from .walk import Step, check_steps, stream_of
+from .walk import KINDS, KindName, Step, check_steps, stream_of
 
 FIELDS = ("v", "n_c", "m", "s", "s0", "L", "sparsity", "plane", *WEIGHTS, "seed", "sample")
 """The fields of the form, in its order; the steps of the walk are next to it."""
@@ -29,10 +29,7 @@ _MAX_DIGITS = 100
 class PageState:
     """A model, a sample of it, and a walk from that sample through its class.
 
-    Raises
-    ------
-    ArgumentError
-        If a number is out of its range, or the model is too large for a page.
+    A number out of its range, or a model that is too large for a page, is an ArgumentError.
     """
 
     model: Model = field(default_factory=Model)
@@ -101,17 +98,9 @@ class ParsedForm:
 
 
 def read(query: Mapping[str, Sequence[str]]) -> ParsedForm:
-    """Read the state of the page from a query. What it does not name has its default.
+    """Read the state of the page from a query, the values of every name, or find every problem of it.
 
-    Parameters
-    ----------
-    query
-        The values of every name.
-
-    Returns
-    -------
-    ParsedForm
-        With a state, or with every problem found.
+    What it does not name has its default.
     """
     defaults = asdict(Model()) | asdict(Weighting()) | {"seed": 0, "sample": 0}
     texts = {name: "" if defaults[name] is None else str(defaults[name]) for name in FIELDS}
@@ -150,7 +139,8 @@ def steps_of(text: str) -> tuple[Step, ...]:
         raise ArgumentError(
             "steps", text, "are not steps", "Use p1-t2 to exchange at level 1, then shift at level 2"
         )
-    return tuple(Step("exchange" if word[0] == "p" else "shift", int(word[1:])) for word in words)
+    kinds: dict[str, KindName] = {kind.letter: name for name, kind in KINDS.items()}
+    return tuple(Step(kinds[word[0]], int(word[1:])) for word in words)
 
 
 def check_size(params: Params) -> Params:

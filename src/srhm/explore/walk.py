@@ -1,8 +1,8 @@
 """A walk through one class: from a sample by exchanges of synonyms and shifts, each seen on the tree."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -21,21 +21,42 @@ MAX_STEPS = 40
 _SEEDS = 64  # tried for a step that changes anything
 
 
+class Kind(NamedTuple):
+    """A transformation of a sample that leaves its class."""
+
+    letter: str
+    """Names it in addresses."""
+    action: str
+    """What the buttons say."""
+    done: str
+    """The same, after it was done."""
+    part: Literal["rules", "placements"]
+    """What it draws anew of a derivation."""
+    transform: Callable[[Grammar, Derivation, int, int], Derivation]
+
+
+KindName = Literal["exchange", "shift"]
+
+KINDS: dict[KindName, Kind] = {
+    "exchange": Kind("p", "Exchange synonyms", "synonyms exchanged", "rules", exchange_synonyms),
+    "shift": Kind("t", "Shift features", "features shifted", "placements", diffeomorphism),
+}
+
+
 @dataclass(frozen=True)
 class Step:
     """One transformation at one level: p_l, the exchange of synonyms, or tau_l, the shift."""
 
-    kind: Literal["exchange", "shift"]
+    kind: KindName
     level: int
 
     def __str__(self) -> str:
-        return ("p" if self.kind == "exchange" else "t") + str(self.level)
+        return f"{KINDS[self.kind].letter}{self.level}"
 
     @property
     def words(self) -> str:
         """What is done, as a phrase."""
-        what = "synonyms exchanged" if self.kind == "exchange" else "features shifted"
-        return f"{what} at level {self.level}"
+        return f"{KINDS[self.kind].done} at level {self.level}"
 
 
 @dataclass(frozen=True)
@@ -93,23 +114,10 @@ def stream_of(grammar: Grammar, seed: int) -> Stream:
 
 
 def walk(grammar: Grammar, seed: int, sample: int, steps: Sequence[Step] = ()) -> Walk:
-    """Draw a sample, and take steps from it.
+    """Draw a sample by its number, with the seed of the data, and take steps from it, exchanges and shifts.
 
-    Parameters
-    ----------
-    grammar
-        The rules.
-    seed
-        Seed of the data.
-    sample
-        Number of the sample.
-    steps
-        Exchanges and shifts. Step k takes the first seed from 64 k on whose choices differ from the old ones.
-
-    Raises
-    ------
-    ArgumentError
-        As for :class:`srhm.explore.PageState`.
+    Step k takes the first seed from 64 k on whose choices differ from the old ones. The errors are those of
+    :class:`srhm.explore.PageState`.
     """
     check_steps(grammar.params, steps)
     stream = stream_of(grammar, seed)
@@ -126,12 +134,10 @@ def _changed(grammar: Grammar, old: Derivation, step: Step, first: int) -> tuple
 
     That none of 64 does has a probability below 2^-64, unless weights are very uneven.
     """
-    part, transform = (
-        ("rules", exchange_synonyms) if step.kind == "exchange" else ("placements", diffeomorphism)
-    )
-    place, seed = step.level - 1, first
-    new = transform(grammar, old, step.level, seed)
-    while np.array_equal(getattr(new, part)[place], getattr(old, part)[place]) and seed < first + _SEEDS - 1:
+    kind, place, seed = KINDS[step.kind], step.level - 1, first
+    before = getattr(old, kind.part)[place]
+    new = kind.transform(grammar, old, step.level, seed)
+    while np.array_equal(getattr(new, kind.part)[place], before) and seed < first + _SEEDS - 1:
         seed += 1
-        new = transform(grammar, old, step.level, seed)
+        new = kind.transform(grammar, old, step.level, seed)
     return seed, new

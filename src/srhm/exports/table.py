@@ -33,19 +33,7 @@ class Column:
 
 
 def columns(params: Params, encoding: Encoding | None = None) -> tuple[Column, ...]:
-    """Return the columns of an export of a model.
-
-    Parameters
-    ----------
-    params
-        The parameters of the model.
-    encoding
-        The encoding of the dense inputs. Default: no dense inputs.
-
-    Raises
-    ------
-    ArgumentError
-        If the encoding is unknown.
+    """Return the columns of an export of a model; dense inputs are in an encoding, if one is given.
 
     Examples
     --------
@@ -59,36 +47,23 @@ def columns(params: Params, encoding: Encoding | None = None) -> tuple[Column, .
     ]
     for level in range(1, params.L + 1):
         numbers = params.level(level)
-        nodes, length = numbers.nodes, numbers.positions
+        nodes, leaves, length = (numbers.nodes,), (numbers.nodes * numbers.s,), numbers.positions
         where = f"level {level}" + (" (the input)" if level == 1 else "")
         parents = "the class" if level == params.L else f"each feature of level {level + 1}"
         of_parents = f"of {parents}, for its features of level {level}"
-        found += [
-            Column(
-                f"features_{level}",
-                _type(numbers.v),
-                (nodes * numbers.s,),
-                f"informative features of {where}",
-            ),
-            Column(
-                f"positions_{level}",
-                _type(length),
-                (nodes * numbers.s,),
-                f"their positions among the {length} of {where}, increasing{', in tree order' * params.plane}",
-            ),
-            Column(
-                f"rules_{level}",
-                _type(numbers.m),
-                (nodes,),
-                f"which of the m = {numbers.m} rules {of_parents}",
-            ),
-            Column(
-                f"placements_{level}",
-                _type(numbers.placements),
-                (nodes,),
+        among = f"the {length} of {where}, increasing{', in tree order' * params.plane}"
+        for name, bound, shape, meaning in (
+            ("features", numbers.v, leaves, f"informative features of {where}"),
+            ("positions", length, leaves, f"their positions among {among}"),
+            ("rules", numbers.m, nodes, f"which of the m = {numbers.m} rules {of_parents}"),
+            (
+                "placements",
+                numbers.placements,
+                nodes,
                 f"which of the {numbers.placements} placements {of_parents}",
             ),
-        ]
+        ):
+            found.append(Column(f"{name}_{level}", _type(bound), shape, meaning))
     if encoding is not None:
         integer = encoding == "integer"
         shape = params.shape if integer else (*params.shape, channels(params, encoding))

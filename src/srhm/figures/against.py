@@ -12,12 +12,11 @@ from ..errors import ArgumentError, check_choice, check_instances, check_number
 from .marks import GAP, KeyRow, arrow_row, check_positive, finish, hollow, look_of_nets, plain_mark
 from .style import (
     DOUBLE_COLUMN,
-    LINE_COLOURS,
-    MARKERS,
     MUTED,
     Number,
     log_axis,
     log_range,
+    look_of,
     panel_grid,
     plain_number,
     styled,
@@ -165,8 +164,8 @@ def _colour_and_shape(net: str, runs: Sequence[NetworkRun]) -> tuple[str, str]:
     if net in look_of_nets():
         return look_of_nets()[net]
     others = [name for name in dict.fromkeys(run.net for run in runs) if name not in look_of_nets()]
-    place = others.index(net)
-    return LINE_COLOURS[::-1][place % len(LINE_COLOURS)], MARKERS[::-1][place % len(MARKERS)]
+    colour, shape = look_of(-1 - others.index(net)).values()
+    return colour, shape
 
 
 def _look(run: NetworkRun, runs: Sequence[NetworkRun], sizes: _Sizes) -> dict[str, Any]:

@@ -18,14 +18,13 @@ from .quantities import DASHED, check_quantities, draw_chance, draw_threshold, f
 from .style import (
     DOUBLE_COLUMN,
     INK,
-    LINE_COLOURS,
-    MARKERS,
     MUTED,
     SINGLE_COLUMN,
     Number,
     legend_above,
     log_axis,
     log_range,
+    look_of,
     panel_grid,
     panel_letters,
     plain_number,
@@ -242,7 +241,7 @@ def _panel(
     panel.set_ylabel(words[1])
     top = [0.0]
     for place, curve in enumerate(curves):
-        look = _look(place)
+        look = look_of(place)
         if len(curve.published(name)[0]):
             gid = f"paper/{name}/{curve.label}"
             panel.plot(*curve.published(name), gid=gid, zorder=1.8, **_papers_look(look))
@@ -254,8 +253,14 @@ def _panel(
         ]
         if threshold is not None:
             _mark_P_star(panel, name, curve, float(threshold), look["color"])
-        if name == "error" and curve.ceiling is not None:
-            _draw_ceiling(panel, curve.label, curve.ceiling, look["color"])
+        if name == "error" and curve.ceiling is not None:  # the Bayes error, and its interval as a band
+            value, (low, high) = curve.ceiling
+            gid = f"ceiling/{curve.label}"
+            panel.axhline(float(value), color=look["color"], zorder=1, gid=gid, **_CEILING)
+            panel.axhspan(
+                float(low), float(high), color=look["color"], alpha=0.18, linewidth=0, zorder=0,
+                gid=f"ceiling_interval/{curve.label}",
+            )  # fmt: skip
     if threshold is not None:
         draw_threshold(panel, name, threshold)
         top.append(2.5 * float(threshold))
@@ -265,11 +270,6 @@ def _panel(
     if not any(curve.runs(name) or len(curve.published(name)[0]) for curve in curves):
         panel.text(0.5, 0.5, "no runs yet", color=MUTED, ha="center", va="center", transform=panel.transAxes)
     panel.set_ylim(0, 1.08 * (max(top) or 1.0))
-
-
-def _look(place: int) -> dict[str, Any]:
-    """Return colour and shape of a curve."""
-    return {"color": LINE_COLOURS[place % len(LINE_COLOURS)], "marker": MARKERS[place % len(MARKERS)]}
 
 
 def _papers_look(look: Mapping[str, Any]) -> dict[str, Any]:
@@ -292,23 +292,6 @@ def draw_runs(panel: Axes, name: str, curve: Curve, look: Mapping[str, Any], *, 
         P / scale, values, **{**look, "marker": look["marker"] if one else ""}, markersize=3.6,
         markeredgecolor="white", markeredgewidth=0.4, gid=f"curve/{gid}",
     )  # fmt: skip
-
-
-def _draw_ceiling(
-    panel: Axes, label: str, ceiling: tuple[Number, tuple[Number, Number]], colour: str
-) -> None:
-    """Draw the Bayes error across the panel: a line, and its interval as a band."""
-    value, (low, high) = ceiling
-    panel.axhline(float(value), color=colour, zorder=1, gid=f"ceiling/{label}", **_CEILING)
-    panel.axhspan(
-        float(low),
-        float(high),
-        color=colour,
-        alpha=0.18,
-        linewidth=0,
-        zorder=0,
-        gid=f"ceiling_interval/{label}",
-    )
 
 
 def _mark_P_star(panel: Axes, name: str, curve: Curve, threshold: float, colour: str) -> None:
@@ -343,12 +326,9 @@ def _legend(
     for place, curve in enumerate(curves):
         P_star = _P_star(curve, "error")
         label = curve.label if P_star is None else f"{curve.label}  ($P$* = {plain_number(P_star)})"
-        alone = len(curve.P) == 0 and curve.paper
-        look = (
-            _papers_look(_look(place))
-            if alone
-            else _look(place) | {"markeredgecolor": "white", "markeredgewidth": 0.4}
-        )
+        look = look_of(place) | {"markeredgecolor": "white", "markeredgewidth": 0.4}
+        if len(curve.P) == 0 and curve.paper:
+            look = _papers_look(look_of(place))
         handles.append(Line2D([], [], label=label, **look))
     if any(len(curve.published(name)[0]) for curve in curves for name in names):
         handles.append(Line2D([], [], label="paper", **_papers_look({"color": MUTED, "marker": "o"})))

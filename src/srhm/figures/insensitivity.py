@@ -34,13 +34,7 @@ _UNKNOWN = Estimate()
 
 @dataclass(frozen=True)
 class InsensitivityPoint:
-    """One setting: P*, P*_S and P*_D as measured and as the paper has them, None where there is none.
-
-    Raises
-    ------
-    ArgumentError
-        If a number of the paper is not positive.
-    """
+    """One setting: P*, P*_S and P*_D as measured and as the paper has them, None where there is none."""
 
     net: str
     """The network, such as ``"LCN"``."""
@@ -88,28 +82,12 @@ def insensitivity(
 ) -> Figure:
     """Draw P* against P*_S and P*_D on logarithmic axes (paper, Figures 6C, 6D, 11, 14, 16).
 
-    Each network and each s has a panel for S and one for D, square and with one range for all four axes. Ours
-    are filled, with error bars on both axes; the paper's are open and larger, and alone where a setting
-    was not run. An arrow leads away from a lower bound. On the dashed line P* is P*_S (P*_D).
-
-    Parameters
-    ----------
-    points
-        The settings. A setting without P* or without P*_S (P*_D) is not in that panel. A panel that would be
-        empty is left out.
-    x_labels
-        For ``"S"`` and ``"D"`` the label of the horizontal axis, which may name layer and threshold.
-    y_label
-        Label of the vertical axes.
-    interval_name
-        What the error bars are, for the key.
-    title
-        Title of the figure.
-
-    Raises
-    ------
-    ArgumentError
-        If no point has a place in any panel.
+    Each network and each s has a panel for S and one for D, square and with one range for all four axes; a setting
+    without P* or without P*_S (P*_D) is not in that panel, and a panel that would be empty is left out. Ours are
+    filled, with error bars on both axes, which the key calls `interval_name`; the paper's are open and larger, and
+    alone where a setting was not run. An arrow leads away from a lower bound. On the dashed line P* is P*_S (P*_D).
+    The labels of the horizontal axes, by ``"S"`` and ``"D"``, may name layer and threshold. If no point has a place in
+    any panel, it is an error.
     """
     check_instances(InsensitivityPoint, points=points)
     drawn = {

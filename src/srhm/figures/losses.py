@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..errors import ArgumentError
-from .style import DOUBLE_COLUMN, INK, LINE_COLOURS, MARKERS, legend_above, panel_letters, styled
+from .style import DOUBLE_COLUMN, INK, legend_above, look_of, panel_letters, styled
 
 Record = Sequence[Mapping[str, Any]]
 """A run's :attr:`~srhm.study.Run.record`."""
@@ -44,7 +44,7 @@ def symbol_losses(records: Mapping[str, Record], *, title: str = "") -> Figure:
     figure = Figure(figsize=(DOUBLE_COLUMN, 2.6), layout="constrained")
     left, right = figure.subplots(1, 2)
     for number, (label, record) in enumerate(records.items()):
-        colour, marker = LINE_COLOURS[number % len(LINE_COLOURS)], MARKERS[number % len(MARKERS)]
+        colour, marker = look_of(number).values()
         loss, floor = (
             np.array([np.nan if value is None else value for value in record[-1][name]], float)
             for name in ("loss_by_place", "floor_by_place")

@@ -32,26 +32,9 @@ def complexity_map(
 ) -> Figure:
     """Draw ln(P*/n_c) of the LCN by Eq. 5, with m = v^(s-1) synonyms, over d and F (paper, Figure 5).
 
-    Along a contour line, which is labelled, P* is the same. Where F d < s, so that not even a tree of one level
-    has its informative inputs, there is nothing but hatching.
-
-    Parameters
-    ----------
-    v
-        Features of each level.
-    s
-        Informative children.
-    d
-        Input lengths, two at least, rising.
-    F
-        Relevant fractions, two at least, rising, above 0 and at most 1.
-    title
-        Title of the figure.
-
-    Raises
-    ------
-    ArgumentError
-        If a number is out of range, `d` or `F` does not rise, or F d < s everywhere.
+    Input lengths d and relevant fractions F, above 0 and at most 1, are two at least, and rise. Along a contour line,
+    which is labelled, P* is the same. Where F d < s, so that not even a tree of one level has its informative inputs,
+    there is nothing but hatching; if that is so everywhere, or a number is out of range, it is an error.
     """
     v, s = check_integer("v", v, minimum=2), check_integer("s", s, minimum=2)
     d, F = _rising("d", d, math.inf), _rising("F", F, 1.0)

@@ -15,22 +15,7 @@ from matplotlib.patches import Patch
 from ..errors import check_number
 from ..model.params import Params
 from ..nets import FAMILIES
-from .style import (
-    BLACK,
-    BLUE,
-    BROWN,
-    GREEN,
-    INDIGO,
-    LINE_COLOURS,
-    MUTED,
-    ORANGE,
-    PINK,
-    SKY,
-    TITLE_SIZE,
-    VERMILLION,
-    Number,
-    panel_letters,
-)
+from .style import BLACK, LINE_COLOURS, MUTED, TITLE_SIZE, Number, panel_letters
 
 KeyRow = tuple[Artist | tuple[Line2D, ...], str]
 """A row of a key: what is drawn, and the words next to it."""
@@ -46,7 +31,7 @@ def look_of_nets() -> dict[str, tuple[str, str]]:
     return {one.label: (one.colour, one.marker) for one in FAMILIES.values()}
 
 
-_COLOUR_OF_V = {4: BLUE, 6: VERMILLION, 8: GREEN, 10: ORANGE, 12: PINK, 3: BLACK, 5: SKY, 7: INDIGO, 9: BROWN}
+_COLOUR_OF_V: dict[int, str] = dict(zip((4, 6, 8, 10, 12, 7, 5, 9, 3), LINE_COLOURS, strict=True))
 _SHAPE_OF_S0 = {0: "o", 1: "s", 2: "^", 3: "v", 4: "D", 5: "p", 6: "h"}
 _SIZE = 5.5
 _PAPERS_SIZE = 3.5  # points: how much larger than ours the paper's open marker is, so that both are seen
@@ -129,11 +114,8 @@ class Marks:
 
     def ours(self, params: Params) -> dict[str, Any]:
         """Return colour, shape and rim of our marker of a model."""
-        return {
-            "color": colour_of_v(params.v),
-            "marker": shape_of_s0(params.s0),
-            **_rim(self.kinds.index(self._kind(params))),
-        }
+        look = {"color": colour_of_v(params.v), "marker": shape_of_s0(params.s0)}
+        return look | _rim(self.kinds.index(self._kind(params)))
 
     def paper(self, params: Params) -> dict[str, Any]:
         """Return the paper's marker of a model."""

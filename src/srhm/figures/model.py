@@ -39,31 +39,11 @@ def generative_model(
 ) -> Figure:
     """Draw the model (paper, Figure 2): rules, a sample without blanks and with them, and two changes of it.
 
-    Panel a shows the rules of each level, those outlined that produced the sample; where there are too many to
-    draw, dots mean the rest. Panel b is the sample as it would be with s0 = 0, panel c the sample itself. In
-    panel d synonyms are exchanged, in panel e features are shifted, marked as in
-    :func:`srhm.figures.transformations`.
-
-    Parameters
-    ----------
-    grammar
-        The production rules, of a model with blanks and synonyms.
-    derivation
-        A batch of derivations.
-    row
-        Which of the batch to draw.
-    level
-        Level at which synonyms are exchanged and features are moved, 1 (the input) to L.
-    seed
-        Seed of both; each takes the first seed from this one on that changes anything.
-    title
-        Title of the figure.
-
-    Raises
-    ------
-    ArgumentError
-        If the input is longer than `MAX_INPUTS` or in the plane, s0 = 0 or m = 1, the row is not in the batch, or the
-        level is not in 1 to L.
+    Panel a shows the rules of each level, those outlined that produced the sample; where there are too many to draw,
+    dots mean the rest. Panel b is the sample as it would be with s0 = 0, panel c the sample itself, a row of the
+    batch. In panel d synonyms are exchanged at a level, 1 (the input) to L, in panel e features are shifted there;
+    row, level, seed and marks are those of :func:`srhm.figures.transformations`. An input that is longer than
+    `MAX_INPUTS` or in the plane, and a model with s0 = 0 or m = 1, are errors.
     """
     params = checked_model(grammar, derivation, MAX_INPUTS)
     if not params.has_blanks or all(level.m == 1 for level in params.levels):

@@ -49,16 +49,7 @@ class Connection:
 
 
 def connections(net: NetKind, params: Params, layer: int) -> list[Connection]:
-    """Return what a layer of one channel is connected with, and by which weights (docs, networks.md).
-
-    Parameters
-    ----------
-    net
-        The network.
-    params
-        The parameters of the model.
-    layer
-        The layer, 1 to L.
+    """Return what a layer, 1 to L, of one channel is connected with, and by which weights (docs, networks.md).
 
     Examples
     --------
@@ -83,29 +74,11 @@ def network_schemes(
     nets: Sequence[NetKind] = get_args(NetKind),
     title: str | None = None,
 ) -> Figure:
-    """Draw networks above an input of the model (paper, Figure 3), side by side, in one channel.
+    """Draw networks above an input of the model, a row of a batch (paper, Figure 3), side by side, in one channel.
 
     A circle is a unit, a line a weight; lines of the same colour and shade carry the same weight. A filter has a
-    colour of its own, which grows paler from its first weight to its last.
-
-    Parameters
-    ----------
-    grammar
-        The production rules.
-    derivation
-        A batch of derivations.
-    row
-        Which of the batch is the input.
-    nets
-        The networks, from left to right.
-    title
-        Title of the figure.
-
-    Raises
-    ------
-    ArgumentError
-        If there is no network or an unknown one, the model has more than `MAX_PLACES` positions or `MAX_CLASSES`
-        classes, a network has more filters than there are colours, or the row is not in the batch.
+    colour of its own, which grows paler from its first weight to its last. No network, an unknown one, more than
+    `MAX_PLACES` positions or `MAX_CLASSES` classes, or more filters than there are colours, is an error.
     """
     params = _check(checked_model(grammar, derivation, MAX_PLACES), nets)
     tree = tree_of(grammar, derivation, row, "row")

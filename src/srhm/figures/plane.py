@@ -62,8 +62,8 @@ class PlanePicture(Picture):
         line: dict[str, Any] = (
             {"linewidth": 1.0, "linestyle": (0, (2, 1.2))} if dashed else {"linewidth": 1.4}
         )
-        shown = [(self._corners(level, position), level)]
-        for corners, number in [*shown, (self._pixel(position), 0)] if level == 1 else shown:
+        shown = [(self._corners(level, position), level), (self._pixel(position), 0)]
+        for corners, number in shown if level == 1 else shown[:1]:
             self.canvas.axes.add_patch(
                 Polygon(
                     corners, facecolor="none", edgecolor=MARK, zorder=40, gid=self._gid(kind, number, position), **line
@@ -137,17 +137,8 @@ class PlanePicture(Picture):
         if feature is None or size < 5.5:
             return
         x, y = _middle(corners)
-        gid = self._gid("number", level, position)
-        self.canvas.write(
-            x,
-            y - 0.006,
-            str(feature),
-            size,
-            gid=gid,
-            color=text_colour(fill),
-            ha="center",
-            zorder=order + 0.5,
-        )
+        look = {"color": text_colour(fill), "ha": "center", "zorder": order + 0.5}
+        self.canvas.write(x, y - 0.006, str(feature), size, gid=self._gid("number", level, position), **look)
 
     def _branch(self, level: int, parent: int, position: int) -> None:
         """Join a feature to its parent; dotted where the picture of the parent is in front."""

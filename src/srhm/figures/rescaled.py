@@ -32,13 +32,7 @@ _NARROW = 3  # columns from which on titles are short
 
 @dataclass(frozen=True)
 class RescaledCurve:
-    """The runs of one setting, and what its P is divided by.
-
-    Raises
-    ------
-    ArgumentError
-        If the scale is not positive.
-    """
+    """The runs of one setting, and what its P is divided by."""
 
     curve: Curve
     """The runs and published points; its label is the setting's name in the legend. It may be without runs."""
@@ -73,36 +67,24 @@ def rescaled(
 ) -> Figure:
     """Draw quantities against P and against P / scale, in a grid of panels (paper, Figures 7, 8, 12, 15).
 
-    Every run is a small marker and the line is the median over seeds (see :meth:`srhm.figures.Curve.median`);
-    a curve of one seed is a line through its runs. The paper's points are open and larger. Colour and shape say
-    s0, the kind of line says L. A dashed line is the threshold of a quantity.
+    Every run is a small marker and the line is the median over seeds (see :meth:`srhm.figures.Curve.median`); a curve
+    of one seed is a line through its runs. The paper's points are open and larger. Colour and shape say s0, the kind
+    of line says L. A dashed line is the threshold of a quantity.
 
     Parameters
     ----------
     curves
-        The settings, in the order of the legend.
+        The settings, in the order of the legend, one at least.
     rows
         The grid: for each row its quantities, ``"error"``, ``"S_kl"`` or ``"D_kl"``; None leaves a place empty.
         Sensitivities share one vertical range, errors another.
     over
         ``"both"``: each quantity has two panels side by side, over P and over P / scale. ``"P"`` or
         ``"rescaled"``: one of these.
-    thresholds
-        The value of each quantity that defines its P*. Default: error 10%.
-    chance
-        Test error of guessing, 1 - 1/n_c; drawn where given.
-    L
-        Number of levels; with it layer L + 1 is called the output.
     x_label
         What P / scale is, in symbols.
-    title
-        Title of the figure.
-
-    Raises
-    ------
-    ArgumentError
-        If there is no curve, `rows` name no quantity, they or `thresholds` name an unknown one, or another argument is
-        out of range.
+    thresholds, chance, L, title
+        As for :func:`srhm.figures.learning_curves`.
     """
     check_instances(RescaledCurve, curves=curves)
     if not curves:

@@ -45,6 +45,15 @@ FEATURE_COLOURS = (BLUE, ORANGE, GREEN, SKY, VERMILLION, YELLOW, PINK, BROWN, IN
 LINE_COLOURS = (BLUE, VERMILLION, GREEN, ORANGE, PINK, INDIGO, SKY, BROWN, BLACK)
 """Lines and markers on white: the same without its yellow."""
 
+LINES_ON_DARK = dict(
+    zip(
+        LINE_COLOURS,
+        ("#6F9BFF", "#FF7A3D", "#1FC79A", ORANGE, "#EBA6CF", YELLOW, "#9FDCFF", "#B98A72", "#FFFFFF"),
+        strict=True,
+    )
+)
+"""The colour in place of each of them on dark ground, where dark ones could not be seen."""
+
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "h")
 
 _STYLE: Mapping[str, Any] = MappingProxyType(
@@ -143,6 +152,11 @@ def save(figure: Figure, path_without_suffix: str | Path) -> list[Path]:
         write_atomically(path, render(figure, kind))
         paths.append(path)
     return paths
+
+
+def look_of(number: int) -> dict[str, str]:
+    """Return colour and shape of the curve of a number: nine distinct ones, then the same again."""
+    return {"color": LINE_COLOURS[number % len(LINE_COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
 
 
 def feature_colour(feature: int) -> str | tuple[float, float, float]:
@@ -259,14 +273,6 @@ def panel_letters(axes: Sequence[Axes]) -> None:
     if len(axes) < 2:
         return
     for place, panel in enumerate(axes):
-        panel.annotate(
-            chr(ord("a") + place % 26),
-            xy=(0, 1),
-            xycoords="axes fraction",
-            xytext=(-24, 6),
-            textcoords="offset points",
-            fontsize=10,
-            fontweight="bold",
-            ha="left",
-            va="baseline",
-        )
+        look = {"fontsize": 10, "fontweight": "bold", "ha": "left", "va": "baseline"}
+        at = {"xy": (0, 1), "xycoords": "axes fraction", "xytext": (-24, 6), "textcoords": "offset points"}
+        panel.annotate(chr(ord("a") + place % 26), **at, **look)

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ..errors import ArgumentError
-from .style import DOUBLE_COLUMN, INK, LINE_COLOURS, MARKERS, MUTED, panel_letters, styled
+from .style import DOUBLE_COLUMN, INK, LINE_COLOURS, MUTED, look_of, panel_letters, styled
 
 _CURVES = 5
 """Noise levels whose correlations are drawn."""
@@ -47,9 +47,7 @@ def noise_transition(changes: Sequence[Any], *, threshold: float | None = None, 
     figure = Figure(figsize=(DOUBLE_COLUMN, 2.5 if not title else 2.7), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
     colours = matplotlib.colormaps["viridis"](np.linspace(0.0, 0.9, params.L + 1))
-    lost = np.array(
-        [1 - (one.features_kept * one.places_kept) for one in found]
-    )  # of the features of a level
+    lost = np.array([1 - one.features_kept * one.places_kept for one in found])  # of the features of a level
     moved = np.array([1 - one.places_kept for one in found])
     shares = np.column_stack([lost, [one.changed[-1] for one in found]])
     for level in range(params.L + 1):
@@ -69,18 +67,14 @@ def noise_transition(changes: Sequence[Any], *, threshold: float | None = None, 
         one, C = found[index], found[index].covariance
         r, ratio = one.distance, C / C[0] if C[0] > 0 else np.full(len(C), np.nan)
         label = f"{one.process.strength:.2f}" + (" (peak)" if index == peak else "")
-        style = {"color": INK, "lw": 1.8} if index == peak else {"color": LINE_COLOURS[number % 9], "lw": 1.0}
-        middle.plot(
-            r, np.where(ratio > 1e-5, ratio, np.nan), marker=MARKERS[number % 9], ms=3, label=label, **style
-        )
+        style = look_of(number) | ({"color": INK, "lw": 1.8} if index == peak else {"lw": 1.0})
+        middle.plot(r, np.where(ratio > 1e-5, ratio, np.nan), ms=3, label=label, **style)
     middle.set(xscale="log", yscale="log", xlabel="distance $r$", ylabel="$C(r)/C(1)$", ylim=(1e-4, 1.5))
     middle.set_xscale("log", base=2)
     middle.legend(
         fontsize=6, loc="upper right", labelspacing=0.2, title=_strength(found[0]), title_fontsize=6
     )
-    chi, error = (
-        [getattr(one, name) for one in found] for name in ("susceptibility", "susceptibility_error")
-    )
+    chi, error = zip(*((one.susceptibility, one.susceptibility_error) for one in found), strict=True)
     right.errorbar(noise, chi, error, color=LINE_COLOURS[0], marker="o", ms=3, lw=1.0)
     right.set(xlabel=_strength(found[0]), ylabel="susceptibility", ylim=(0, None))
     if threshold is not None:

@@ -223,18 +223,9 @@ class Deformation:
 def deform(images: Any, fields: Any) -> Any:
     """Deform images by given fields: the deformed image at x is the image at x + τ(x), interpolated linearly.
 
-    Parameters
-    ----------
-    images
-        As in a call of :class:`Deformation`, of NumPy or PyTorch.
-    fields
-        Displacements in pixels [sample, axis, row, column] (one dimension: [sample, axis, position]), as
-        :meth:`Deformation.fields` returns them, of either library.
-
-    Raises
-    ------
-    ArgumentError
-        If the shapes do not fit each other.
+    Images, of NumPy or PyTorch, are as in a call of :class:`Deformation`; the fields, displacements in pixels [sample,
+    axis, row, column] (one dimension: [sample, axis, position]), as :meth:`Deformation.fields` returns them, of either
+    library. Shapes that do not fit each other are an ArgumentError.
 
     Examples
     --------

@@ -12,25 +12,14 @@ _PSEUDO_COUNT = 0.5
 
 
 def group(counts: Integer[np.ndarray, "symbol context"], groups: int) -> Integer[np.ndarray, " symbol"]:
-    """Divide symbols into groups whose members occur in the contexts with the same probabilities.
+    """Divide symbols into groups 0, 1, ..., whose members occur in the contexts, such as classes, with the same
+    probabilities.
 
-    The counts n_xy of symbol x are multinomial with the probabilities of its group. The groups maximise the
-    likelihood Σ_x Σ_y n_xy ln π_(g(x) y), that is, they keep as much mutual information with the context as
-    possible. Every symbol starts as a group of its own; the two groups whose union loses the least likelihood are
-    merged, again and again. Then each symbol moves to the group under which it is most likely, until none moves.
-    No random number is involved.
-
-    Parameters
-    ----------
-    counts
-        How often each symbol occurred in each context, such as a class, [symbol, context].
-    groups
-        Number of groups; if there are no more symbols than this, each is a group.
-
-    Returns
-    -------
-    array [symbol]
-        The group of each symbol, from 0 to groups - 1.
+    The counts n_xy of symbol x, [symbol, context], are multinomial with the probabilities of its group. The groups
+    maximise the likelihood Σ_x Σ_y n_xy ln π_(g(x) y), that is, they keep as much mutual information with the context
+    as possible. Every symbol starts as a group of its own; the two groups whose union loses the least likelihood are
+    merged, again and again. Then each symbol moves to the group under which it is most likely, until none moves. No
+    random number is involved.
 
     Examples
     --------

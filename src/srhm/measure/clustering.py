@@ -106,7 +106,8 @@ def clusters(
 
 
 def adjusted_rand_index(first: Integer[np.ndarray, " item"], second: Integer[np.ndarray, " item"]) -> float:
-    """Return the adjusted Rand index of two partitions of the same items (Hubert and Arabie, 1985).
+    """Return the adjusted Rand index of two partitions of the same items (Hubert and Arabie, 1985), given by part
+    numbers.
 
     With n_ij items in part i of the first and part j of the second, a_i and b_j the sums of the rows and columns of
     n_ij, n items in all and C(x) = x (x - 1)/2,
@@ -114,16 +115,6 @@ def adjusted_rand_index(first: Integer[np.ndarray, " item"], second: Integer[np.
         ARI = (sum C(n_ij) - E) / ((sum C(a_i) + sum C(b_j))/2 - E),   E = sum C(a_i) sum C(b_j) / C(n).
 
     It is 1 if and only if the partitions are equal, and 0 on average if one is shuffled.
-
-    Parameters
-    ----------
-    first, second
-        For each item the number of its part.
-
-    Raises
-    ------
-    ArgumentError
-        If the numbers of items differ.
 
     Examples
     --------

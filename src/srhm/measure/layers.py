@@ -109,16 +109,9 @@ class ByPosition:
 def predictor_of(network: Any) -> Callable[[Any], Any]:
     """Return a network as a map from inputs to outputs [sample, class_], or to class numbers [sample].
 
-    Parameters
-    ----------
-    network
-        As for :func:`layers_of`. An estimator predicts classes; of a list of layers the last one is the output, of a
-        mapping the one called ``"output"``.
-
-    Raises
-    ------
-    ArgumentError
-        If it cannot be called; on prediction, if there are several layers and none is called ``"output"``.
+    A network is as for :func:`layers_of`. An estimator predicts classes; of a list of layers the last one is the
+    output, of a mapping the one called ``"output"``: several layers of which none is called so are an ArgumentError on
+    prediction.
     """
     if is_estimator(network):
         return lambda x: network.predict(_flat(x))

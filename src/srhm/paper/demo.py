@@ -15,7 +15,6 @@ from ..figures import Curve, derivation_trees, learning_curves, scaling, transfo
 from ..figures.style import render
 from ..files import check_output, user_path, write_atomically
 from ..measure.complexity import SampleComplexity
-from ..model.derivation import Derivation
 from ..model.grammar import Grammar
 from ..model.params import Params
 from ..model.stream import Stream
@@ -124,7 +123,7 @@ class _Show:
     def _model_sections(self) -> list[Section]:
         params = Params(n_c=6, v=6, m=6, s=2, s0=1, L=2)
         grammar = Grammar(params, 0)
-        derivation = _two_of_one_class(grammar)
+        derivation = Stream(grammar, 0).take(0, 2 * params.n_c)
         return [
             self._section(
                 "trees",
@@ -145,13 +144,17 @@ class _Show:
         ]
 
     def _measured_sections(self, studies: list[Study]) -> list[Section]:
+        points = [
+            scaling_point(one.setup, _found(one), panel=one.setup.net.row.label, x=scaling_law(one.setup))
+            for one in studies
+        ]
         sections = [
             self._section(
                 "scaling",
                 title="Measured P*, scaling law, published P*",
                 text="P* with its 90% interval. The published values are single grid points, known to about a "
                 "factor 1.5.",
-                figure=_scaling(studies),
+                figure=scaling(points, fits=fits_of(points)),
                 alt="Measured P* against the paper's scaling law on logarithmic axes.",
                 table=_results(studies),
             )
@@ -185,18 +188,6 @@ def _count(studies: Sequence[Study]) -> int:
     return sum(len(runs) for one in studies for runs in one.runs)
 
 
-def _two_of_one_class(grammar: Grammar) -> Derivation:
-    n_c = grammar.params.n_c
-    both = Stream(grammar, 0).take(0, 2 * n_c)
-    label = int(both.label[0])
-    rows = [row for row in range(2 * n_c) if int(both.label[row]) == label][:2]
-    return Derivation(
-        both.label[rows],
-        tuple(level[rows] for level in both.rules),
-        tuple(level[rows] for level in both.placements),
-    )
-
-
 def _found(one: Study) -> SampleComplexity | None:
     """Return P* of a search that is finished."""
     return one.complexity() if one.finished else None
@@ -206,14 +197,6 @@ def _curve(one: Study) -> Curve:
     known = {name for _, run in one.all_runs for name in run.metrics}
     quantities = [name for name in ("error", "S_21", "D_21") if name in known]
     return Curve.of(one, f"$s_0$ = {one.setup.params.s0}", quantities, _found(one))
-
-
-def _scaling(studies: Sequence[Study]) -> Figure:
-    points = [
-        scaling_point(one.setup, _found(one), panel=one.setup.net.row.label, x=scaling_law(one.setup))
-        for one in studies
-    ]
-    return scaling(points, fits=fits_of(points))
 
 
 def _results(studies: Sequence[Study]) -> Table:

@@ -52,7 +52,8 @@ def draw(figure: PaperFigure, tier: Tier, index: RunIndex) -> Figure:
     settings = tier.drawn(figure)
     if type(figure.kind) not in _KINDS:
         raise SrhmError(f"figure {figure.name} is a table: srhm reproduce {figure.name} writes it")
-    return _KINDS[type(figure.kind)](figure, settings, lambda one: study_of(one, tier, index))
+    drawing = _KINDS[type(figure.kind)]
+    return drawing(figure, figure.kind, settings, lambda one: study_of(one, tier, index))
 
 
 def _check_drawn(figure: PaperFigure, drawn: Sequence[Any]) -> None:
@@ -110,9 +111,8 @@ def fits_of(points: Sequence[ScalingPoint]) -> dict[str, Exponent]:
     return found
 
 
-def _complexity(figure: PaperFigure, settings: Sequence[Setup], study: Studies) -> Figure:
-    kind, points, labels, slopes, fits = figure.kind, [], {}, {}, {}
-    assert isinstance(kind, Complexity)
+def _complexity(figure: PaperFigure, kind: Complexity, settings: Sequence[Setup], study: Studies) -> Figure:
+    points, labels, slopes, fits = [], {}, {}, {}
     for panel, own in kind.panels(settings).items():
         plain = not any(one.net.chosen for one in own)
         found = {one: study(one).read() for one in own}
@@ -168,17 +168,15 @@ def replicates_of(found: dict[Setup, SampleComplexity | None]) -> list[tuple[int
 _QUANTITIES: dict[str, Quantity] = {"error": "P_star", "S": "P_star_S", "D": "P_star_D"}
 
 
-def _paper_value(setting: Setup, quantity: Quantity) -> int | None:
-    paper = published(setting.net.family, setting.params, quantity)
-    return None if paper is None else paper.P_star
-
-
-def _insensitivity(figure: PaperFigure, settings: Sequence[Setup], study: Studies) -> Figure:
+def _insensitivity(
+    figure: PaperFigure, kind: Insensitivity, settings: Sequence[Setup], study: Studies
+) -> Figure:
     points = []
     for setting in settings:
         params, runs = setting.params, study(setting)
         ours = {name: estimate_of(runs.read(name)) for name in ("error", "S", "D")}
-        paper = {name: _paper_value(setting, quantity) for name, quantity in _QUANTITIES.items()}
+        values = {name: published(setting.net.family, params, one) for name, one in _QUANTITIES.items()}
+        paper = {name: None if value is None else value.P_star for name, value in values.items()}
         points.append(
             InsensitivityPoint(
                 setting.net.row.label, label(setting), params,
@@ -212,9 +210,7 @@ def _output_layer(settings: Sequence[Setup]) -> int | None:
     return found.pop() if len(found) == 1 else None
 
 
-def _curves(figure: PaperFigure, settings: Sequence[Setup], study: Studies) -> Figure:
-    kind = figure.kind
-    assert isinstance(kind, Curves)
+def _curves(figure: PaperFigure, kind: Curves, settings: Sequence[Setup], study: Studies) -> Figure:
     curves = [
         curve_of(study(one), one.net.row.label, kind.quantities, compared=kind.compared) for one in settings
     ]
@@ -231,10 +227,9 @@ def _curves(figure: PaperFigure, settings: Sequence[Setup], study: Studies) -> F
     )
 
 
-def _rescaled(figure: PaperFigure, settings: Sequence[Setup], study: Studies) -> Figure:
-    kind, last = figure.kind, settings[-1]
-    assert isinstance(kind, Rescaled)
-    title, replaced = figure.full_heading, [one for one in figure.settings if one not in settings]
+def _rescaled(figure: PaperFigure, kind: Rescaled, settings: Sequence[Setup], study: Studies) -> Figure:
+    last, title = settings[-1], figure.full_heading
+    replaced = [one for one in figure.settings if one not in settings]
     if replaced:
         v, others = last.params.v, {one.params.v for one in replaced}
         title += f" (ours at v = {v}, where the paper has v = {', '.join(map(str, sorted(others)))})"
@@ -278,9 +273,7 @@ def network_runs(figure: PaperFigure, settings: Sequence[Setup], study: Studies)
     return runs
 
 
-def _against(figure: PaperFigure, settings: Sequence[Setup], study: Studies) -> Figure:
-    kind = figure.kind
-    assert isinstance(kind, Against)
+def _against(figure: PaperFigure, kind: Against, settings: Sequence[Setup], study: Studies) -> Figure:
     runs = network_runs(figure, settings, study)
     _check_drawn(figure, runs)
     words = {"D": "shifts, $D$", "S": "synonyms, $S$"}
@@ -291,20 +284,20 @@ def _against(figure: PaperFigure, settings: Sequence[Setup], study: Studies) -> 
 # Without runs
 
 
-def _illustration(figure: PaperFigure, settings: Sequence[Setup], study: Studies) -> Figure:
-    kind = figure.kind
-    assert isinstance(kind, Illustration)
+def _illustration(
+    figure: PaperFigure, kind: Illustration, settings: Sequence[Setup], study: Studies
+) -> Figure:
     grammar = Grammar(kind.params, 0)
     draw = generative_model if kind.drawing == "generative_model" else network_schemes
     return draw(grammar, Stream(grammar, 0).take(0, 1))
 
 
-_KINDS: dict[type, Callable[[PaperFigure, Sequence[Setup], Studies], Figure]] = {
+_KINDS: dict[type, Callable[[PaperFigure, Any, Sequence[Setup], Studies], Figure]] = {
     Complexity: _complexity,
     Insensitivity: _insensitivity,
     Curves: _curves,
     Rescaled: _rescaled,
     Against: _against,
-    Map: lambda figure, settings, study: complexity_map(),
+    Map: lambda figure, kind, settings, study: complexity_map(),
     Illustration: _illustration,
 }

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import check_instance
+from ..study import Setup
 from .cost import Device, run_seconds, shown
 from .kinds import PaperFigure
 from .plan import curve_runs, distinct
-from .tiers import Tier
+from .tiers import Tier, near
 
 RUNS_OF_A_SEARCH, _NEAR = 3.3, 1.5
 """Runs of one replicate until its P* is bracketed, and those that S and D take beyond them, as measured."""
@@ -50,6 +51,11 @@ def figure_costs(figures: Sequence[PaperFigure], tier: Tier, device: Device) -> 
     return [*each, _cost_of("all", figures, tier, device)] if len(each) > 1 else each
 
 
+def search_seconds(setup: Setup, seeds: int) -> float:
+    """Return the time of a search for P* on a core, about."""
+    return RUNS_OF_A_SEARCH * seeds * run_seconds(near(setup), Device.core())
+
+
 def _cost_of(name: str, figures: Sequence[PaperFigure], tier: Tier, device: Device) -> FigureCost:
     searched = distinct(tier, figures, lambda figure: figure.kind.searches)
     sensed = distinct(tier, figures, lambda figure: figure.senses)
@@ -58,7 +64,7 @@ def _cost_of(name: str, figures: Sequence[PaperFigure], tier: Tier, device: Devi
     for count, settings in ((RUNS_OF_A_SEARCH, searched), (_NEAR, sensed)):
         for one in settings:
             runs += count * tier.replicates(one)
-            seconds += count * tier.replicates(one) * run_seconds(tier.near(one), device)
+            seconds += count * tier.replicates(one) * run_seconds(near(one), device)
     return FigureCost(
         name,
         len(distinct(tier, figures, lambda figure: True)),

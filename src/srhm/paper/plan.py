@@ -7,8 +7,7 @@ from ..errors import check_instance
 from ..runner.driver import Policy, drive
 from ..runner.executors import Executor
 from ..runner.progress import Progress
-from ..runner.searches import choose_starts, replicates
-from ..runner.sources import RunSource, Single
+from ..runner.searches import all_sources, choose_starts
 from ..store import Store
 from ..store.index import RunIndex
 from ..study import RunSpec, Setup, Study
@@ -28,12 +27,6 @@ class Phase:
     """Searches, with what the store already knows of them."""
     specs: list[RunSpec] = field(default_factory=list)
     """Single runs, each once."""
-
-    def sources(self) -> list[RunSource]:
-        """Return all of it."""
-        return [source for one in self.studies for source in replicates(one)] + [
-            Single(one) for one in self.specs
-        ]
 
 
 def phases(figures: Sequence[PaperFigure], tier: Tier, index: RunIndex) -> list[Phase]:
@@ -77,20 +70,10 @@ def reproduce(
     policy: Policy | None = None,
     watch: Callable[[Progress], None] | None = None,
 ) -> list[Progress]:
-    """Compute what the figures need and the store lacks; the same call resumes.
+    """Compute what the figures need at a tier and the store lacks; the same call resumes.
 
-    Parameters
-    ----------
-    figures, tier
-        What is wanted.
-    store
-        Where runs are looked up and written.
-    executor
-        Makes who computes, once for each phase.
-    part
-        (i, n): the i-th of n parts, for a task of a job array.
-    policy, watch
-        As for :func:`srhm.runner.driver.drive`.
+    `executor` makes who computes, once for each phase. `part`, (i, n), is the i-th of n parts, for a task of a job
+    array. `policy` and `watch` are as for :func:`srhm.runner.driver.drive`.
     """
     check_instance(Tier, tier=tier)
     check_instance(Store, store=store)
@@ -98,7 +81,7 @@ def reproduce(
     for number in range(len(phases(figures, tier, RunIndex(())))):
         phase = phases(figures, tier, RunIndex.of(store))[number]  # it takes what the phases before it found
         choose_starts(phase.studies, store)
-        sources = phase.sources()
+        sources = all_sources(phase.specs, phase.studies)
         sources = sources if part is None else shard(sources, *part)
         title = f"srhm reproduce --tier {tier.name}: {phase.title}"
         done.append(drive(sources, store, executor(), policy=policy or Policy(), watch=watch, title=title))

@@ -14,12 +14,12 @@ from ..store.index import RunIndex
 from ..study import Run, Setup
 from .cost import Device, run_seconds, shown
 from .drawings import label, replicates_of
-from .estimate import RUNS_OF_A_SEARCH
+from .estimate import RUNS_OF_A_SEARCH, search_seconds
 from .figures import FIGURES
 from .kinds import PaperFigure
 from .settings import setup as setup_on
 from .sharing import blank_exponent, by_sharing, sharing_of
-from .tiers import TIERS, Tier, study_of
+from .tiers import TIERS, Tier, near, study_of
 
 AGREES = 1.5
 """Within this factor of the paper's value ours agrees: its grids have steps of 1.3 to 1.7."""
@@ -84,11 +84,7 @@ def comparisons(tier: Tier, index: RunIndex) -> list[Compared]:
                 ours = study_of(setting, tier, index).read(QUANTITIES[quantity][0])
                 if paper is None and ours is None:
                     continue
-                seconds = (
-                    RUNS_OF_A_SEARCH
-                    * tier.replicates(setting)
-                    * run_seconds(tier.near(setting), Device.core())
-                )
+                seconds = search_seconds(tier.setup(setting), tier.replicates(setting))
                 value, valid = (None, True) if paper is None else (paper.P_star, paper.valid)
                 ends = None if paper is None else (paper.low, paper.high)
                 key = tier.setup(setting).digest, quantity
@@ -299,27 +295,17 @@ def sharing_table(tier: Tier, index: RunIndex) -> str:
     rows = []
     for (net, layers), own in by_sharing(settings).items():
         found = {one: study_of(one, tier, index).read() for one in own}
-        known = {
-            one.params.s0: f"{P.P_star:,.0f}"
-            for one, P in found.items()
-            if P is not None and P.P_star is not None
-        }
+        known = {one.params.s0: f"{P.P_star:,.0f}" for one, P in found.items() if P and P.P_star is not None}
         pairs = replicates_of(found)
         slopes = [blank_exponent(pair for pair in pairs if pair[0] >= least) for least in (0, 1)]
         words = [
-            ""
-            if one is None or one.interval is None
-            else f"{one.slope:.2f} ({one.interval[0]:.2f} to {one.interval[1]:.2f})"
+            f"{one.slope:.2f} ({one.interval[0]:.2f} to {one.interval[1]:.2f})"
+            if one and one.interval
+            else ""
             for one in slopes
         ]
-        rows.append(
-            [
-                FAMILIES[net].label,
-                " and ".join(map(str, layers)) or "none",
-                *(known.get(s0, "") for s0 in s0s),
-                *words,
-            ]
-        )
+        shared = " and ".join(map(str, layers)) or "none"
+        rows.append([FAMILIES[net].label, shared, *(known.get(s0, "") for s0 in s0s), *words])
     heads = ["network", "shared layers", *(f"P*, s0 = {s0}" for s0 in s0s)]
     return table([*heads, "exponent of s0+1", "the same, s0 > 0"], rows)
 
@@ -347,14 +333,7 @@ def figure_table(figures: Sequence[PaperFigure], tier: Tier, index: RunIndex) ->
         done = [one for one in wanted if any(study_of(one, tier, index).runs)]
         left = [one for one in figure.settings if one not in done]
         each = RUNS_OF_A_SEARCH if figure.kind.searches else 6.0
-        seconds = each * full.seeds * sum(run_seconds(full.near(one), Device.core()) for one in left)
-        stands = " stand-ins" if wanted != figure.settings else ""
-        rows.append(
-            [
-                figure.name,
-                figure.title,
-                f"{len(done)} of {len(wanted)}{stands}",
-                shown(seconds) if left else "",
-            ]
-        )
+        seconds = each * full.seeds * sum(run_seconds(near(full.setup(one)), Device.core()) for one in left)
+        count = f"{len(done)} of {len(wanted)}" + (" stand-ins" if wanted != figure.settings else "")
+        rows.append([figure.name, figure.title, count, shown(seconds) if left else ""])
     return table(["figure", "what", "settings with runs", "the rest on a core, about"], rows)

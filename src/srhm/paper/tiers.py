@@ -62,10 +62,6 @@ class Tier:
             return setup
         return replace(setup, net=replace(setup.net, width=self.width))
 
-    def near(self, setup: Setup) -> RunSpec:
-        """Return the first replicate's run at the P* that is expected, or as near as the distinct data allow."""
-        return near(self.setup(setup))
-
     def study(self, setup: Setup, *, sensitivities: bool = False) -> Study:
         """Return the search for P* of a setup, with P*_S and P*_D if asked for."""
         seeds = self.replicates(setup)

@@ -120,17 +120,10 @@ def values_table(widths: Widths, bias: Bias) -> str:
             if _is_narrow(tier):
                 known = one.found is not None and one.found.P_star is not None
                 cells.append(bias.stated(tier.setup(one.setting), one.quantity) if known else "")
-        rows.append(
-            [
-                first.figure,
-                first.setting.net.row.label,
-                label(first.setting),
-                QUANTITIES[first.quantity][1],
-                f"{first.paper:,} ({low} to {high})" + ("" if first.valid else ", not valid"),
-                *cells,
-                f"{first.paper / first.setting.params.P_max:.2g}",
-            ]
-        )
+        paper = f"{first.paper:,} ({low} to {high})" + ("" if first.valid else ", not valid")
+        names = [first.figure, first.setting.net.row.label, label(first.setting)]
+        part = f"{first.paper / first.setting.params.P_max:.2g}"
+        rows.append([*names, QUANTITIES[first.quantity][1], paper, *cells, part])
     heads = []
     for tier, words in zip(widths.tiers, widths.words, strict=True):
         heads += [f"ours (90% interval), at {words}", f"ratio, at {words}"]
@@ -151,9 +144,8 @@ def ratio_table(widths: Widths) -> str:
             continue
         key = QUANTITIES[first.quantity][1], first.setting.net.row.label
         published_values[key] += 1
-        groups[key] += [one for one in of_widths if one.found is not None and one.found.P_star is not None][
-            :1
-        ]
+        measured = [one for one in of_widths if one.found is not None and one.found.P_star is not None]
+        groups[key] += measured[:1]
     rows = []
     for key, ours in sorted(groups.items()):
         ratios = [one.ratio for one in ours if one.ratio is not None]

@@ -12,9 +12,8 @@ from ..study.options import options_of
 
 
 def run_command(spec: RunSpec) -> str | None:
-    """Return the `srhm run` that is this run, or None if the seeds of its roles differ.
-
-    Of a function of the user's it is the call in Python.
+    """Return the `srhm run` that is this run, or None if the seeds of its roles differ; of a function of the user's
+    the call.
 
     Examples
     --------
@@ -37,16 +36,7 @@ def pstar_command(
 ) -> str:
     """Return the `srhm pstar` that measures P* of a setup; of a function of the user's the call in Python.
 
-    Parameters
-    ----------
-    setup
-        What is run.
-    seeds
-        Number of replicates.
-    fix
-        Roles that all replicates share.
-    start
-        First P to try, which a family without a prediction needs.
+    `fix` names the roles that all replicates share; a family without a prediction needs the first P to try, `start`.
 
     Examples
     --------

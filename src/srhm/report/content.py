@@ -23,22 +23,12 @@ _DRAWN = re.compile(
 
 
 def content_of(runs: Iterable[Run], title: str) -> dict[str, Any]:
-    """Return what the page of some runs shows, as JSON data that is the same for the same runs.
+    """Return what the page of some finished runs, in any order, shows: JSON data that is the same for the same runs.
 
-    Parameters
-    ----------
-    runs
-        Finished runs, in any order.
-    title
-        Title of the page.
-
-    Returns
-    -------
-    dict
-        ``metrics``: names of the metrics. ``settings``: what was run, each with its P* by metric, its scaling law,
-        published value, medians over seeds and command. ``runs``: each with the numbers of its settings, its
-        metrics in the order of their names, and its command. ``environments``: the devices and versions that runs
-        name by number. Numbers have six significant digits; None where there is none.
+    ``metrics``: names of the metrics. ``settings``: what was run, each with its P* by metric, its scaling law,
+    published value, medians over seeds and command. ``runs``: each with the numbers of its settings, its metrics in
+    the order of their names, and its command. ``environments``: the devices and versions that runs name by number.
+    Numbers have six significant digits; None where there is none.
     """
     about = sorted(studies_of(runs), key=_order)
     of_run: dict[str, tuple[Run, list[int]]] = {}

@@ -41,15 +41,10 @@ def write_report(path: str | Path, runs: Iterable[Run], title: str = "Runs") -> 
 
 
 def report_html(content: Mapping[str, Any]) -> str:
-    """Return the page of :func:`~srhm.report.content_of`.
+    """Return the page of :func:`~srhm.report.content_of`; it needs Plotly (extra ``report``).
 
-    The page forbids itself any connection, and any script but its own: whatever texts a store holds, they are shown
-    as text.
-
-    Raises
-    ------
-    MissingExtraError
-        If Plotly is not installed (extra ``report``).
+    The page forbids itself any connection, and any script but its own: whatever texts a store holds, they are shown as
+    text.
     """
     scripts = [plotting_library(), "\n".join(map(part, _SCRIPTS))]
     return rendered(
@@ -78,15 +73,12 @@ def _data(content: Mapping[str, Any]) -> str:
 
 def _policy(scripts: Sequence[str]) -> str:
     """Return what the page allows itself: its own scripts, styles, and the pictures that it makes."""
-    digests = " ".join(f"'sha256-{_digest(script)}'" for script in scripts)
+    sums = (base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts)
+    digests = " ".join(f"'sha256-{one}'" for one in sums)
     return (
         "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data: blob:; "
         f"style-src 'unsafe-inline'; script-src {digests}"
     )
-
-
-def _digest(script: str) -> str:
-    return base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode()
 
 
 def _quantity(found: Mapping[str, Any] | None) -> str:

@@ -88,47 +88,18 @@ def drive(
     title: str = "",
     train: Importable | None = None,
 ) -> Progress:
-    """Compute the runs of all sources.
+    """Compute the runs of all sources, and return the final progress.
 
     Finished runs are in the store immediately. Whatever ends this call, an interrupt or a kill, the same call resumes:
-    with the runs in the store, and with the checkpoints of running ones.
+    with the runs in the store, and with the checkpoints of running ones. Earlier sources come first if the executor,
+    which is closed at the end, is short of slots. The title, such as the command, names the driver to others that use
+    the store; `train` says where workers find the function of the user's whose runs these are.
 
-    Parameters
-    ----------
-    sources
-        The sources of runs; earlier ones come first if the executor is short of slots.
-    store
-        The store of finished runs.
-    executor
-        The executor of the runs; it is closed at the end.
-    policy
-        What to do in case of failures. Default: :class:`Policy() <Policy>`.
-    watch
-        Called with the progress.
-    title
-        The name of the driver for others that use the store, such as its command.
-    train
-        Where workers find the function of the user's whose runs these are.
-
-    Returns
-    -------
-    Progress
-        The final progress.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        If it is interrupted.
-    SystemExit
-        With status 143, if the process is asked to end by SIGTERM, as by `srhm cancel`.
-    BackendError
-        If JAX has no backend to compute on; no run is recorded as failed for that.
-    Unavailable
-        If the executor can start nothing.
-    StoreInUse
-        Before the first run, if another process computes the runs of the store.
-    SrhmError
-        If the store stays locked or full for two minutes; before the first run, if it cannot be written.
+    It raises KeyboardInterrupt if it is interrupted; SystemExit with status 143 if the process is asked to end by
+    SIGTERM, as by `srhm cancel`; BackendError if JAX has no backend to compute on, and records no run as failed for
+    that; Unavailable if the executor can start nothing; StoreInUse, before the first run, if another process computes
+    the runs of the store; and SrhmError if the store stays locked or full for two minutes or, before the first run,
+    cannot be written.
     """
     return _Driver(sources, store, executor, policy or Policy(), watch, title, train).run()
 

@@ -36,26 +36,17 @@ from .room import check_room
 def execute(
     spec: RunSpec,
     *,
-    checkpoint: Path | None = None,
+    checkpoint: str | Path | None = None,
     weights: str | Path | None = None,
     budget: float | None = None,
     progress: ProgressCallback | None = None,
 ) -> Run:
     """Draw the data and the network, train, measure.
 
-    Parameters
-    ----------
-    spec
-        What to run.
-    checkpoint
-        File from which an interrupted run resumes; the caller deletes it once the run is kept.
-    weights
-        Folder for the weights of the trained network, and of those on the way if the run records them. Default: they
-        are not kept.
-    budget
-        Seconds of training after which the run stops with the status ``"stopped"``.
-    progress
-        Called about twice a second during training.
+    An interrupted run resumes from the file `checkpoint`, which the caller deletes once the run is kept. The weights
+    of the trained network, and those on the way if the run records them, go to the folder `weights`; without one they
+    are not kept. After `budget` seconds of training the run stops with the status ``"stopped"``. `progress` is called
+    about twice a second.
     """
     check_instance(RunSpec, spec=spec)
     ready = _prepare(spec, weights)
@@ -66,30 +57,16 @@ def execute(
 def execute_ensemble(
     specs: Sequence[RunSpec],
     *,
-    checkpoints: Sequence[Path | None] | None = None,
+    checkpoints: Sequence[str | Path | None] | None = None,
     weights: Sequence[str | Path | None] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> list[Run]:
     """Execute several runs of one shape in one compiled program; each run's result is that of :func:`execute`.
 
-    Results agree with single runs up to the order of floating-point sums; how a run was executed is recorded in
-    its versions and is no part of its identity.
-
-    Parameters
-    ----------
-    specs
-        The runs; :attr:`RunSpec.shape <srhm.study.setup.RunSpec.shape>` is the same for all.
-    checkpoints
-        For each run, the file from which it resumes.
-    weights
-        For each run, the folder for its weights, as for :func:`execute`.
-    progress
-        Called about twice a second with the number of runs that are still training.
-
-    Raises
-    ------
-    ArgumentError
-        If the runs are of different shapes.
+    Results agree with single runs up to the order of floating-point sums; how a run was executed is recorded in its
+    versions and is no part of its identity. Checkpoints and folders for weights are as for :func:`execute`, one for
+    each run; `progress` is called with the number of runs that are still training. Runs that differ in
+    :attr:`RunSpec.shape <srhm.study.setup.RunSpec.shape>` are an ArgumentError.
     """
     check_instances(RunSpec, specs=specs)
     folders = [None] * len(specs) if weights is None else weights
@@ -105,20 +82,9 @@ def execute_ensemble(
 def execute_custom(spec: RunSpec, train: Callable[..., Any]) -> Run:
     """Draw the data of a run, have a function of the user's train on them, and measure what it returns.
 
-    The run is ``"trained"``, or ``"diverged"`` if outputs are not numbers. S and D are measured of a network that gives
-    scores; of one that gives class numbers the error is all there is.
-
-    Parameters
-    ----------
-    spec
-        What to run: a setup with a :class:`~srhm.study.custom.CustomNet`.
-    train
-        The function.
-
-    Raises
-    ------
-    ArgumentError
-        If what it returns is not a network; and whatever the function raises.
+    The run is ``"trained"``, or ``"diverged"`` if outputs are not numbers. S and D are measured of a network that
+    gives scores; of one that gives class numbers the error is all there is. What is not a network is an ArgumentError;
+    whatever the function raises goes through.
     """
     check_instance(RunSpec, spec=spec)
     check_room(spec)
@@ -262,15 +228,9 @@ def _in_distribution(spec: RunSpec, sets: Split, error: Callable[[Dataset], floa
 def _measure(spec: RunSpec, ready: _Ready, result: Result, how: str, weights: str | Path | None) -> Run:
     """Measure the layers of a trained network, unless it diverged or was stopped, and keep its weights."""
     began, test_set = time.perf_counter(), ready.job.test_set
-    metrics: dict[str, Any] = {
-        "error": result.test_error,
-        "best_test_error": result.best_test_error,
-        "best_epoch": result.best_epoch,
-        "train_loss": result.train_loss,
-        "epochs": result.epochs,
-        "steps": result.steps,
-        "repeat_bound": ready.sets.repeat_bound,
-    }
+    names = ("best_test_error", "best_epoch", "train_loss", "epochs", "steps")
+    metrics: dict[str, Any] = {"error": result.test_error} | {name: getattr(result, name) for name in names}
+    metrics["repeat_bound"] = ready.sets.repeat_bound
     if result.scores is not None:
         metrics |= {"loss": result.scores.loss, "excess": result.scores.excess}
     measures = result.status not in ("diverged", "stopped")

@@ -26,24 +26,12 @@ def custom_net(
     train: TrainFunction, name: str | None = None, encoding: Encoding = "whitened",
     options: Mapping[str, Any] | None = None,
 ) -> CustomNet:  # fmt: skip
-    """Return the entry of a function in a setup: its name, and a hash of its text.
+    """Return the entry of a function in a setup: its name, a hash of its text, its options, and how it takes its
+    inputs.
 
-    Parameters
-    ----------
-    train
-        The function.
-    name
-        Its name. Default: ``"module:function"``, or ``"script:function"`` if the script that is running has it.
-    encoding
-        How the network takes its inputs.
-    options
-        Further arguments of the function, by name.
-
-    Raises
-    ------
-    ArgumentError
-        If the name is left out, and the text is not known or does not say all: of a lambda, a partial, a method of an
-        object, a function that uses variables of another one, or one that was typed at a prompt.
+    By default the name is ``"module:function"``, or ``"script:function"`` if the script that is running has it. It has
+    to be given where the text is not known or does not say all: of a lambda, a partial, a method of an object, a
+    function that uses variables of another one, or one that was typed at a prompt.
     """
     text, depends = _text(train), bool(getattr(train, "__closure__", None))
     if name is None:
@@ -98,20 +86,10 @@ class Importable:
 
 
 def name_of(function: Any, argument: str) -> str:
-    """Return the name of a function, ``"module:function"``, by which other processes find it.
+    """Return the name of a function of a module, ``"module:function"``, by which other processes find it.
 
-    Parameters
-    ----------
-    function
-        A function of a module.
-    argument
-        What the caller calls it.
-
-    Raises
-    ------
-    ArgumentError
-        If they could not: it is a lambda, a function inside another, a method of an object, one of the script or
-        notebook that is running, or one whose module has another of that name.
+    If they could not, it is an ArgumentError about what the caller calls it: a lambda, a function inside another, a
+    method of an object, one of the script or notebook that is running, or one whose module has another of that name.
     """
     module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", "<unnamed>")
     # Of a method, the object would not go along.
@@ -133,13 +111,7 @@ def _in_module(module: str | None, name: str) -> Any:
 
 
 def find(name: str, argument: str) -> Callable[..., Any]:
-    """Return the function of a name.
-
-    Raises
-    ------
-    ArgumentError
-        If the module or function does not exist.
-    """
+    """Return the function of a name; an ArgumentError says that it, or its module, does not exist."""
     module, _, rest = name.partition(":")
     _importing.append(module)
     try:
@@ -155,12 +127,8 @@ def find(name: str, argument: str) -> Callable[..., Any]:
 
 
 def refuse_within_import() -> None:
-    """Refuse to compute in a module that is only imported for one of its functions.
-
-    Raises
-    ------
-    SrhmError
-        If such an import is under way: without the error, every worker would do all that the module does.
+    """Refuse to compute in a module that is only imported for one of its functions: every worker would do all that it
+    does.
     """
     if _importing:
         raise SrhmError(

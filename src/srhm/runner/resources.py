@@ -24,21 +24,10 @@ _GPU_PARTS = 16
 
 
 def resources(spec: RunSpec, *, gpu_memory: int | None = None) -> Resources:
-    """Estimate what a run needs: a core, main memory, and a part of a GPU if there is one.
+    """Estimate what a run needs: a core, main memory, and a part of a GPU if there is one with so many bytes of
+    memory.
 
-    What a function of the user's needs besides a core is not known.
-
-    Parameters
-    ----------
-    spec
-        The run.
-    gpu_memory
-        Bytes of memory of a GPU; None runs on the CPU. The part is in 16ths, rounded up, one GPU at most.
-
-    Raises
-    ------
-    ArgumentError
-        If `gpu_memory` is below 1.
+    The part is in 16ths, rounded up, one GPU at most. What a function of the user's needs besides a core is not known.
 
     Examples
     --------

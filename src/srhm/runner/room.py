@@ -13,10 +13,7 @@ FLOAT = 4
 def check_room(spec: RunSpec) -> None:
     """Refuse a run whose data and network cannot be in main memory, before anything is drawn.
 
-    Raises
-    ------
-    ArgumentError
-        It names the largest part: the width, P or P_test.
+    The error names the largest part: the width, P or P_test.
     """
     check_instance(RunSpec, spec=spec)
     data = data_bytes(spec)

@@ -124,17 +124,8 @@ def search(
 def choose_starts(studies: Sequence[Study], store: Store, *, keep: bool = True) -> None:
     """Give studies without a first P the one that the store keeps for them, else one by a fit through its runs.
 
-    A search that has begun at the prediction goes on with it. What was fitted is kept in the store: the same command
-    asks for the same P then, although more has been measured since.
-
-    Parameters
-    ----------
-    studies
-        What is searched; no replicate has asked yet.
-    store
-        Where runs and starts are.
-    keep
-        False: nothing is written, as for a plan.
+    A search that has begun at the prediction goes on with it. What was fitted is kept in the store, unless it is for a
+    plan (`keep` is false): the same command asks for the same P then, although more has been measured since.
     """
     waiting = [study for study in studies if study.start is None and study.rule == "bisection"]
     if not waiting or not store.exists():
@@ -166,10 +157,7 @@ def run_single(
 ) -> Run:
     """Return a run from the store, computed first if it is not there; see :func:`~.driver.drive`.
 
-    Raises
-    ------
-    SrhmError
-        If it failed, with its reason.
+    If it failed, an SrhmError says why.
     """
     drive([Single(spec)], store, executor, policy=policy, watch=watch, title=title)
     found = store.get(spec)

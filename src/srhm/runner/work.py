@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from ..study import Run, RunSpec
@@ -41,8 +40,7 @@ def execute_job(content: str) -> str:
     job = RunJob.from_dict(json.loads(content))
     if job.train is not None:
         return finished(execute_custom(job.spec, job.train.find()))
-    checkpoint = None if job.checkpoint is None else Path(job.checkpoint)
-    return finished(execute(job.spec, checkpoint=checkpoint, weights=job.weights))
+    return finished(execute(job.spec, checkpoint=job.checkpoint, weights=job.weights))
 
 
 def execute_ensemble_job(content: str) -> str:
@@ -50,7 +48,7 @@ def execute_ensemble_job(content: str) -> str:
     jobs = [RunJob.from_dict(json.loads(job)) for job in json.loads(content)]
     runs = execute_ensemble(
         [job.spec for job in jobs],
-        checkpoints=[None if job.checkpoint is None else Path(job.checkpoint) for job in jobs],
+        checkpoints=[job.checkpoint for job in jobs],
         weights=[job.weights for job in jobs],
     )
     return json.dumps([finished(run) for run in runs])

@@ -20,48 +20,12 @@ from .problems import refused
 LOCK_SECONDS = 60.0
 """How long to wait for another process that writes."""
 
-NETWORK_SYSTEMS = frozenset(
-    [
-        "9p",
-        "afs",
-        "auristorfs",
-        "beegfs",
-        "ceph",
-        "cifs",
-        "daos",
-        "fhgfs",
-        "glusterfs",
-        "gpfs",
-        "lustre",
-        "ncpfs",
-        "nfs",
-        "nfs4",
-        "ocfs2",
-        "orangefs",
-        "panfs",
-        "pvfs2",
-        "smb2",
-        "smb3",
-        "smbfs",
-        "wekafs",
-    ]
+_NETWORK = re.compile(
+    r"(9p|afs|auristorfs|beegfs|ceph|cifs|daos|fhgfs|glusterfs|gpfs|lustre|ncpfs|nfs4?|ocfs2|orangefs|panfs|pvfs2"
+    r"|smb[23]|smbfs|wekafs)(\..*)?"
+    r"|fuse\.(beegfs|ceph|ceph-fuse|dfuse|gcsfuse|glusterfs|juicefs|moosefs|rclone|s3fs|sshfs)"
 )
 """Types of file systems that are shared over a network, as Linux names them."""
-_NETWORK_FUSE = frozenset(
-    [
-        "beegfs",
-        "ceph",
-        "ceph-fuse",
-        "dfuse",
-        "gcsfuse",
-        "glusterfs",
-        "juicefs",
-        "moosefs",
-        "rclone",
-        "s3fs",
-        "sshfs",
-    ]
-)
 
 
 class NetworkDiskWarning(UserWarning):
@@ -185,5 +149,4 @@ def network_system(path: Path, mounts: str) -> str | None:
         # The longest mount point counts, and of equal ones the last, which hides the others.
         if place.is_relative_to(point) and len(point.parts) >= length:
             found, length = fields[2], len(point.parts)
-    kind, _, fuse = found.partition(".")
-    return found if kind in NETWORK_SYSTEMS or (kind == "fuse" and fuse in _NETWORK_FUSE) else None
+    return found if _NETWORK.fullmatch(found) else None

@@ -33,14 +33,8 @@ class Failures(Database):
         """Record that a run was given up; if it was finished meanwhile, it stays finished."""
         with self._writing() as connection:
             if connection.execute(sql.select(RUNS.c.hash).where(RUNS.c.hash == spec.hash)).first() is None:
-                row = {
-                    "hash": spec.hash,
-                    "kind": kind[:32],
-                    "reason": reason,
-                    "attempts": attempts,
-                    "spec": spec.to_dict(),
-                    "failed_at": time.time(),
-                }
+                row = {"hash": spec.hash, "kind": kind[:32], "reason": reason, "attempts": attempts}
+                row |= {"spec": spec.to_dict(), "failed_at": time.time()}
                 connection.execute(sql.delete(FAILURES).where(FAILURES.c.hash == spec.hash))
                 connection.execute(sql.insert(FAILURES).values(**row))
 

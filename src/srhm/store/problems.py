@@ -38,25 +38,17 @@ def explained(error: DBAPIError, path: Path, waited: float) -> SrhmError:
     if kind == sqlite3.SQLITE_NOTADB:
         return foreign(name)
     if kind in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return _busy(name, waited)
+        return StoreBusy(
+            f"{name} is locked by another process, for more than {waited:g} seconds. Wait until that process has "
+            "ended, or end it."
+        )
     no_room = kind == sqlite3.SQLITE_IOERR and (
         code == sqlite3.SQLITE_IOERR_SHMSIZE or shutil.disk_usage(path.absolute().parent).free < _NO_ROOM
     )
     if kind == sqlite3.SQLITE_FULL or no_room:
-        return _full(name, reason)
+        return StoreFull(
+            f"{name} cannot grow: {reason}. Free some space on its disk; runs written before are safe."
+        )
     if kind in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
         return refused(name, f"cannot be used: {reason}")
     return SrhmError(f"{name} failed: {reason}")
-
-
-def _busy(name: str, waited: float) -> StoreBusy:
-    return StoreBusy(
-        f"{name} is locked by another process, for more than {waited:g} seconds. Wait until that process has "
-        "ended, or end it."
-    )
-
-
-def _full(name: str, reason: str) -> StoreFull:
-    return StoreFull(
-        f"{name} cannot grow: {reason}. Free some space on its disk; runs written before are safe."
-    )

@@ -53,10 +53,8 @@ class Runs(Database):
     def hashes(self, *, with_weights: bool = False) -> set[str]:
         """Return the hashes of all finished runs, or of those whose weights were kept."""
         query = sql.select(RUNS.c.hash)
-        return {
-            row.hash
-            for row in self._read(query.where(RUNS.c.weights.is_not(None)) if with_weights else query)
-        }
+        query = query.where(RUNS.c.weights.is_not(None)) if with_weights else query
+        return {row.hash for row in self._read(query)}
 
     def put(self, run: Run) -> None:
         """Write a finished run, and delete its checkpoint; one with the same specification is replaced.

@@ -1,6 +1,5 @@
 """The store itself, which its parts make up: runs, failures, starts, merging, tables, and the process that computes."""
 
-from pathlib import Path
 from typing import NamedTuple
 
 import sqlalchemy as sql
@@ -53,9 +52,6 @@ class Store(Transfer, Failures, Starts):
     SrhmError
         On any use, if the disk fails.
     """
-
-    def __init__(self, path: str | Path) -> None:
-        super().__init__(path)
 
     def own(self, title: str, total: int, done: int) -> Ownership:
         """Take the right to compute the runs of this store; only one process at a time has it.

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -99,13 +99,5 @@ def _clean(value: Any) -> Any:
 
 def run_of(row: Any, spec: RunSpec | None = None) -> Run:
     """Return the run of a row; its specification need not be read again where it is known."""
-    return Run(
-        spec=RunSpec.from_dict(row.spec) if spec is None else spec,
-        status=row.status,
-        metrics=row.metrics,
-        record=row.record,
-        seconds=row.seconds,
-        versions=row.versions,
-        device=row.device,
-        weights=row.weights,
-    )
+    spec = RunSpec.from_dict(row.spec) if spec is None else spec
+    return Run(spec, **{one.name: getattr(row, one.name) for one in fields(Run)[1:]})

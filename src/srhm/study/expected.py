@@ -9,10 +9,7 @@ from .setup import Setup
 def expected_P(setup: Setup) -> float:
     """Return P* as published, or as predicted times a typical ratio; less where options of the family save points.
 
-    Raises
-    ------
-    ArgumentError
-        If it is neither published nor predicted.
+    What is neither published nor predicted is an ArgumentError.
     """
     net, params = setup.net, setup.params
     if not setup.classifies:

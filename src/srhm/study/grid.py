@@ -75,15 +75,8 @@ def read_grid(path: str | Path) -> Grid:
     runs: dict[str, RunSpec] = {}
     for spec in _each(path, content, "runs", _known("P", "seeds", "fix"), _runs_of):
         runs.setdefault(spec.hash, spec)
-    studies = tuple(
-        _each(
-            path,
-            content,
-            "pstar",
-            _known("seeds", "fix", "quantities", "threshold", "start", "search"),
-            _studies_of,
-        )
-    )
+    known = _known("seeds", "fix", "quantities", "threshold", "start", "search")
+    studies = tuple(_each(path, content, "pstar", known, _studies_of))
     if not runs and not studies:
         raise _wrong(path, "names no runs", "Add a table [[runs]] or [[pstar]]")
     return Grid(title, tuple(runs.values()), studies)

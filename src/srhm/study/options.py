@@ -115,12 +115,9 @@ def field_docs(kind: type) -> dict[str, str]:
             continue
         body = tree.body if isinstance(tree, ast.ClassDef) else []
         for field, text in pairwise(body):
-            if (
-                isinstance(field, ast.AnnAssign)
-                and isinstance(text, ast.Expr)
-                and isinstance(text.value, ast.Constant)
-            ):
-                docs[ast.unparse(field.target)] = " ".join(str(text.value.value).split())
+            match field, text:
+                case ast.AnnAssign(), ast.Expr(value=ast.Constant(value=str() as words)):
+                    docs[ast.unparse(field.target)] = " ".join(words.split())
     return docs
 
 
@@ -173,13 +170,7 @@ def _is_layers(option: Option) -> bool:
 
 
 def layers_from(name: str, digits: str | int | tuple[int, ...]) -> tuple[int, ...]:
-    """Return layers from a text, one digit each, or from a tuple.
-
-    Raises
-    ------
-    ArgumentError
-        If it is anything but digits from 1 to 9 in order.
-    """
+    """Return layers from a text, one digit each from 1 to 9 in order, or from a tuple; else it is an ArgumentError."""
     text = "".join(map(str, digits)) if isinstance(digits, tuple) else str(digits)
     if list(text) != sorted(set(text) & set("123456789")):
         problem = "is not a list of layers, in order"
@@ -231,13 +222,8 @@ def options_of(setup: Setup, *, published: bool = False) -> dict[str, Any]:
     stopping = Stopping(excess=setup.stopping.excess)
     base = Setup(setup.params, NetSpec(setup.net.family), stopping=stopping, **special)
     base = base.published() if published else base
-    usual = {
-        "task": task_text(Classification()),
-        "hold_out": None,
-        "stop_excess": None,
-        "replacement": published,
-    }
-    usual |= dict.fromkeys(WEIGHTS, "")
+    usual = {"task": task_text(Classification()), "hold_out": None, "stop_excess": None}
+    usual |= {"replacement": published} | dict.fromkeys(WEIGHTS, "")
     defaults, always = all_options(base) | usual, ("net", "width")
     # The default loss at which training ends may depend on the options of the family.
     defaults["stop_loss"] = setup.net.stop_loss

@@ -12,18 +12,10 @@ from ..theory.visibility import earliest_visible_P
 def summary(params: Params) -> dict[str, Any]:
     """Return the predictions for a model, as JSON data: what `srhm theory --json` prints.
 
-    Parameters
-    ----------
-    params
-        The parameters of the model.
-
-    Returns
-    -------
-    dict
-        ``params``, ``d``, ``P_max``, ``relevant_fraction``; ``predictions``, one dict a network with ``net``,
-        ``P_star``, ``range``, ``scaling_law``, ``formula``, ``source`` and ``assumptions`` (see
-        :func:`srhm.nets.predict`); and ``visible_P``, the training points from which on a correlation with the class
-        exceeds its noise (see :func:`srhm.theory.visible_P`), by what is counted.
+    ``params``, ``d``, ``P_max``, ``relevant_fraction``; ``predictions``, one dict a network with ``net``, ``P_star``,
+    ``range``, ``scaling_law``, ``formula``, ``source`` and ``assumptions`` (see :func:`srhm.nets.predict`); and
+    ``visible_P``, the training points from which on a correlation with the class exceeds its noise (see
+    :func:`srhm.theory.visible_P`), by what is counted.
 
     Examples
     --------

@@ -135,12 +135,8 @@ class Setup:
             stopping = stopping.filled_in(self.task)
         if measuring.P_test is None:
             measuring = replace(measuring, P_test=max(3, default_test_points(params, self.hold_out)))
-        for name, value in {
-            "net": net,
-            "optimizer": optimizer,
-            "stopping": stopping,
-            "measuring": measuring,
-        }.items():
+        filled = {"net": net, "optimizer": optimizer, "stopping": stopping, "measuring": measuring}
+        for name, value in filled.items():
             object.__setattr__(self, name, value)
         if "D" in measuring.record and not params.has_blanks:
             problem = "cannot be recorded if s0 = 0: there are no diffeomorphisms"
@@ -164,24 +160,14 @@ class Setup:
         params, P_test = self.params, self.P_test
         if self.replacement or params.P_max > PERMUTATION_LIMIT:
             return
+        most, n_c, P_max = params.P_max - params.n_c, params.n_c, in_short(params.P_max)
+        problem = f"leaves fewer than n_c = {n_c} of the P_max = {P_max} distinct samples for training"
         if self.hold_out is not None:
-            most = params.n_c * class_counts(params, self.hold_out)[1]
-            if most < P_test:
-                problem = f"is too large: {most} samples have what {hold_out_text(self.hold_out)} holds out"
-                fix = (
-                    f"Use P_test <= {most}, or replacement"
-                    if most >= 3
-                    else "Use replacement, or a larger model"
-                )
-                raise ArgumentError("P_test", P_test, problem, fix)
-        elif self.largest < params.n_c:
-            P_max, most = in_short(params.P_max), params.P_max - params.n_c
-            problem = (
-                f"leaves fewer than n_c = {params.n_c} of the P_max = {P_max} distinct samples for training"
-            )
-            fix = (
-                f"Use P_test <= {most}, or replacement" if most >= 3 else "Use replacement, or a larger model"
-            )
+            most = n_c * class_counts(params, self.hold_out)[1]
+            problem = f"is too large: {most} samples have what {hold_out_text(self.hold_out)} holds out"
+        if most < P_test:
+            enough = f"Use P_test <= {most}, or replacement"
+            fix = enough if most >= 3 else "Use replacement, or a larger model"
             raise ArgumentError("P_test", P_test, problem, fix)
 
     def _refuse_what_is_not_used(self) -> None:

@@ -61,15 +61,8 @@ def fitted_start(setup: Setup, known: Sequence[tuple[Setup, float]]) -> int | No
     """Return P* as expected from the settings that were measured, or None: it has no prediction, or they are too few.
 
     Gaussian-process regression of ln P* - ln P_predicted (a constant, and a squared-exponential kernel of variance 1)
-    on ln m, ln(s0+1), ln v, ln n_c, L, s, the sparsity, ln rate and ln width. Far from all of them it is the prediction
-    times their mean ratio.
-
-    Parameters
-    ----------
-    setup
-        What is to be searched.
-    known
-        Settings and their ln P*, as :func:`measured` returns them.
+    on ln m, ln(s0+1), ln v, ln n_c, L, s, the sparsity, ln rate and ln width. Far from all of them it is the
+    prediction times their mean ratio. They are known with their ln P*, as :func:`measured` returns them.
     """
     if setup.prediction is None or len(known) < LEAST:
         return None

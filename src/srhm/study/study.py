@@ -159,10 +159,7 @@ class Study:
         start = min(max(self._predicted(), least), most) if self.start is None else self.start
         check_start(start, self.setup.params, most)
         found = Search(start, thresholds=thresholds, smallest=least, largest=most, within=within)
-        for run in runs:
-            if run.status != "unstable":
-                found.tell(run.spec.P, _metrics(run, thresholds))
-        return found
+        return _told(found, runs)
 
     @property
     def key(self) -> str:
@@ -262,15 +259,10 @@ class Study:
         least, most = self.setup.params.n_c, self.setup.largest
         start = min(max(self.expected, least), most)
         for within in (_CLOSED, _NEAR):
-            crossings = []
-            for runs in self.runs:
-                bounds: dict[str, Any] = {"smallest": least, "largest": most, "within": within}
-                search = Search(start, thresholds={name: limits[name]}, **bounds)
-                for run in runs:
-                    if run.status != "unstable":
-                        search.tell(run.spec.P, _metrics(run, [name]))
-                crossings.append(search.crossing(name))
-            found = combine(crossings)
+            bounds: dict[str, Any] = {"smallest": least, "largest": most, "within": within}
+            searches = (Search(start, thresholds={name: limits[name]}, **bounds) for _ in self.runs)
+            told = map(_told, searches, self.runs)
+            found = combine([search.crossing(name) for search in told])
             if found.status != "open":
                 return found
         return None
@@ -294,6 +286,14 @@ class Study:
     def seconds(self) -> float:
         """Wall time of all runs, one after another."""
         return sum(sum(run.seconds.values()) - run.seconds.get("compile", 0.0) for _, run in self.all_runs)
+
+
+def _told(search: Search, runs: Iterable[Run]) -> Search:
+    """Give a search the runs of a replicate, but for unstable ones, and return it."""
+    for run in runs:
+        if run.status != "unstable":
+            search.tell(run.spec.P, _metrics(run, search.thresholds))
+    return search
 
 
 def _metrics(run: Run, names: Iterable[str]) -> dict[str, Any]:
@@ -327,11 +327,8 @@ def _studies_of_setup(runs: list[Run]) -> list[Study]:
     found = []
     for fix, own in sets.items():
         seeds = sorted([Seeds(), *own] if zero and fix is not None else own, key=_in_order)
-        found.append(
-            Study(runs[0].spec.setup, fix=fix, seeds=seeds).take(
-                run for one in seeds for run in by_seeds[one]
-            )
-        )
+        study = Study(runs[0].spec.setup, fix=fix, seeds=seeds)
+        found.append(study.take(run for one in seeds for run in by_seeds[one]))
     return found
 
 

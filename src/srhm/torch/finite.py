@@ -33,16 +33,8 @@ class Indexed(torch.utils.data.Dataset, ABC):
     def __getitem__(self, index: Any) -> tuple[Any, ...]:
         """Return a sample, or a batch: what its class says, for a batch with a first axis *sample*.
 
-        Parameters
-        ----------
-        index
-            An integer for one sample; a slice, or integers in a sequence, an array or a tensor, for a batch.
-            Negative numbers count from the end.
-
-        Raises
-        ------
-        IndexError
-            If a sample does not exist.
+        The index is an integer for one sample; a slice, or integers in a sequence, an array or a tensor, for a batch.
+        Negative numbers count from the end; an IndexError says that a sample does not exist.
         """
         if isinstance(index, slice):
             return self._batch(np.arange(self.count)[index])

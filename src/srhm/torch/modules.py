@@ -98,20 +98,23 @@ class ModuleLayers:
             inputs = inputs.movedim(-1, 1)
         device, dtype = device_and_type(self.module)
         inputs = inputs.to(device, dtype if dense else torch.int64)
-        try:
-            with evaluation_mode(self.module), torch.no_grad():
-                output = self.module(inputs)
-        except (ArgumentError, torch.cuda.OutOfMemoryError):
-            raise
-        except (RuntimeError, IndexError, TypeError, ValueError) as error:
-            if inputs.is_floating_point():
-                fix = "Use encoding='integer' for a module of tokens; see layout for the order of axes"
-            else:
-                fix = "If it is not a module of tokens, use an encoding with channels, such as 'whitened'"
-            first = next(iter(str(error).splitlines()), type(error).__name__)
-            problem = f"does not accept inputs {tuple(inputs.shape)} of {inputs.dtype} ({first})"
-            raise ArgumentError("module", type(self.module).__name__, problem, fix) from error
-        return _array("output", output)
+        fix = "If it is not a module of tokens, use an encoding with channels, such as 'whitened'"
+        if inputs.is_floating_point():
+            fix = "Use encoding='integer' for a module of tokens; see layout for the order of axes"
+        with evaluation_mode(self.module), torch.no_grad():
+            return _array("output", outputs_of(self.module, inputs, "inputs", fix))
+
+
+def outputs_of(module: Any, inputs: torch.Tensor, name: str, fix: str) -> Any:
+    """Return what a module makes of inputs, of some name; if it does not accept them, that is an ArgumentError."""
+    try:
+        return module(inputs)
+    except (ArgumentError, torch.cuda.OutOfMemoryError):
+        raise
+    except (RuntimeError, IndexError, TypeError, ValueError) as error:
+        first = next(iter(str(error).splitlines()), type(error).__name__)
+        problem = f"does not accept {name} {tuple(inputs.shape)} of {inputs.dtype} ({first})"
+        raise ArgumentError("module", type(module).__name__, problem, fix) from error
 
 
 def device_and_type(module: torch.nn.Module) -> tuple[torch.device, torch.dtype]:

@@ -10,11 +10,8 @@ from ..errors import ArgumentError, check_integer
 def rank_and_world(rank: int | None, world_size: int | None) -> tuple[int, int]:
     """Return the rank of this process and the number of processes. Default: those of `torch.distributed`, else 0, 1.
 
-    Raises
-    ------
-    ArgumentError
-        If only one of the two is given, they do not fit, or there are several processes according to the environment
-        but `torch.distributed` is not initialised.
+    If only one of the two is given, they do not fit, or there are several processes according to the environment but
+    `torch.distributed` is not initialised, it is an ArgumentError.
     """
     if (rank is None) != (world_size is None):
         name, other = ("rank", "world_size") if rank is None else ("world_size", "rank")

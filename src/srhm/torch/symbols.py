@@ -22,7 +22,6 @@ from ..model.sequences import (
     Predicted,
     blank_last,
     check_masking_rate,
-    check_next,
     check_rate,
     hidden_count,
     hidden_positions,
@@ -32,8 +31,8 @@ from ..model.stream import Stream
 from ..randomness import Key
 from .finite import Indexed, TorchDataset
 from .form import Form
-from .modules import ModuleLayers, device_and_type, evaluation_mode
-from .tasks import LatentTask, MaskedTask, NextTask, Samples, ShownTask
+from .modules import ModuleLayers, device_and_type, evaluation_mode, outputs_of
+from .tasks import Samples, ShownTask, latent_task, masked_task, next_task
 
 IGNORED = -100
 """The target where nothing is predicted, which `torch.nn.functional.cross_entropy` leaves out."""
@@ -164,7 +163,7 @@ class SymbolDataset(Indexed):
         ArgumentError
             If an option is unknown or does not fit the others, or the source does not contain these samples.
         """
-        return cls(source, NextTask(positions, first, check_next(positions, first, start)), count, device)
+        return cls(source, next_task(_params(source), positions, first, start), count, device)
 
     @classmethod
     def masked_symbols(
@@ -188,7 +187,8 @@ class SymbolDataset(Indexed):
             samples.
         """
         rate = check_masking_rate(rate)
-        return cls(source, MaskedTask(hidden_count(_params(source), rate)), count, device)
+        params = _params(source)
+        return cls(source, masked_task(params, hidden_count(params, rate)), count, device)
 
     @classmethod
     def latents(
@@ -219,8 +219,9 @@ class SymbolDataset(Indexed):
         """
         params, rate = _params(source), check_rate(rate)
         level = check_integer("level", level, minimum=1, maximum=params.L + 1)
-        hidden = hidden_count(params, rate) if rate else 0
-        return cls(source, LatentTask(level, level == params.L + 1, hidden), count, device)
+        return cls(
+            source, latent_task(params, level, hidden_count(params, rate) if rate else 0), count, device
+        )
 
     @property
     def params(self) -> Params:
@@ -240,7 +241,7 @@ class SymbolDataset(Indexed):
     @property
     def scores(self) -> int:
         """The number of scores of a place: v + 1, with the blank, or n_c for the class."""
-        return self.task.scores(self.params)
+        return self.task.scores
 
     def set_epoch(self, epoch: int) -> None:
         """Set the epoch, and so which positions are hidden; this also reaches persistent workers.
@@ -257,7 +258,7 @@ class SymbolDataset(Indexed):
 
         They are moved by one position as the task does it, but no random positions are hidden.
         """
-        seen, _ = self.task.shown(self.params, Samples(in_tree_order(self.params, np.asarray(inputs))))
+        seen, _ = self.task.shown(Samples(in_tree_order(self.params, np.asarray(inputs))))
         return self._tokens(seen)
 
     def layers(
@@ -336,15 +337,8 @@ class SymbolDataset(Indexed):
         )
 
     def _scores(self, module: Any, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        try:
-            scores = module(inputs)
-        except (ArgumentError, torch.cuda.OutOfMemoryError):
-            raise
-        except (RuntimeError, IndexError, TypeError, ValueError) as error:
-            first = next(iter(str(error).splitlines()), type(error).__name__)
-            problem = f"does not accept tokens {tuple(inputs.shape)} of {inputs.dtype} ({first})"
-            fix = f"Use {self.tokens} tokens and {inputs.shape[1]} positions"
-            raise ArgumentError("module", type(module).__name__, problem, fix) from error
+        fix = f"Use {self.tokens} tokens and {inputs.shape[1]} positions"
+        scores = outputs_of(module, inputs, "tokens", fix)
         samples, places = targets.shape
         shape = tuple(scores.shape) if isinstance(scores, torch.Tensor) else type(scores).__name__
         if places == 1 and isinstance(scores, torch.Tensor) and scores.ndim == 2:
@@ -384,7 +378,7 @@ class SymbolDataset(Indexed):
                 Key(np.uint32(self._epoch.item()), block[:, None]), row, self.params.d, count
             )
 
-        return self.task.shown(self.params, Samples(symbols.numpy(), labels.numpy(), of_level, masks))
+        return self.task.shown(Samples(symbols.numpy(), labels.numpy(), of_level, masks))
 
     def _floor(self) -> tuple[Any, Any]:
         epoch = int(self._epoch) if self.task.count else 0

@@ -1,8 +1,8 @@
 """What is shown of a batch of samples and what is predicted, in tasks that predict symbols, as NumPy arrays."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +12,7 @@ from ..inference.floors import exact_hidden, exact_level, exact_next
 from ..model.encoding import MASKED
 from ..model.grammar import Grammar
 from ..model.params import Params
-from ..model.sequences import Predicted, blank_last, next_examples
+from ..model.sequences import Predicted, blank_last, check_next, next_examples
 
 
 class Samples(NamedTuple):
@@ -28,111 +28,62 @@ class Samples(NamedTuple):
     """Given how many positions are hidden, which are, [sample, position]."""
 
 
-class ShownTask(ABC):
-    """What is shown and what is predicted; see the tasks of the same names in :mod:`srhm.training`."""
+@dataclass(frozen=True)
+class ShownTask:
+    """What is shown and what is predicted, as in the tasks of the same names in :mod:`srhm.training`."""
 
+    scores: int
+    """The number of symbols, the blank included, or of classes, that a target is one of."""
+    shown: Callable[[Samples], tuple[Any, Any]]
+    """Returns the symbols that enter, and the targets [sample, place]; of the latter as much as is known."""
+    exact: Callable[[Grammar, np.ndarray], np.ndarray]
+    """Returns the exact probabilities [sample, place, symbol], given the grammar and the symbols that enter."""
+    hides: bool
+    """Whether inputs have a hidden or a beginning-of-sequence symbol."""
     count: int = 0
     """The number of positions that are hidden at random."""
-
-    @property
-    def hides(self) -> bool:
-        """Whether inputs have a hidden or a beginning-of-sequence symbol."""
-        return self.count > 0
-
-    @property
-    def level(self) -> int | None:
-        """The level whose symbols are needed."""
-        return None
-
-    @abstractmethod
-    def scores(self, params: Params) -> int:
-        """Return the number of symbols that a target is one of."""
-
-    @abstractmethod
-    def shown(self, params: Params, samples: Samples) -> tuple[Any, Any]:
-        """Return the symbols that enter, and the targets [sample, place]; of the latter as much as is known."""
-
-    @abstractmethod
-    def exact(self, grammar: Grammar, seen: np.ndarray) -> np.ndarray:
-        """Return the exact probabilities [sample, place, symbol]."""
+    level: int | None = None
+    """The level whose symbols are needed."""
 
 
-@dataclass(frozen=True)
-class NextTask(ShownTask):
-    """The next symbol; see :class:`srhm.training.NextSymbol`."""
-
-    positions: Predicted
-    first: bool
-    starts: bool
-
-    @property
-    def hides(self) -> bool:
-        """Whether a beginning-of-sequence symbol, or a hidden last one, enters."""
-        return self.positions == "last" or self.starts
-
-    def scores(self, params: Params) -> int:
-        """Return the number of symbols, the blank included."""
-        return params.level(1).v + 1
-
-    def shown(self, params: Params, samples: Samples) -> tuple[Any, Any]:
-        """See :class:`ShownTask`."""
-        return next_examples(samples.symbols, params.level(1).v, self.positions, self.first, self.starts)
-
-    def exact(self, grammar: Grammar, seen: np.ndarray) -> np.ndarray:
-        """See :class:`ShownTask`."""
-        return exact_next(grammar, seen, self.positions, self.starts)
+def next_task(params: Params, positions: Predicted, first: bool, start: bool | None) -> ShownTask:
+    """Return the task of the next symbol."""
+    starts, v = check_next(positions, first, start), params.level(1).v
+    shown = partial(_next, v=v, positions=positions, first=first, starts=starts)
+    exact = partial(exact_next, positions=positions, starts=starts)
+    return ShownTask(v + 1, shown, exact, hides=positions == "last" or starts)
 
 
-@dataclass(frozen=True)
-class MaskedTask(ShownTask):
-    """Symbols that are hidden at random; see :class:`srhm.training.MaskedSymbols`."""
-
-    count: int
-
-    def scores(self, params: Params) -> int:
-        """Return the number of symbols, the blank included."""
-        return params.level(1).v + 1
-
-    def shown(self, params: Params, samples: Samples) -> tuple[Any, Any]:
-        """See :class:`ShownTask`."""
-        targets = blank_last(samples.symbols, params.level(1).v)
-        if samples.masks is None:
-            return samples.symbols, np.full_like(targets, -1)
-        mask = samples.masks(self.count)
-        return np.where(mask, MASKED, samples.symbols), np.where(mask, targets, -1)
-
-    def exact(self, grammar: Grammar, seen: np.ndarray) -> np.ndarray:
-        """See :class:`ShownTask`."""
-        return exact_hidden(grammar, seen)
+def masked_task(params: Params, count: int) -> ShownTask:
+    """Return the task of symbols of which so many are hidden at random."""
+    v = params.level(1).v
+    return ShownTask(v + 1, partial(_masked, v=v, count=count), exact_hidden, hides=True, count=count)
 
 
-@dataclass(frozen=True)
-class LatentTask(ShownTask):
-    """The symbols of a level, or the class; see :class:`srhm.training.LatentSymbols`."""
+def latent_task(params: Params, level: int, count: int) -> ShownTask:
+    """Return the task of the symbols of a level, L + 1 for the class, with so many positions hidden at random."""
+    of_class = level == params.L + 1
+    scores = params.n_c if of_class else params.level(level).v + 1
+    shown, exact = partial(_latent, of_class=of_class, count=count), partial(exact_level, level=level)
+    return ShownTask(scores, shown, exact, count > 0, count, None if of_class else level)
 
-    of: int
-    of_class: bool
-    count: int
 
-    @property
-    def level(self) -> int | None:
-        """The level, or None for the class."""
-        return None if self.of_class else self.of
+def _next(samples: Samples, **options: Any) -> tuple[Any, Any]:
+    return next_examples(samples.symbols, **options)
 
-    def scores(self, params: Params) -> int:
-        """Return the number of classes, or of symbols, the blank included."""
-        return params.n_c if self.of_class else params.level(self.of).v + 1
 
-    def shown(self, params: Params, samples: Samples) -> tuple[Any, Any]:
-        """See :class:`ShownTask`."""
-        seen = samples.symbols
-        if self.count and samples.masks is not None:
-            seen = np.where(samples.masks(self.count), MASKED, seen)
-        targets = samples.latents
-        if self.of_class and samples.labels is not None:
-            targets = samples.labels[:, None]
-        return seen, targets
+def _masked(samples: Samples, v: int, count: int) -> tuple[Any, Any]:
+    targets = blank_last(samples.symbols, v)
+    if samples.masks is None:
+        return samples.symbols, np.full_like(targets, -1)
+    mask = samples.masks(count)
+    return np.where(mask, MASKED, samples.symbols), np.where(mask, targets, -1)
 
-    def exact(self, grammar: Grammar, seen: np.ndarray) -> np.ndarray:
-        """See :class:`ShownTask`."""
-        return exact_level(grammar, seen, self.of)
+
+def _latent(samples: Samples, of_class: bool, count: int) -> tuple[Any, Any]:
+    seen, targets = samples.symbols, samples.latents
+    if count and samples.masks is not None:
+        seen = np.where(samples.masks(count), MASKED, seen)
+    if of_class and samples.labels is not None:
+        targets = samples.labels[:, None]
+    return seen, targets

@@ -18,7 +18,7 @@ from ..errors import ArgumentError, check_instances, check_integer
 from ..interrupts import check_interrupt, interrupts_noted
 from .checkpoint import Checkpoint
 from .job import TrainingJob
-from .loop import State, advance_in_order
+from .loop import Program, State, advance_in_order
 from .order import ClassData, EpochOrder
 from .run import Result, SingleRun, paced
 
@@ -30,13 +30,13 @@ def advance_members(
     settings: Any,
     steps: Int[Array, " member"],
     until_epochs: Int[Array, " member"],
-    **static: Any,
+    program: Program,
 ) -> State:
     """Advance every member as :func:`srhm.training.advance` does; all arrays have a leading axis [member]."""
 
     def one(state: State, data: ClassData, *arrays: Any) -> State:
-        empty = EpochOrder.empty(data, static["batch_per_class"])
-        return advance_in_order(state, empty, data, *arrays, **static)[0]
+        empty = EpochOrder.empty(data, program.batch_per_class)
+        return advance_in_order(state, empty, data, *arrays, program=program)[0]
 
     return eqx.filter_vmap(one)(states, data, settings, steps, until_epochs)
 
@@ -45,7 +45,7 @@ def train_ensemble(
     jobs: Sequence[TrainingJob],
     *,
     budget: float | None = None,
-    checkpoints: Sequence[Checkpoint | Path | None] | None = None,
+    checkpoints: Sequence[Checkpoint | Path | str | None] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> list[Result]:
     """Train several networks together; each result is that of :func:`srhm.training.train` alone.
@@ -148,7 +148,7 @@ def _advance_together(runs: list[SingleRun], data: list[ClassData], size: int, s
         _stacked([runs[n].settings for n in filled]),
         jnp.asarray([limit for limit, _ in limits], jnp.int32),
         jnp.asarray([until for _, until in limits], jnp.int32),
-        **job.static,
+        job.program,
     )
     jax.block_until_ready(states.epoch)
     share = (time.perf_counter() - before) / len(runs)
@@ -176,7 +176,7 @@ def _shape(job: TrainingJob) -> Any:
     arrays, static = eqx.partition(job.net, eqx.is_array)
     forms = [(leaf.shape, str(leaf.dtype)) for leaf in jax.tree.leaves(arrays)]
     return (
-        job.static,
+        job.program,
         job.train_set.stream.grammar.class_weights is None,
         forms,
         jax.tree.structure(arrays),

@@ -190,18 +190,8 @@ def _example(net: Any, leaves: Leaves, labels: Any, number: Any, task: Any) -> _
 class TestSet:
     """A test set on the device: a table of sub-trees for networks on patches, batches for all others.
 
-    Parameters
-    ----------
-    dataset
-        The test points.
-    encoding
-        The encoding of the inputs.
-    shared
-        Whether the networks compute on patches, so that equal sub-trees can be computed once, if the task allows it.
-    batch
-        Number of points computed at a time. Default: 10,000 for a table of sub-trees, else 1024.
-    task
-        What the network predicts. Default: the class.
+    If networks compute on patches (`shared`) and the task allows it, equal sub-trees are computed once. `batch` points
+    are computed at a time, by default 10,000 of a table of sub-trees, else 1024. The default task is the class.
     """
 
     __test__ = False  # not a test of pytest's
@@ -269,10 +259,7 @@ class TestSet:
     def scores(self, net: Any) -> Scores:
         """Return the mean error, and of a task that predicts symbols the loss at each place.
 
-        Raises
-        ------
-        ArgumentError
-            If the outputs do not fit the task, such as one score for each class.
+        Outputs that do not fit the task, such as one score for each class, are an ArgumentError.
         """
         wrong, losses = 0, None
         for part in self._parts:

@@ -22,27 +22,15 @@ from .task import Task, check_built_for, task_text
 def generate(
     net: Any, task: Task, params: Params, encoding: Encoding, count: int, seed: int = 0
 ) -> Integer[np.ndarray, "sample position"]:
-    """Return samples of a network, -1 for a blank.
+    """Return so many samples of a network, given what it was trained for; -1 for a blank. The seed is that of all
+    draws.
 
     A network of :class:`~srhm.training.Denoise` reveals the positions of a hidden input one after another, in an order
     of each sample's own: ancestral sampling of absorbing diffusion, in d steps. One of ``NextSymbol()`` goes from left
     to right. Each symbol is drawn from what the network says of it given those drawn before. One of
     ``Denoise("uniform")`` begins with uniform draws, and step by step draws all symbols of x_(t-1) at once, each from
-    q(x_(t-1) | x_t, x_0) averaged over what the network says of x_0; without blanks it draws features only.
-
-    Parameters
-    ----------
-    net, task, params, encoding
-        The network, and what it was trained for.
-    count
-        Number of samples.
-    seed
-        Of all draws.
-
-    Raises
-    ------
-    ArgumentError
-        If the task is another one.
+    q(x_(t-1) | x_t, x_0) averaged over what the network says of x_0; without blanks it draws features only. Another
+    task is an ArgumentError.
     """
     check_instance(Params, params=params)
     check_instance(Task, task=task)

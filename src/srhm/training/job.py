@@ -18,6 +18,7 @@ from ..nets import Design
 from ..nets.design import design_of, encoding_for
 from ..nets.network import check_trainable, trained_arrays, width_of
 from ..randomness import STREAM_VERSION
+from .loop import Program
 from .protocol import Optimizer, Stopping
 from .task import Classification, Task, check_built_for
 
@@ -29,10 +30,7 @@ Record = bool | Callable[[Any], Mapping[str, Any]]
 class TrainingJob:
     """Network, data and settings: the arguments of :func:`train` that determine its result.
 
-    Raises
-    ------
-    ArgumentError
-        As :func:`train`.
+    It raises what :func:`train` does.
     """
 
     net: Any
@@ -127,18 +125,14 @@ class TrainingJob:
         return self.optimizer.rate * (self.width if self.optimizer.method == "sgd" else 1)
 
     @property
-    def static(self) -> dict[str, Any]:
+    def program(self) -> Program:
         """What the compiled steps are compiled for."""
-        return {
-            "params": self.train_set.params,
-            "encoding": self.encoding,
-            "batch_per_class": self.batch_per_class,
-            "task": self.task,
-            "transformation": self.transformation,
-            "method": self.optimizer.method if isinstance(self.optimizer, Optimizer) else None,
-            "scheduled_rate": isinstance(self.optimizer, Optimizer)
-            and (self.optimizer.schedule, self.optimizer.warmup) != ("constant", 0),
-        }
+        assert self.batch_per_class is not None  # filled in
+        data = self.train_set.params, self.encoding, self.batch_per_class, self.task
+        if not isinstance(self.optimizer, Optimizer):
+            return Program(*data, transformation=self.optimizer)
+        scheduled = (self.optimizer.schedule, self.optimizer.warmup) != ("constant", 0)
+        return Program(*data, method=self.optimizer.method, scheduled_rate=scheduled)
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -168,10 +162,7 @@ def _text_of(stopping: Stopping) -> str:
 def chosen_optimizer(design: Design | None, optimizer: Optimizer, width: int = 1) -> Optimizer:
     """Return an optimizer with method and rate filled in: those of the family of a network of :func:`srhm.nets.build`.
 
-    Raises
-    ------
-    ArgumentError
-        If the rate is missing and has no default: the network has none, or has one of another method.
+    A missing rate is an ArgumentError if the network has none, or has one of another method.
     """
     usual = "sgd" if design is None else design.spec.row.optimizer
     method, rate = optimizer.method or usual, optimizer.rate

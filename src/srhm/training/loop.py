@@ -4,6 +4,7 @@ The state is the network, the momentum, and the position in the current epoch. A
 training set inside the compiled step; there is never a dense copy of the set.
 """
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -149,6 +150,21 @@ def descend(optimizer: optax.GradientTransformation, gradient: Any, state: Any, 
         return optimizer.update(eqx.filter(gradient, moved), state, eqx.filter(net, moved))
 
 
+@dataclass(frozen=True)
+class Program:
+    """What the compiled steps are compiled for."""
+
+    params: Params
+    encoding: Encoding
+    batch_per_class: int
+    task: Task | None = None
+    transformation: optax.GradientTransformation | None = None
+    """Of optax, in place of a method of our own."""
+    method: Method | None = None
+    scheduled_rate: bool = False
+    """Whether the rate depends on the step."""
+
+
 def advance_in_order(
     state: State,
     kept: EpochOrder,
@@ -156,19 +172,13 @@ def advance_in_order(
     settings: Settings,
     steps: Int[Array, ""],
     until_epoch: Int[Array, ""],
-    *,
-    params: Params,
-    encoding: Encoding,
-    batch_per_class: int,
-    task: Task | None = None,
-    transformation: optax.GradientTransformation | None = None,
-    method: Method | None = None,
-    scheduled_rate: bool = False,
+    program: Program,
 ) -> tuple[State, EpochOrder]:
     """Train for at most `steps` batches, until `until_epoch` epochs are finished or the stop rule holds.
 
     Returns the state, and the order of its epoch for the next call. The caller compiles this function.
     """
+    batch_per_class = program.batch_per_class
     batches = -(-data.counts.max() // batch_per_class)
     by_class = jnp.repeat(jnp.arange(len(data.counts), dtype=jnp.int32), batch_per_class)
 
@@ -186,14 +196,14 @@ def advance_in_order(
         labels = by_class
         if data.labels is not None:
             labels = jnp.take_along_axis(data.labels, slot, axis=1).reshape(-1)
-        leaves = Leaves(params, encoding, features, positions, latents)
+        leaves = Leaves(program.params, program.encoding, features, positions, latents)
         key = settings.order.step_key(state.epoch, state.batch)
-        loss, gradient, net = batch_gradient(state.net, leaves, labels, valid, key, task)
+        loss, gradient, net = batch_gradient(state.net, leaves, labels, valid, key, program.task)
         rate = settings.rate
-        if scheduled_rate:
+        if program.scheduled_rate:
             rate = scheduled(settings, state.epoch * batches + state.batch)
-        optimizer = descent(method, rate, settings.momentum, settings.weight_decay)
-        update, momentum = descend(transformation or optimizer, gradient, state.optimizer, net)
+        own = descent(program.method, rate, settings.momentum, settings.weight_decay)
+        update, momentum = descend(program.transformation or own, gradient, state.optimizer, net)
         return state._replace(
             net=eqx.apply_updates(net, update),
             optimizer=momentum,
@@ -236,22 +246,10 @@ def advance_in_order(
 advance_compiled = eqx.filter_jit(advance_in_order)
 
 
-def advance(
-    state: State,
-    data: ClassData,
-    settings: Settings,
-    steps: Int[Array, ""],
-    until_epoch: Int[Array, ""],
-    *,
-    params: Params,
-    encoding: Encoding,
-    batch_per_class: int,
-    task: Task | None = None,
-) -> State:
-    """Train for at most `steps` batches, until `until_epoch` epochs are finished or the stop rule holds."""
-    empty = EpochOrder.empty(data, batch_per_class)
-    static = {"params": params, "encoding": encoding, "batch_per_class": batch_per_class, "task": task}
-    return advance_compiled(state, empty, data, settings, steps, until_epoch, **static)[0]
+def advance(state: State, data: ClassData, *limits: Any, **program: Any) -> State:
+    """Return the state after the compiled steps; the order of its epoch is computed anew."""
+    empty = EpochOrder.empty(data, program["batch_per_class"])
+    return advance_compiled(state, empty, data, *limits, program=Program(**program))[0]
 
 
 def stopped(state: State, settings: Settings) -> Bool[Array, ""]:

@@ -46,12 +46,8 @@ def advance_online(
     """Train on the batches `first` to `first + steps - 1` of a stream, or until the loss is not finite.
 
     Batch i holds the samples i * batch to (i + 1) * batch - 1 of the stream; random numbers of the network in it have
-    the i-th key of the stream's seed in the role ``"order"``.
-
-    Returns
-    -------
-    tuple
-        The network, the momentum, the number of batches done, and the sum of their losses.
+    the i-th key of the stream's seed in the role ``"order"``. Returned are the network, the momentum, the number of
+    batches done, and the sum of their losses.
     """
     valid, order = jnp.ones(batch, bool), role_key(stream.seed, "order")
     arrays, static = eqx.partition((net, optimizer), eqx.is_array)

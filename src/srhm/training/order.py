@@ -37,14 +37,8 @@ class ClassData(NamedTuple):
 def class_data(dataset: Dataset, multiple: int, latents: Any = None) -> ClassData:
     """Arrange a training set by class, padded to one of a few sizes so that many P share a compiled program.
 
-    Parameters
-    ----------
-    dataset
-        The training set; its classes differ by at most one sample, unless they have weights.
-    multiple
-        The padded size is `multiple` times a power of 4.
-    latents
-        What the task needs besides of each sample, [sample, place].
+    Its classes differ by at most one sample, unless they have weights. The padded size is `multiple` times a power of
+    4; `latents` is what the task needs besides of each sample, [sample, place].
     """
     check_instance(Dataset, dataset=dataset)
     params, labels = dataset.params, dataset.labels.astype(np.int64)

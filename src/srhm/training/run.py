@@ -276,7 +276,7 @@ class SingleRun:
             self.settings,
             jnp.asarray(limit, jnp.int32),
             jnp.asarray(until, jnp.int32),
-            **self.job.static,
+            self.job.program,
         )
         state.epoch.block_until_ready()
         spent = time.perf_counter() - before

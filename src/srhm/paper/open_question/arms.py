@@ -73,13 +73,7 @@ ARMS: dict[str, Arm] = {arm.name: arm for arm in _TABLE}
 
 
 def arms_named(names: Iterable[str]) -> list[Arm]:
-    """Return arms by name, or all of a group, or for ``"all"`` all, each once.
-
-    Raises
-    ------
-    ArgumentError
-        If there is none of a name.
-    """
+    """Return arms by name, or all of a group, or for ``"all"`` all, each once; an unknown name is an ArgumentError."""
     found: list[Arm] = []
     for name in names:
         some = [arm for arm in _TABLE if name in ("all", arm.name, arm.group)]

@@ -49,17 +49,15 @@ def studies_of_arm(arm: Arm) -> list[Study]:
 
 def arm_results(arms: Iterable[Arm], index: RunIndex) -> list[ArmResult]:
     """Return what a store knows of some arms."""
-    return [_result(arm, index) for arm in arms]
-
-
-def _result(arm: Arm, index: RunIndex) -> ArmResult:
-    known = {study.setup.params.s0: index.fill(study) for study in studies_of_arm(arm)}
-    found = {s0: study.read() for s0, study in known.items()}
-    dead = sum(_is_dead(run) for study in known.values() for _, run in study.all_runs)
-    pairs = [(s0, P_star) for s0, one in found.items() if one is not None for P_star in one.per_seed]
-    return ArmResult(
-        arm, found, blank_exponent([one for one in pairs if one[0] > 0]), blank_exponent(pairs), dead
-    )
+    results = []
+    for arm in arms:
+        known = {study.setup.params.s0: index.fill(study) for study in studies_of_arm(arm)}
+        found = {s0: study.read() for s0, study in known.items()}
+        dead = sum(_is_dead(run) for study in known.values() for _, run in study.all_runs)
+        pairs = [(s0, P_star) for s0, one in found.items() if one is not None for P_star in one.per_seed]
+        exponent = blank_exponent(pair for pair in pairs if pair[0] > 0)
+        results.append(ArmResult(arm, found, exponent, blank_exponent(pairs), dead))
+    return results
 
 
 def _is_dead(run: Run) -> bool:

@@ -8,10 +8,9 @@ from matplotlib.figure import Figure
 
 from ...figures.style import (
     DOUBLE_COLUMN,
-    LINE_COLOURS,
-    MARKERS,
     MUTED,
     log_axis,
+    look_of,
     panel_grid,
     panel_letters,
     save,
@@ -19,11 +18,10 @@ from ...figures.style import (
 )
 from ...files import write_atomically
 from ...measure.exponent import Exponent
-from ..cost import Device, run_seconds, shown
+from ..cost import shown
 from ..drawings import estimate_of
-from ..estimate import RUNS_OF_A_SEARCH
+from ..estimate import search_seconds
 from ..tables import in_words, table
-from ..tiers import near
 from .arms import Arm
 from .measuring import ArmResult
 
@@ -42,9 +40,7 @@ _REFERENCES = {"controls": "nothing fixed", "width": "width 256", "batch": "batc
 
 def cost(arm: Arm) -> float:
     """Return the seconds that an arm takes on one core, about."""
-    return sum(
-        arm.seeds * RUNS_OF_A_SEARCH * run_seconds(near(setting), Device.core()) for setting in arm.settings
-    )
+    return sum(search_seconds(setting, arm.seeds) for setting in arm.settings)
 
 
 def page(results: Sequence[ArmResult]) -> str:
@@ -87,7 +83,7 @@ def draw_open_question(results: Sequence[ArmResult]) -> Figure:
     for panel, group in zip(panels, groups, strict=True):
         own = [one for one in results if one.arm.group == group]
         for place, result in enumerate(own):
-            _draw_arm(panel, result, LINE_COLOURS[place % len(LINE_COLOURS)], MARKERS[place % len(MARKERS)])
+            _draw_arm(panel, result, *look_of(place).values())
         plain = [one for one in results if one.arm.name == "L2" and group in _REFERENCES]
         for result in plain:
             _draw_arm(panel, result, MUTED, "x", f"as a ({_REFERENCES[group]})")

@@ -8,7 +8,7 @@ from ...errors import check_instance
 from ...runner.driver import drive
 from ...runner.executors import Executor
 from ...runner.progress import Progress
-from ...runner.searches import replicates
+from ...runner.searches import all_sources
 from ...store import Store
 from ...store.index import RunIndex
 from ..cost import shown
@@ -39,31 +39,16 @@ def compute(
     folder: Path,
     watch: Callable[[Progress], None] | None = None,
 ) -> dict[str, Any]:
-    """Compute what the store lacks of some arms, and write what it knows of all.
+    """Compute what the store lacks of some arms, the cheapest first, and write what it knows of all into a folder.
 
-    Parameters
-    ----------
-    arms
-        What is computed, the cheapest first.
-    store
-        Where runs are looked up and written.
-    executor
-        Makes who computes; None computes nothing.
-    folder
-        Where the tables and the figure are written.
-    watch
-        Is shown the progress.
-
-    Returns
-    -------
-    dict
-        Runs computed and failed, and the files written.
+    `executor` makes who computes; None computes nothing. Returned are the numbers of runs computed and failed, and the
+    files written.
     """
     check_instance(Store, store=store)
     done = None
     if executor is not None:
         index = RunIndex.of(store)
-        sources = [source for one in studies(arms) for source in replicates(index.fill(one))]
+        sources = all_sources((), map(index.fill, studies(arms)))
         done = drive(sources, store, executor(), watch=watch, title="srhm open-question")
     results = arm_results(ARMS.values(), RunIndex.of(store))
     files = [str(path) for path in write_open_question(results, folder)]

@@ -11,7 +11,6 @@ import jax
 from ...backend import backend_name
 from ...cores import available_cores
 from ...errors import ArgumentError, check_choice, check_integer
-from ...study.failure import Failure, FailureKind
 from ..functions import refuse_within_import
 from ..work import execute_ensemble_job, execute_job
 from .base import Executor, Job, Outcome, Resources, Unavailable, Work
@@ -30,13 +29,8 @@ def default_workers() -> int:
 
 
 def check_executor(on: str, workers: int | None = None, ensemble: int | None = None) -> None:
-    """Refuse an executor that there is not, and numbers that are out of range, without opening anything.
-
-    Raises
-    ------
-    ArgumentError
-        If `on` is not one of those of :func:`open_executor`, `workers` or `ensemble` is below 1, or a cluster is to
-        compute ensembles.
+    """Refuse an executor that :func:`open_executor` does not have, numbers below 1, and a cluster that is to compute
+    ensembles.
     """
     if workers is not None:
         check_integer("workers", workers, minimum=1, maximum=100_000)
@@ -107,8 +101,6 @@ __all__ = [
     "GPU_MEMBERS",
     "Ensemble",
     "Executor",
-    "Failure",
-    "FailureKind",
     "InProcess",
     "Job",
     "Outcome",

@@ -55,15 +55,10 @@ class Outcome:
 
 
 class Executor(ABC):
-    """Where jobs are done.
-
-    Attributes
-    ----------
-    slots
-        Jobs under way at a time.
-    """
+    """Where jobs are done."""
 
     slots: int
+    """Jobs under way at a time."""
 
     @property
     def ahead_slots(self) -> int:

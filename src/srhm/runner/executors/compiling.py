@@ -26,17 +26,7 @@ _COMPILED = "/jax/core/compile/backend_compile_duration"
 class LockedCache:
     """JAX's folder of compiled programs, a lock for each program; processes alone are kept apart, not threads.
 
-    Parameters
-    ----------
-    cache
-        The cache of JAX.
-    folder
-        Where the file of the locks is made.
-
-    Raises
-    ------
-    OSError
-        If it cannot be made.
+    The file of the locks is made in the folder; an OSError says that it cannot be.
     """
 
     def __init__(self, cache: Any, folder: str | Path) -> None:

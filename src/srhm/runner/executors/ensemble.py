@@ -13,20 +13,9 @@ class Ensemble(Executor):
     """Groups the runs that wait by their shape, and has another executor compute each group in one program.
 
     For a GPU, which a single small network leaves mostly idle. On a CPU it never pays (docs, speed.md). A group that
-    fails is tried again as two halves, until a run that fails is alone; the other groups are not touched.
-
-    Parameters
-    ----------
-    inner
-        Does the jobs, each a group: in this process, or in worker processes, of which several may share a GPU. Its work
-        is :func:`~srhm.runner.work.execute_ensemble_job`.
-    members
-        Runs in one program, at most.
-
-    Raises
-    ------
-    ArgumentError
-        If `members` is below 2.
+    fails is tried again as two halves, until a run that fails is alone; the other groups are not touched. The inner
+    executor does :func:`~srhm.runner.work.execute_ensemble_job` on groups of at most so many members, two at least, in
+    this process or in several, which may share a GPU.
     """
 
     def __init__(self, inner: Executor, members: int) -> None:

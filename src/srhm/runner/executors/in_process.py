@@ -4,13 +4,7 @@ from .base import Executor, Job, Outcome, Work, outcome_of
 
 
 class InProcess(Executor):
-    """Does every job in this process, when it is waited for. Limits cannot be kept here.
-
-    Parameters
-    ----------
-    work
-        What is done with a job.
-    """
+    """Does every job in this process, when it is waited for. Limits cannot be kept here."""
 
     slots = 1
 

@@ -30,31 +30,12 @@ class OnRay(Executor):
     """Does jobs as tasks of a Ray cluster, each with the cores, the memory and the part of a GPU that it asks for.
 
     A job waits in the cluster until a node has room for it; its limit is kept inside its task, and counts from when it
-    begins. Jobs that fail are
-    not tried again by Ray: whoever hands them out decides. When this process ends, however it ends, Ray ends its
-    jobs.
+    begins. Jobs that fail are not tried again by Ray: whoever hands them out decides. When this process ends, however
+    it ends, Ray ends its jobs. Workers import the work by its name.
 
-    Parameters
-    ----------
-    work
-        What is done with a job; workers import it by its name.
-    address
-        None starts Ray on this machine, on all cores, bound to loopback. `"auto"` is the cluster that `RAY_ADDRESS`
-        names or that was started on this machine, `"HOST:PORT"` that of this head node, and `"ray://HOST:PORT"` a
-        cluster through its client server. Where this process is connected already, that connection is used, and
-        left open.
-    slots
-        Jobs under way at a time. Default: two for each core of the cluster, so that a worker that has finished
-        finds the next job waiting, and following the cluster as it grows or shrinks.
-
-    Raises
-    ------
-    ArgumentError
-        If the work is not a function of a module, the address is none of these, or `slots` is below 1.
-    MissingExtraError
-        If Ray is not installed.
-    Unavailable
-        If there is no cluster at the address, or it does not answer within about a minute.
+    The address is that of a :class:`~.ray_cluster.Cluster`, whose errors it has. `slots` is the number of jobs under
+    way at a time; by default two for each core of the cluster, so that a worker that has finished finds the next job
+    waiting, and following the cluster as it grows or shrinks.
     """
 
     def __init__(self, work: Work, *, address: str | None = None, slots: int | None = None) -> None:
@@ -77,13 +58,7 @@ class OnRay(Executor):
         return self.slots if self._chosen is not None else self.slots // 2
 
     def start(self, job: Job) -> None:
-        """Begin a job; it may wait in the cluster for room.
-
-        Raises
-        ------
-        Unavailable
-            If the cluster is gone, or the executor was closed.
-        """
+        """Begin a job; it may wait in the cluster for room. Unavailable: the cluster is gone, or this was closed."""
         if self._closed:
             raise Unavailable("This executor was closed. Make another")
         if self._lost:

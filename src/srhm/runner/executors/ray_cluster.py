@@ -35,13 +35,7 @@ _NO_CLUSTER = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 
 
 def library() -> ModuleType:
-    """Import Ray.
-
-    Raises
-    ------
-    MissingExtraError
-        If it is not installed.
-    """
+    """Import Ray; a MissingExtraError says that it is not installed."""
     try:
         with _usage_unreported():
             import ray
@@ -51,21 +45,12 @@ def library() -> ModuleType:
 
 
 class Cluster:
-    """A connection to a cluster.
+    """A connection to a cluster; where this process is connected already, that connection, which is then left open.
 
-    Parameters
-    ----------
-    address
-        None starts Ray on this machine, bound to loopback. `"auto"` is the cluster that `RAY_ADDRESS` names or
-        that was started on this machine, `"HOST:PORT"` that of this head node, and `"ray://HOST:PORT"` a cluster
-        through its client server.
-
-    Raises
-    ------
-    ArgumentError
-        If the address is not one of these.
-    Unavailable
-        If there is no cluster at the address, or it does not answer.
+    The address None starts Ray on this machine, on all cores, bound to loopback. `"auto"` is the cluster that
+    `RAY_ADDRESS` names or that was started on this machine, `"HOST:PORT"` that of this head node, and
+    `"ray://HOST:PORT"` a cluster through its client server; another one is an ArgumentError. Unavailable says that
+    there is no cluster at the address, or that it does not answer within about a minute.
     """
 
     def __init__(self, address: str | None) -> None:

@@ -39,16 +39,9 @@ def environment(gpu: float) -> dict[str, str]:
 
 
 def perform(work: str, content: str, limit: float | None) -> tuple[str, str]:
-    """Do one job, and return `("result", JSON)`, or the kind of failure and its reason.
+    """Do one job by the work of a name, and return `("result", JSON)`, or the kind of failure and its reason.
 
-    Parameters
-    ----------
-    work
-        Its name, of :func:`~srhm.runner.functions.name_of`.
-    content
-        The argument of the work.
-    limit
-        Seconds after which the job is interrupted, so that it writes its checkpoint, and then ended.
+    After `limit` seconds the job is interrupted, so that it writes its checkpoint, and then ended.
     """
     try:
         _prepare()

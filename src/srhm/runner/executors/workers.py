@@ -29,30 +29,16 @@ _READY = b'"ready"'
 
 
 class Workers(Executor):
-    """Does jobs in spawned processes, one job at a time in each; JSON alone passes between them.
+    """Does jobs in spawned processes, as many as there are slots, one job at a time in each; JSON alone passes between
+    them.
 
     A process that dies takes its job with it and no other; a new one is started for the next job. Ctrl-C reaches
     workers only through :meth:`close`. Workers find the work by its name, and do not run the script of this process
-    again: it needs no ``if __name__ == "__main__":``, unless the work is a function of its own.
+    again: it needs no ``if __name__ == "__main__":``, unless the work is a function of its own. They are spread over
+    as many of JAX's devices as there are; of more processes some share a device.
 
-    Parameters
-    ----------
-    slots
-        Processes.
-    work
-        What is done with a job: a function of a module.
-    devices
-        Number of JAX's devices, over which the processes are spread; where processes are more, some share a device.
-        Default: all compute on the first.
-    leave_seconds
-        How long interrupted processes may take to write their checkpoints, before they are killed.
-    grace_seconds
-        How long one may take whose job exceeded its limit, and those that are not at work when all end.
-
-    Raises
-    ------
-    ArgumentError
-        If `slots` is below 1, or workers could not find the work.
+    An interrupted process has `leave_seconds` to write its checkpoint before it is killed, and `grace_seconds` if its
+    job exceeded its limit, or if it is not at work when all end.
     """
 
     def __init__(
@@ -72,13 +58,7 @@ class Workers(Executor):
         self._deaths = 0
 
     def start(self, job: Job) -> None:
-        """Hand the job to an idle process, or to a new one.
-
-        Raises
-        ------
-        Unavailable
-            If processes end before they are ready.
-        """
+        """Hand the job to an idle process, or to a new one. Unavailable: processes end before they are ready."""
         if self._deaths >= _STARTS:
             raise Unavailable(
                 f"{_STARTS} worker processes in a row ended while they started. Try one worker (--workers 1), "
