@@ -41,7 +41,7 @@ test: $(VENV)/has-tested $(VENV)/browser ## run the tests on two cores; ARGS="-k
 	$(TESTER) -m pytest -n 2 --dist worksteal $(ARGS)
 
 test-long: $(VENV)/has-tested $(VENV)/browser ## run the long tests (many processes, minutes, much memory), and write docs/reliability_table.md
-	$(BIN)/python -m pytest -m long $(ARGS)
+	XLA_FLAGS="--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1" $(BIN)/python -m pytest -m long $(ARGS)
 
 lint: $(VENV)/has-lab $(VENV)/has-explore $(VENV)/has-torch $(VENV)/has-lint ## check style, formatting and types
 	$(BIN)/python -m ruff check .

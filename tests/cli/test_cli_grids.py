@@ -81,6 +81,7 @@ def test_the_same_rows_on_every_executor(alone: Path, on: str) -> None:
     assert rows("runs.sqlite") == rows(alone)
 
 
+@pytest.mark.long
 def test_the_same_rows_by_shards(capsys: pytest.CaptureFixture[str], here: Path, alone: Path) -> None:
     for number in (1, 2, 3):
         status, out, _ = run(

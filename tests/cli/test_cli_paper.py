@@ -58,6 +58,7 @@ def test_a_reproduction_computes_draws_and_compares(
     assert json.loads(run(capsys, *command)[1].splitlines()[-1])["computed"] == 0
 
 
+@pytest.mark.long
 def test_shards_are_merged_and_drawn(
     capsys: pytest.CaptureFixture[str], here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,8 +21,8 @@ REPLACED = {
     "P=2000, P_test=5000": "P=200, P_test=500",
     "P=900, P_test=100, max_steps=1000": "P=90, P_test=10, max_steps=9, width=8",
     "srhm explore": "srhm explore --help",  # which else serves until Ctrl-C
-    "run --net lcn --v 4 --s0 1 --width 64 --P 1500": "run --net lcn --v 4 --s0 0 --P 100 --width 8",
-    "pstar --net lcn --v 4 --s0 1 --width 64 --seeds 3": "pstar --net lcn --v 4 --s0 0 --seeds 1 --width 8",
+    "run --net lcn --v 4 --s0 1 --width 64 --P 1500": "run --net lcn --v 4 --s0 0 --P 100 --width 8 --max-epochs 9",
+    "--s0 1 --width 64 --seeds 3": "--s0 0 --seeds 1 --width 8 --max-epochs 9",
     "s0 = 1\nwidth = 64\nP = [500, 1000, 2000]\nseeds = 2": "s0 = 0\nwidth = 8\nP = 100\nseeds = 1",
 }
 """The one rule: what takes long has small numbers put in, or is asked what it would do. Nothing else is changed."""

@@ -168,6 +168,7 @@ def test_a_module_that_computes_when_it_is_imported(tmp_path):
     assert 'Put all that it does under `if __name__ == "__main__":`' in done.stderr
 
 
+@pytest.mark.long
 def test_a_run_whose_process_was_killed_is_tried_again(tmp_path, asked):
     options = {"file": str(tmp_path / "begun")}
     found = srhm.pstar(net=custom_learners.dies_once, workers=2, options=options, **asked)

@@ -45,7 +45,7 @@ def filled(name, params, width, seed=0, **options):
     """A network as it is built, its weights drawn by NumPy: nothing to compile."""
     random = np.random.default_rng(seed)
     form = form_of(name, params, width, **options)
-    return jax.tree.map(lambda leaf: jnp.asarray(random.normal(size=leaf.shape), leaf.dtype), form)
+    return jax.tree.map(lambda leaf: jax.device_put(random.normal(size=leaf.shape).astype(leaf.dtype)), form)
 
 
 def inputs(params, count, seed=0, encoding="whitened"):
@@ -539,7 +539,7 @@ def test_frozen_layers_stay_and_the_others_move_as_ever(name, frozen):
             return of(net), eqx.filter_grad(lambda net: (of(net) ** 2).sum())(net)
 
         (outputs, whole), (same, part) = (both(net) for net in (free, held))
-        np.testing.assert_array_equal(outputs, same)
+        np.testing.assert_allclose(outputs, same, rtol=1e-5, atol=1e-6 * np.abs(same).max())
         parts = zip((*whole.layers, whole.readout), (*part.layers, part.readout), strict=True)
         for number, (one, other) in enumerate(parts, start=1):
             for a, b in zip(

@@ -30,7 +30,9 @@ def filled(spec, interface, seed=0):
     random = np.random.default_rng(seed)
     form = eqx.filter_eval_shape(lambda: spec.build(PARAMS, interface=interface))
     return jax.tree.map(
-        lambda leaf: jnp.asarray(random.normal(size=leaf.shape, scale=leaf.shape[0] ** -0.5), leaf.dtype),
+        lambda leaf: jax.device_put(
+            random.normal(size=leaf.shape, scale=leaf.shape[0] ** -0.5).astype(leaf.dtype)
+        ),
         form,
     )
 

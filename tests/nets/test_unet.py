@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.special import erf
@@ -31,7 +30,9 @@ def filled(params, interface, seed=0):
     random = np.random.default_rng(seed)
     form = eqx.filter_eval_shape(lambda: SPEC.build(params, interface=interface))
     return jax.tree.map(
-        lambda leaf: jnp.asarray(random.normal(size=leaf.shape, scale=leaf.shape[0] ** -0.5), leaf.dtype),
+        lambda leaf: jax.device_put(
+            random.normal(size=leaf.shape, scale=leaf.shape[0] ** -0.5).astype(leaf.dtype)
+        ),
         form,
     )
 

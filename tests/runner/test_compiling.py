@@ -52,6 +52,7 @@ def cache(tmp_path: Path) -> LockedCache:
     return LockedCache(Programs(tmp_path), tmp_path)
 
 
+@pytest.mark.long
 def test_a_program_that_another_process_compiles_is_waited_for(cache: LockedCache, tmp_path: Path) -> None:
     assert cache.get("one") is None  # to be compiled here
     with asking(tmp_path, "one") as waiting, asking(tmp_path, "two") as other:
@@ -72,6 +73,7 @@ def test_one_that_was_killed_leaves_no_lock(cache: LockedCache, tmp_path: Path) 
     assert cache.get("one") is None
 
 
+@pytest.mark.long
 def test_after_a_while_it_is_compiled_here_as_well(
     cache: LockedCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -90,6 +90,7 @@ def jobs_run(spec: RunSpec) -> Any:
     return replace(Run.from_dict(json.loads(jobs.execute_fake(json.dumps(job.to_dict())))), spec=spec)
 
 
+@pytest.mark.long
 def test_what_a_new_process_can_mend_is_tried_again(store: Store) -> None:
     once, never, small = *runs(1, network=3), *runs(1, network=2), *runs(1, network=4)
     progress = drive(

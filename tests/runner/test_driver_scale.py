@@ -16,6 +16,7 @@ from srhm.store import Store
 from srhm.study import Seeds
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("unchecked")
 def test_many_runs_are_executed_once_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log, store = tmp_path / "log", Store(tmp_path / "runs.sqlite")

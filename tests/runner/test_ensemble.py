@@ -163,6 +163,7 @@ def P_of(content: str) -> int:
     return RunJob.from_dict(json.loads(content)).spec.P
 
 
+@pytest.mark.long
 def test_a_killed_worker_costs_its_own_ensemble_alone(tmp_path: Path) -> None:
     """Its runs are tried again as two halves; the other ensemble is executed once."""
     store, workers = Store(tmp_path / "runs.sqlite"), Noted(2, jobs.execute_fakes)

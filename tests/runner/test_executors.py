@@ -45,6 +45,7 @@ def executor(request: pytest.FixtureRequest):
     made.close()
 
 
+@pytest.mark.long
 def test_processes_are_spread_over_the_devices(monkeypatch: pytest.MonkeyPatch) -> None:
     """As over two GPUs."""
     # Before the others, which end with what is no flag; XLA reads no further.
@@ -133,6 +134,7 @@ def test_an_idle_process_that_was_killed_is_replaced(pool: Workers) -> None:
     assert outcome.result is not None and json.loads(outcome.result) != pid
 
 
+@pytest.mark.long
 def test_a_job_that_takes_too_long_is_interrupted_and_one_that_hangs_is_killed(tmp_path: Path) -> None:
     pool = Workers(2, jobs.work, grace_seconds=0.5)
     for number in range(2):  # so that the limits do not run while Python starts

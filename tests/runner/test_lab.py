@@ -304,6 +304,7 @@ def compiles(tmp_path: Path, **changes: str | None) -> str:
     return done.stdout.strip() + done.stderr
 
 
+@pytest.mark.long
 def test_compiled_programs_are_kept_and_used_again(tmp_path: Path) -> None:
     assert compiles(tmp_path) == "False"
     (folder,) = (tmp_path / "srhm" / "jax").iterdir()

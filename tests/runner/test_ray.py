@@ -455,6 +455,7 @@ def test_a_client_server_that_could_not_start_a_process_is_asked_again(monkeypat
     assert made == ["ray://host:1"] * attempts
 
 
+@pytest.mark.long
 def test_a_client_server_that_fails_otherwise_is_not_asked_again(monkeypatch):
     made = connections(monkeypatch, 1, ConnectionError("other versions"))
     with pytest.raises(Unavailable, match="cannot be used: other versions"):

@@ -16,7 +16,7 @@ from srhm.cli import main
 from srhm.store import Store
 
 SMALL = [
-    *("--v", "3", "--s0", "1", "--width", "8", "--P-test", "100", "--stop-loss", "0.02"),
+    *("--v", "3", "--s0", "1", "--width", "10", "--P-test", "100", "--stop-loss", "0.02"),
     *("--max-epochs", "400"),
 ]
 """A run, or a search, of a moment."""

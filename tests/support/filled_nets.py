@@ -2,7 +2,6 @@
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from srhm.nets import build
@@ -12,4 +11,4 @@ def filled(name, params, width, seed=0, **options):
     """A network as it is built, its weights drawn by NumPy: nothing to compile."""
     random = np.random.default_rng(seed)
     form = eqx.filter_eval_shape(lambda: build(name, params, width, **options))
-    return jax.tree.map(lambda leaf: jnp.asarray(random.normal(size=leaf.shape), leaf.dtype), form)
+    return jax.tree.map(lambda leaf: jax.device_put(random.normal(size=leaf.shape).astype(leaf.dtype)), form)

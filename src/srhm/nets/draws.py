@@ -42,7 +42,7 @@ class _Draws:
         pieces = [type(self).law(key, np.uint32(start), self._dtype) for start in range(0, count, _PIECE)]
         # NumPy compiles nothing for a new shape; traced pieces are not for it.
         xp = jnp if isinstance(pieces[0], Tracer) else np
-        return jnp.asarray(xp.concatenate(pieces)[:count].reshape(shape) * pieces[0].dtype.type(scale))
+        return jax.device_put(xp.concatenate(pieces)[:count].reshape(shape) * pieces[0].dtype.type(scale))
 
 
 def _symmetric(key: Key, start: Any, dtype: Any) -> Float[Array, " number"]:

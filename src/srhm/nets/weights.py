@@ -9,7 +9,6 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from ..errors import ArgumentError, import_extra
@@ -158,7 +157,7 @@ def _filled(template: Any, arrays_by_name: dict[str, np.ndarray], argument: str,
             kinds = [f"{one.dtype}{list(one.shape)}" for one in (array, arrays_by_name[name])]
             raise ArgumentError(argument, f"{name}: {kinds[0]}", f"is {kinds[1]} in the file", fix)
     arrays, rest = eqx.partition(template, _is_array)
-    leaves = [jnp.asarray(arrays_by_name[name]) for name in wanted]
+    leaves = [jax.device_put(arrays_by_name[name]) for name in wanted]
     return eqx.combine(jax.tree.unflatten(jax.tree.structure(arrays), leaves), rest)
 
 

@@ -216,7 +216,7 @@ class TestSet:
             return
         for part in dataset.batches(batch or _TABLE):
             table = jax.tree.map(_on_device, deduplicate(self.params, part.features, part.positions))
-            self._parts.append((table, jnp.asarray(part.labels, jnp.int32)))
+            self._parts.append((table, jax.device_put(part.labels.astype(np.int32))))
 
     @cached_property
     def _floors(self) -> tuple[tuple[Any, Any], Sums] | None:
@@ -297,14 +297,14 @@ def _batches(dataset: Dataset, batch: int, latents: Any) -> tuple[Any, Any, Any,
     features, positions, latents = (
         None
         if values is None
-        else jnp.asarray(
+        else jax.device_put(
             np.pad(values, ((0, missing), (0, 0)), mode="edge").reshape(-1, batch, values.shape[1])
         )
         for values in (dataset.features, dataset.positions, latents)
     )
     labels = np.pad(dataset.labels.astype(np.int32), (0, missing), constant_values=-1)
-    return features, positions, jnp.asarray(labels.reshape(-1, batch)), latents
+    return features, positions, jax.device_put(labels.reshape(-1, batch)), latents
 
 
 def _on_device(leaf: Any) -> Any:
-    return jnp.asarray(leaf) if isinstance(leaf, np.ndarray) else leaf
+    return jax.device_put(leaf) if isinstance(leaf, np.ndarray) else leaf

@@ -60,9 +60,9 @@ def class_data(dataset: Dataset, multiple: int, latents: Any = None) -> ClassDat
         of_class = values[order][np.cumsum(counts) - counts][:, None]  # padding repeats a sample of the class
         padded = np.repeat(of_class, slots, axis=1)
         padded[labels[order], slot] = values[order]
-        laid.append(jnp.asarray(padded))
+        laid.append(jax.device_put(padded))
     classes = None if balanced else laid[2][..., 0].astype(jnp.int32)
-    return ClassData(laid[0], laid[1], jnp.asarray(counts, jnp.int32), classes, laid[3])
+    return ClassData(laid[0], laid[1], jax.device_put(counts.astype(np.int32)), classes, laid[3])
 
 
 class Order(NamedTuple):
@@ -139,7 +139,8 @@ class EpochOrder(NamedTuple):
         """Return an order that belongs to no epoch, of the right shape."""
         n_c, slots = data.features.shape[:2]
         batches = -(-slots // batch_per_class)
-        return cls(jnp.int32(-1), jnp.zeros((n_c, slots), jnp.int32), jnp.zeros(batches, jnp.int32))
+        samples, order = np.zeros((n_c, slots), np.int32), np.zeros(batches, np.int32)
+        return cls(*map(jax.device_put, (np.int32(-1), samples, order)))
 
     def at(
         self, order: Order, epoch: Int[Array, ""], data: ClassData, batches: Int[Array, ""]
