@@ -156,9 +156,9 @@ def test_all_is_written(tmp_path: Path):
     assert names == {f"figure_{n}.{k}" for n in ("4B", "5") for k in ("pdf", "png")} | {"tables.md"}
     text = (tmp_path / "tables.md").read_text()
     assert text == report(figures, LAPTOP, index)
-    assert (
-        "72 runs: 3 replicates of each point" in text and "Of 6 published values that were measured" in text
-    )
+    hours = sum(sum(run.seconds.values()) for study in index.studies() for _, run in study.all_runs) / 3600
+    assert f"72 runs, which took {hours:.1f} hours one after another: 3 replicates of each point" in text
+    assert "Of 6 published values that were measured" in text
 
 
 def test_every_published_value_stands_next_to_ours_at_both_widths():
@@ -172,6 +172,7 @@ def test_every_published_value_stands_next_to_ours_at_both_widths():
     assert both[4] == "904 (616 to 1,320)" and both[5] == both[7] != "" and both[6] == both[8] != ""
     assert sum(row[6] != "" for row in rows) == 3  # P*, P*_S and P*_D of this setting
     assert both[9] == "1.00"
+    assert widths.coverage == f"Of {len(rows)} published values (4 of them not valid) 3 are measured."
     assert "| LCN | 2 | 1 | P* | 1.00 (1.00 to 1.00; 3) |" in width_table(bias)
     assert "| P* | LCN | 26 | 1 | 0.85 | 0.85 to 0.85 | 1 |" in ratio_table(widths)
     assert not Bias.of(index_of(setting)).by_width

@@ -33,9 +33,12 @@ def report(figures: Sequence[PaperFigure], tier: Tier, index: RunIndex) -> str:
     agreeing = sum(one.agrees is True for one in known)
     widths, bias = Widths.of(tier, index), Bias.of(index)
     words = widths.words[widths.tiers.index(tier)] if tier in widths.tiers else "the widths of the tier"
-    counted = [f"Each published value counts once: at {', else at '.join(widths.words)}."]
+    counted = [f"{widths.coverage} Each value counts once: at {', else at '.join(widths.words)}."]
+    runs = [run for of_model in index.by_model().values() for run in of_model]
+    hours = sum(sum(run.seconds.values()) for run in runs) / 3600
     parts = [
-        f"*Tier {tier.name}, from a store of {index.count:,} runs: {_replicates(tier)} of each point, "
+        f"*Tier {tier.name}, from a store of {index.count:,} runs, which took {hours:.1f} hours one after another: "
+        f"{_replicates(tier)} of each point, "
         f"srhm {__version__}. "
         f"Of {len(known)} published values that were measured at {words}, {agreeing} agree within a factor 1.5.*",
         "### Ours over the paper's", *counted, ratio_table(widths),

@@ -45,6 +45,14 @@ class Widths:
         """Each width in words."""
         return ["the published width" if one.width is None else f"width {one.width}" for one in self.tiers]
 
+    @property
+    def coverage(self) -> str:
+        """How many of the published values are measured, in a sentence."""
+        rows = [one for one in self.rows if one[0].paper is not None]
+        measured = sum(any(one.found and one.found.P_star is not None for one in row) for row in rows)
+        invalid = sum(not row[0].valid for row in rows)
+        return f"Of {len(rows)} published values ({invalid} of them not valid) {measured} are measured."
+
 
 Group = tuple[str, int, int, str]
 """What settings have in common whose ratios are pooled: network, L, s0 and the quantity."""
