@@ -196,7 +196,9 @@ def test_files_are_whole_and_always_the_same(kind, tmp_path):
 
 def test_png_has_200_dots_per_inch(tmp_path):
     figure = new_figure("trees")
-    assert imread(save(figure, tmp_path / "trees")[1]).shape[1] == round(200 * figure.get_figwidth())
+    paths = save(figure, tmp_path / "trees.png")
+    assert [path.name for path in paths] == ["trees.pdf", "trees.png"]
+    assert imread(paths[1]).shape[1] == round(200 * figure.get_figwidth())
 
 
 def test_a_failed_write_leaves_the_old_files(tmp_path, monkeypatch):

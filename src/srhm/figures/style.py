@@ -138,7 +138,7 @@ def save(figure: Figure, path_without_suffix: str | Path) -> list[Path]:
     figure
         The figure.
     path_without_suffix
-        Where to write; ``.pdf`` and ``.png`` are added. Missing folders are made.
+        Where to write; ``.pdf`` and ``.png`` are added, or take the place of either. Missing folders are made.
 
     Returns
     -------
@@ -146,6 +146,7 @@ def save(figure: Figure, path_without_suffix: str | Path) -> list[Path]:
         The PDF and the PNG.
     """
     stem = user_path(path_without_suffix)
+    stem = stem.with_suffix("") if stem.suffix in (".pdf", ".png") else stem
     paths = []
     for kind in ("pdf", "png"):
         path = stem.with_name(f"{stem.name}.{kind}")
