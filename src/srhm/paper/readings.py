@@ -29,12 +29,11 @@ def crossing_table(widths: Widths, index: RunIndex) -> str:
         cells = []
         for tier in widths.tiers:
             study = study_of(setting, tier, index)
-            found = (
-                None if cells and study.setup == setting else study.read()
-            )  # of one width, and told already
+            once = bool(cells) and study.setup == setting  # of one width, which stands there already
+            found = None if once else study.read()
             P, ends = in_words(found)
-            known = found is not None and found.P_star is not None
-            cells += [f"{P} ({ends})" if ends else P, f"{found.P_star / one.P_star:.2f}" if known else ""]
+            ours = None if found is None else found.P_star
+            cells += [f"{P} ({ends})" if ends else P, "" if ours is None else f"{ours / one.P_star:.2f}"]
         rows.append(
             [
                 one.figure if one.figure[0].isdigit() else "its code",
