@@ -27,7 +27,7 @@ os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "0"
 # another order, and the last bits differ. A command that a test has run would set this for the workers of later tests.
 #
 # XLA optimises nothing that takes longer than it saves here: a step of training is compiled in a quarter of the time.
-# `make test-long` compiles as users do. What is no flag ends what XLA reads, so it comes last.
+# `make test-long` compiles as users do. XLA stops reading at what is not a flag, so that comes last.
 os.environ.setdefault(
     "XLA_FLAGS",
     "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false "

@@ -64,7 +64,7 @@ def execute_ensemble(
     """Execute several runs of one shape in one compiled program; each run's result is that of :func:`execute`.
 
     Results agree with single runs up to the order of floating-point sums; how a run was executed is recorded in its
-    versions and is no part of its identity. Checkpoints and folders for weights are as for :func:`execute`, one for
+    versions and is not part of its identity. Checkpoints and folders for weights are as for :func:`execute`, one for
     each run; `progress` is called with the number of runs that are still training. Runs that differ in
     :attr:`RunSpec.shape <srhm.study.setup.RunSpec.shape>` are an ArgumentError.
     """

@@ -124,7 +124,7 @@ def search(
 def choose_starts(studies: Sequence[Study], store: Store, *, keep: bool = True) -> None:
     """Give studies without a first P the one that the store keeps for them, else one by a fit through its runs.
 
-    A search that has begun at the prediction goes on with it. What was fitted is kept in the store, unless it is for a
+    A search that has begun at the prediction keeps it. What was fitted is kept in the store, unless it is for a
     plan (`keep` is false): the same command asks for the same P then, although more has been measured since.
     """
     waiting = [study for study in studies if study.start is None and study.rule == "bisection"]
