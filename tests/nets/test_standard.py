@@ -307,7 +307,7 @@ def test_in_evaluation_a_sample_does_not_see_the_others():
     together = quickly(lambda net, x: net(x), net, x)
     alone = quickly(lambda net, x: jnp.concatenate([net(x[n : n + 1]) for n in (1, 3)]), net, x)
     scale = np.abs(together).max()
-    np.testing.assert_allclose(alone / scale, together[jnp.asarray([1, 3])] / scale, atol=1e-5)
+    np.testing.assert_allclose(alone / scale, together[jnp.asarray([1, 3])] / scale, atol=1e-4)
 
 
 def test_other_lengths():

@@ -72,25 +72,38 @@ def start(
     """
     weights = eqx.filter(net, trained_arrays(net))
     dtype = jax.tree.leaves(weights)[0].dtype
-    zero, nothing = jnp.zeros((), jnp.int32), jnp.zeros((), dtype)
+    zero, nothing = _moved(0, jnp.int32), _moved(0, dtype)
     own = isinstance(optimizer, Optimizer)
     momentum = optimizer.momentum if own else 0.0
     transformation = descent(optimizer.method, 0.0, momentum, 0.0) if own else optimizer
     schedule = optimizer if own else Optimizer()
     settings = Settings(
         order=Order(
-            key=jnp.asarray(np.array(role_key(order_seed, "order"), np.uint32)),
-            fixed_batches=jnp.asarray(own and optimizer.batches == "fixed"),
+            key=_moved(role_key(order_seed, "order"), jnp.uint32),
+            fixed_batches=_moved(own and optimizer.batches == "fixed", bool),
         ),
-        rate=jnp.asarray(rate or 0.0, dtype),
-        momentum=jnp.asarray(momentum, dtype),
-        stop_loss=jnp.asarray(stopping.loss, dtype),
-        stop_every=jnp.asarray(stopping.every, jnp.int32),
-        weight_decay=jnp.asarray(schedule.weight_decay, dtype),
-        warmup=jnp.asarray(schedule.warmup, dtype),
-        horizon=jnp.asarray(last_step if schedule.schedule == "cosine" else jnp.inf, dtype),
+        rate=_moved(rate or 0.0, dtype),
+        momentum=_moved(momentum, dtype),
+        stop_loss=_moved(stopping.loss, dtype),
+        stop_every=_moved(stopping.every, jnp.int32),
+        weight_decay=_moved(schedule.weight_decay, dtype),
+        warmup=_moved(schedule.warmup, dtype),
+        horizon=_moved(last_step if schedule.schedule == "cosine" else jnp.inf, dtype),
     )
-    return State(net, transformation.init(weights), zero, zero, nothing, nothing), settings
+    first = _zeros(transformation, weights) if own else transformation.init(weights)
+    return State(net, first, zero, zero, nothing, nothing), settings
+
+
+def _moved(value: Any, dtype: Any) -> Array:
+    """Return a number or more as an array, without a program to convert it."""
+    return jax.device_put(np.asarray(value, dtype))
+
+
+def _zeros(transformation: optax.GradientTransformation, weights: Any) -> Any:
+    """Return the first state of a transformation whose state begins as zeros, without a program for every shape."""
+    return jax.tree.map(
+        lambda one: jax.device_put(np.zeros(one.shape, one.dtype)), jax.eval_shape(transformation.init, weights)
+    )
 
 
 def descent(
@@ -254,12 +267,23 @@ def advance(state: State, data: ClassData, *limits: Any, **program: Any) -> Stat
 
 def stopped(state: State, settings: Settings) -> Bool[Array, ""]:
     """Return whether the run is over: it converged at an epoch where the stop rule applies, or diverged."""
-    applies = (state.batch == 0) & (state.epoch > 0) & (state.epoch % settings.stop_every == 0)
-    converged = applies & (state.epoch_loss < settings.stop_loss)
-    return converged | diverged(state)
+    losses = state.epoch_loss, state.loss_sum
+    return _stopped(state.batch, state.epoch, *losses, settings.stop_every, settings.stop_loss)
 
 
 def diverged(state: State) -> Bool[Array, ""]:
     """Return whether the loss is no longer finite."""
-    seen = jnp.where(state.epoch > 0, state.epoch_loss, 0)
-    return ~(jnp.isfinite(state.loss_sum) & jnp.isfinite(seen))
+    return _diverged(state.epoch, state.epoch_loss, state.loss_sum)
+
+
+@jax.jit
+def _diverged(epoch: Any, epoch_loss: Any, loss_sum: Any) -> Bool[Array, ""]:
+    return ~(jnp.isfinite(loss_sum) & jnp.isfinite(jnp.where(epoch > 0, epoch_loss, 0)))
+
+
+@jax.jit  # outside of the compiled loop it is one program, not one for each operation
+def _stopped(
+    batch: Any, epoch: Any, epoch_loss: Any, loss_sum: Any, every: Any, loss: Any
+) -> Bool[Array, ""]:
+    converged = (batch == 0) & (epoch > 0) & (epoch % every == 0) & (epoch_loss < loss)
+    return converged | _diverged(epoch, epoch_loss, loss_sum)
