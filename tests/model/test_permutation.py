@@ -87,7 +87,12 @@ def test_table_limit_decides():
 
 
 @pytest.mark.parametrize(
-    ("radices", "limit", "keys"), [((3, 4), TABLE, 1500), ((2, 3, 2), TABLE, 1500), ((16, 16), FEISTEL, 800)]
+    ("radices", "limit", "keys"),
+    [
+        ((3, 4), TABLE, 1500),
+        ((2, 3, 2), TABLE, 1500),
+        pytest.param((16, 16), FEISTEL, 800, marks=pytest.mark.long),
+    ],
 )
 def test_uniform_over_keys(radices, limit, keys):
     """The image of a fixed element is uniform (false alarm 2e-4 each)."""

@@ -314,6 +314,7 @@ def test_compiled_programs_are_kept_and_used_again(tmp_path: Path) -> None:
     assert sorted(folder.iterdir()) == kept
 
 
+@pytest.mark.long
 def test_no_compiled_programs_are_kept_where_the_user_says_so(tmp_path: Path) -> None:
     assert compiles(tmp_path, JAX_ENABLE_COMPILATION_CACHE="false") == "False"
     assert list(tmp_path.iterdir()) == []

@@ -115,6 +115,7 @@ def test_wait_returns_in_time(executor, tmp_path):
     assert time.monotonic() - began < 30  # of the 60 that the job takes
 
 
+@pytest.mark.long
 def test_errors_of_the_work_are_told_with_type_message_and_place(executor):
     kinds = ("raise", "memory", "device memory", "exit", "unknown", "answer")
     for number, kind in enumerate(kinds):
@@ -151,6 +152,7 @@ def test_a_worker_that_is_told_to_end_costs_no_run(executor, tmp_path):
     assert failure is not None and failure.kind in ("killed", "lost")
 
 
+@pytest.mark.long
 def test_a_hung_job_is_ended_at_its_limit_and_no_other(executor, tmp_path):
     """The limit counts from when a job begins: those that wait for a core have not used it."""
     files = [tmp_path / f"pid{number}" for number in range(4)]
