@@ -7,7 +7,7 @@ import matplotlib.figure
 import pytest
 
 import srhm
-from paper_oracle import LAPTOP, oracle, runs_of, work
+from paper_oracle import LAPTOP, SPREAD, oracle, runs_of, work
 from srhm.paper.drawings import draw, replicates_of
 from srhm.paper.figures import FIGURES
 from srhm.paper.plan import phases, reproduce
@@ -51,8 +51,13 @@ def test_nothing_is_told_where_runs_are_missing_or_far_apart():
     laptop = LAPTOP.setup(setting)
     far = RunIndex(oracle(laptop.at(P, seed)) for seed in range(3) for P in (100, 5000))
     assert study_of(setting, LAPTOP, far).read() is None
-    two = RunIndex(run for run in runs_of(setting) if run.spec.seeds.network < 2)
+    runs_of_two = [run for run in runs_of(setting) if run.spec.seeds.network < 2]
+    two = RunIndex(runs_of_two)
     assert study_of(setting, LAPTOP, two).read() is None  # one replicate has no run
+    found = study_of(setting, LAPTOP, two).read(begun=True)
+    assert found.P_star == pytest.approx(768 * (SPREAD[0] * SPREAD[1]) ** 0.5, rel=0.01)
+    begins = RunIndex([*runs_of_two, oracle(laptop.at(100, 2))])
+    assert study_of(setting, LAPTOP, begins).read(begun=True) is None  # its search is not finished
     assert study_of(setup("lcn", model(4, 0)), LAPTOP, index_of(setting)).read("D") is None
 
 

@@ -30,7 +30,7 @@ def crossing_table(widths: Widths, index: RunIndex) -> str:
         for tier in widths.tiers:
             study = study_of(setting, tier, index)
             once = bool(cells) and study.setup == setting  # of one width, which stands there already
-            found = None if once else study.read()
+            found = None if once else study.read(begun=True)
             P, ends = in_words(found)
             ours = None if found is None else found.P_star
             cells += [f"{P} ({ends})" if ends else P, "" if ours is None else f"{ours / one.P_star:.2f}"]

@@ -72,7 +72,10 @@ class Compared:
 
 
 def comparisons(tier: Tier, index: RunIndex) -> list[Compared]:
-    """Return every setting of the figures that search P*, with the paper's value, ours, or both."""
+    """Return every setting of the figures that search P*, with the paper's value, ours, or both.
+
+    Ours is of the replicates that have begun.
+    """
     check_instance(Tier, tier=tier)
     found: dict[tuple[str, str], Compared] = {}
     for figure in FIGURES.values():
@@ -81,7 +84,7 @@ def comparisons(tier: Tier, index: RunIndex) -> list[Compared]:
         for setting in figure.settings:
             for quantity in (*(("P_star_S", "P_star_D") if figure.senses else ()), "P_star"):
                 paper = published(setting.net.family, setting.params, quantity)  # pyright: ignore[reportArgumentType]
-                ours = study_of(setting, tier, index).read(QUANTITIES[quantity][0])
+                ours = study_of(setting, tier, index).read(QUANTITIES[quantity][0], begun=True)
                 if paper is None and ours is None:
                     continue
                 seconds = search_seconds(tier.setup(setting), tier.replicates(setting))
@@ -119,7 +122,7 @@ def in_words(found: SampleComplexity | None) -> tuple[str, str]:
         sign = ">" if low is not None else "<"
         return (f"{sign} {bound:,.0f}" if bound is not None else found.status), ""
     ends = " to ".join("?" if end is None else f"{end:,.0f}" for end in (low, high))
-    return f"{found.P_star:,.0f}", ends
+    return f"{found.P_star:,.0f}", ends + ("; one replicate" if len(found.crossings) == 1 else "")
 
 
 def missing_table(compared: Iterable[Compared]) -> str:

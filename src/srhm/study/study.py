@@ -244,13 +244,15 @@ class Study:
         """Return P* of a quantity that is searched, by default of the first, over the replicates, with its interval."""
         return combine(self.crossings(next(iter(self.thresholds)) if quantity is None else quantity))
 
-    def read(self, quantity: str = "error") -> SampleComplexity | None:
+    def read(self, quantity: str = "error", *, begun: bool = False) -> SampleComplexity | None:
         """Return where a quantity falls to the threshold of its family, read off all runs, or None if it is not known.
 
         Parameters
         ----------
         quantity
             ``"error"``, ``"S_21"`` and the like; or ``"S"`` or ``"D"`` of level 1 at the layer of the threshold.
+        begun
+            Leave out replicates without a run. Default: then it is not known.
         """
         limits = self.setup.thresholds
         name = next((one for one in limits if one == quantity or one.startswith(f"{quantity}_")), None)
@@ -258,10 +260,11 @@ class Study:
             return None
         least, most = self.setup.params.n_c, self.setup.largest
         start = min(max(self.expected, least), most)
+        replicates = [runs for runs in self.runs if runs or not begun]
         for within in (_CLOSED, _NEAR):
             bounds: dict[str, Any] = {"smallest": least, "largest": most, "within": within}
-            searches = (Search(start, thresholds={name: limits[name]}, **bounds) for _ in self.runs)
-            told = map(_told, searches, self.runs)
+            searches = (Search(start, thresholds={name: limits[name]}, **bounds) for _ in replicates)
+            told = map(_told, searches, replicates)
             found = combine([search.crossing(name) for search in told])
             if found.status != "open":
                 return found

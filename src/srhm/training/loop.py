@@ -102,7 +102,8 @@ def _moved(value: Any, dtype: Any) -> Array:
 def _zeros(transformation: optax.GradientTransformation, weights: Any) -> Any:
     """Return the first state of a transformation whose state begins as zeros, without a program for every shape."""
     return jax.tree.map(
-        lambda one: jax.device_put(np.zeros(one.shape, one.dtype)), jax.eval_shape(transformation.init, weights)
+        lambda one: jax.device_put(np.zeros(one.shape, one.dtype)),
+        jax.eval_shape(transformation.init, weights),
     )
 
 
