@@ -21,7 +21,7 @@ from .runner.executors import (
     keep_compiled_programs,
     open_executor,
 )
-from .runner.functions import Importable, TrainFunction, custom_net, refuse_within_import
+from .runner.functions import Importable, TrainFunction, check_trains, custom_net, refuse_within_import
 from .runner.room import check_room
 from .runner.searches import raise_failures, run_single, search
 from .runner.work import CustomWork, execute_job
@@ -288,6 +288,7 @@ def _asked(
         if option not in table:
             raise ArgumentError(option, value, "is not an option", name_fix(option, table))
     if callable(net):
+        check_trains(net, options)
         own = custom_net(net, name, settings.get("encoding", "whitened"), options)
         return _Asked(_custom_setup(params, own, settings), net)
     compute_on_one_thread()  # before JAX first computes

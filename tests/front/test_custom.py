@@ -418,6 +418,8 @@ def ones(dataset, seed):
 
 
 def test_bad_arguments(unchecked, asked):
+    import torch
+
     for argument, value, fix, changed in (
         ("thresholds", "'accuracy'", "Use error, S_kl or D_kl, as in S_21", {"thresholds": {"accuracy": 0.9}}),
         ("thresholds['error']", "1.5", "> 0 and < 1", {"thresholds": {"error": 1.5}}),
@@ -430,6 +432,10 @@ def test_bad_arguments(unchecked, asked):
         ("quantities", "'all'", "Use error", {"quantities": "all"}),
         ("params", "{'v': 4}", "Give a Params", {"params": {"v": 4}}),
         ("net", "3", "Use one of cnn", {"net": 3}),
+        ("net", "<class", "train(dataset, seed) that returns", {"net": dict}),
+        ("net", "Linear(", "train(dataset, seed) that returns", {"net": torch.nn.Linear(3, 2)}),
+        ("net", "<function", "Let it take a Dataset, a seed", {"net": lambda dataset: dataset, "name": "one"}),
+        ("net", "<function", "the options", {"options": {"unknown": 1}}),
         ("seeds", "0", "Use seeds >= 1", {"seeds": 0}),
         ("workers", "0", "Use workers >= 1", {"workers": 0}),
         ("largest", "16384", "Use largest <= 15984", {"largest": 16384}),

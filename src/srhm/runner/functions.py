@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import equinox as eqx
+
 from ..errors import ArgumentError, SrhmError
 from ..model.encoding import Encoding
 from ..study.custom import CustomNet
@@ -42,6 +44,22 @@ def custom_net(
         name = ":".join(filter(None, [_home(train.__module__), train.__name__]))
     source = None if text is None else hashlib.sha256(text.encode()).hexdigest()
     return CustomNet(name, encoding=encoding, options=dict(options or {}), source=source)
+
+
+def check_trains(train: Any, options: Mapping[str, Any] | None = None) -> None:
+    """Refuse what is no function of a training set and a seed: a network, a class, or another signature."""
+    if inspect.isclass(train) or isinstance(train, eqx.Module) or hasattr(train, "state_dict"):
+        problem = "is a network or a class, not a function that trains one"
+        raise ArgumentError(
+            "net", train, problem, "Give a function train(dataset, seed) that returns the network"
+        )
+    try:
+        inspect.signature(train).bind(None, None, **(options or {}))
+    except TypeError as error:
+        problem = f"cannot be called as net(dataset, seed, **options): {error}"
+        raise ArgumentError("net", train, problem, "Let it take a Dataset, a seed and the options") from None
+    except ValueError:  # some built-in functions do not tell what they take
+        return
 
 
 def _text(train: TrainFunction) -> str | None:
