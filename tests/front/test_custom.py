@@ -455,7 +455,7 @@ def test_bad_arguments(unchecked, asked):
         ("learning_rate", "8", "options={...}", {"learning_rate": 8}),
         ("record", "True", "options={...}", {"record": True}),
         ("widht", "8", "Did you mean 'width'", {"widht": 8}),
-        ("options", "{'a': <o", "Give numbers, texts and lists", {"options": {"a": object()}}),
+        ("options", "{'scale': <o", "Give numbers, texts and lists", {"options": {"scale": object()}}),
         ("name", "'my net'", "own", {"net": "cnn", "name": "my net", "encoding": "whitened"}),
         ("options", "{'a': 1}", "by their names", {"net": NetSpec("cnn"), "options": {"a": 1}, "encoding": "whitened"}),
     ):  # fmt: skip
