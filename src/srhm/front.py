@@ -16,6 +16,7 @@ from .nets import FAMILIES, NetSpec
 from .runner.driver import Policy
 from .runner.executors import (
     Executor,
+    check_executor,
     compute_on_one_thread,
     default_workers,
     keep_compiled_programs,
@@ -31,6 +32,7 @@ from .study.custom import CustomNet
 from .study.describe import setup_name
 from .study.grid import parsed_shard
 from .study.options import DEFAULT_FAMILY, option_table, setup_of, used_by_custom
+from .study.setup import ROLES
 from .study.study import chosen_thresholds
 
 __all__ = ["pstar", "run"]
@@ -126,6 +128,9 @@ def run(
     refuse_within_import()
     asked = _asked(params, net, name, options, settings)
     seed = seed if isinstance(seed, Seeds) else check_integer("seed", seed, minimum=0, maximum=2**64 - 1)
+    if asked.train is not None and isinstance(seed, Seeds) and seed.order:
+        problem = "has an order, of which a function of your own is told nothing"
+        raise ArgumentError("seed", seed, problem, "Leave out order")
     spec = asked.setup.at(P, seed)
     kept = asked.check(Store(store))
     check_room(spec)
@@ -241,6 +246,9 @@ def pstar(
     ('above', 4)
     """
     refuse_within_import()
+    fix = (fix,) if isinstance(fix, str) else fix
+    if not isinstance(fix, Sequence):
+        raise ArgumentError("fix", fix, "names no roles", f"Give some of {', '.join(ROLES)}, or ()")
     asked = _asked(params, net, name, options, settings)
     setup, own = asked.setup, asked.train is not None
     limits = chosen_thresholds(setup, quantities, thresholds)
@@ -252,11 +260,8 @@ def pstar(
     if workers is None:
         usual = 1 if own else default_workers()
         workers = min(seeds, usual) if on == "local" else seeds
-    workers = min(check_integer("workers", workers, minimum=1, maximum=100_000), seeds if own else 100_000)
-    if limit is not None and on == "local" and workers == 1:
-        raise ArgumentError(
-            "limit", limit, "cannot be kept in this process", "Use workers >= 2, or leave it out"
-        )
+    check_executor(on, workers, limit=limit)
+    workers = min(workers, max(seeds, 1 if limit is None else 2)) if own else workers
     if gpu is not None and not on.startswith("ray"):
         raise ArgumentError("gpu", gpu, "is for Ray clusters", "Use on='ray', or leave it out")
     policy = Policy(again=True, limit=limit, gpu=gpu)

@@ -249,9 +249,12 @@ def test_a_flag_says_what_it_does(
 def test_what_may_be_left_out_can_be_given(capsys: pytest.CaptureFixture[str]) -> None:
     for encoding in ("onehot", "integer", "None"):
         status, out, err = run(
-            capsys, "sample", "--count", "1", "--n-c", "4", "--m", "None", "--encoding", encoding
-        )
+            capsys, "sample", "--count", "1", "--n-c", "4", "--m", "None", "--encoding", encoding,
+            *(() if encoding == "None" else ("--out", f"{encoding}.npz")),
+        )  # fmt: skip
         assert (status, err) == (0, "") and "n_c=4" in out
+    status, _, err = run(capsys, "sample", "--encoding", "onehot")
+    assert status == 2 and "is of the file of --out. Give --out FILE.npz" in err
 
 
 def test_theory_prints_the_predictions_of_the_library(capsys: pytest.CaptureFixture[str]) -> None:
@@ -307,6 +310,9 @@ def test_diffusion_prints_the_changes_of_the_library(
     assert status == 0 and "recursion" not in out and "place 2" in out
     status, out, _ = run(capsys, "diffusion", *model, *scan, "--rule-weights", "zipf(1)")
     assert status == 0 and "recursion" not in out, "it knows even rules alone"
+    few = "--low", "0.00001", "--high", "0.00003", "--strengths", "3"
+    strengths = json.loads(run(capsys, "diffusion", *model, *few, "--json")[1])["strengths"]
+    assert [one["strength"] for one in strengths] == [0.00001, 0.00002, 0.00003]
     status, out, _ = run(capsys, "diffusion", *model, "--low", "0", "--high", "1e-9", "--strengths", "2")
     assert status == 0 and "the susceptibility is largest" not in out, "where nothing changes"
     (tmp_path / "file").touch()

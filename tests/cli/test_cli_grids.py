@@ -146,6 +146,14 @@ def test_failures_are_told_and_tried_again_when_asked(
     assert json.loads(run(capsys, "status", "runs.sqlite", "--json")[1])["failed"] == 0
 
 
+def test_what_would_be_ignored_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("GRID.toml").write_text(GRID)
+    status, _, err = run(capsys, "grid", "GRID.toml", "--workers", "1", "--limit", "5", "--store", "l.sqlite")
+    assert status == 2 and "limit = 5" in err and "Use workers >= 2" in err and not Path("l.sqlite").exists()
+    status, _, err = run(capsys, "merge", "out.jsonl.xz", "a.sqlite")
+    assert status == 2 and "is the name of an archive" in err and not Path("out.jsonl.xz").exists()
+
+
 @pytest.mark.usefixtures("copied")
 def test_tables_are_exported(capsys: pytest.CaptureFixture[str]) -> None:
     import pandas

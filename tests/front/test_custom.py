@@ -327,13 +327,21 @@ def test_names_of_functions(refuses, asked, monkeypatch):
     def inner(dataset, seed):
         return depends
 
+    def kept(dataset, seed, scale=depends):
+        return scale
+
     def free(dataset, seed):
         return None
 
+    class Heir(custom_learners.Trainer):
+        """Another class with the same text."""
+
+    assert custom_net(Heir.by_class).family.endswith("Heir.by_class")
     assert custom_net(free).family == f"{__name__}:free"
-    assert custom_net(custom_learners.Trainer.by_class).family == "custom_learners:by_class"
+    assert custom_net(custom_learners.Trainer.by_class).family == "custom_learners:Trainer.by_class"
     for function in (
-        lambda dataset, seed: None, inner, custom_learners.Trainer().train, functools.partial(knows_all_but, scale=1.0),
+        lambda dataset, seed: None, inner, kept, custom_learners.Trainer().train,
+        functools.partial(knows_all_but, scale=1.0),
     ):  # fmt: skip
         with refuses("name", "None", fix):
             srhm.pstar(net=function, **asked)
@@ -450,6 +458,12 @@ def test_bad_arguments(unchecked, asked):
         ("on", "'moon'", "Use 'local', 'ray' or", {"on": "moon"}),
         ("shard", "'3'", "Write for example", {"shard": "3"}),
         ("limit", "9", "Use workers >= 2", {"limit": 9}),
+        ("thresholds", "0.05", "{'error': 0.1}", {"thresholds": 0.05}),
+        ("thresholds", "{1: 0.1}", "{'error': 0.1}", {"thresholds": {1: 0.1}}),
+        ("shard", "(1, 2)", "Write for example", {"shard": (1, 2)}),
+        ("fix", "None", "some of grammar", {"fix": None}),
+        ("fix", "'order'", "Use network, samples", {"fix": "order"}),
+        ("store", "None", "Give a path", {"store": None}),
         ("gpu", "0.5", "Use on='ray'", {"gpu": 0.5}),
         ("width", "8", "options={...}", {"width": 8}),
         ("learning_rate", "8", "options={...}", {"learning_rate": 8}),
@@ -464,5 +478,7 @@ def test_bad_arguments(unchecked, asked):
         assert caught.value.argument == argument, caught.value
         assert str(caught.value).startswith(f"{argument} = {value}"), caught.value
         assert fix in str(caught.value), caught.value
+    with pytest.raises(ArgumentError, match="Leave out order"):
+        srhm.run(PARAMS, knows_all_but, P=40, seed=Seeds(order=1), store=asked["store"])
     with pytest.raises(SrhmError, match=r"predict = \(400, 1\) .* \(400, 4\), or class numbers"):
         srhm.pstar(net=ones, **asked)

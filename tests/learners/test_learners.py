@@ -282,6 +282,19 @@ def test_twins_are_told_apart_by_their_siblings_alone():
     assert LayerwiseLearner(**options, sweeps=3).fit(sets.train).error(sets.test) == 0
 
 
+def test_pictures_are_classified_as_they_are_drawn():
+    sets = split(Grammar(Params(v=4, m=2, s=4, s0=0, L=1, n_c=4, plane=True)), 200, 50, replacement=True)
+    learner = LayerwiseLearner().fit(sets.train)
+    pictures = sets.test.encode("integer")
+    assert pictures.ndim == 3
+    np.testing.assert_array_equal(learner(pictures), learner.predict(sets.test))
+    assert error_of(learner, sets.test, encoding="integer") == learner.error(sets.test)
+    with pytest.raises(ValueError, match="are not inputs with 4 of 4"):
+        learner([0, 1])
+    with pytest.raises(ValueError, match="data = "):
+        learner.predict(pictures)
+
+
 def test_names_do_not_matter():
     """Other names of features and classes: the same predictions, in the new names."""
     random = np.random.default_rng(1)

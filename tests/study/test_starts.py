@@ -105,6 +105,14 @@ def test_a_search_that_began_at_the_prediction_goes_on_with_it(tmp_path: Path):
     assert other.start is not None
 
 
+def test_a_first_P_that_a_store_keeps_stays_in_the_bounds(tmp_path: Path):
+    study = Study(setup_on(MODELS[0]), 1, largest=100)
+    store = Store(tmp_path / "runs.sqlite")
+    store.keep_starts({study.key: 150})
+    choose_starts([study], store)
+    assert study.ask(0) == 100
+
+
 def test_a_store_from_before_there_were_starts_takes_them(tmp_path: Path):
     store = computed(Store(tmp_path / "runs.sqlite"), *MODELS[:6])
     with sqlite3.connect(store.path) as connection:

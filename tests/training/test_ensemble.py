@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import pytest
 
 from filled_nets import filled
-from srhm import Grammar, Params, split
+from srhm import ArgumentError, Grammar, Params, split
 from srhm.training import Optimizer, Stopping, train, train_ensemble
 from srhm.training.ensemble import _advance_together, _ProgramSize
 from srhm.training.job import TrainingJob
@@ -130,6 +130,8 @@ def test_a_diverged_member_disturbs_nobody():
 
 
 def test_a_budget_stops_all():
+    with pytest.raises(ArgumentError, match="Give one for each job"):
+        train_ensemble([job(0), job(1)], checkpoints=["one.npz"])
     found = train_ensemble([job(0), job(1)], budget=0)
     assert [one.status for one in found] == ["stopped", "stopped"]
     assert [one.steps for one in found] == [0, 0]

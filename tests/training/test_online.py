@@ -101,6 +101,11 @@ def test_refused():
     room = PARAMS.P_max - 200
     with pytest.raises(ValueError, match=f"reaches into the test set. Use points <= {room}"):
         train_online(net, stream, test_set(), points=room + 1, optimizer=Optimizer(0.1))
+    own, other = Dataset.draw(stream, 50), Dataset.draw(Stream(GRAMMAR, 4), 50)
+    with pytest.raises(ValueError, match="Draw the test set from the same stream with reverse=True"):
+        train_online(net, stream, own, points=160, optimizer=Optimizer(0.1))
+    with pytest.raises(ValueError, match=f"Use points <= {PARAMS.P_max - 50}"):
+        train_online(net, stream, other, points=PARAMS.P_max - 49, optimizer=Optimizer(0.1))
     with pytest.raises(ValueError, match="exceeds the"):
         train_online(net, stream, test_set(), points=PARAMS.P_max + 1, optimizer=Optimizer(0.1))
     with pytest.raises(ValueError, match="points = 15 is below 16"):

@@ -15,7 +15,7 @@ import srhm.files
 import srhm.training.evaluation
 import srhm.training.loop
 import srhm.training.run
-from srhm import Grammar, Params, split
+from srhm import ArgumentError, Grammar, Params, split
 from srhm.gradients import gradient_moments, open_gradient, overlap
 from srhm.measure.clustering import clusters
 from srhm.measure.probing import probes
@@ -654,6 +654,32 @@ def test_recording_changes_nothing(sets, net):
     with_record, without = run(sets, net, record=True), run(sets, net)
     assert same_bits(with_record.net, without.net)
     assert outcome(replace(with_record, record=[])) == outcome(without)
+
+
+def test_what_is_recorded_can_be_kept(sets, net, tmp_path):
+    def measure(net):
+        return {
+            "norm": jnp.float32(1.5),
+            "each": [np.float32(2), np.arange(2)],
+            "half": jnp.bfloat16(0.5),
+            "text": "a",
+        }
+
+    checkpoint = Checkpoint(tmp_path / "run.npz", every=0.0)
+    stopping = Stopping(max_epochs=2)
+    found = train(net, sets.train, sets.test, stopping=stopping, record=measure, checkpoint=checkpoint)
+    known = {"norm": 1.5, "each": [2.0, [0, 1]], "half": 0.5, "text": "a"}
+    assert all(point | known == point for point in found.record) and found.record
+    with pytest.raises(ArgumentError, match="was returned as 'net'"):
+        train(net, sets.train, sets.test, stopping=stopping, record=lambda net: {"net": net})
+
+
+def test_files_and_budgets_that_cannot_be(sets, net, tmp_path):
+    for argument, value in (("checkpoint", tmp_path), ("checkpoint", "/proc/none/run.npz"), ("budget", "5")):
+        with pytest.raises(ArgumentError, match=f"^{argument} = "):
+            train(net, sets.train, sets.test, **{argument: value})
+    with pytest.raises(ArgumentError, match="every = "):
+        Checkpoint("run.npz", every="5")
 
 
 # Interruption

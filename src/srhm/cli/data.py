@@ -46,6 +46,9 @@ class SampleCommand:
         check_integer("count", self.count, minimum=1, maximum=2**31 - 1)
         if self.out is not None:
             _check_new_file(self.out)
+        elif self.encoding is not None:
+            fix = "Give --out FILE.npz, or leave it out"
+            raise ArgumentError("encoding", self.encoding, "is of the file of --out", fix)
         elif self.count > 10_000:
             raise ArgumentError("count", self.count, "is much to print", "Save the data with --out FILE.npz")
         grammar = Grammar(params, self.seed, **weights)

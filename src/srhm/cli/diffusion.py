@@ -1,6 +1,7 @@
 """The command `srhm diffusion`."""
 
 import json
+import math
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,7 +76,9 @@ class DiffusionCommand:
         data = Dataset.draw(
             Stream(grammar, self.seed, "replacement"), check_integer("count", self.count, minimum=2)
         )
-        for strength in np.linspace(self.low, self.high, self.strengths).round(4).tolist():
+        step = (self.high - self.low) / (self.strengths - 1)
+        digits = max(4, min(8, math.ceil(-math.log10(step)) + 1))
+        for strength in np.linspace(self.low, self.high, self.strengths).round(digits).tolist():
             found.append(
                 forward_backward(data, process.at(strength), draws if process.draws else 1, self.seed)
             )

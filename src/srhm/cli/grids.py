@@ -67,7 +67,7 @@ class GridCommand:
         memory = bytes_of_gpu(self.gpu_memory, self.on)
         policy = Policy(self.retries, self.limit, self.again, memory, self.keep_weights)
         part = None if self.shard is None else parsed_shard(self.shard)
-        check_executor(self.on, self.workers, self.ensemble)
+        check_executor(self.on, self.workers, self.ensemble, self.limit)
         place = self._place(part)
         store = Store(place)
         grid = read_grid(self.grid)  # the longest: a file may name many runs
@@ -201,6 +201,9 @@ class MergeCommand:
 
         if not self.stores:
             raise ArgumentError("stores", "", "names no store", "Write: srhm merge INTO STORE [STORE ...]")
+        if self.into.endswith(SUFFIX):
+            fix = f"Name a store to merge into, then: srhm export {self.into} --store STORE"
+            raise ArgumentError("into", self.into, "is the name of an archive, not of a store", fix)
         archives = [Path(place) for place in self.stores if place.endswith(SUFFIX)]
         sources = [existing_store(place) for place in self.stores if not place.endswith(SUFFIX)]
         # All archives are read before anything is written: a torn one leaves the store as it was.

@@ -120,7 +120,7 @@ class ReproduceCommand:
         figures, tier = _chosen(self.figures), TIERS[self.tier]
         part = None if self.shard is None else parsed_shard(self.shard)
         memory = bytes_of_gpu(self.gpu_memory, self.on)
-        check_executor(self.on, self.workers, self.ensemble)
+        check_executor(self.on, self.workers, self.ensemble, self.limit)
         check_output("out", self.out, folder=True)
         from ..paper.cost import Device
         from ..paper.estimate import figure_costs

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Integer, Shaped
+from numpy.typing import ArrayLike
 
 from ..errors import ArgumentError, check_instance, check_integer
 from ..model.dataset import Batch, Dataset
 from ..model.encoding import check_leaves
 from ..model.params import Params
+from ..model.plane import in_tree_order
 from .observations import Observations, observed_features, observed_patches
 from .stage import Stage
 
@@ -131,13 +133,14 @@ class LayerwisePredictor:
 
     def predict(self, data: Dataset | Batch) -> Integer[np.ndarray, " sample"]:
         """Return the class of every sample; class 0, as a guess, if a part of it never occurred in training."""
+        check_instance((Dataset, Batch), data=data)
         return np.maximum(self.groups(data)[-1][:, 0], 0)
 
     def error(self, data: Dataset | Batch) -> float:
         """Return the fraction of misclassified samples."""
         return float((self.predict(data) != data.labels).mean())
 
-    def __call__(self, inputs: Integer[np.ndarray, "sample position"]) -> Integer[np.ndarray, " sample"]:
+    def __call__(self, inputs: ArrayLike) -> Integer[np.ndarray, " sample"]:
         """Return the class of every input in the ``"integer"`` encoding, for :func:`srhm.measure.test_error`.
 
         Raises
@@ -145,18 +148,20 @@ class LayerwisePredictor:
         ArgumentError
             If an input does not have d positions, s^L of them informative.
         """
-        params, informative = self.params, inputs >= 0
-        if inputs.shape[1] != params.d or (informative.sum(axis=1) != params.num_leaves).any():
+        params = self.params
+        symbols: np.ndarray = in_tree_order(params, np.asarray(inputs))
+        informative = symbols >= 0
+        if symbols.shape[1:] != (params.d,) or (informative.sum(axis=1) != params.num_leaves).any():
             raise ArgumentError(
                 "inputs",
-                inputs.shape,
+                symbols.shape,
                 f"are not inputs with {params.num_leaves} of {params.d} positions informative",
                 "Give the 'integer' encoding of data of this model",
             )
-        shape = len(inputs), params.num_leaves
+        shape = len(symbols), params.num_leaves
         positions = np.nonzero(informative)[1].reshape(shape)
-        features = inputs[informative].reshape(shape)
-        return self.predict(Batch(features, positions, np.zeros(len(inputs), np.int64)))
+        features = symbols[informative].reshape(shape)
+        return self.predict(Batch(features, positions, np.zeros(len(symbols), np.int64)))
 
 
 def _climb(

@@ -31,19 +31,28 @@ def custom_net(
     """Return the entry of a function in a setup: its name, a hash of its text, its options, and how it takes its
     inputs.
 
-    By default the name is ``"module:function"``, or ``"script:function"`` if the script that is running has it. It has
-    to be given where the text is not known or does not say all: of a lambda, a partial, a method of an object, a
-    function that uses variables of another one, or one that was typed at a prompt.
+    By default the name is ``"module:function"``, or ``"script:function"`` if the script that is running has it, and
+    ``"module:Class.method"`` of a method of a class. It has to be given where the text is not known or does not say
+    all: of a lambda, a partial, a method of an object, a function that uses variables of another one, also as defaults,
+    or one that was typed at a prompt. The text is that of the file now: reload a module whose file has changed.
     """
-    text, depends = _text(train), bool(getattr(train, "__closure__", None))
+    text, depends = _text(train), _depends(train)
     if name is None:
         if text is None or depends:
             known = "uses variables of the function around it" if depends else "has no source text of its own"
             problem = f"is needed: {train!r} {known}, by which its runs could be distinguished from those of another"
             raise ArgumentError("name", None, problem, "Give name=, a name under which its runs are kept")
-        name = ":".join(filter(None, [_home(train.__module__), train.__name__]))
+        of_class = getattr(train.__self__, "__qualname__", "") + "." if inspect.ismethod(train) else ""
+        name = ":".join(filter(None, [_home(train.__module__), of_class + train.__name__]))
     source = None if text is None else hashlib.sha256(text.encode()).hexdigest()
     return CustomNet(name, encoding=encoding, options=dict(options or {}), source=source)
+
+
+def _depends(train: TrainFunction) -> bool:
+    """Return whether a function has values of another one that its text does not say."""
+    inner = "<locals>" in getattr(train, "__qualname__", "")
+    defaults = getattr(train, "__defaults__", None) or getattr(train, "__kwdefaults__", None)
+    return bool(getattr(train, "__closure__", None) or (inner and defaults))
 
 
 def check_trains(train: Any, options: Mapping[str, Any] | None = None) -> None:

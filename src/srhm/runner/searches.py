@@ -143,7 +143,8 @@ def choose_starts(studies: Sequence[Study], store: Store, *, keep: bool = True) 
     if keep:
         store.keep_starts(new)
     for study in waiting:
-        study.start = (new | kept).get(study.key)
+        if (P := (new | kept).get(study.key)) is not None:
+            study.start_near(P)
 
 
 def run_single(

@@ -34,6 +34,8 @@ class NetworkDiskWarning(UserWarning):
 
 def checked_path(store: str | Path) -> Path:
     """Return the path of a store, which need not exist; a URL and what can be no file are refused."""
+    if not isinstance(store, str | Path):
+        raise refused(store, "is not a file", "Give a path, such as runs.sqlite")
     scheme, url, _ = str(store).partition("://")
     if url:  # what follows may hold a password
         raise refused(

@@ -163,7 +163,7 @@ def _checked_value(name: str, value: Any) -> Any:
     if name in PER_LEVEL and isinstance(given, str | tuple):
         return ",".join(map(str, given)) if isinstance(given, tuple) else given
     if isinstance(column.type, sql.Integer):
-        return check_integer(name, given)
+        return check_integer(name, given, minimum=-(2**63), maximum=2**63 - 1)
     if isinstance(column.type, sql.Float):
         return check_number(name, given)
     if name not in ("hash", "weights"):

@@ -41,7 +41,7 @@ def shard(sources: Sequence[Any], number: int, of: int) -> list[Any]:
 
 def parsed_shard(text: str) -> tuple[int, int]:
     """Return (i, n) of "i/n", checked."""
-    found = re.fullmatch(r"(\d{1,7})/(\d{1,7})", text)
+    found = re.fullmatch(r"(\d{1,7})/(\d{1,7})", text) if isinstance(text, str) else None
     if found is None:
         raise ArgumentError("shard", text, "is not of the form i/n", "Write for example --shard 3/10")
     number, of = int(found[1]), int(found[2])

@@ -143,7 +143,8 @@ def setup_of(params: Params, options: Mapping[str, Any], *, published: bool = Fa
             raise _in_digits(error) from error
         raise
     # Defaults depend on the task, on what is held out, and on whether training ends by its excess.
-    base = Setup(params, net, stopping=Stopping(excess=parts["stopping"].get("excess")), **parts["setup"])
+    own: dict[str, Any] = ({"replacement": True} if published else {}) | parts["setup"]
+    base = Setup(params, net, stopping=Stopping(excess=parts["stopping"].get("excess")), **own)
     base = base.published() if published else base
     changes: dict[str, Any] = {
         name: replace(getattr(base, name), **parts[name]) for name in _PARTS if parts[name]

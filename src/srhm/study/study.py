@@ -161,6 +161,10 @@ class Study:
         found = Search(start, thresholds=thresholds, smallest=least, largest=most, within=within)
         return _told(found, runs)
 
+    def start_near(self, P: float) -> None:
+        """Begin the search at P, or as near as its bounds allow."""
+        self.start = min(P, self._largest)
+
     @property
     def key(self) -> str:
         """By what its first P is kept in a store: its setup, and the quantity that is searched first."""
@@ -356,6 +360,11 @@ def chosen_thresholds(
     if thresholds is not None:
         if quantities != "error":
             raise ArgumentError("quantities", quantities, "is given next to thresholds", "Give one of them")
+        if not isinstance(thresholds, Mapping | str) or not all(isinstance(name, str) for name in thresholds):
+            problem = "is not a threshold for each quantity"
+            raise ArgumentError(
+                "thresholds", thresholds, problem, "Write {'error': 0.1}, in a file 'error=0.1'"
+            )
         limits = _of_text(thresholds) if isinstance(thresholds, str) else dict(thresholds)
         check_quantities(setup, limits)
         return limits

@@ -10,7 +10,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, check_number
 from ..files import user_path, write_atomically
 
 
@@ -26,6 +26,7 @@ class Checkpoint:
 
     def __post_init__(self) -> None:
         self.path = user_path(self.path)
+        check_number("every", self.every)
 
     @classmethod
     def of(cls, checkpoint: "Checkpoint | Path | str | None") -> "Checkpoint | None":

@@ -20,7 +20,7 @@ from .checkpoint import Checkpoint
 from .job import TrainingJob
 from .loop import Program, State, advance_in_order
 from .order import ClassData, EpochOrder
-from .run import Result, SingleRun, paced
+from .run import Result, SingleRun, check_budget, paced
 
 
 @eqx.filter_jit
@@ -75,6 +75,11 @@ def train_ensemble(
     """
     check_instances(TrainingJob, jobs=jobs)
     check_integer("jobs", len(jobs), minimum=1)
+    check_budget(budget)
+    files = [None] * len(jobs) if checkpoints is None else list(checkpoints)
+    if len(files) != len(jobs):
+        problem = f"are {len(files)} for {len(jobs)} jobs"
+        raise ArgumentError("checkpoints", files, problem, "Give one for each job, or None")
     first = jobs[0]
     for job in jobs[1:]:
         if _shape(job) != _shape(first):
@@ -83,7 +88,6 @@ def train_ensemble(
             )
             raise ArgumentError("jobs", job.train_set.params, problem, "Train it in an ensemble of its own")
     began, steps, program = time.perf_counter(), 32, _ProgramSize(len(jobs))
-    files = [None] * len(jobs) if checkpoints is None else checkpoints
     runs = [SingleRun(job, Checkpoint.of(file)) for job, file in zip(jobs, files, strict=True)]
     slots = max(run.data.features.shape[1] for run in runs)
     data = [_padded(run.data, slots) for run in runs]

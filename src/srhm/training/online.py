@@ -25,7 +25,7 @@ from .job import chosen_optimizer
 from .loop import Settings, batch_gradient, descend, descent, scheduled, start
 from .protocol import Method, Optimizer, Stopping
 from .recording import next_record
-from .run import Result, paced
+from .run import Result, check_budget, paced
 from .task import Classification, Task, check_built_for
 
 
@@ -94,7 +94,8 @@ def train_online(
     net
         A network, as for :func:`srhm.training.train`.
     stream
-        The training points. If it is a permutation of all data, the training and test points must not overlap.
+        The training points. If it is a permutation of all data, the test set may be of the same permutation, before
+        or after them; one of another seed shares points by chance.
     test_set
         A test set of the same grammar.
     points
@@ -116,6 +117,7 @@ def train_online(
         If an argument is out of range or missing, `encoding` is not that of the network, or the points reach beyond
         the stream or into the test set.
     """
+    check_budget(budget)
     check_trainable(net)
     check_instance(Stream, stream=stream)
     check_instance(Dataset, test_set=test_set)
@@ -195,7 +197,14 @@ def _check_points(stream: Stream, test_set: Dataset, points: int) -> None:
         raise ArgumentError(
             "points", points, f"exceeds the {stream.length} samples of the stream", "Use fewer points"
         )
-    if stream.rule == "permutation" and test_set.stream.reverse != stream.reverse:
-        limit = stream.length - test_set.start - len(test_set)
-        if points > limit:
-            raise ArgumentError("points", points, "reaches into the test set", f"Use points <= {limit}")
+    if stream.rule != "permutation" or test_set.stream.rule != "permutation":
+        return
+    same = (test_set.stream.seed, test_set.stream.role) == (stream.seed, stream.role)
+    limit = stream.length - len(test_set)  # of another order: beyond it some are surely the same
+    if same:
+        limit = test_set.start if test_set.stream.reverse == stream.reverse else limit - test_set.start
+    if points > limit:
+        fix = (
+            f"Use points <= {limit}" if limit else "Draw the test set from the same stream with reverse=True"
+        )
+        raise ArgumentError("points", points, "reaches into the test set", fix)

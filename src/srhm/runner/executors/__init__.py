@@ -28,9 +28,11 @@ def default_workers() -> int:
     return jax.local_device_count() if backend_name() != "cpu" else available_cores()
 
 
-def check_executor(on: str, workers: int | None = None, ensemble: int | None = None) -> None:
-    """Refuse an executor that :func:`open_executor` does not have, numbers below 1, and a cluster that is to compute
-    ensembles.
+def check_executor(
+    on: str, workers: int | None = None, ensemble: int | None = None, limit: float | None = None
+) -> None:
+    """Refuse an executor that :func:`open_executor` does not have, numbers below 1, a cluster that is to compute
+    ensembles, and a limit for runs of this process.
     """
     if workers is not None:
         check_integer("workers", workers, minimum=1, maximum=100_000)
@@ -41,6 +43,9 @@ def check_executor(on: str, workers: int | None = None, ensemble: int | None = N
     if on != "local" and ensemble is not None:
         problem = "is for this machine: a cluster computes each run in a program of its own"
         raise ArgumentError("ensemble", ensemble, problem, "Leave it out, or use on='local'")
+    if limit is not None and on == "local" and (default_workers() if workers is None else workers) == 1:
+        problem = "cannot be kept by the only worker, which is this process"
+        raise ArgumentError("limit", limit, problem, "Use workers >= 2, or leave it out")
 
 
 def open_executor(
