@@ -282,7 +282,7 @@ def test_twins_are_told_apart_by_their_siblings_alone():
     assert LayerwiseLearner(**options, sweeps=3).fit(sets.train).error(sets.test) == 0
 
 
-def test_pictures_are_classified_as_they_are_drawn():
+def test_pictures_are_classified_as_they_are_drawn(unchecked):
     sets = split(Grammar(Params(v=4, m=2, s=4, s0=0, L=1, n_c=4, plane=True)), 200, 50, replacement=True)
     learner = LayerwiseLearner().fit(sets.train)
     pictures = sets.test.encode("integer")
