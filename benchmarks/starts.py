@@ -3,7 +3,7 @@
 Usage: python benchmarks/starts.py
 
 The error of every replicate, as a function of P, is the straight line through its stored runs in ln P and the square
-root of the error. Each is searched anew: by the rule of version 0.2.0, which steps by a factor 2 or 4 until two runs
+root of the error. Each is searched anew: by the earlier rule, which steps by a factor 2 or 4 until two runs
 straddle the threshold, and by the present one; from the predicted P*, from a fit through the settings that are cheaper
 (a store that grows), and from one through all others. The start of a setting never knows its own P*. Writes
 benchmarks/results/starts.json and starts.md, which docs, measurements.md, includes.
@@ -32,7 +32,7 @@ Curve = tuple[np.ndarray, np.ndarray, float]
 
 
 class Earlier(Search):
-    """The rule of version 0.2.0."""
+    """The earlier rule."""
 
     def _step(self, quantity: str, edge: tuple[int, float] | None = None, *, up: bool) -> int | None:
         if edge is None:
@@ -133,7 +133,7 @@ def rows() -> list[dict]:
         "a fit through all other settings": lambda setup: whole[setup.digest],
     }
     found = []
-    for rule, kind, budget in (("0.2.0", Earlier, 8), ("now", Search, 9)):
+    for rule, kind, budget in (("earlier", Earlier, 8), ("now", Search, 9)):
         for start, way in ways.items():
             found.append({"rule": rule, "start": start} | searched(settings, kind, budget, way))
     return found
@@ -145,7 +145,7 @@ def text(found: list[dict]) -> str:
     lines = [
         f"Replayed on the {first['replicates']} replicates of `results/` that are bracketed within 10% (`python "
         f"benchmarks/starts.py`), a search takes {now[1]['runs']} runs from a fit through the cheaper settings, "
-        f"{now[1]['runs'] / first['runs']:.2f} of the {first['runs']} that version 0.2.0 took from the prediction:",
+        f"{now[1]['runs'] / first['runs']:.2f} of the {first['runs']} that the earlier rule took from the prediction:",
         "",
         "| rule | start | runs a replicate | most | mean of ln ratio to the stored P* | standard deviation |",
         "| --- | --- | ---: | ---: | ---: | ---: |",

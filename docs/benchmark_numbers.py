@@ -7,6 +7,7 @@ from pathlib import Path
 from srhm import Params
 from srhm.nets import NetSpec
 from srhm.reference import published
+from srhm.store.archive import read_archive
 
 RESULTS = Path(__file__).parents[1] / "benchmarks" / "results"
 RUNS, GPUS, TOGETHER = 10**5, 100, 64
@@ -30,6 +31,25 @@ def duration(seconds: float) -> str:
         if seconds >= 1.5 * size:
             return f"{short(seconds / size)} {unit}"
     return f"{short(seconds)} s"
+
+
+def epochs() -> dict[str, str]:
+    """Return between how many epochs the runs near P* of CNNs with and without blanks took, and LCNs."""
+    found: dict[str, list[int]] = {"few": [], "none": [], "lcn": []}
+    for run in read_archive(RESULTS.parents[1] / "results" / "laptop.jsonl.xz"):
+        params, setup = run.spec.params, run.spec.setup
+        usual = setup.optimizer.rate == setup.net.rate(params).value and setup.batch == 4 * params.n_c
+        if (params.L, params.s, setup.width) != (2, 2, 256) or params.v not in (4, 6) or not usual:
+            continue
+        if 0.05 < run.metrics["error"] < 0.15 and run.status == "converged":
+            kind = (
+                {0: "none", 1: "few", 2: "few"}.get(params.s0)
+                if setup.net.family == "cnn"
+                else setup.net.family
+            )
+            if kind in found:
+                found[kind].append(run.metrics["epochs"])
+    return {f"epochs_{kind}": f"{min(some):,} to {max(some):,}" for kind, some in found.items()}
 
 
 def numbers() -> dict[str, str]:
@@ -87,6 +107,7 @@ def paper() -> dict[str, str]:
     symbols = {row["what"]: row for row in read("inference")}["next symbols"]
     tables = (RESULTS.parents[1] / "docs" / "reproduction" / "tables.md").read_text("utf-8")
     runs, measured, agreeing = re.search(r"([\d,]+) runs.* Of (\d+) .* (\d+) agree", tables).groups()
+    published = re.search(r"Of (\d+) published values \(", tables)[1]
     return {
         "paper_published_ms": short(small["published_ms"]),
         "paper_torch_ms": short(small["product_ms"]),
@@ -97,6 +118,7 @@ def paper() -> dict[str, str]:
         "paper_million_compiled": short(samples["independent", "jax", 2] / 1e6),
         "paper_symbols_s": f"{symbols['numpy_s']:.2g}",
         "paper_runs": runs,
+        "paper_published": published,
         "paper_measured": measured,
         "paper_agreeing": agreeing,
     }

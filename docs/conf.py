@@ -22,7 +22,7 @@ import diffusion_numbers
 import image_numbers
 import open_question_numbers
 import run_numbers
-from benchmark_numbers import numbers
+from benchmark_numbers import epochs, numbers
 from check_api import homes, owner, page_of, public_names, records
 from learned_numbers import learned
 
@@ -223,8 +223,9 @@ def write_numbers(app, docname, source):
         "diffusion": diffusion_numbers.numbers,
         "learned": learned,
         "open-question": open_question_numbers.numbers,
+        "scale": epochs,
     }
-    if docname in ("scale", "speed", "paper", "pytorch", *pages):
+    if docname in ("speed", "paper", "pytorch", *pages):
         found = numbers() | pages.get(docname, dict)()
         source[0] = re.sub(r"<<(\w+)>>", lambda name: found[name[1]], source[0])
 

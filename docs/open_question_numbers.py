@@ -37,7 +37,8 @@ def numbers() -> dict[str, str]:
     for arm in ARMS.values():
         name, row = re.sub(r"\W", "_", arm.name), of_arm[arm.what]
         found[name] = f"{row['exponent, s0 > 0']} ± {row['±']}" if row["±"] else "not measured"
-        found[f"{name}_zero"] = row["with s0 = 0"]
+        half = row["± (with s0 = 0)"]
+        found[f"{name}_zero"] = row["with s0 = 0"] + (f" ± {half}" if half else "")
         points = {s0: value(row[f"P*, s0 = {s0}"]) for s0 in sorted(one.params.s0 for one in arm.settings)}
         found |= {f"{name}_P{s0}": row[f"P*, s0 = {s0}"].partition(" (")[0] for s0 in points}
         known = {s0: P for s0, P in points.items() if P is not None}
@@ -81,4 +82,5 @@ def alignment() -> dict[str, str]:
     for case, row in enumerate(rows("alignment.md"), start=1):
         for column, cell in enumerate(row.values(), start=1):
             found[f"alignment_{case}_{column}"] = cell.partition(" (")[0]
+            found[f"alignment_{case}_{column}_whole"] = cell
     return found

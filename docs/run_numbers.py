@@ -1,6 +1,7 @@
 """The numbers of the runs in results/, in pages; conf.py puts them in."""
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import cache
@@ -307,5 +308,19 @@ def noise() -> dict[str, str]:
     }
 
 
-PAGES = {"uneven": uneven, "sequences": sequences, "inference": noise, "unseen": unseen, "plane": plane}
+def statistics() -> dict[str, str]:
+    """Return our P* of the CNN at v = 6, L = 2, for s0 = 1, 2 and 4."""
+    tables = (RESULTS.parent / "docs" / "reproduction" / "tables.md").read_text("utf-8")
+    row = r"^\| 4C \| CNN \| v=6, s=2, s0=[124], L=2 \| [\d,]+ \| ([\d,]+) \|"
+    return {"ours_4C": ", ".join(re.findall(row, tables, re.MULTILINE))}
+
+
+PAGES = {
+    "statistics": statistics,
+    "uneven": uneven,
+    "sequences": sequences,
+    "inference": noise,
+    "unseen": unseen,
+    "plane": plane,
+}
 """What stands for each <<name>> of a page."""

@@ -177,7 +177,10 @@ def test_every_published_value_stands_next_to_ours_at_both_widths():
     assert both[4] == "904 (616 to 1,320)" and both[5] == both[7] != "" and both[6] == both[8] != ""
     assert sum(row[6] != "" for row in rows) == 3  # P*, P*_S and P*_D of this setting
     assert both[9] == "1.00"
-    assert widths.coverage == f"Of {len(rows)} published values (4 of them not valid) 3 are measured."
+    assert widths.coverage == (
+        f"Of {len(rows)} published values (4 of them not valid: left over from other settings, see the errata) "
+        "3 are measured."
+    )
     assert "| LCN | 2 | 1 | P* | 1.00 (1.00 to 1.00; 3) |" in width_table(bias)
     assert "| P* | LCN | 26 | 1 | 0.85 | 0.85 to 0.85 | 1 |" in ratio_table(widths)
     assert not Bias.of(index_of(setting)).by_width

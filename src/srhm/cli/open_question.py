@@ -17,7 +17,7 @@ from .printing import print_result
 class OpenQuestionCommand:
     """Measure why P* of a CNN grows as (s0+1)^2: over depth, width and batch, and in controlled runs.
 
-    Each arm is one network at several s0, with four replicates. Runs are kept in the store, and the same command
+    Each arm is one network at several s0, with two to four replicates. Runs are kept in the store, and the same command
     resumes. Writes exponents.md, with the exponent of s0+1 of every arm, and a figure.
     """
 

@@ -51,7 +51,10 @@ class Widths:
         rows = [one for one in self.rows if one[0].paper is not None]
         measured = sum(any(one.found and one.found.P_star is not None for one in row) for row in rows)
         invalid = sum(not row[0].valid for row in rows)
-        return f"Of {len(rows)} published values ({invalid} of them not valid) {measured} are measured."
+        return (
+            f"Of {len(rows)} published values ({invalid} of them not valid: left over from other settings, see the "
+            f"errata) {measured} are measured."
+        )
 
 
 Group = tuple[str, int, int, str]
@@ -120,7 +123,8 @@ def values_table(widths: Widths, bias: Bias) -> str:
         first = of_widths[0]
         if first.paper is None:
             continue
-        low, high = ("?" if end is None else f"{end:,}" for end in first.grid or (None, None))
+        ends = [f"{end:,}" if end is not None else "unknown" for end in first.grid or (None, None)]
+        grid = " to ".join(ends) if set(ends) != {"unknown"} else "grid not published"
         cells = []
         for tier, one in zip(widths.tiers, of_widths, strict=True):
             P, ends = in_words(one.found)
@@ -128,7 +132,7 @@ def values_table(widths: Widths, bias: Bias) -> str:
             if _is_narrow(tier):
                 known = one.found is not None and one.found.P_star is not None
                 cells.append(bias.stated(tier.setup(one.setting), one.quantity) if known else "")
-        paper = f"{first.paper:,} ({low} to {high})" + ("" if first.valid else ", not valid")
+        paper = f"{first.paper:,} ({grid})" + ("" if first.valid else ", not valid")
         names = [first.figure, first.setting.net.row.label, label(first.setting)]
         part = f"{first.paper / first.setting.params.P_max:.2g}"
         rows.append([*names, QUANTITIES[first.quantity][1], paper, *cells, part])

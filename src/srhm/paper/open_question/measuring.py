@@ -30,10 +30,15 @@ class ArmResult:
     @property
     def half_width(self) -> float | None:
         """Half the width of the interval of the exponent over s0 > 0."""
-        if self.exponent is None or self.exponent.interval is None:
-            return None
-        low, high = self.exponent.interval
-        return (high - low) / 2
+        return half_width(self.exponent)
+
+
+def half_width(exponent: Exponent | None) -> float | None:
+    """Return half the width of the interval of an exponent, if it has one."""
+    if exponent is None or exponent.interval is None:
+        return None
+    low, high = exponent.interval
+    return (high - low) / 2
 
 
 def studies(arms: Iterable[Arm]) -> list[Study]:

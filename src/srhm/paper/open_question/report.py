@@ -23,7 +23,7 @@ from ..drawings import estimate_of
 from ..estimate import search_seconds
 from ..tables import in_words, table
 from .arms import Arm
-from .measuring import ArmResult
+from .measuring import ArmResult, half_width
 
 _GROUPS = {
     "depth": "Depth and patch size",
@@ -51,7 +51,15 @@ def page(results: Sequence[ArmResult]) -> str:
         if not own:
             continue
         s0s = sorted({s0 for one in own for s0 in one.P_star})
-        heads = ["network", *(f"P*, s0 = {s0}" for s0 in s0s), "exponent, s0 > 0", "±", "with s0 = 0", "dead"]
+        heads = [
+            "network",
+            *(f"P*, s0 = {s0}" for s0 in s0s),
+            "exponent, s0 > 0",
+            "±",
+            "with s0 = 0",
+            "± (with s0 = 0)",
+            "dead",
+        ]
         parts += [f"## {heading}", table(heads, [_row(one, s0s) for one in own])]
     return "\n\n".join(part.rstrip() for part in parts) + "\n"
 
@@ -65,14 +73,19 @@ def _row(result: ArmResult, s0s: Sequence[int]) -> list[str]:
         else:
             value, interval = in_words(found)
             cells.append(f"{value} ({interval})" if interval else value)
-    half = "" if result.half_width is None else f"{result.half_width:.2f}"
-    zero = 0 in result.P_star
-    slopes = [_slope(result.exponent), half, _slope(result.exponent_with_zero) if zero else ""]
+    slopes = [_slope(result.exponent), _half(result.exponent)]
+    whole = result.exponent_with_zero if 0 in result.P_star else None
+    slopes += [_slope(whole), _half(whole)]
     return [result.arm.what, *cells, *slopes, str(result.dead) if result.dead else ""]
 
 
 def _slope(found: Exponent | None) -> str:
     return "" if found is None else f"{found.slope:.2f}"
+
+
+def _half(found: Exponent | None) -> str:
+    half = half_width(found)
+    return "" if half is None else f"{half:.2f}"
 
 
 @styled
