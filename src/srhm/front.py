@@ -24,7 +24,8 @@ from .runner.executors import (
 )
 from .runner.functions import Importable, TrainFunction, check_trains, custom_net, refuse_within_import
 from .runner.room import check_room
-from .runner.searches import raise_failures, run_single, search
+from .runner.searches import raise_failures, run_single
+from .runner.searches import search as complete
 from .runner.work import CustomWork, execute_job
 from .store import Store
 from .study import Measuring, Seeds, Setup, Study
@@ -76,6 +77,7 @@ def run(
     seed: int | Seeds = 0,
     name: str | None = None,
     options: Mapping[str, Any] | None = None,
+    protocol: str = "default",
     store: str | Path = STORE,
     progress: bool = True,
     **settings: Any,
@@ -100,6 +102,8 @@ def run(
         again by its name and a hash of its text, not of what it calls: give it another name when that changes.
     options
         Further arguments of a function of your own, by name: numbers, texts and lists of them.
+    protocol
+        The defaults of training: those of srhm, or ``"published"``, those of the paper's code (docs, networks.md).
     store
         The file in which the run is kept, with the weights of a built-in network next to it.
     progress
@@ -126,7 +130,7 @@ def run(
     ('converged', (2, 1))
     """
     refuse_within_import()
-    asked = _asked(params, net, name, options, settings)
+    asked = _asked(params, net, name, options, settings, protocol)
     seed = seed if isinstance(seed, Seeds) else check_integer("seed", seed, minimum=0, maximum=2**64 - 1)
     if asked.train is not None and isinstance(seed, Seeds) and seed.order:
         problem = "has an order, of which a function of your own is told nothing"
@@ -153,11 +157,13 @@ def pstar(
     quantities: str = "error",
     thresholds: Mapping[str, float] | None = None,
     start: float | None = None,
+    search: str | None = None,
     within: float = 0.10,
     largest: int | None = None,
     fix: Sequence[str] = (),
     name: str | None = None,
     options: Mapping[str, Any] | None = None,
+    protocol: str = "default",
     on: str = "local",
     workers: int | None = None,
     shard: str | None = None,
@@ -190,14 +196,17 @@ def pstar(
     start
         First P to try. Default: a fit through five or more settings of the network that the store has (docs,
         measurements.md), else the predicted P*; a function of your own has none.
+    search
+        ``"bisection"``, or ``"nearest_grid"``: the point nearest to the threshold among 15 on a grid, as the paper has
+        it. Default: bisection; with the published protocol the grid.
     within
-        Relative distance of the neighbours between which P* is interpolated.
+        Of a bisection: relative distance of the neighbours between which P* is interpolated.
     largest
         The most training points. Default: as many as leave the test set unseen.
     fix
         Roles that all replicates share: some of grammar, samples, network, order.
-    name, options
-        Of a function of your own, as for :func:`run`.
+    name, options, protocol
+        As for :func:`run`.
     on
         Where runs are computed: ``"local"``, ``"ray"`` or ``"ray://HOST:PORT"``; see :func:`srhm.runner.open_executor`.
     workers
@@ -249,14 +258,17 @@ def pstar(
     fix = (fix,) if isinstance(fix, str) else fix
     if not isinstance(fix, Sequence):
         raise ArgumentError("fix", fix, "names no roles", f"Give some of {', '.join(ROLES)}, or ()")
-    asked = _asked(params, net, name, options, settings)
+    asked = _asked(params, net, name, options, settings, protocol)
     setup, own = asked.setup, asked.train is not None
     limits = chosen_thresholds(setup, quantities, thresholds)
     if own and "order" in fix:
         raise ArgumentError(
             "fix", "order", "is not a seed of a function of your own", "Use network, samples, grammar"
         )
-    study = Study(setup, seeds, tuple(fix), limits, start, within=within, largest=largest).check()
+    rule: Any = search or ("nearest_grid" if protocol == "published" else "bisection")
+    if rule == "nearest_grid" and within != 0.10:
+        raise ArgumentError("within", within, "is of a bisection", "Use search='bisection', or leave it out")
+    study = Study(setup, seeds, tuple(fix), limits, start, rule, within, largest).check()
     if workers is None:
         usual = 1 if own else default_workers()
         workers = min(seeds, usual) if on == "local" else seeds
@@ -278,13 +290,18 @@ def pstar(
                 text = f"{setup_name(setup)}: seed {replicate}, P = {run.spec.P:,}: error {error:.4f}"
                 print(text, file=sys.stderr, flush=True)
 
-    search([study], kept, executor, watch=watch, policy=policy, title="srhm.pstar", part=part, train=train)
+    complete([study], kept, executor, watch=watch, policy=policy, title="srhm.pstar", part=part, train=train)
     raise_failures([study], asked.work.error if asked.work else None)
     return FinishedSearch(study)
 
 
 def _asked(
-    params: Params, net: Any, name: str | None, options: Mapping[str, Any] | None, settings: Mapping[str, Any]
+    params: Params,
+    net: Any,
+    name: str | None,
+    options: Mapping[str, Any] | None,
+    settings: Mapping[str, Any],
+    protocol: str,
 ) -> _Asked:
     """Return what is asked for, checked."""
     check_instance(Params, params=params)
@@ -292,7 +309,11 @@ def _asked(
     for option, value in settings.items():
         if option not in table:
             raise ArgumentError(option, value, "is not an option", name_fix(option, table))
+    check_choice("protocol", protocol, ("default", "published"), "is not known")
     if callable(net):
+        if protocol != "default":
+            problem = "is of the networks of srhm, and a function of your own trains as it does"
+            raise ArgumentError("protocol", protocol, problem, "Leave it out")
         check_trains(net, options)
         own = custom_net(net, name, settings.get("encoding", "whitened"), options)
         return _Asked(_custom_setup(params, own, settings), net)
@@ -310,7 +331,7 @@ def _asked(
     else:
         check_choice("net", net, FAMILIES, "is not a network")
         own = {"net": net}
-    return _Asked(setup_of(params, {**own, **settings}))
+    return _Asked(setup_of(params, {**own, **settings}, published=protocol == "published"))
 
 
 def _custom_setup(params: Params, net: CustomNet, settings: Mapping[str, Any]) -> Setup:

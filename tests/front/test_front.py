@@ -13,6 +13,8 @@ from srhm.nets import NetSpec
 from srhm.runner.execution import execute
 from srhm.store import Store
 from srhm.store.ownership import StoreInUse
+from srhm.study import Seeds
+from srhm.study.options import setup_of
 
 PARAMS = srhm.Params(v=3, s0=1, L=2)
 OPTIONS = {"width": 8, "P_test": 60, "max_epochs": 5, "stop_loss": 0.2}
@@ -37,6 +39,14 @@ def test_a_run_is_that_of_its_setup_and_is_computed_once(tmp_path, capsys, monke
     again = srhm.run(PARAMS, NetSpec("cnn", 8), P=100, seed=3, store=store, progress=False,
                      P_test=60, max_epochs=5, stop_loss=0.2)  # fmt: skip
     assert again.run == found.run and capsys.readouterr().err == ""
+
+
+def test_a_run_of_the_published_protocol(tmp_path):
+    params, options = srhm.Params(v=3, s0=0, L=2), {"width": 8, "max_epochs": 1}
+    store = tmp_path / "runs.sqlite"
+    found = srhm.run(params, "fcn", P=30, protocol="published", store=store, progress=False, **options)
+    setup = setup_of(params, {"net": "fcn"} | options, published=True)
+    assert found.run.spec == setup.at(30, Seeds.replicate(0)) and setup.replacement
 
 
 @pytest.mark.long
