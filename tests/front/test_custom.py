@@ -461,7 +461,7 @@ def test_bad_arguments(unchecked, asked):
         ("protocol", "'published'", "Leave it out", {"protocol": "published"}),
         ("protocol", "'paper'", "Use 'default' or 'published'", {"protocol": "paper"}),
         ("within", "0.5", "Use search='bisection'", {"search": "nearest_grid", "within": 0.5}),
-        ("search", "'grid'", "Use one of", {"search": "grid"}),
+        ("search", "'grid'", "Use 'bisection' or", {"search": "grid"}),
         ("thresholds", "0.05", "{'error': 0.1}", {"thresholds": 0.05}),
         ("thresholds", "{1: 0.1}", "{'error': 0.1}", {"thresholds": {1: 0.1}}),
         ("shard", "(1, 2)", "Write for example", {"shard": (1, 2)}),
