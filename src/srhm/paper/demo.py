@@ -227,9 +227,9 @@ def _results(studies: Sequence[Study]) -> Table:
     )
     if any(one.setup.net.family == CNN and one.setup.params.s0 > 0 for one in studies):
         caption += (
-            " The paper's CNNs with blanks come from an older pipeline, whose batch is not known and was probably "
-            "larger than ours of 4 n_c points. A CNN needs more points with a larger batch: hence ratios to the "
-            "paper near 0.6, which are 0.84 and more with batches of 252 (docs, reproduction.md)."
+            " The paper's CNNs with blanks come from an older pipeline, whose batch is not known. A CNN needs more "
+            "points with a larger batch than ours of 4 n_c: with one, these ratios come nearer to 1 (docs, "
+            "reproduction.md)."
         )
     if unconverged:
         caption += (
