@@ -56,7 +56,7 @@ def _depends(train: TrainFunction) -> bool:
 
 
 def check_trains(train: Any, options: Mapping[str, Any] | None = None) -> None:
-    """Refuse what is no function of a training set and a seed: a network, a class, or another signature."""
+    """Refuse what is not a function of a training set and a seed: a network, a class, or another signature."""
     if inspect.isclass(train) or isinstance(train, eqx.Module) or hasattr(train, "state_dict"):
         problem = "is a network or a class, not a function that trains one"
         raise ArgumentError(

@@ -20,7 +20,8 @@ from .checkpoint import Checkpoint
 from .job import TrainingJob
 from .loop import Program, State, advance_in_order
 from .order import ClassData, EpochOrder
-from .run import Result, SingleRun, check_budget, paced
+from .protocol import check_budget
+from .run import Result, SingleRun, paced
 
 
 @eqx.filter_jit

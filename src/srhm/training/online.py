@@ -23,9 +23,9 @@ from ..randomness import Key, role_key, threefry2x32
 from .evaluation import Scores, TestSet, recorded_losses
 from .job import chosen_optimizer
 from .loop import Settings, batch_gradient, descend, descent, scheduled, start
-from .protocol import Method, Optimizer, Stopping
+from .protocol import Method, Optimizer, Stopping, check_budget
 from .recording import next_record
-from .run import Result, check_budget, paced
+from .run import Result, paced
 from .task import Classification, Task, check_built_for
 
 
@@ -94,8 +94,8 @@ def train_online(
     net
         A network, as for :func:`srhm.training.train`.
     stream
-        The training points. If it is a permutation of all data, the test set may be of the same permutation, before
-        or after them; one of another seed shares points by chance.
+        The training points. If it is a permutation of all data, the test set may be of the same permutation, behind
+        them or read from its other end; one of another seed shares points by chance.
     test_set
         A test set of the same grammar.
     points

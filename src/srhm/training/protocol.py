@@ -143,3 +143,9 @@ class Stopping:
         waits = self.patience is None and self.excess is None and not task.of_samples
         select = self.select or ("best" if task.predicts_symbols else "last")
         return replace(self, patience=10 if waits else self.patience, select=select)
+
+
+def check_budget(budget: float | None) -> None:
+    """Refuse a budget that is not a number of seconds."""
+    if budget is not None:
+        check_number("budget", budget)

@@ -14,7 +14,6 @@ import numpy as np
 import optax
 
 from ..backend import backend_name
-from ..errors import ArgumentError, check_number
 from ..files import check_output
 from ..interrupts import check_interrupt, interrupts_noted
 from ..model.dataset import Dataset
@@ -25,8 +24,8 @@ from .evaluation import Scores, TestSet, latents_of, recorded_losses
 from .job import Record, TrainingJob, digest_of
 from .loop import State, advance_compiled, diverged, start, stopped
 from .order import EpochOrder, batch_order, class_data
-from .protocol import Optimizer, Stopping
-from .recording import is_recorded, next_record
+from .protocol import Optimizer, Stopping, check_budget
+from .recording import is_recorded, next_record, plain
 from .stuck import LossWatch
 from .task import Classification, Task
 
@@ -334,7 +333,7 @@ class SingleRun:
             point = {"step": self.step, "epoch": state_epoch, "train_loss": loss, "test_error": error}
             point |= recorded_losses(scores)
             more = self.job.record(self.state.net) if callable(self.job.record) else {}
-            self.record.append(point | {name: _plain(name, value) for name, value in dict(more).items()})
+            self.record.append(point | {name: plain(name, value) for name, value in dict(more).items()})
 
     def _writes(self) -> bool:
         """Whether a point of the record is due."""
@@ -457,24 +456,3 @@ def paced(steps: int, spent: float) -> int:
     A call that ends early at an evaluation seems fast, so the number has an upper bound.
     """
     return max(1, min(2 * steps, round(steps * _CALL_SECONDS / max(spent, 1e-9)), _MAX_STEPS))
-
-
-def _plain(name: str, value: Any) -> Any:
-    """Return what a record measured as numbers, texts and lists, which a checkpoint can hold."""
-    if value is None or isinstance(value, str | bool | int | float):
-        return value
-    if isinstance(value, list | tuple):
-        return [_plain(name, one) for one in value]
-    if isinstance(value, dict):
-        return {str(key): _plain(name, one) for key, one in value.items()}
-    numbers = np.asarray(value)
-    if numbers.dtype.kind not in "biufV" or not hasattr(value, "dtype"):
-        problem = f"was returned as {name!r}, and is neither a number nor a text"
-        raise ArgumentError("record", value, problem, "Return numbers, texts and lists of them by name")
-    return (numbers.astype(float) if numbers.dtype.kind == "V" else numbers).tolist()
-
-
-def check_budget(budget: float | None) -> None:
-    """Refuse a budget that is no number of seconds."""
-    if budget is not None:
-        check_number("budget", budget)
