@@ -207,7 +207,7 @@ def test_no_sentence_of_the_help_is_broken(
         (["pstar", "--fix", "gramar"], "Did you mean 'grammar'? Use one of grammar, samples, network, order"),
         (
             ["figure", "4B", "--tier", "ful"],
-            "Did you mean 'full'? Use one of laptop, narrow, workstation, full",
+            "Did you mean 'full'? Use one of laptop, narrow, narrowest, workstation, full",
         ),
         (
             ["run", "--encoding", "integer"],

@@ -65,9 +65,13 @@ def test_crossings_stand_next_to_ours(index):
     assert row[3] == f"{PRINTED.P_star:,}"
     crossing = int(row[4].split()[0].replace(",", ""))
     assert PRINTED.low < crossing < PRINTED.high
-    assert row[5:7] == ["", ""] and float(row[8]) == pytest.approx(P_STAR / crossing, abs=0.01)
+    assert (
+        row[5:7] == ["", ""]
+        and row[8] == "128"
+        and float(row[9]) == pytest.approx(P_STAR / crossing, abs=0.01)
+    )
 
 
 def test_a_standard_architecture_stands_once(index):
     row = cells(crossing_table(Widths.of(TIERS["narrow"], index), index), "9", "VGG11")
-    assert len(row) == 9
+    assert len(row) == 10

@@ -21,7 +21,7 @@ from srhm.paper.tables import (
     missing_table,
     powers,
 )
-from srhm.paper.tiers import TIERS, study_of
+from srhm.paper.tiers import TIERS, Tier, study_of
 from srhm.paper.widths import Bias, Widths, ratio_table, values_table, width_table
 from srhm.runner.executors import InProcess
 from srhm.runner.searches import all_sources
@@ -166,17 +166,18 @@ def test_all_is_written(tmp_path: Path):
     assert "Of 6 published values that were measured" in text
 
 
-def test_every_published_value_stands_next_to_ours_at_both_widths():
+@pytest.mark.parametrize("narrow", [TIERS["narrow"], TIERS["narrowest"]], ids=lambda tier: tier.name)
+def test_every_published_value_stands_next_to_ours_at_two_widths(narrow: Tier):
     """The oracle's P* does not depend on the width: ratios of widths are 1."""
-    setting, narrow = setup("lcn", model(4, 1)), TIERS["narrow"]
+    setting = setup("lcn", model(4, 1))
     index = RunIndex([*runs_of(setting), *runs_of(setting, narrow)])
     widths, bias = Widths.of(narrow, index), Bias.of(index)
     rows = [line.split(" | ") for line in values_table(widths, bias).splitlines()[2:]]
     assert len(rows) > 150
     both = next(row for row in rows if row[1:4] == ["LCN", "v=4, s=2, s0=1, L=2", "P*"])
-    assert both[4] == "904 (616 to 1,320)" and both[5] == both[7] != "" and both[6] == both[8] != ""
+    assert both[4] == "904 (616 to 1,320)" and both[6] == both[9] != ""
     assert sum(row[6] != "" for row in rows) == 3  # P*, P*_S and P*_D of this setting
-    assert both[9] == "1.00"
+    assert both[8] == str(narrow.width) and both[10] == "1.00"
     assert widths.coverage == (
         f"Of {len(rows)} published values (4 of them not valid: left over from other settings, see the errata) "
         "3 are measured."

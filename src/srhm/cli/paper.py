@@ -47,7 +47,7 @@ class FigureCommand:
     """1 to 17, 4A, 4B, 4C; sharing, rules, probes and batch, which are not in the paper; or all,
     which also writes the tables that compare every number."""
     tier: TierName = "laptop"
-    """Whose runs: those of laptop have width 256, of narrow 128, those of the others the paper's."""
+    """Whose runs: those of laptop have width 256, of narrow 128, of narrowest 64, those of the others the paper's."""
     store: str | None = None
     """File of the finished runs. Default: srhm-runs/paper.sqlite; if it does not exist, the paper's values alone are
     drawn."""
@@ -94,8 +94,8 @@ class ReproduceCommand:
     figures: Annotated[tuple[str, ...], tyro.conf.Positional] = ("all",)
     """Which, as for `srhm figure`."""
     tier: TierName = "laptop"
-    """laptop: two cores, a night or two. narrow: the paper's grid at width 128, days on two cores. workstation: a GPU.
-    full: the paper's grid."""
+    """laptop: two cores, a night or two. narrow: the paper's grid at width 128, days on two cores. narrowest: at width
+    64, in a third of the time. workstation: a GPU. full: the paper's grid."""
     on: On = "local"
     workers: WorkerCount = None
     ensemble: EnsembleSize = None
@@ -128,7 +128,7 @@ class ReproduceCommand:
         from ..paper.report import write_all
         from ..store.index import RunIndex
 
-        small = self.tier in ("laptop", "narrow")
+        small = tier.width is not None
         device = Device.core(self.workers or default_workers()) if small else Device.gpu()
         expected = figure_costs(figures, tier, device)
         if not self.json or not self.plan:

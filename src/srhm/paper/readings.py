@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from ..measure.complexity import nearest_grid
+from ..measure.complexity import SampleComplexity, nearest_grid
 from ..reference.published import published, published_crossings
 from ..store.index import RunIndex
 from ..study import Setup, Study
 from .drawings import label
 from .settings import setup as setup_on
-from .tables import in_words, searched, table
+from .tables import searched, table, with_interval
 from .tiers import Tier, study_of
 from .widths import Widths
 
@@ -26,14 +26,14 @@ def crossing_table(widths: Widths, index: RunIndex) -> str:
     for one in published_crossings():
         setting = setup_on(one.net, one.params)
         printed = published(one.net, one.params)
-        cells = []
-        for tier in widths.tiers:
-            study = study_of(setting, tier, index)
-            once = bool(cells) and study.setup == setting  # of one width, which stands there already
-            found = None if once else study.read(begun=True)
-            P, ends = in_words(found)
-            ours = None if found is None else found.P_star
-            cells += [f"{P} ({ends})" if ends else P, "" if ours is None else f"{ours / one.P_star:.2f}"]
+        found = [study_of(setting, tier, index).read(begun=True) for tier in widths.tiers]
+        if study_of(setting, widths.tiers[0], index).setup == setting:
+            found[1:] = [None] * len(found[1:])  # of one width, which is in the first column
+        cells = [with_interval(found[0]), _ratio(found[0], one.P_star)]
+        if (second := widths.second(found)) is not None:
+            ours = found[second]
+            width = "" if ours is None else str(widths.tiers[second].width)
+            cells += [with_interval(ours), width, _ratio(ours, one.P_star)]
         rows.append(
             [
                 one.figure if one.figure[0].isdigit() else "its code",
@@ -44,8 +44,11 @@ def crossing_table(widths: Widths, index: RunIndex) -> str:
                 *cells,
             ]
         )
-    heads = [head for words in widths.words for head in (f"ours (90% interval), at {words}", "ratio")]
-    return table(["figure", "network", "model", "printed", "crossing", *heads], rows)
+    return table(["figure", "network", "model", "printed", "crossing", *widths.heads()], rows)
+
+
+def _ratio(found: SampleComplexity | None, crossing: float) -> str:
+    return "" if found is None or found.P_star is None else f"{found.P_star / crossing:.2f}"
 
 
 def rule_table(tier: Tier, index: RunIndex) -> str:

@@ -49,6 +49,11 @@ class Compared:
     """The neighbours of the paper's value on its grid."""
 
     @property
+    def is_measured(self) -> bool:
+        """Whether ours is known, and not only a bound."""
+        return self.found is not None and self.found.P_star is not None
+
+    @property
     def ratio(self) -> float | None:
         """Ours over the paper's; of a lower bound, if it lies above the paper's."""
         if self.found is None or not self.paper:
@@ -123,6 +128,12 @@ def in_words(found: SampleComplexity | None) -> tuple[str, str]:
         return (f"{sign} {bound:,.0f}" if bound is not None else found.status), ""
     ends = " to ".join("?" if end is None else f"{end:,.0f}" for end in (low, high))
     return f"{found.P_star:,.0f}", ends + ("; one replicate" if len(found.crossings) == 1 else "")
+
+
+def with_interval(found: SampleComplexity | None) -> str:
+    """Return P* with its interval in brackets, or what is known of it."""
+    P, ends = in_words(found)
+    return f"{P} ({ends})" if ends else P
 
 
 def missing_table(compared: Iterable[Compared]) -> str:
@@ -226,10 +237,10 @@ def searched() -> list[Setup]:
 def powers(tier: Tier, index: RunIndex) -> list[Power]:
     """Fit P* of each network as a power law in s0+1, m, n_c and s, at each L, with and without s0 = 0.
 
-    The width changes P* of some settings more than of others: of the narrow tier those of width 256 are fitted.
+    The width changes P* of some settings more than of others: of a narrow tier those of width 256 are fitted.
     """
     check_instance(Tier, tier=tier)
-    tier = TIERS["laptop"] if tier.name == "narrow" else tier
+    tier = TIERS["laptop"] if tier.is_narrow else tier
     known = []
     for setting in searched():
         found = study_of(setting, tier, index).read()

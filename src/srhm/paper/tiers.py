@@ -8,7 +8,7 @@ from ..study import RunSpec, Setup, Study
 from ..study.expected import expected_P
 from .kinds import PaperFigure
 
-TierName = Literal["laptop", "narrow", "workstation", "full"]
+TierName = Literal["laptop", "narrow", "narrowest", "workstation", "full"]
 
 _MULTIPLES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0, 2.0)
 """P of a curve, in units of the P* that is expected."""
@@ -24,8 +24,8 @@ class Tier:
     """How much is run."""
 
     name: TierName
-    """laptop: two cores, a night or two. narrow: the paper's grid at width 128, days on two cores.
-    workstation: a GPU. full: the paper's grid."""
+    """laptop: two cores, a night or two. narrow: the paper's grid at width 128, days on two cores. narrowest: at width
+    64, in a third of the time. workstation: a GPU. full: the paper's grid."""
     width: int | None
     """Channels of a hidden layer; None: the published ones."""
     reach: float
@@ -34,6 +34,11 @@ class Tier:
     """Replicates of each point, where `fewer` says nothing else."""
     fewer: tuple[tuple[float, int], ...] = ()
     """From which expected P* on there are how many replicates instead."""
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether its networks are narrower than those that others are compared with."""
+        return self.width is not None and self.width < REFERENCE_WIDTH
 
     def replicates(self, setup: Setup) -> int:
         """Return the replicates of each point of a setup."""
@@ -105,6 +110,7 @@ def _clipped(P: int, setup: Setup) -> int:
 TIERS: dict[str, Tier] = {
     "laptop": Tier("laptop", 256, 12_000),
     "narrow": Tier("narrow", 128, float("inf"), fewer=((12_000, 2), (60_000, 1))),
+    "narrowest": Tier("narrowest", 64, float("inf"), fewer=((12_000, 2), (60_000, 1))),
     "workstation": Tier("workstation", None, 150_000),
     "full": Tier("full", None, float("inf")),
 }

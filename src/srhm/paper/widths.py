@@ -9,14 +9,14 @@ from functools import cached_property
 import numpy as np
 
 from ..errors import check_instance
-from ..measure.complexity import log_interval
+from ..measure.complexity import SampleComplexity, log_interval
 from ..store.index import RunIndex
 from ..study import Seeds, Setup, Study
 from .drawings import label
-from .tables import QUANTITIES, Compared, comparisons, in_words, table
+from .tables import QUANTITIES, Compared, comparisons, table, with_interval
 from .tiers import REFERENCE_WIDTH, TIERS, Tier
 
-_WIDTHS = ("laptop", "narrow")
+_WIDTHS = ("laptop", "narrow", "narrowest")
 """Tiers of one width each, which are compared with one another; another tier has the published widths."""
 
 
@@ -45,11 +45,22 @@ class Widths:
         """Each width in words."""
         return ["the published width" if one.width is None else f"width {one.width}" for one in self.tiers]
 
+    def second(self, found: Sequence[SampleComplexity | None]) -> int | None:
+        """Return which width after the first is shown: the widest with a value; None if there is one width."""
+        others = range(1, len(found))
+        known = (k for k in others if (one := found[k]) is not None and one.P_star is not None)
+        return next(known, 1 if others else None)
+
+    def heads(self, *further: str) -> list[str]:
+        """Return the columns of a value at the first width, and at the widest of the others that has it."""
+        heads = [f"ours (90% interval), at {self.words[0]}", f"ratio, at {self.words[0]}"]
+        return heads + ["ours, narrower", "its width", "its ratio", *further] * (len(self.tiers) > 1)
+
     @property
     def coverage(self) -> str:
         """How many of the published values are measured, in a sentence."""
         rows = [one for one in self.rows if one[0].paper is not None]
-        measured = sum(any(one.found and one.found.P_star is not None for one in row) for row in rows)
+        measured = sum(any(one.is_measured for one in row) for row in rows)
         invalid = sum(not row[0].valid for row in rows)
         return (
             f"Of {len(rows)} published values ({invalid} of them not valid: left over from other settings, see the "
@@ -114,9 +125,9 @@ class Bias:
 
 
 def values_table(widths: Widths, bias: Bias) -> str:
-    """Return every published value with the neighbours on its grid, ours at each width, and the ratios.
+    """Return every published value with the neighbours on its grid, ours at two widths, and the ratios.
 
-    Beside a value of a width below 256 stands how much that width changes it.
+    The second is the widest of those below 256 at which it was measured; next to it is how much that width changes it.
     """
     rows = []
     for of_widths in widths.rows:
@@ -125,22 +136,27 @@ def values_table(widths: Widths, bias: Bias) -> str:
             continue
         ends = [f"{end:,}" if end is not None else "unknown" for end in first.grid or (None, None)]
         grid = " to ".join(ends) if set(ends) != {"unknown"} else "grid not published"
-        cells = []
-        for tier, one in zip(widths.tiers, of_widths, strict=True):
-            P, ends = in_words(one.found)
-            cells += [f"{P}{f' ({ends})' if ends else ''}", one.ratio_in_words]
-            if _is_narrow(tier):
-                known = one.found is not None and one.found.P_star is not None
-                cells.append(bias.stated(tier.setup(one.setting), one.quantity) if known else "")
+        cells = [with_interval(first.found), first.ratio_in_words]
+        second = widths.second([one.found for one in of_widths])
+        if second is not None:
+            tier, one = widths.tiers[second], of_widths[second]
+            width = "" if one.found is None else str(tier.width)
+            changed = bias.stated(tier.setup(one.setting), one.quantity) if one.is_measured else ""
+            cells += [with_interval(one.found), width, one.ratio_in_words, changed]
         paper = f"{first.paper:,} ({grid})" + ("" if first.valid else ", not valid")
         names = [first.figure, first.setting.net.row.label, label(first.setting)]
         part = f"{first.paper / first.setting.params.P_max:.2g}"
         rows.append([*names, QUANTITIES[first.quantity][1], paper, *cells, part])
-    heads = []
-    for tier, words in zip(widths.tiers, widths.words, strict=True):
-        heads += [f"ours (90% interval), at {words}", f"ratio, at {words}"]
-        heads += [f"bias of {words}"] if _is_narrow(tier) else []
-    return table(["figure", "network", "model", "", "paper's (grid)", *heads, "paper's / P_max"], rows)
+    heads = [
+        "figure",
+        "network",
+        "model",
+        "",
+        "paper's (grid)",
+        *widths.heads("bias of the width"),
+        "paper's / P_max",
+    ]
+    return table(heads, rows)
 
 
 def ratio_table(widths: Widths) -> str:
@@ -156,8 +172,7 @@ def ratio_table(widths: Widths) -> str:
             continue
         key = QUANTITIES[first.quantity][1], first.setting.net.row.label
         published_values[key] += 1
-        measured = [one for one in of_widths if one.found is not None and one.found.P_star is not None]
-        groups[key] += measured[:1]
+        groups[key] += [one for one in of_widths if one.is_measured][:1]
     rows = []
     for key, ours in sorted(groups.items()):
         ratios = [one.ratio for one in ours if one.ratio is not None]
@@ -229,10 +244,6 @@ def exponent_table(bias: Bias) -> str:
         "difference (90% interval)", "replicates",
     ]  # fmt: skip
     return table(heads, rows)
-
-
-def _is_narrow(tier: Tier) -> bool:
-    return tier.width is not None and tier.width < REFERENCE_WIDTH
 
 
 def _is_plain(setup: Setup) -> bool:
