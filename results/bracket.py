@@ -30,6 +30,8 @@ from srhm.study.failure import Failure
 STEP = 1.4
 FIRST = {"CNN": 0.9}
 """Where the first run is, over the published value; else at it."""
+MOST = 3.0
+"""Up to where P* is looked for, over the first P."""
 LIMIT = 5400.0
 """Seconds of one try of a run."""
 
@@ -55,7 +57,7 @@ class Bracket(RunSource):
         low = [P for P, run in self.runs.items() if run.metrics[name] < limit]
         high = [P for P in self.runs if P not in low]
         if not low:
-            return round(max(high) * STEP)
+            return P if (P := round(max(high) * STEP)) < MOST * self.first else None
         return None if any(min(low) > P for P in high) else round(min(low) / STEP)
 
     def tell(self, run: Run, *, computed: bool) -> None:
