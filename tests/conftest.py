@@ -10,6 +10,7 @@ import gc
 import importlib.util
 import os
 import shutil
+import signal
 import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -48,6 +49,9 @@ ANNOTATED = [file.relative_to(SOURCE) for file in SOURCE.rglob("*.py") if "jaxty
 jaxtyping.install_import_hook(
     sorted(".".join(("srhm", *file.with_suffix("").parts)) for file in ANNOTATED), "typechecking.check"
 )
+
+# What a shell runs in its background ignores Ctrl-C, and so would the processes that tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")

@@ -17,10 +17,7 @@ from srhm.explore.state import PageState
 from srhm.explore.walk import Step, walk
 from srhm.model.options import Model
 
-# Ctrl-C is heard even where the tests themselves were started deaf to it, as a background job is.
 COMMAND = """
-import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)
 from srhm.cli import main
 main(["explore", "--port", "0", "--no-browser", "--v", "4"])
 """

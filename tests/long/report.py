@@ -21,6 +21,11 @@ class Report:
         self.lines.append((what, wanted, measured, met))
         assert met, f"{what}: {measured}, wanted {wanted}"
 
+    def add_time(self, what: str, limit: float, seconds: float) -> None:
+        """Add a line with a time, and fail if it is three times too long: other work takes time as well."""
+        self.lines.append((what, f"≤ {_shown(limit)}", _shown(seconds), seconds <= limit))
+        assert seconds <= 3 * limit, f"{what}: {_shown(seconds)}, wanted {_shown(limit)}"
+
     def text(self) -> str:
         """Return the table, and below it where it was made."""
         table = ["| what | wanted | measured | met |", "| --- | --- | --- | --- |"]
@@ -32,3 +37,7 @@ class Report:
     def write(self) -> None:
         """Write the file of the documentation."""
         FILE.write_text(self.text(), encoding="utf-8")
+
+
+def _shown(seconds: float) -> str:
+    return f"{seconds:.3g} s" if seconds >= 0.1 else f"{1000 * seconds:.2g} ms"
