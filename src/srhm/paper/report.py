@@ -17,13 +17,12 @@ from .tables import (
     comparisons,
     correlation_table,
     figure_table,
-    missing_table,
     power_table,
     powers,
     sharing_table,
 )
 from .tiers import Tier
-from .widths import Bias, Widths, exponent_table, ratio_table, values_table, width_table
+from .widths import Bias, Widths, exponent_table, missing_table, ratio_table, values_table, width_table
 
 
 def report(figures: Sequence[PaperFigure], tier: Tier, index: RunIndex) -> str:
@@ -55,7 +54,7 @@ def report(figures: Sequence[PaperFigure], tier: Tier, index: RunIndex) -> str:
         "### What the published rule reads", rule_table(tier, index),
         *(["### Width", width_table(bias)] if bias.by_width else []),
         *(["### The exponent of s0+1 at each width", exponent_table(bias)] if bias.by_width else []),
-        f"### Not computed yet at {words}", missing_table(compared),
+        "### Not measured at any width", missing_table(widths),
     ]  # fmt: skip
     return "\n\n".join(part.rstrip() for part in parts) + "\n"
 

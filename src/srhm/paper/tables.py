@@ -136,19 +136,6 @@ def with_interval(found: SampleComplexity | None) -> str:
     return f"{P} ({ends})" if ends else P
 
 
-def missing_table(compared: Iterable[Compared]) -> str:
-    """Return what was published and not measured, with its cost on a core."""
-    columns: Columns[Compared] = {
-        "figure": lambda one: one.figure,
-        "network": lambda one: one.setting.net.row.label,
-        "model": lambda one: label(one.setting),
-        "paper's P*": lambda one: f"{one.paper:,}",
-        "cost on a core, about": lambda one: shown(one.seconds),
-    }
-    missing = [one for one in compared if one.quantity == "P_star" and one.found is None and one.paper]
-    return table_of(sorted(missing, key=lambda one: one.seconds), columns)
-
-
 def causes_table(tier: Tier, index: RunIndex) -> str:
     """Return the tests of causes: the same settings with an option of the published code, and without."""
     check_instance(Tier, tier=tier)

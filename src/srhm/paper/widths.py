@@ -12,6 +12,7 @@ from ..errors import check_instance
 from ..measure.complexity import SampleComplexity, log_interval
 from ..store.index import RunIndex
 from ..study import Seeds, Setup, Study
+from .cost import shown
 from .drawings import label
 from .tables import QUANTITIES, Compared, comparisons, table, with_interval
 from .tiers import REFERENCE_WIDTH, TIERS, Tier
@@ -186,6 +187,31 @@ def ratio_table(widths: Widths) -> str:
         rows.append([*key, str(published_values[key]), str(len(ratios)), *cells])
     heads = ["", "network", "published", "measured", "ours / paper, geometric mean", "range", "within 1.5"]
     return table(heads, rows)
+
+
+def missing_table(widths: Widths) -> str:
+    """Return the published values that were measured at no width: what is known of them, or what they cost."""
+    missing = [
+        row for row in widths.rows if row[0].paper is not None and not any(one.is_measured for one in row)
+    ]
+    rows = []
+    for of_widths in sorted(missing, key=lambda row: row[-1].seconds):
+        first, last = of_widths[0], of_widths[-1]
+        bounds = [
+            f"{with_interval(one.found)} at {words}"
+            for one, words in zip(of_widths, widths.words, strict=True)
+            if one.found is not None
+        ]
+        names = [
+            first.figure,
+            first.setting.net.row.label,
+            label(first.setting),
+            QUANTITIES[first.quantity][1],
+        ]
+        paper = f"{first.paper:,}" + ("" if first.valid else ", not valid")
+        rows.append([*names, paper, "; ".join(bounds), shown(last.seconds)])
+    cost = f"a search on a core, at {widths.words[-1]}, about"
+    return table(["figure", "network", "model", "", "paper's", "known", cost], rows)
 
 
 def width_table(bias: Bias) -> str:
