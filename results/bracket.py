@@ -10,7 +10,7 @@ and the same command resumes. What is new is written to an archive, which `srhm 
 
 import argparse
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from gpu import ARCHIVES, HERE, filled
@@ -23,12 +23,12 @@ from srhm.runner.executors import open_executor
 from srhm.runner.sources import RunSource
 from srhm.store import read_archive, write_archive
 from srhm.store.index import RunIndex
-from srhm.study import Run, RunSpec, Setup
+from srhm.study import Run, RunSpec, Setup, Study
 from srhm.study.describe import setup_name
 from srhm.study.failure import Failure
 
 STEP = 1.4
-FIRST = {"CNN": 0.9}
+FIRST = {"CNN": 0.7}
 """Where the first run is, over the published value; else at it."""
 MOST = 3.0
 """Up to where P* is looked for, over the first P."""
@@ -43,7 +43,7 @@ class Bracket(RunSource):
     setup: Setup
     limits: dict[str, float]
     first: int
-    runs: dict[int, Run] = field(default_factory=dict)
+    runs: dict[int, Run]
     ended: bool = False
 
     def ask(self) -> RunSpec | None:
@@ -58,7 +58,7 @@ class Bracket(RunSource):
         high = [P for P in self.runs if P not in low]
         if not low:
             return P if (P := round(max(high) * STEP)) < MOST * self.first else None
-        return None if any(min(low) > P for P in high) else round(min(low) / STEP)
+        return None if any(min(low) > P >= min(low) / 2 for P in high) else round(min(low) / STEP)
 
     def tell(self, run: Run, *, computed: bool) -> None:
         """Take a finished run; one that is unstable ends the bracket."""
@@ -94,9 +94,9 @@ def missing(index: RunIndex) -> list[Bracket]:
         }
         first = round(min(values.values()) * FIRST.get(setup.net.row.label, 1.0))
         if limits and first * STEP < setup.largest:
-            brackets.append(
-                (run_seconds(near(setup), Device.core()) / len(values), Bracket(setup, limits, first))
-            )
+            known = {run.spec.P: run for run in index.fill(Study(setup, 1)).runs[0]}
+            cost = run_seconds(near(setup), Device.core()) / len(values)
+            brackets.append((cost, Bracket(setup, limits, first, known)))
     return [bracket for _, bracket in sorted(brackets, key=lambda pair: pair[0])]
 
 
