@@ -181,10 +181,24 @@ def test_every_published_value_stands_next_to_ours_at_two_widths(narrow: Tier):
     )
     assert "| LCN | 2 | 1 | P* | 1.00 (1.00 to 1.00; 3) |" in width_table(bias)
     assert "| P* | LCN | 26 | 1 | 0.85 | 0.85 to 0.85 | 1 |" in ratio_table(widths)
-    missing = missing_table(widths)
+    missing = missing_table(widths, index)
     assert "v=10, s=2, s0=2, L=3" in missing and "LCN | v=4, s=2, s0=1, L=2" not in missing
     assert missing.count("\n") == 2 + len(rows) - 3
     assert not Bias.of(index_of(setting)).by_width
+
+
+def test_of_a_search_that_is_not_finished_the_bound_is_shown():
+    setting, narrow = setup("lcn", model(4, 1)), TIERS["narrow"]
+    for side, words in ((1, "< "), (-1, "> ")):
+        runs = [run for run in runs_of(setting, narrow) if side * (run.metrics["error"] - 0.1) < 0]
+        end = min if side == 1 else max
+        index = RunIndex(runs)
+        row = next(
+            line.split(" | ")
+            for line in missing_table(Widths.of(narrow, index), index).splitlines()
+            if "| LCN | v=4, s=2, s0=1, L=2 | P* |" in line
+        )
+        assert row[5] == f"{words}{end(run.spec.P for run in runs):,} at width 128"
 
 
 def test_a_tier_of_the_published_widths_is_compared_alone():

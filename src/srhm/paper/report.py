@@ -54,7 +54,7 @@ def report(figures: Sequence[PaperFigure], tier: Tier, index: RunIndex) -> str:
         "### What the published rule reads", rule_table(tier, index),
         *(["### Width", width_table(bias)] if bias.by_width else []),
         *(["### The exponent of s0+1 at each width", exponent_table(bias)] if bias.by_width else []),
-        "### Not measured at any width", missing_table(widths),
+        "### Not measured at any width", missing_table(widths, index),
     ]  # fmt: skip
     return "\n\n".join(part.rstrip() for part in parts) + "\n"
 

@@ -15,7 +15,7 @@ from ..study import Seeds, Setup, Study
 from .cost import shown
 from .drawings import label
 from .tables import QUANTITIES, Compared, comparisons, table, with_interval
-from .tiers import REFERENCE_WIDTH, TIERS, Tier
+from .tiers import REFERENCE_WIDTH, TIERS, Tier, study_of
 
 _WIDTHS = ("laptop", "narrow", "narrowest")
 """Tiers of one width each, which are compared with one another; another tier has the published widths."""
@@ -189,7 +189,7 @@ def ratio_table(widths: Widths) -> str:
     return table(heads, rows)
 
 
-def missing_table(widths: Widths) -> str:
+def missing_table(widths: Widths, index: RunIndex) -> str:
     """Return the published values that were measured at no width: what is known of them, or what they cost."""
     missing = [
         row for row in widths.rows if row[0].paper is not None and not any(one.is_measured for one in row)
@@ -197,11 +197,11 @@ def missing_table(widths: Widths) -> str:
     rows = []
     for of_widths in sorted(missing, key=lambda row: row[-1].seconds):
         first, last = of_widths[0], of_widths[-1]
-        bounds = [
-            f"{with_interval(one.found)} at {words}"
-            for one, words in zip(of_widths, widths.words, strict=True)
-            if one.found is not None
-        ]
+        known = []
+        for tier, words, one in zip(widths.tiers, widths.words, of_widths, strict=True):
+            study = study_of(one.setting, tier, index)
+            bound = with_interval(one.found) or _tried(study, QUANTITIES[one.quantity][0])
+            known += [f"{bound} at {words}"] if bound else []
         names = [
             first.figure,
             first.setting.net.row.label,
@@ -209,9 +209,23 @@ def missing_table(widths: Widths) -> str:
             QUANTITIES[first.quantity][1],
         ]
         paper = f"{first.paper:,}" + ("" if first.valid else ", not valid")
-        rows.append([*names, paper, "; ".join(bounds), shown(last.seconds)])
-    cost = f"a search on a core, at {widths.words[-1]}, about"
+        rows.append([*names, paper, "; ".join(known), shown(last.seconds)])
+    cost = f"runs near P* of a search on a core, at {widths.words[-1]}, about"
     return table(["figure", "network", "model", "", "paper's", "known", cost], rows)
+
+
+def _tried(study: Study, quantity: str) -> str:
+    """Return the bound of a search that is not finished: the least P below the threshold, or the largest above."""
+    limits = {name: limit for name, limit in study.setup.thresholds.items() if name.split("_")[0] == quantity}
+    points = [
+        (P, value < limit)
+        for name, limit in limits.items()
+        for curve in study.curve(name)
+        for P, value in curve
+        if value is not None
+    ]
+    below, above = ([P for P, is_below in points if is_below is side] for side in (True, False))
+    return f"< {min(below):,}" if below else f"> {max(above):,}" if above else ""
 
 
 def width_table(bias: Bias) -> str:
