@@ -172,7 +172,7 @@ def test_every_published_value_stands_next_to_ours_at_two_widths(narrow: Tier):
     rows = [line.split(" | ") for line in values_table(widths, bias).splitlines()[2:]]
     assert len(rows) > 150
     both = next(row for row in rows if row[1:4] == ["LCN", "v=4, s=2, s0=1, L=2", "P*"])
-    assert both[4] == "904 (616 to 1,320)" and both[6] == both[9] != ""
+    assert both[4] == "904 (616 to 1,320)" and both[5] == both[7] != "" and both[6] == both[9] != ""
     assert sum(row[6] != "" for row in rows) == 3  # P*, P*_S and P*_D of this setting
     assert both[8] == str(narrow.width) and both[10] == "1.00"
     assert widths.coverage == (

@@ -26,8 +26,9 @@ def crossing_table(widths: Widths, index: RunIndex) -> str:
     for one in published_crossings():
         setting = setup_on(one.net, one.params)
         printed = published(one.net, one.params)
-        found = [study_of(setting, tier, index).read(begun=True) for tier in widths.tiers]
-        if study_of(setting, widths.tiers[0], index).setup == setting:
+        studies = [study_of(setting, tier, index) for tier in widths.tiers]
+        found = [study.read(begun=True) for study in studies]
+        if studies[0].setup == setting:
             found[1:] = [None] * len(found[1:])  # of one width, which is in the first column
         cells = [with_interval(found[0]), _ratio(found[0], one.P_star)]
         if (second := widths.second(found)) is not None:

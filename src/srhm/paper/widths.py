@@ -246,16 +246,18 @@ def exponent_table(bias: Bias) -> str:
 
     Settings that differ in s0 alone, or in the published rate that goes with it; at least three.
     """
-    series: dict[tuple[str, int, int, str], dict[int, dict[int, Study]]] = defaultdict(dict)
+    series: dict[tuple[str, int, int, int, int, int, str], dict[int, dict[int, Study]]] = defaultdict(dict)
     for of_width in bias.studies.values():
         setup = of_width[next(iter(of_width))].setup
         params, rate = setup.params, setup.optimizer.rate
         own = [f"{rate:g}"] + ["published"] * (rate == setup.net.rate(params).value)
         for words in own:
-            series[setup.net.row.label, params.L, params.v, words][params.s0] = dict(of_width)
+            model = params.L, params.v, params.s, params.m, params.n_c
+            series[setup.net.row.label, *model, words][params.s0] = dict(of_width)
     rows = []
-    for (net, L, v, rate), by_s0 in sorted(series.items()):
-        if by_s0.items() <= series.get((net, L, v, "published"), {}).items() and rate != "published":
+    for (net, L, v, s, m, n_c, rate), by_s0 in sorted(series.items()):
+        published = series.get((net, L, v, s, m, n_c, "published"), {})
+        if by_s0.items() <= published.items() and rate != "published":
             continue  # the published rates are this one
         for width in bias.by_width:
             both = {s0: one for s0, one in by_s0.items() if width in one and REFERENCE_WIDTH in one}
@@ -276,11 +278,11 @@ def exponent_table(bias: Bias) -> str:
             low, high = map(math.log, log_interval(np.exp(change)))
             cells = [f"{slopes[one].mean():.2f}" for one in (width, REFERENCE_WIDTH)]
             rows.append(
-                [net, str(L), str(v), rate, ", ".join(map(str, s0s)), str(width), *cells,
+                [net, str(L), str(v), str(s), rate, ", ".join(map(str, s0s)), str(width), *cells,
                  f"{change.mean():+.2f} ({low:+.2f} to {high:+.2f})", str(len(shared))]
             )  # fmt: skip
     heads = [
-        "network", "L", "v", "rate", "s0", "width", "exponent", f"at width {REFERENCE_WIDTH}",
+        "network", "L", "v", "s", "rate", "s0", "width", "exponent", f"at width {REFERENCE_WIDTH}",
         "difference (90% interval)", "replicates",
     ]  # fmt: skip
     return table(heads, rows)
