@@ -24,14 +24,14 @@ LOSS = {64: 0.12, 128: 0.05, 256: 0.0}
 """P* is lower by a factor (s0+1)^-LOSS."""
 
 
-def on(s0, width, **options):
-    return setup(Params(v=6, s0=s0, L=2), "cnn", width=width, **options)
+def on(s0, width, m=None, **options):
+    return setup(Params(v=6, m=m, s0=s0, L=2), "cnn", width=width, **options)
 
 
 def work(content):
     run = RunJob.from_dict(json.loads(content)).spec
     s0 = run.params.s0
-    P_star = 400 * (s0 + 1) ** (1.8 - LOSS[run.setup.width]) * (1 + 0.2 * run.seeds.samples)
+    P_star = 400 * (s0 + 1) ** (1.8 - LOSS[run.setup.width]) * (1 + 0.2 * run.seeds.samples) * (run.params.m / 6)
     error = 0.8 / (1 + 7 * (run.P / P_star) ** 4.5)
     return finished(fake_run(run, error=error, S_21=None, D_21=None))
 
@@ -76,6 +76,13 @@ def test_the_exponent_changes_with_the_width(index):
     for row, width in zip(rows, (64, 128), strict=True):
         assert float(row["difference (90% interval)"].split()[0]) == pytest.approx(-LOSS[width], abs=0.02)
         assert float(row["at width 256"]) == pytest.approx(1.8, abs=0.02)
+
+
+def test_models_with_fewer_rules_are_another_series(index, tmp_path):
+    store = Store(tmp_path / "runs.sqlite")
+    others = search([Study(on(1, width, m=3), 3) for width in (64, 256)], store, InProcess(work))
+    runs = [run for study in (*index.studies(), *others) for _, run in study.all_runs]
+    assert exponent_table(Bias.of(RunIndex(runs))) == exponent_table(Bias.of(index))
 
 
 def test_a_narrow_value_has_its_bias_stated(index):
