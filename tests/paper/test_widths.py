@@ -31,7 +31,9 @@ def on(s0, width, m=None, **options):
 def work(content):
     run = RunJob.from_dict(json.loads(content)).spec
     s0 = run.params.s0
-    P_star = 400 * (s0 + 1) ** (1.8 - LOSS[run.setup.width]) * (1 + 0.2 * run.seeds.samples) * (run.params.m / 6)
+    P_star = (
+        400 * (s0 + 1) ** (1.8 - LOSS[run.setup.width]) * (1 + 0.2 * run.seeds.samples) * (run.params.m / 6)
+    )
     error = 0.8 / (1 + 7 * (run.P / P_star) ** 4.5)
     return finished(fake_run(run, error=error, S_21=None, D_21=None))
 
