@@ -1,14 +1,16 @@
-"""Published values that are not measured yet, one replicate each at width 64, bracketed from above.
+"""Published values that are not measured yet, one replicate each, bracketed from above.
 
 Usage: python results/bracket.py [--workers 2] [--store results/bracket.sqlite] [--out results/new.jsonl.xz]
 
-At L = 3 the runs far below P* are the expensive ones. So the first run is at the lowest of the published values, or a
-little below it for the CNN, and the next are higher or lower by a factor 1.4, until each published quantity lies
-between two neighbours. The settings come in order of their cost per value. The store begins as the committed archives,
-and the same command resumes. What is new is written to an archive, which `srhm merge` takes.
+At L = 3 the runs far below P* are the expensive ones. So the first run is at the published value, or a little below it
+for the CNN, and the next are higher or lower by a factor 1.4, until each published quantity lies between two
+neighbours. Below P* a network must store the labels, or its run has no end: the width is the least of 64, 128 and 256
+with weights enough. The settings come in order of their cost per value. The store begins as the committed archives, and
+the same command resumes. What is new is written to an archive, which `srhm merge` takes.
 """
 
 import argparse
+import math
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +34,8 @@ FIRST = {"CNN": 0.7}
 """Where the first run is, over the published value; else at it."""
 MOST = 3.0
 """Up to where P* is looked for, over the first P."""
+BITS = 1.65
+"""Bits of labels, P log2(n_c), for each weight at the second P; no committed run below P* ended at more than 1.87."""
 LIMIT = 5400.0
 """Seconds of one try of a run."""
 
@@ -42,23 +46,27 @@ class Bracket(RunSource):
 
     setup: Setup
     limits: dict[str, float]
-    first: int
+    """The threshold of each quantity."""
+    firsts: dict[str, int]
+    """The P at which each is looked for first."""
     runs: dict[int, Run]
     ended: bool = False
 
     def ask(self) -> RunSpec | None:
         """Return the run that is needed next: the largest, since those above P* are cheap."""
-        if not self.runs:
-            return self.setup.at(self.first, 0)
-        wanted = [P for name, limit in self.limits.items() if (P := self._next(name, limit)) is not None]
+        wanted = [P for name in self.limits if (P := self._next(name)) is not None]
         return self.setup.at(max(wanted), 0) if wanted and not self.ended else None
 
-    def _next(self, name: str, limit: float) -> int | None:
-        low = [P for P, run in self.runs.items() if run.metrics[name] < limit]
-        high = [P for P in self.runs if P not in low]
-        if not low:
-            return P if (P := round(max(high) * STEP)) < MOST * self.first else None
-        return None if any(min(low) > P >= min(low) / 2 for P in high) else round(min(low) / STEP)
+    def _next(self, name: str) -> int | None:
+        first, limit = self.firsts[name], self.limits[name]
+        low = min((P for P, run in self.runs.items() if run.metrics[name] < limit), default=None)
+        if low is None:
+            wanted, most = max([first, *(round(P * STEP) for P in self.runs)]), MOST * first
+            return wanted if wanted < min(most, self.setup.largest) else None
+        high = max((P for P in self.runs if low > P), default=0)
+        if high > low / 2:
+            return None
+        return first if high < first < low / STEP else round(low / STEP)
 
     def tell(self, run: Run, *, computed: bool) -> None:
         """Take a finished run; one that is unstable ends the bracket."""
@@ -79,25 +87,32 @@ class Bracket(RunSource):
 
 def missing(index: RunIndex) -> list[Bracket]:
     """Return a bracket for each setting with values that are valid, published and not measured, the cheapest first."""
-    tier = TIERS["narrowest"]
     wanted: dict[Setup, dict[str, int]] = defaultdict(dict)
-    for row in Widths.of(tier, index).rows:
+    for row in Widths.of(TIERS["narrowest"], index).rows:
         one = row[0]
         if one.paper is not None and one.valid and not any(of_width.is_measured for of_width in row):
-            wanted[tier.setup(one.setting)][QUANTITIES[one.quantity][0]] = one.paper
+            wanted[one.setting][QUANTITIES[one.quantity][0]] = one.paper
     brackets = []
-    for setup, values in wanted.items():
-        limits = {
-            name: limit
-            for name, limit in setup.net.row.thresholds(setup.params).items()
-            if any(name.startswith(quantity) for quantity in values)
-        }
-        first = round(min(values.values()) * FIRST.get(setup.net.row.label, 1.0))
-        if limits and first * STEP < setup.largest:
-            known = {run.spec.P: run for run in index.fill(Study(setup, 1)).runs[0]}
-            cost = run_seconds(near(setup), Device.core()) / len(values)
-            brackets.append((cost, Bracket(setup, limits, first, known)))
+    for setting, values in wanted.items():
+        setup = wide_enough(setting, min(values.values()))
+        share = FIRST.get(setup.net.row.label, 1.0)
+        limits, firsts = {}, {}
+        for quantity, paper in values.items():
+            if metric := setup.threshold(quantity):
+                limits |= [metric]
+                firsts[metric[0]] = round(paper * share)
+        known = {run.spec.P: run for run in index.fill(Study(setup, 1)).runs[0]}
+        cost = run_seconds(near(setup), Device.core()) / len(values)
+        brackets.append((cost, Bracket(setup, limits, firsts, known)))
     return [bracket for _, bracket in sorted(brackets, key=lambda pair: pair[0])]
+
+
+def wide_enough(setting: Setup, P: int) -> Setup:
+    """Return a setting at the least width whose weights can store the labels of the first P that must fail."""
+    labels = P * FIRST.get(setting.net.row.label, 1.0) / STEP * math.log2(setting.params.n_c)
+    setups = [TIERS[name].setup(setting) for name in ("narrowest", "narrow", "laptop")]
+    fits = (one for one in setups if labels <= BITS * one.net.cost(one.params).parameters)
+    return next(fits, setups[-1])
 
 
 def main() -> None:

@@ -1,17 +1,20 @@
 """The bias of narrow networks: found again from runs whose P* depends on the width as is known."""
 
 import json
+import math
 from dataclasses import replace
 
+import jax
 import pytest
 
 from fake_runs import fake_run
 from setups import setup
 from srhm import Params
+from srhm.nets import build
 from srhm.paper.report import report
 from srhm.paper.tables import powers
 from srhm.paper.tiers import TIERS
-from srhm.paper.widths import Bias, exponent_table, width_table
+from srhm.paper.widths import Bias, exponent_table, storage_table, width_table
 from srhm.runner.executors import InProcess
 from srhm.runner.searches import search
 from srhm.runner.work import RunJob, finished
@@ -85,6 +88,21 @@ def test_models_with_fewer_rules_are_another_series(index, tmp_path):
     others = search([Study(on(1, width, m=3), 3) for width in (64, 256)], store, InProcess(work))
     runs = [run for study in (*index.studies(), *others) for _, run in study.all_runs]
     assert exponent_table(Bias.of(RunIndex(runs))) == exponent_table(Bias.of(index))
+
+
+def test_what_a_run_below_P_star_stores_is_its_labels_over_the_weights_of_the_network(index):
+    stored = {}
+    for width in WIDTHS:
+        for s0 in BLANKS:
+            net = build("cnn", Params(v=6, s0=s0, L=2), width=width, seed=0)
+            weights = sum(leaf.size for leaf in jax.tree.leaves(net) if hasattr(leaf, "size"))
+            runs = index.fill(Study(on(s0, width), 3)).all_runs
+            below = [run.spec.P for _, run in runs if run.metrics["error"] >= 0.1]
+            stored |= {(s0, width, P): P * math.log2(6) / weights for P in below}
+    (row,) = cells(storage_table(index))
+    s0, width, P = max(stored, key=stored.__getitem__)
+    assert (row["model"], row["width"], row["P"]) == (f"v=6, s=2, s0={s0}, L=2", str(width), f"{P:,}")
+    assert float(row["most bits for a weight"]) == pytest.approx(stored[s0, width, P], abs=0.006)
 
 
 def test_a_narrow_value_has_its_bias_stated(index):

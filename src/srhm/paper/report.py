@@ -22,7 +22,16 @@ from .tables import (
     sharing_table,
 )
 from .tiers import Tier
-from .widths import Bias, Widths, exponent_table, missing_table, ratio_table, values_table, width_table
+from .widths import (
+    Bias,
+    Widths,
+    exponent_table,
+    missing_table,
+    ratio_table,
+    storage_table,
+    values_table,
+    width_table,
+)
 
 
 def report(figures: Sequence[PaperFigure], tier: Tier, index: RunIndex) -> str:
@@ -55,6 +64,7 @@ def report(figures: Sequence[PaperFigure], tier: Tier, index: RunIndex) -> str:
         *(["### Width", width_table(bias)] if bias.by_width else []),
         *(["### The exponent of s0+1 at each width", exponent_table(bias)] if bias.by_width else []),
         "### Not measured at any width", missing_table(widths, index),
+        "### What runs below P* store", storage_table(index),
     ]  # fmt: skip
     return "\n\n".join(part.rstrip() for part in parts) + "\n"
 

@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import check_instance
 from ..measure.complexity import SampleComplexity, log_interval
 from ..store.index import RunIndex
-from ..study import Seeds, Setup, Study
+from ..study import Run, Seeds, Setup, Study
 from .cost import shown
 from .drawings import label
 from .tables import QUANTITIES, Compared, comparisons, table, with_interval
@@ -216,16 +216,50 @@ def missing_table(widths: Widths, index: RunIndex) -> str:
 
 def _tried(study: Study, quantity: str) -> str:
     """Return the bound of a search that is not finished: the least P below the threshold, or the largest above."""
-    limits = {name: limit for name, limit in study.setup.thresholds.items() if name.split("_")[0] == quantity}
-    points = [
-        (P, value < limit)
-        for name, limit in limits.items()
-        for curve in study.curve(name)
-        for P, value in curve
-        if value is not None
-    ]
+    metric = study.setup.threshold(quantity)
+    if metric is None:
+        return ""
+    name, limit = metric
+    points = [(P, value < limit) for curve in study.curve(name) for P, value in curve if value is not None]
     below, above = ([P for P, is_below in points if is_below is side] for side in (True, False))
     return f"< {min(below):,}" if below else f"> {max(above):,}" if above else ""
+
+
+def storage_table(index: RunIndex) -> str:
+    """Return, of the runs that ended below P*, the one of each network and depth that stored the most for each weight.
+
+    Below P* the loss falls only if the network stores the labels, which are P log2(n_c) bits.
+    """
+    groups: dict[tuple[str, int], list[tuple[float, Run]]] = defaultdict(list)
+    for study in index.studies():
+        setup, metric = study.setup, study.setup.threshold("error")
+        if metric is None or not _is_plain(setup) or study.fix != ():
+            continue
+        bits = math.log2(setup.params.n_c) / setup.net.cost(setup.params).parameters
+        groups[setup.net.row.label, setup.params.L] += [
+            (run.spec.P * bits, run)
+            for _, run in study.all_runs
+            if run.status == "converged" and run.metrics[metric[0]] >= metric[1]
+        ]
+    rows = []
+    for (net, L), ended in sorted(groups.items()):
+        if not ended:
+            continue
+        stored, run = max(ended, key=lambda pair: pair[0])
+        cells = [label(run.spec.setup), str(run.spec.setup.width), f"{run.spec.P:,}"]
+        epochs = f"{run.metrics['epochs']:,.0f}"
+        rows.append([net, str(L), f"{len(ended):,}", f"{stored:.2f}", *cells, epochs])
+    heads = [
+        "network",
+        "L",
+        "runs that ended below P*",
+        "most bits for a weight",
+        "model",
+        "width",
+        "P",
+        "epochs",
+    ]
+    return table(heads, rows)
 
 
 def width_table(bias: Bias) -> str:

@@ -203,6 +203,14 @@ class Setup:
         """The thresholds of the error, S and D that are usual for the family; empty if the task predicts symbols."""
         return {} if self.task.predicts_symbols else self.net.row.thresholds(self.params)
 
+    def threshold(self, quantity: str) -> tuple[str, float] | None:
+        """Return the metric of a quantity and its threshold in :attr:`thresholds`, or None if there is none.
+
+        The quantity is a metric, such as ``"error"`` or ``"S_21"``; or ``"S"`` or ``"D"``, at whatever layer is usual.
+        """
+        metrics = self.thresholds.items()
+        return next((one for one in metrics if quantity in (one[0], one[0].split("_")[0])), None)
+
     @property
     def prediction(self) -> Prediction | None:
         """The predicted P*; None without a prediction, for example of another task than classification."""

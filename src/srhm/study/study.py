@@ -258,16 +258,16 @@ class Study:
         begun
             Leave out replicates without a run. Default: then it is not known.
         """
-        limits = self.setup.thresholds
-        name = next((one for one in limits if one == quantity or one.startswith(f"{quantity}_")), None)
-        if name is None or not any(self.runs):
+        metric = self.setup.threshold(quantity)
+        if metric is None or not any(self.runs):
             return None
+        name, limit = metric
         least, most = self.setup.params.n_c, self.setup.largest
         start = min(max(self.expected, least), most)
         replicates = [runs for runs in self.runs if runs or not begun]
         for within in (_CLOSED, _NEAR):
             bounds: dict[str, Any] = {"smallest": least, "largest": most, "within": within}
-            searches = (Search(start, thresholds={name: limits[name]}, **bounds) for _ in replicates)
+            searches = (Search(start, thresholds={name: limit}, **bounds) for _ in replicates)
             told = map(_told, searches, replicates)
             found = combine([search.crossing(name) for search in told])
             if found.status != "open":
