@@ -424,7 +424,7 @@ BAD = [
     ("seed", -1, "Use seed >= 0"),
     ("seed", 2**64, f"Use seed <= {2**64 - 1}"),
     ("bias", "global", "Use 'position', 'shared' or 'none'"),
-    ("init", "zeros", "Use 'normal' or 'hom'"),
+    ("init", "zeros", "Use 'normal', 'hom' or 'aligned'"),
     ("encoding", "integer", "Use 'whitened', 'onehot' or 'onehot_blank'"),
     ("encoding", "dense", "Use one of whitened, onehot, onehot_blank, integer"),
     ("dtype", "float16", "Use 'float32', or 'float64' with jax_enable_x64"),
@@ -486,6 +486,42 @@ def test_a_shared_layer_cannot_tell_the_places_of_a_sub_patch(name, layers):
         unmoved = {1: 1 in layers, 2: (layers == (2,) and name == "cnn") or layers == (1, 2)}[level]
         same = np.allclose(before["output"], after["output"], rtol=1e-4, atol=1e-5)
         assert same == unmoved, (level, layers)
+
+
+@pytest.mark.parametrize(("name", "shared"), [("cnn", ()), ("cnn", (2,)), ("lcn", ()), ("lcn", (1,))])
+def test_aligned_layers_start_equal_over_the_places_of_a_sub_patch(name, shared):
+    """All but the first, and those that are shared anyway; the weights of each sub-patch are drawn by themselves."""
+    params, h = Params(n_c=4, v=4, m=4, s=2, s0=2, L=3), 20
+    net = build(name, params, h, seed=1, init="aligned", shared_layers=shared)
+    plain = build(name, params, h, seed=1, shared_layers=shared)
+    assert [leaf.shape for leaf in leaves(net)] == [leaf.shape for leaf in leaves(plain)]
+    np.testing.assert_array_equal(net.layers[0].weight, plain.layers[0].weight)
+    drawn = []
+    for layer in net.layers[1:]:
+        weight = np.asarray(layer.weight).reshape(-1, params.s, 3 // layer.group, h, h)
+        np.testing.assert_array_equal(weight, np.broadcast_to(weight[:, :, :1], weight.shape))
+        drawn.append(weight[:, :, 0].ravel())
+    rest = np.concatenate(drawn)
+    assert len(np.unique(rest)) > 0.99 * len(rest) and kstest(rest, "norm").pvalue > ALARM
+
+
+def test_an_aligned_cnn_starts_blind_to_shifts_above_level_1():
+    params = Params(n_c=3, v=3, m=2, s=2, s0=2, L=2)
+    aligned, plain = (
+        build("cnn", params, 6, seed=0, bias="none", init=init) for init in ("aligned", "normal")
+    )
+    x, rng = inputs(params, 20), np.random.default_rng(0)
+    for level, net, same in ((1, aligned, False), (2, aligned, True), (2, plain, False)):
+        moved = forward(net, shifted(params, x, level, rng))["output"]
+        assert np.allclose(forward(net, x)["output"], moved, rtol=1e-4, atol=1e-5) == same
+
+
+@pytest.mark.parametrize(
+    ("name", "sparsity", "said"), [("fcn", "A", "Use 'normal' or 'hom'"), ("cnn", "B", "Use sparsity A")]
+)
+def test_networks_without_sub_patches_cannot_be_aligned(name, sparsity, said):
+    with pytest.raises(ArgumentError, match=said):
+        build(name, Params(n_c=3, v=3, m=2, s=2, s0=1, L=2, sparsity=sparsity), 4, init="aligned")
 
 
 @pytest.mark.parametrize("L", [2, 3])

@@ -53,14 +53,18 @@ def test_an_arm_differs_from_the_plain_network_in_one_thing():
     for arm in ARMS.values():
         if arm.settings[0].net.family == "cnn":
             assert len({setting.optimizer.rate for setting in arm.settings}) == 1
-        if arm.group in ("depth", "matched", "rate"):
+        if arm.group in ("depth", "matched", "rate", "flow"):
             continue
         for setting in arm.settings:
             base, own = plain[setting.params.s0], leaves(setting.to_dict())
             changed = {key for key in base.keys() | own.keys() if base.get(key) != own.get(key)}
             assert len(changed) == 1 and changed <= {
-                "net.width", "net.frozen_layers", "net.shared_layers", "optimizer.batch_per_class"
+                "net.width", "net.frozen_layers", "net.shared_layers", "net.init", "optimizer.batch_per_class"
             }  # fmt: skip
+    flow = [leaves(arm.settings[0].to_dict()) for arm in ARMS.values() if arm.group == "flow"]
+    for own in flow[1:]:
+        changed = {key for key in flow[0].keys() | own.keys() if flow[0].get(key) != own.get(key)}
+        assert changed and changed <= {"optimizer.rate", "optimizer.batch_per_class"}
     others = [arm for arm in ARMS.values() if arm.group != "matched"]
     hashes = [setting.digest for arm in others for setting in arm.settings]
     assert len(set(hashes)) == len(hashes)

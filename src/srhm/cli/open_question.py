@@ -22,7 +22,7 @@ class OpenQuestionCommand:
     """
 
     arms: Annotated[tuple[str, ...], tyro.conf.Positional] = ("all",)
-    """Names of arms, or groups of them: depth, matched, controls, rate, width, batch. --plan lists them."""
+    """Names of arms, or groups of them: depth, matched, controls, rate, width, batch, flow. --plan lists them."""
     on: On = "local"
     workers: WorkerCount = None
     ensemble: EnsembleSize = None

@@ -16,7 +16,7 @@ from .family import Family, Rate, layer_thresholds, tabulated_rate
 from .interface import Interface
 from .network import BIAS_SCALE, SERVED, Network, join_patches
 from .options import PatchOptions
-from .patch_layer import PatchLayer
+from .patch_layer import PatchLayer, repeat_places
 
 Bias = Literal["position", "shared", "none"]
 """Biases of a CNN: one for each channel and position (the published net), one for each channel, or none."""
@@ -68,7 +68,9 @@ def cnn(
     for level in params.levels:
         positions //= level.patch
         group = level.s0 + 1 if level.level in options.shared_layers else 1
-        weight = normal.hidden(options.init, level.patch // group * entering, width)
+        alike = options.alike(level)
+        weight = normal.hidden(options.init, level.patch // group // alike * entering, width)
+        weight = repeat_places(weight, alike, entering)
         bias = options.bias
         biases = None if bias == "none" else normal(positions if bias == "position" else 1, width)
         layers.append(PatchConvolution(weight, biases, level.patch, group))

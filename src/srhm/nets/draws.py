@@ -14,8 +14,9 @@ from jaxtyping import Array, Float
 from ..memory import check_memory
 from ..randomness import Key, threefry2x32
 
-Init = Literal["normal", "hom"]
-"""Initial hidden weights: standard normal, or all 1 (the "homogeneous" net of the paper's appendix)."""
+Init = Literal["normal", "hom", "aligned"]
+"""Initial hidden weights: standard normal, or all 1 (the "homogeneous" net of the paper's appendix), or standard normal
+and above the first layer the same for the s0+1 places of a sub-patch."""
 
 _PIECE = 2**16
 

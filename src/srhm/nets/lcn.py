@@ -18,7 +18,7 @@ from .family import Family, Rate, layer_thresholds, tabulated_rate
 from .interface import Interface
 from .network import BIAS_SCALE, SERVED, Network, join_patches
 from .options import PatchOptions
-from .patch_layer import PatchLayer
+from .patch_layer import PatchLayer, repeat_places
 
 
 class LocalConnection(PatchLayer):
@@ -65,7 +65,9 @@ def lcn(
         group = level.s0 + 1 if level.level <= q else 1
         sharing = shared_filters(positions, params.levels[level.level : q])
         filters = positions if sharing is None else max(sharing) + 1
-        weight = normal.hidden(options.init, filters, width, level.patch // group * entering).swapaxes(1, 2)
+        alike = options.alike(level)
+        weight = normal.hidden(options.init, filters, width, level.patch // group // alike * entering)
+        weight = repeat_places(weight.swapaxes(1, 2), alike, entering)
         layers.append(LocalConnection(weight, normal(positions, width), level.patch, group, sharing))
         entering = width
     return Network.with_readout(normal, tuple(layers), width, interface, options)

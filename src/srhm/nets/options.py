@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from math import prod
+from typing import ClassVar
 
 from ..errors import ArgumentError, check_choice
-from ..model.params import Params
+from ..model.params import Level, Params
 from .draws import Init
 
 
@@ -13,12 +14,15 @@ class LayerOptions:
     """Options of the networks made for the model, checked: how hidden layers start, and which ones are trained."""
 
     init: Init = "normal"
-    """Initial hidden weights: N(0,1), or all 1 (hom)."""
+    """Initial hidden weights: N(0,1), or all 1 (hom), or N(0,1) and above layer 1 equal for the s0+1 places of a
+    sub-patch (aligned: CNN and LCN)."""
     frozen_layers: tuple[int, ...] = ()
     """Layers that are not trained, by number, L + 1 for the readout: 2, or 12 for the first two."""
 
+    _inits: ClassVar[tuple[Init, ...]] = ("normal", "hom")
+
     def __post_init__(self) -> None:
-        check_choice("init", self.init, ("normal", "hom"), "is not an initialisation")
+        check_choice("init", self.init, self._inits, "is not an initialisation")
         object.__setattr__(self, "frozen_layers", _rising("frozen_layers", self.frozen_layers))
 
     def check(self, params: Params) -> None:
@@ -38,6 +42,7 @@ class PatchOptions(LayerOptions):
     shared_layers: tuple[int, ...] = ()
     """Layers whose weights are shared over the s0+1 places of a sub-patch, by number: 1, or 12 for the first two.
     Without effect if s0 = 0."""
+    _inits: ClassVar[tuple[Init, ...]] = ("normal", "hom", "aligned")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -47,9 +52,17 @@ class PatchOptions(LayerOptions):
         """Return the factor by which sharing divides the expected P*: s0+1 for each layer."""
         return prod(params.level(layer).s0 + 1 for layer in self.shared_layers)
 
+    def alike(self, level: Level) -> int:
+        """Return how many places of a sub-patch have the same initial weights in a layer that does not share them."""
+        aligned = self.init == "aligned" and level.level > 1 and level.level not in self.shared_layers
+        return level.s0 + 1 if aligned else 1
+
     def check(self, params: Params) -> None:
         """Refuse layers that a network on the model lacks, and sharing without sub-patches."""
         super().check(params)
+        if self.init == "aligned" and params.sparsity != "A":
+            problem = "needs sub-patches, which sparsity B lacks"
+            raise ArgumentError("init", self.init, problem, "Use sparsity A, or 'normal'")
         layers = self.shared_layers
         if layers and layers[-1] > params.L:
             problem = f"are not layers from 1 to {params.L} in order"

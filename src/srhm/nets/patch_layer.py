@@ -14,6 +14,17 @@ from .blocks import Capacities, blockwise, choose_capacities
 from .network import BIAS_SCALE, Network
 
 
+def repeat_places(
+    weight: Float[Array, "*patch entry unit"], places: int, entering: int
+) -> Float[Array, "*patch entries unit"]:
+    """Give each of some places of a sub-patch the weights of the sub-patch, which are those of `entering` channels."""
+    if places == 1:
+        return weight
+    *patch, entry, unit = weight.shape
+    parts = weight.reshape(*patch, entry // entering, entering, unit)
+    return jnp.repeat(parts, places, axis=-3).reshape(*patch, places * entry, unit)
+
+
 class PatchLayer(eqx.Module):
     """A layer whose units are connected to one patch each; see :mod:`srhm.nets.active` for the formula."""
 

@@ -9,7 +9,7 @@ from ...reference.networks import CNN, LCN
 from ...study import Setup
 from ..settings import model, setup
 
-Group = Literal["depth", "matched", "controls", "rate", "width", "batch"]
+Group = Literal["depth", "matched", "controls", "rate", "width", "batch", "flow"]
 
 RATE, DEEP_RATE = 0.03, 0.01
 """Learning rates per width of the CNNs with L = 1, 2 and with L = 3 or s = 3: one for all s0 of an arm, since the
@@ -58,6 +58,7 @@ _TABLE: Sequence[Arm] = (
     _arm("lower-shared", "controls", "layer 1 given the true places", 6, (0, 1, 2), shared_layers=(1,)),
     _arm("upper-shared", "controls", "layer 2 given the true places", 6, (0, 1, 2), shared_layers=(2,)),
     _arm("both-shared", "controls", "both given the true places", 6, (0, 1, 2), shared_layers=(1, 2)),
+    _arm("upper-aligned", "controls", "layer 2 starts equal over the places", 6, (1, 2, 3), init="aligned"),
     _arm("rate-0.1", "rate", "rate 0.1", 4, (1, 2), rate=0.1, seeds=3),
     _arm("rate-0.03", "rate", "rate 0.03", 4, (1, 2, 4), seeds=3),
     _arm("rate-0.01", "rate", "rate 0.01", 4, (1, 2, 6), rate=0.01, seeds=3),
@@ -66,6 +67,22 @@ _TABLE: Sequence[Arm] = (
     _arm("width-512", "width", "width 512", 6, (0, 1, 3), width=512),
     _arm("batch-1", "batch", "batch of 6 points", 6, (0, 1, 3), batch=1),
     _arm("batch-16", "batch", "batch of 96 points", 6, (0, 1, 3), batch=16),
+    _arm("flow-16", "flow", "batch of 16 points, rate 0.1", 4, (1, 3), rate=0.1, seeds=3, width=64),
+    _arm(
+        "flow-128", "flow", "batch of 128 points, rate 0.1", 4, (1, 3), rate=0.1, batch=32, seeds=3, width=64
+    ),
+    _arm(
+        "flow-all",
+        "flow",
+        "all points in a batch, rate 0.1",
+        4,
+        (1, 3),
+        rate=0.1,
+        batch=1024,
+        seeds=3,
+        width=64,
+    ),
+    _arm("flow-all-slow", "flow", "all points, rate 0.03", 4, (1,), batch=1024, seeds=3, width=64),
 )
 
 ARMS: dict[str, Arm] = {arm.name: arm for arm in _TABLE}

@@ -32,6 +32,7 @@ _GROUPS = {
     "rate": "Learning rate, CNN, L = 2, v = 4",
     "width": "Width, CNN, L = 2, v = 6",
     "batch": "Batch, CNN, L = 2, v = 6",
+    "flow": "Towards gradient flow, CNN, L = 2, v = 4, width 64",
 }
 
 _REFERENCES = {"controls": "nothing fixed", "width": "width 256", "batch": "batch of 24 points"}
