@@ -67,7 +67,7 @@ _TABLE: Sequence[Arm] = (
     _arm("width-512", "width", "width 512", 6, (0, 1, 3), width=512),
     _arm("batch-1", "batch", "batch of 6 points", 6, (0, 1, 3), batch=1),
     _arm("batch-16", "batch", "batch of 96 points", 6, (0, 1, 3), batch=16),
-    _arm("flow-16", "flow", "batch of 16 points, rate 0.1", 4, (1, 3), rate=0.1, seeds=3, width=64),
+    _arm("flow-16", "flow", "batch of 16 points, rate 0.03", 4, (1, 3), seeds=3, width=64),
     _arm(
         "flow-128", "flow", "batch of 128 points, rate 0.1", 4, (1, 3), rate=0.1, batch=32, seeds=3, width=64
     ),
