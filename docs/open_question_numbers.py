@@ -67,7 +67,7 @@ def ratios(of_arm: dict[str, dict[str, str]]) -> dict[str, str]:
     """Return how P* of one arm compares with that of another at the same s0: the names are the pairs'."""
     found = {}
     for name, plain, s0s in (("upper_frozen", "L2", (0, 1)), ("lower_frozen", "L2", (0,)),
-                             ("width_64", "width-512", (0, 1, 3))):  # fmt: skip
+                             ("width_64", "width-512", (0, 1, 3)), ("upper_aligned", "L2", (1, 2, 3))):  # fmt: skip
         own, other = (of_arm[ARMS[one].what] for one in (name.replace("_", "-"), plain))
         for s0 in s0s:
             ratio = value(own[f"P*, s0 = {s0}"]) / value(other[f"P*, s0 = {s0}"])

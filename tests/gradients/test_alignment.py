@@ -40,10 +40,13 @@ def test_one_feature_moves_and_all_else_stays(level, measuring):
 
 
 @pytest.mark.parametrize("level", [2, pytest.param(3, marks=pytest.mark.long)])
-def test_signals_agree_where_upper_layers_share_their_weights_over_the_places(level, measuring):
+def test_signals_agree_where_upper_layers_share_their_weights_over_the_places_or_start_equal(
+    level, measuring
+):
     """And have random signs, so that 200 data of 64 units give next to nothing, where they are drawn at random."""
-    shared = build("cnn", PARAMS, 64, 0, bias="none", shared_layers=(2, 3))
-    assert measuring.alignment(shared, GRAMMAR, CHOICES, level) == pytest.approx(1, abs=1e-5)
+    for options in ({"shared_layers": (2, 3)}, {"init": "aligned"}):
+        net = build("cnn", PARAMS, 64, 0, bias="none", **options)
+        assert measuring.alignment(net, GRAMMAR, CHOICES, level) == pytest.approx(1, abs=1e-5)
     nets = [build("cnn", PARAMS, 256, seed) for seed in range(6)]
     found = [measuring.alignment(net, GRAMMAR, CHOICES, level) for net in nets]
     assert abs(np.mean(found)) < 0.1 and max(np.abs(found)) < 0.25
