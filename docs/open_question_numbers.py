@@ -51,7 +51,10 @@ def numbers() -> dict[str, str]:
     low, high = value(found["rate_0_1_P1"]), value(found["rate_0_01_P6"])
     found["published_rates"] = f"{high / low:.0f}"
     found["published_rates_exponent"] = f"{log(high / low) / log(7 / 2):.2f}"
-    return found | ratios(of_arm) | alignment() | first_steps()
+    online = {
+        f"online_{n}": f"{row['exponent of s0+1']} ± {row['±']}" for n, row in enumerate(rows("online.md"), 1)
+    }
+    return found | ratios(of_arm) | online | alignment() | first_steps()
 
 
 def first_steps() -> dict[str, str]:

@@ -315,7 +315,16 @@ def statistics() -> dict[str, str]:
     return {"ours_4C": ", ".join(re.findall(row, tables, re.MULTILINE))}
 
 
+def reproduction() -> dict[str, str]:
+    """Return the most bits that a run below P* stored for a weight."""
+    tables = (RESULTS.parent / "docs" / "reproduction" / "tables.md").read_text("utf-8")
+    rows = tables.partition("### What runs below P* store")[2]
+    stored = re.findall(r"^\| \w+ \| \d \| [\d,]+ \| ([\d.]+) \|", rows, re.MULTILINE)
+    return {"most_stored": max(stored, key=float)}
+
+
 PAGES = {
+    "reproduction": reproduction,
     "statistics": statistics,
     "uneven": uneven,
     "sequences": sequences,
