@@ -239,7 +239,7 @@ def storage_table(index: RunIndex) -> str:
         groups[setup.net.row.label, setup.params.L] += [
             (run.spec.P * bits, run)
             for _, run in study.all_runs
-            if run.status == "converged" and run.metrics[metric[0]] >= metric[1]
+            if run.status == "converged" and (run.metrics[metric[0]] or 0.0) >= metric[1]
         ]
     rows = []
     for (net, L), ended in sorted(groups.items()):
