@@ -4,7 +4,7 @@ Usage: python results/bracket.py [--workers 2] [--store results/bracket.sqlite] 
 
 At L = 3 the runs far below P* are the expensive ones. So the first run is at the published value, or a little below it
 for the CNN, and the next are higher or lower by a factor 1.4, until each published quantity lies between two
-neighbours. Below P* a network must store the labels, or its run has no end: the width is the least of 64, 128 and 256
+neighbours. Below P* a run ends when the network has stored the labels: the width is the least of 64, 128 and 256
 with weights enough. The settings come in order of their cost per value. The store begins as the committed archives, and
 the same command resumes. What is new is written to an archive, which `srhm merge` takes.
 """
