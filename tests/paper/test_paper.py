@@ -101,8 +101,8 @@ def test_every_figure_has_runs_that_can_be_specified(figure, tier):
 def test_the_laptop_reaches_what_a_night_can_pay():
     assert len(LAPTOP.settings(FIGURES["4B"])) >= 10 and len(LAPTOP.settings(FIGURES["4C"])) >= 14
     assert all(expected_P(setting) <= 12_000 for setting in LAPTOP.settings(FIGURES["4B"]))
-    assert {setting.params.v for setting in LAPTOP.settings(FIGURES["12"])} == {6}  # in place of 8
-    assert {setting.params.v for setting in TIERS["full"].settings(FIGURES["12"])} == {8}
+    assert {setting.params.s0 for setting in LAPTOP.settings(FIGURES["12"])} == {0, 1}
+    assert {setting.params.s0 for setting in TIERS["full"].settings(FIGURES["12"])} == {0, 1, 2, 4}
 
 
 def test_the_narrow_tier_has_fewer_replicates_of_what_is_dear():

@@ -143,6 +143,38 @@ def test_what_was_measured_is_drawn_filled_and_the_rest_hollow():
     assert [name for name in drawn if name.startswith("ours/")] == [f"ours/{label}"]
 
 
+def test_what_only_narrow_networks_measured_is_drawn_pale_and_enters_no_fit():
+    wide = [setup("lcn", model(4, s0)) for s0 in (0, 1, 2)]
+    narrow = {setup("lcn", model(6, 2)): TIERS["narrow"], setup("lcn", model(10, 0)): TIERS["narrowest"]}
+    runs = [run for setting in wide for run in runs_of(setting)]
+    runs += runs_of(wide[0], TIERS["narrow"]) + runs_of(setup("lcn", model(6, 2)), TIERS["narrowest"])
+    figure = draw(FIGURES["4B"], LAPTOP, index_of(*wide))
+    runs += [run for setting, tier in narrow.items() for run in runs_of(setting, tier)]
+    both = draw(FIGURES["4B"], LAPTOP, RunIndex(runs))
+
+    def marks(figure: matplotlib.figure.Figure) -> dict:
+        return {line.get_gid(): line for line in figure.axes[0].lines if line.get_gid()}
+
+    names = {"LCN/v=6, s=2, s0=2, L=2", "LCN/v=10, s=2, s0=0, L=2"}
+    before, after = marks(figure), marks(both)
+    assert {f"ours/{name}" for name in names} <= set(after) - set(before)
+    for name in after:
+        if name.startswith("ours/"):
+            pale = name.removeprefix("ours/") in names
+            assert (after[name].get_markerfacecolor() != after[name].get_color()) is pale, name
+    assert after["fit"].get_ydata() == pytest.approx(before["fit"].get_ydata())
+    texts = {text.get_text() for text in both.legends[0].get_texts()}
+    assert {"ours", "ours, width 64 or 128"} <= texts
+    assert not any("width" in text.get_text() for text in figure.legends[0].get_texts())
+
+
+def test_the_models_of_s2_next_to_those_of_s3_have_their_own_rates():
+    figure = FIGURES["10"]
+    panels = figure.kind.panels(figure.settings)
+    known = {one.digest for name in ("4B", "10") for one in FIGURES[name].settings}
+    assert {one.digest for own in panels.values() for one in own} <= known
+
+
 @pytest.mark.parametrize("name", ["6", "7", "12", "15", "16", "sharing", "batch", "rules", "10"])
 def test_figures_are_drawn_with_runs(name):
     figure = FIGURES[name]

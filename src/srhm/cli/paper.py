@@ -11,7 +11,7 @@ import tyro
 
 from ..files import check_output
 from ..paper.figures import FIGURES, PaperFigure, figures_named
-from ..paper.tiers import TIERS, TierName, study_of
+from ..paper.tiers import TIERS, TierName
 from ..runner.driver import Policy
 from ..runner.executors import check_executor, default_workers, open_executor
 from ..store import Store
@@ -47,7 +47,8 @@ class FigureCommand:
     """1 to 17, 4A, 4B, 4C; sharing, rules, probes and batch, which are not in the paper; or all,
     which also writes the tables that compare every number."""
     tier: TierName = "laptop"
-    """Whose runs: those of laptop have width 256, of narrow 128, of narrowest 64, those of the others the paper's."""
+    """Whose runs: those of laptop have width 256, of narrow 128, of narrowest 64, those of the others the paper's.
+    What was not measured at a width is drawn, pale, at the widest narrower one at which it was."""
     store: str | None = None
     """File of the finished runs. Default: srhm-runs/paper.sqlite; if it does not exist, the paper's values alone are
     drawn."""
@@ -62,7 +63,7 @@ class FigureCommand:
         store = Store(PAPER_STORE) if self.store is None else existing_store(self.store)
         check_output("out", self.out, folder=True)
         from ..figures.style import save  # Matplotlib takes a second to import
-        from ..paper.drawings import draw
+        from ..paper.drawings import draw, studies_of
         from ..paper.report import write_all
         from ..store.index import RunIndex
 
@@ -74,8 +75,12 @@ class FigureCommand:
             for figure in figures:
                 written += save(draw(figure, tier, index), self.out / f"figure_{figure.name}")
         print_result("\n".join(f"wrote {path}" for path in written))
-        shown = {one for figure in figures for one in tier.drawn(figure)}
-        if shown and not any(study_of(one, tier, index).all_runs for one in shown):
+        shown = [
+            bool(studies_of(figure, tier, index)(one).all_runs)
+            for figure in figures
+            for one in tier.drawn(figure)
+        ]
+        if shown and not any(shown):
             words = "run" if index.count == 0 else f"run of these settings at the tier {tier.name}"
             print(
                 f"{store.path} holds no finished {words}: the paper's values are drawn alone", file=sys.stderr

@@ -55,6 +55,8 @@ class InsensitivityPoint:
     """The paper's P*_S."""
     paper_D: Number | None = None
     """The paper's P*_D."""
+    pale: bool = False
+    """Whether ours is drawn pale; `insensitivity` names what it is."""
 
     def __post_init__(self) -> None:
         check_instance(Params, params=self.params)
@@ -78,13 +80,15 @@ def insensitivity(
     x_labels: Mapping[str, str] | None = None,
     y_label: str = "$P$*: training points for 10% test error",
     interval_name: str = "90% intervals",
+    pale_name: str = "ours, narrower",
     title: str | None = None,
 ) -> Figure:
     """Draw P* against P*_S and P*_D on logarithmic axes (paper, Figures 6C, 6D, 11, 14, 16).
 
     Each network and each s has a panel for S and one for D, square and with one range for all four axes; a setting
     without P* or without P*_S (P*_D) is not in that panel, and a panel that would be empty is left out. Ours are
-    filled, with error bars on both axes, which the key calls `interval_name`; the paper's are open and larger, and
+    filled, with error bars on both axes, which the key calls `interval_name`, and pale where a point says so, which it
+    calls `pale_name`; the paper's are open and larger, and
     alone where a setting was not run. An arrow leads away from a lower bound. On the dashed line P* is P*_S (P*_D).
     The labels of the horizontal axes, by ``"S"`` and ``"D"``, may name layer and threshold. If no point has a place in
     any panel, it is an error.
@@ -114,7 +118,8 @@ def insensitivity(
         panel.set_xlabel((x_labels or {}).get(quantity, _LABELS[quantity]))
         if panels.index(panel) % columns == 0:
             panel.set_ylabel(y_label)
-    return finish(figure, panels, [*_key(drawn, marks, interval_name), *marks.key()], title)
+    rows = _key(drawn, marks, interval_name, pale_name)
+    return finish(figure, panels, [*rows, *marks.key()], title)
 
 
 def _heading(quantity: str, group: tuple[str, int], groups: Sequence[tuple[str, int]]) -> str:
@@ -149,15 +154,16 @@ def _draw(panel: Axes, point: InsensitivityPoint, quantity: str, marks: Marks) -
             [papers[0]], [papers[1]], linestyle="", zorder=3, gid=f"paper/{gid}", **marks.paper(point.params)
         )
     if ours is not None:
-        draw_estimate(panel, *ours, marks.ours(point.params), gid)
+        draw_estimate(panel, *ours, marks.ours(point.params, pale=point.pale), gid)
 
 
-def _key(drawn: Mapping[str, Sequence[InsensitivityPoint]], marks: Marks, interval_name: str) -> list[KeyRow]:
+def _key(
+    drawn: Mapping[str, Sequence[InsensitivityPoint]], marks: Marks, interval_name: str, pale_name: str
+) -> list[KeyRow]:
     """Return whose value a marker shows, and what bars, arrows and the line are."""
-    rows: list[KeyRow] = []
     ours = [(quantity, pair) for quantity in drawn for one in drawn[quantity] if (pair := one.ours(quantity))]
-    if ours:
-        rows.append((marks.shapes(), "ours"))
+    pale = [one.pale for quantity in drawn for one in drawn[quantity] if one.ours(quantity)]
+    rows = marks.ours_rows(pale, pale_name)
     if any(estimate.ends for _, pair in ours for estimate in pair):
         rows.append(bar_row(f"our {interval_name}", "+"))
     if any(y.bounded for _, (_, y) in ours):

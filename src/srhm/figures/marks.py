@@ -7,6 +7,7 @@ from typing import Any
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.legend_handler import HandlerTuple
 from matplotlib.lines import Line2D
@@ -37,6 +38,7 @@ _SIZE = 5.5
 _PAPERS_SIZE = 3.5  # points: how much larger than ours the paper's open marker is, so that both are seen
 _ARROW = 15  # points
 _ROW = 0.158  # inches, of a key
+_PALE = 0.3  # how much of its colour a pale marker has
 
 
 @dataclass(frozen=True)
@@ -112,10 +114,11 @@ class Marks:
     def _kind(self, params: Params) -> tuple[int, int]:
         return params.L, params.s if self.rim_shows_s else 0
 
-    def ours(self, params: Params) -> dict[str, Any]:
+    def ours(self, params: Params, *, pale: bool = False) -> dict[str, Any]:
         """Return colour, shape and rim of our marker of a model."""
         look = {"color": colour_of_v(params.v), "marker": shape_of_s0(params.s0)}
-        return look | _rim(self.kinds.index(self._kind(params)))
+        look |= _rim(self.kinds.index(self._kind(params)))
+        return _faded(look) if pale else look
 
     def paper(self, params: Params) -> dict[str, Any]:
         """Return the paper's marker of a model."""
@@ -128,6 +131,12 @@ class Marks:
         return tuple(
             plain_mark(**{**look, "marker": shape}) for shape in dict.fromkeys(map(shape_of_s0, first))
         )
+
+    def ours_rows(self, pale: Sequence[bool], pale_name: str) -> list[KeyRow]:
+        """Return whose values are drawn full and pale, given which of them are, for a key."""
+        faded = self.shapes(**_faded({"color": MUTED, **_rim(0)}))
+        rows: dict[bool, KeyRow] = {False: (self.shapes(), "ours"), True: (faded, pale_name)}
+        return [rows[one] for one in sorted(set(pale))]
 
     def hollow_shapes(self) -> tuple[Line2D, ...]:
         """Return the same for the paper's."""
@@ -169,6 +178,13 @@ def _rim(kind: int) -> dict[str, Any]:
     if kind == 0:
         return {"markersize": _SIZE, "markeredgecolor": "white", "markeredgewidth": 0.5}
     return {"markersize": _SIZE - 0.5 + kind, "markeredgecolor": BLACK, "markeredgewidth": 0.5 + 0.5 * kind}
+
+
+def _faded(look: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a marker filled with less of its colour; a rim that was white has the colour."""
+    red, green, blue = (1 - _PALE * (1 - one) for one in to_rgb(look["color"]))
+    rim = look["color"] if look["markeredgecolor"] == "white" else look["markeredgecolor"]
+    return {**look, "markerfacecolor": (red, green, blue), "markeredgecolor": rim}
 
 
 def hollow(look: Mapping[str, Any], size: Number, kind: int = 0) -> dict[str, Any]:

@@ -64,6 +64,8 @@ class ScalingPoint:
     """The paper's P*."""
     paper_bracket: tuple[Number | None, Number | None] | None = None
     """The neighbours on the paper's grid between which its value lies."""
+    pale: bool = False
+    """Whether ours is drawn pale, and counts for no line; `scaling` names what it is."""
 
     def __post_init__(self) -> None:
         check_instance(Params, params=self.params)
@@ -80,15 +82,16 @@ def scaling(
     x_labels: Mapping[str, str] | None = None,
     y_label: str = "$P$*: training points for 10% test error",
     interval_name: str = "90% interval",
+    pale_name: str = "ours, narrower",
     write_labels: bool = False,
     title: str | None = None,
 ) -> Figure:
     """Draw measured P* against its scaling law, a panel for each network.
 
-    Ours are filled, with error bars; the paper's are hollow and larger, on a pale bar between the neighbours on
-    its grid: where both agree, ours lies within the paper's. The dashed line is proportional to the scaling law
-    and runs through the geometric mean of our points (of the paper's where there are none of ours); the full
-    line is the fit.
+    Ours are filled, with error bars, and pale where a point says so; the paper's are hollow and larger, on a bar
+    between the neighbours on its grid: where both agree, ours lies within the paper's. The dashed line is proportional
+    to the scaling law and runs through the geometric mean of our points that are not pale (of the paper's where there
+    are none of ours); the full line is the fit.
 
     Parameters
     ----------
@@ -104,6 +107,8 @@ def scaling(
         Label of the vertical axis.
     interval_name
         What the error bars are, for the legend.
+    pale_name
+        What our pale markers are, for the legend.
     write_labels
         Write each setting's label at its marker; meant for few points.
     title
@@ -132,7 +137,8 @@ def scaling(
         for point in own:
             _draw(panel, point, marks, write_labels)
         _lines(panel, own, (fits or {}).get(net), (slopes or {}).get(net, 1.0))
-    return finish(figure, panels, [*_key(points, marks, interval_name), *marks.key()], title)
+    rows = _key(points, marks, interval_name, pale_name)
+    return finish(figure, panels, [*rows, *marks.key()], title)
 
 
 def _axes(panel: Axes, points: Sequence[ScalingPoint], write_labels: bool) -> None:
@@ -158,7 +164,7 @@ def _draw(panel: Axes, point: ScalingPoint, marks: Marks, write_labels: bool) ->
                 [x, x], [low, high], "-", color=look["color"], zorder=2, gid=f"bracket/{gid}", **_GRID_STEP
             )
         panel.plot([x], [float(point.paper)], linestyle="", zorder=3, gid=f"paper/{gid}", **look)
-    draw_estimate(panel, Estimate(x), point.ours, marks.ours(point.params), gid)
+    draw_estimate(panel, Estimate(x), point.ours, marks.ours(point.params, pale=point.pale), gid)
     height = point.ours.place
     if write_labels and height is not None:
         panel.annotate(
@@ -169,7 +175,13 @@ def _draw(panel: Axes, point: ScalingPoint, marks: Marks, write_labels: bool) ->
 
 def _lines(panel: Axes, points: Sequence[ScalingPoint], fit: Exponent | None, slope: float | None) -> None:
     """Draw the line of the expected slope and the fit, and name them in the panel."""
-    own = [(point.scaling_law, point.ours.value) for point in points if point.ours.value is not None]
+    by_look = {
+        pale: [
+            (one.scaling_law, P) for one in points if one.pale is pale and (P := one.ours.value) is not None
+        ]
+        for pale in (False, True)
+    }
+    own = by_look[False] or by_look[True]
     known = own or [(point.scaling_law, point.paper) for point in points if point.paper is not None]
     ends = panel.get_xlim()
     handles = []
@@ -194,13 +206,12 @@ def _lines(panel: Axes, points: Sequence[ScalingPoint], fit: Exponent | None, sl
         panel.legend(handles=handles[::-1], loc="upper left", borderaxespad=0.2, handlelength=2.2)
 
 
-def _key(points: Sequence[ScalingPoint], marks: Marks, interval_name: str) -> list[KeyRow]:
+def _key(points: Sequence[ScalingPoint], marks: Marks, interval_name: str, pale_name: str) -> list[KeyRow]:
     """Return whose value a marker shows, and what bars and arrows are."""
-    rows: list[KeyRow] = []
-    if any(point.ours.value is not None for point in points):
-        rows.append((marks.shapes(), "ours"))
-        if any(point.ours.ends is not None for point in points):
-            rows.append(bar_row(f"our {interval_name}"))
+    ours = [point for point in points if point.ours.value is not None]
+    rows = marks.ours_rows([point.pale for point in ours], pale_name)
+    if any(point.ours.ends is not None for point in ours):
+        rows.append(bar_row(f"our {interval_name}"))
     if any(point.ours.bounded for point in points):
         rows.append(arrow_row("ours: $P$* is above"))
     if any(point.paper is not None for point in points):

@@ -1,7 +1,8 @@
 """From runs to drawings: each kind of figure takes what a store knows, and the paper's values next to it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -45,15 +46,39 @@ from .tiers import REFERENCE_WIDTH, Tier, study_of
 
 Studies = Callable[[Setup], Study]
 """Gives the study of a setting, with the runs that there are."""
+_QUANTITIES: dict[str, Quantity] = {"error": "P_star", "S": "P_star_S", "D": "P_star_D"}
 
 
 def draw(figure: PaperFigure, tier: Tier, index: RunIndex) -> Figure:
     """Draw a figure of the paper: ours filled, the paper's open; what was not run has the paper's value alone."""
-    settings = tier.drawn(figure)
     if type(figure.kind) not in _KINDS:
         raise SrhmError(f"figure {figure.name} is a table: srhm reproduce {figure.name} writes it")
     drawing = _KINDS[type(figure.kind)]
-    return drawing(figure, figure.kind, settings, lambda one: study_of(one, tier, index))
+    return drawing(figure, figure.kind, tier.drawn(figure), studies_of(figure, tier, index))
+
+
+def studies_of(figure: PaperFigure, tier: Tier, index: RunIndex) -> Studies:
+    """Return what gives the study of a setting of a figure.
+
+    It is that of the tier, or, where P* (or P*_S, P*_D) was not measured at its width, of the widest narrower one at
+    which it was. Where the figure fixes P, it is that of the tier.
+    """
+    tiers = (tier,) if figure.P else tier.widths[tier.widths.index(tier) :]
+    wanted = list(_QUANTITIES) if figure.kind.senses else ["error"]
+
+    @cache
+    def study(setting: Setup) -> Study:
+        found = [study_of(setting, one, index) for one in tiers]
+        return max(
+            found, key=lambda one: sum(_is_known(one, name) for name in wanted)
+        )  # the widest of equals
+
+    return study
+
+
+def _is_known(study: Study, quantity: str) -> bool:
+    found = study.read(quantity, begun=True)
+    return found is not None and found.P_star is not None
 
 
 def _check_drawn(figure: PaperFigure, drawn: Sequence[Any]) -> None:
@@ -88,10 +113,16 @@ def estimate_of(found: SampleComplexity | None) -> Estimate:
 
 
 def scaling_point(
-    setting: Setup, found: SampleComplexity | None, *, panel: str, x: float, with_paper: bool = True
+    setting: Setup,
+    found: SampleComplexity | None,
+    *,
+    panel: str,
+    x: float,
+    with_paper: bool = True,
+    pale: bool = False,
 ) -> ScalingPoint:
     """Return P* of a setting as measured and as published."""
-    point = ScalingPoint(panel, label(setting), setting.params, x, estimate_of(found))
+    point = ScalingPoint(panel, label(setting), setting.params, x, estimate_of(found), pale=pale)
     paper = published(setting.net.family, setting.params) if with_paper else None
     if paper is None:
         return point
@@ -101,11 +132,18 @@ def scaling_point(
 
 
 def fits_of(points: Sequence[ScalingPoint]) -> dict[str, Exponent]:
-    """Return the slope of ln P* over the ln of the scaling law in every panel of three measured points or more."""
+    """Return the slope of ln P* over the ln of the scaling law in every panel of three measured points or more.
+
+    Points that are drawn pale are left out: the width changes P* of some settings more than of others.
+    """
     found = {}
     for net in dict.fromkeys(point.net for point in points):
         own = [point for point in points if point.net == net]
-        known = [(point.scaling_law, point.ours.value) for point in own if point.ours.value is not None]
+        known = [
+            (point.scaling_law, point.ours.value)
+            for point in own
+            if point.ours.value is not None and not point.pale
+        ]
         if len(known) > 2 and len({x for x, _ in known}) > 1:  # two would leave the slope without an interval
             found[net] = fit_exponent([law for law, _ in known], [P_star for _, P_star in known])
     return found
@@ -115,9 +153,12 @@ def _complexity(figure: PaperFigure, kind: Complexity, settings: Sequence[Setup]
     points, labels, slopes, fits = [], {}, {}, {}
     for panel, own in kind.panels(settings).items():
         plain = not any(one.net.chosen for one in own)
-        found = {one: study(one).read() for one in own}
+        found = {one: study(one).read(begun=True) for one in own}
         points += [
-            scaling_point(one, found[one], panel=panel, x=kind.x(one), with_paper=plain) for one in own
+            scaling_point(
+                one, found[one], panel=panel, x=kind.x(one), with_paper=plain, pale=_is_narrow(study(one))
+            )
+            for one in own
         ]
         labels[panel], slopes[panel] = kind.x_label(own[0]), kind.slope(own[-1])
         if kind.every_replicate and (fit := blank_exponent(replicates_of(found))) is not None:
@@ -129,15 +170,20 @@ def _complexity(figure: PaperFigure, kind: Complexity, settings: Sequence[Setup]
         return scaling(
             _relative(points), slopes=slopes, x_labels=labels, y_label=y_label, title=figure.heading
         )
-    if any(_is_narrow(study(one).setup) for one in settings):
-        fits = {}  # the width changes P* of some settings more than of others
-    elif not kind.every_replicate:
+    if not kind.every_replicate:
         fits = fits_of(points)
-    return scaling(points, fits=fits, slopes=slopes, x_labels=labels, title=figure.heading)
+    pale = _narrow_words(map(study, settings))
+    return scaling(points, fits=fits, slopes=slopes, x_labels=labels, pale_name=pale, title=figure.heading)
 
 
-def _is_narrow(setup: Setup) -> bool:
-    return setup.prediction is not None and setup.width < REFERENCE_WIDTH
+def _is_narrow(study: Study) -> bool:
+    return study.setup.prediction is not None and study.setup.width < REFERENCE_WIDTH
+
+
+def _narrow_words(studies: Iterable[Study]) -> str:
+    """Say which widths those of some studies have whose points are drawn pale."""
+    widths = {study.setup.width for study in studies if _is_narrow(study) and study.all_runs}
+    return f"ours, width {' or '.join(map(str, sorted(widths)))}"
 
 
 def _relative(points: Sequence[ScalingPoint]) -> list[ScalingPoint]:
@@ -165,16 +211,13 @@ def replicates_of(found: dict[Setup, SampleComplexity | None]) -> list[tuple[int
     return [(one.params.s0, P_star) for one, P in found.items() if P is not None for P_star in P.per_seed]
 
 
-_QUANTITIES: dict[str, Quantity] = {"error": "P_star", "S": "P_star_S", "D": "P_star_D"}
-
-
 def _insensitivity(
     figure: PaperFigure, kind: Insensitivity, settings: Sequence[Setup], study: Studies
 ) -> Figure:
     points = []
     for setting in settings:
         params, runs = setting.params, study(setting)
-        ours = {name: estimate_of(runs.read(name)) for name in ("error", "S", "D")}
+        ours = {name: estimate_of(runs.read(name, begun=True)) for name in _QUANTITIES}
         values = {name: published(setting.net.family, params, one) for name, one in _QUANTITIES.items()}
         paper = {name: None if value is None else value.P_star for name, value in values.items()}
         points.append(
@@ -182,6 +225,7 @@ def _insensitivity(
                 setting.net.row.label, label(setting), params,
                 P_star=ours["error"], P_star_S=ours["S"], P_star_D=ours["D"] if params.s0 else None,
                 paper=paper["error"], paper_S=paper["S"], paper_D=paper["D"],
+                pale=_is_narrow(runs),
             )
         )  # fmt: skip
     _check_drawn(figure, points)
@@ -189,7 +233,7 @@ def _insensitivity(
         one.P_star.value and (one.P_star_S.value or (one.P_star_D and one.P_star_D.value)) for one in points
     )
     title = figure.heading + ("" if ours else ": published values alone")
-    return insensitivity(points, title=title)
+    return insensitivity(points, pale_name=_narrow_words(map(study, settings)), title=title)
 
 
 # Curves
@@ -197,11 +241,12 @@ def _insensitivity(
 
 def curve_of(study: Study, name: str, quantities: Sequence[str], *, compared: bool = True) -> Curve:
     """Return the runs of a setting as a curve; to be compared, with P* and the published points."""
+    name += f", width {study.setup.width}" * _is_narrow(study)
     if not compared:
         return Curve.of(study, name, quantities)
     net, params = study.setup.net.family, study.setup.params
     paper = {one: points for one in quantities if (points := published_curve(net, params, one))}
-    return Curve.of(study, name, quantities, study.read(), paper=paper or None)
+    return Curve.of(study, name, quantities, study.read(begun=True), paper=paper or None)
 
 
 def _output_layer(settings: Sequence[Setup]) -> int | None:
@@ -228,19 +273,14 @@ def _curves(figure: PaperFigure, kind: Curves, settings: Sequence[Setup], study:
 
 
 def _rescaled(figure: PaperFigure, kind: Rescaled, settings: Sequence[Setup], study: Studies) -> Figure:
-    last, title = settings[-1], figure.full_heading
-    replaced = [one for one in figure.settings if one not in settings]
-    if replaced:
-        v, others = last.params.v, {one.params.v for one in replaced}
-        title += f" (ours at v = {v}, where the paper has v = {', '.join(map(str, sorted(others)))})"
+    last = settings[-1]
     quantities = [name for row in kind.rows for name in row if name is not None]
     depths = {one.params.L for one in settings}
     curves = []
-    for setting in (*settings, *replaced):
+    for setting in settings:
         params = setting.params
         name = f"$s_0$ = {params.s0}" + (f", $L$ = {params.L}" if len(depths) > 1 else "")
-        name += f" ($v$ = {params.v})" if setting in replaced else ""
-        curve = curve_of(Study(setting) if setting in replaced else study(setting), name, quantities)
+        curve = curve_of(study(setting), name, quantities)
         if curve.P or curve.paper:
             curves.append(RescaledCurve(curve, kind.scale(setting), params.s0, params.L))
     _check_drawn(figure, curves)
@@ -252,7 +292,7 @@ def _rescaled(figure: PaperFigure, kind: Rescaled, settings: Sequence[Setup], st
         chance=1 - 1 / last.params.n_c,
         L=_output_layer(settings),
         x_label=kind.x_label(settings[0]),
-        title=title,
+        title=figure.full_heading,
     )
 
 

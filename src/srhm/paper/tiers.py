@@ -15,6 +15,7 @@ _MULTIPLES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0, 2.0)
 _NEAR = 1.0
 """S and D cross somewhere between neighbours that differ by a factor 2; the error's crossing is closed to 10%."""
 
+_OF_ONE_WIDTH = ("laptop", "narrow", "narrowest")
 REFERENCE_WIDTH = 256
 """The width that others are compared with: narrower points enter no fitted exponent."""
 
@@ -39,6 +40,11 @@ class Tier:
     def is_narrow(self) -> bool:
         """Whether its networks are narrower than those that others are compared with."""
         return self.width is not None and self.width < REFERENCE_WIDTH
+
+    @property
+    def widths(self) -> tuple["Tier", ...]:
+        """The tiers of one width each, the widest first, if this is one of them; else this alone."""
+        return tuple(TIERS[name] for name in _OF_ONE_WIDTH) if self.name in _OF_ONE_WIDTH else (self,)
 
     def replicates(self, setup: Setup) -> int:
         """Return the replicates of each point of a setup."""

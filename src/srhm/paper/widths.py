@@ -15,10 +15,7 @@ from ..study import Run, Seeds, Setup, Study
 from .cost import shown
 from .drawings import label
 from .tables import QUANTITIES, Compared, comparisons, table, with_interval
-from .tiers import REFERENCE_WIDTH, TIERS, Tier, study_of
-
-_WIDTHS = ("laptop", "narrow", "narrowest")
-"""Tiers of one width each, which are compared with one another; another tier has the published widths."""
+from .tiers import REFERENCE_WIDTH, Tier, study_of
 
 
 @dataclass(frozen=True)
@@ -34,12 +31,12 @@ class Widths:
     def of(cls, tier: Tier, index: RunIndex) -> "Widths":
         """Compare the widths of which a tier is one; of a tier of the published widths these alone."""
         check_instance(Tier, tier=tier)
-        tiers = tuple(TIERS[name] for name in _WIDTHS) if tier.name in _WIDTHS else (tier,)
         found = [
-            {(one.setting.digest, one.quantity): one for one in comparisons(one, index)} for one in tiers
+            {(one.setting.digest, one.quantity): one for one in comparisons(one, index)}
+            for one in tier.widths
         ]
         shared = [key for key in found[0] if all(key in of_width for of_width in found)]
-        return cls(tiers, [tuple(of_width[key] for of_width in found) for key in shared])
+        return cls(tier.widths, [tuple(of_width[key] for of_width in found) for key in shared])
 
     @property
     def words(self) -> list[str]:
