@@ -18,6 +18,7 @@ from srhm.paper.tables import (
     comparison_table,
     comparisons,
     correlation_table,
+    figure_table,
     powers,
 )
 from srhm.paper.tiers import TIERS, Tier, study_of
@@ -113,7 +114,8 @@ def test_each_shared_layer_takes_one_from_the_exponent():
 def test_error_goes_with_sensitivity_over_architectures():
     """In the oracle's runs both fall with P alone, so that their ranks are the same within each architecture."""
     settings = [one for one in LAPTOP.settings(FIGURES["sharing"]) if one.params.s0 == 1]
-    text = correlation_table(index_of(*settings))
+    frozen = setup("cnn", model(6, 1), frozen_layers=(1,))  # left out
+    text = correlation_table(index_of(*settings, frozen))
     row = [cell.strip() for cell in text.splitlines()[2].split("|")]
     assert row[1:5] == ["v=6, s=2, s0=1, L=2, sparsity A", "all P", "7", str(24 * len(settings))]
     assert float(row[5].split()[0]) > 0.8 and float(row[6].split()[0]) > 0.8
@@ -163,6 +165,8 @@ def test_what_only_narrow_networks_measured_is_drawn_pale_and_enters_no_fit():
             pale = name.removeprefix("ours/") in names
             assert (after[name].get_markerfacecolor() != after[name].get_color()) is pale, name
     assert after["fit"].get_ydata() == pytest.approx(before["fit"].get_ydata())
+    (row,) = figure_table([FIGURES["4B"]], LAPTOP, RunIndex(runs)).splitlines()[2:]
+    assert [cell.strip() for cell in row.split("|")][3:5] == ["5 of 27", "2"]
     texts = {text.get_text() for text in both.legends[0].get_texts()}
     assert {"ours", "ours, width 64 or 128"} <= texts
     assert not any("width" in text.get_text() for text in figure.legends[0].get_texts())

@@ -13,7 +13,7 @@ from ..reference.published import published
 from ..store.index import RunIndex
 from ..study import Run, Setup
 from .cost import Device, run_seconds, shown
-from .drawings import label, replicates_of
+from .drawings import label, replicates_of, studies_of
 from .estimate import RUNS_OF_A_SEARCH, search_seconds
 from .figures import FIGURES
 from .kinds import PaperFigure
@@ -163,13 +163,18 @@ def correlation_table(index: RunIndex) -> str:
     """Return, for every model that three architectures or more have learnt, how error goes with D and S.
 
     Spearman's rank correlation over all runs, and over those of one P, of the sensitivities of the output to level-1
-    changes; the seeds of one architecture at one P are a group.
+    changes; the seeds of one architecture at one P are a group. Networks with shared layers are architectures of their
+    own; runs with another option of the network, such as frozen layers, are left out.
     """
     rows = []
     for params, runs in index.by_model().items():
         names = [f"{letter}_{{k}}1" for letter in "DS"]
         whole = [
-            run for run in runs if params.s0 and all(run.metrics.get(n.format(k=_output(run))) for n in names)
+            run
+            for run in runs
+            if params.s0
+            and run.spec.net.chosen.keys() <= {"shared_layers"}
+            and all(run.metrics.get(n.format(k=_output(run))) for n in names)
         ]
         model = f"v={params.v}, s={params.s}, s0={params.s0}, L={params.L}, sparsity {params.sparsity}"
         of_P = {
@@ -323,18 +328,29 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def figure_table(figures: Sequence[PaperFigure], tier: Tier, index: RunIndex) -> str:
-    """Return how many settings of each figure have runs, and what the rest takes at the full tier."""
+    """Return how many settings of each figure have runs, how many of these at narrower widths than the tier's alone,
+    and what the rest takes at the full tier.
+    """
     check_instance(Tier, tier=tier)
     rows = []
     full = TIERS["full"]
     for figure in figures:
         if not figure.settings:
             continue
-        wanted = figure.stand_in if tier.name == "laptop" and figure.stand_in else figure.settings
-        done = [one for one in wanted if any(study_of(one, tier, index).runs)]
+        wanted, study = tier.drawn(figure), studies_of(figure, tier, index)
+        done = [one for one in wanted if study(one).all_runs]
+        narrower = sum(study(one).setup != tier.setup(one) for one in done)
         left = [one for one in figure.settings if one not in done]
         each = RUNS_OF_A_SEARCH if figure.kind.searches else 6.0
         seconds = each * full.seeds * sum(run_seconds(near(full.setup(one)), Device.core()) for one in left)
         count = f"{len(done)} of {len(wanted)}" + (" stand-ins" if wanted != figure.settings else "")
-        rows.append([figure.name, figure.title, count, shown(seconds) if left else ""])
-    return table(["figure", "what", "settings with runs", "the rest on a core, about"], rows)
+        rest = shown(seconds) if left else ""
+        rows.append([figure.name, figure.title, count, str(narrower) if narrower else "", rest])
+    heads = [
+        "figure",
+        "what",
+        "settings with runs",
+        "of these, at a narrower width",
+        "the rest on a core, about",
+    ]
+    return table(heads, rows)
