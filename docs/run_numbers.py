@@ -316,11 +316,16 @@ def statistics() -> dict[str, str]:
 
 
 def reproduction() -> dict[str, str]:
-    """Return the most bits that a run below P* stored for a weight."""
+    """Return the most bits that a run below P* stored for a weight, and exponents: `LCN_2_m` is that in m at L = 2."""
     tables = (RESULTS.parent / "docs" / "reproduction" / "tables.md").read_text("utf-8")
     rows = tables.partition("### What runs below P* store")[2]
     stored = re.findall(r"^\| \w+ \| \d \| [\d,]+ \| ([\d.]+) \|", rows, re.MULTILINE)
-    return {"most_stored": max(stored, key=float)}
+    fitted = r"^\| (\w+) \| L = (\d) \| (\w+) \| \S+ \| ([\d.-]+) \| ([\d. to-]+) \|"
+    exponents = {
+        f"{net}_{L}_{variable}": f"{value} ({ends})"
+        for net, L, variable, value, ends in re.findall(fitted, tables, re.MULTILINE)
+    }
+    return {"most_stored": max(stored, key=float), **exponents}
 
 
 PAGES = {

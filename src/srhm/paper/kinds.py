@@ -154,10 +154,10 @@ class PaperFigure:
 
     @property
     def heading(self) -> str:
-        """Its name over panels that say the rest."""
-        return f"Figure {self.name}" if self.in_paper else self.name.capitalize()
+        """Its name over panels that say the rest; of one that is not in the paper what it shows."""
+        return f"Figure {self.name}" if self.in_paper else self.title
 
     @property
     def full_heading(self) -> str:
         """Its name and what it shows."""
-        return f"{self.heading}: {self.title}" if self.in_paper else self.title
+        return f"{self.heading}: {self.title}" if self.in_paper else self.heading
