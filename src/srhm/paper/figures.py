@@ -206,9 +206,10 @@ _TABLE = (
         "sharing",
         Complexity(
             _by_shared_layers, x=lambda one: one.params.s0 + 1.0, x_label=lambda one: "$s_0 + 1$",
-            every_replicate=True, slope=lambda one: one.params.L - float(len(sharing_of(one))),
+            every_replicate=True,
+            slope=lambda one: None if sharing_of(one) else predict(one.net, one.params).blank_power,
         ),
-        "P* with weights shared over the places of a sub-patch", _SHARING_LARGE, _SHARING,
+        "P* with weights shared over places", _SHARING_LARGE, _SHARING,
     ),
     PaperFigure(
         "rules", Complexity(), "P* of CNN and LCN with fewer synonyms or classes", _RULES, _RULES
