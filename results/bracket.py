@@ -3,7 +3,7 @@
 Usage: python results/bracket.py [--workers 2] [--store results/bracket.sqlite] [--out results/new.jsonl.xz]
 
 At L = 3 the runs far below P* are the expensive ones. So the first run is at the published value, or a little below it
-for the CNN, and the next are higher or lower by a factor 1.4, until each published quantity lies between two
+for the CNN, and the next are higher or lower by a factor 1.7, until each published quantity lies between two
 neighbours. Below P* a run ends when the network has stored the labels: the width is the least of 64, 128 and 256
 with weights enough. The settings come in order of their cost per value. The store begins as the committed archives, and
 the same command resumes. What is new is written to an archive, which `srhm merge` takes.
@@ -29,12 +29,12 @@ from srhm.study import Run, RunSpec, Setup, Study
 from srhm.study.describe import setup_name
 from srhm.study.failure import Failure
 
-STEP = 1.4
+STEP = 1.7
 FIRST = {"CNN": 0.7}
 """Where the first run is, over the published value; else at it."""
 MOST = 3.0
 """Up to where P* is looked for, over the first P."""
-BITS = 1.65
+BITS = 1.36
 """Bits of labels, P log2(n_c), for each weight at the second P; no committed run below P* ended at more than 1.87."""
 LIMIT = 5400.0
 """Seconds of one try of a run."""

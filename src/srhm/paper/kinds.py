@@ -53,7 +53,7 @@ class Complexity(FigureKind):
     every_replicate: bool = False
     """Whether the slope is fitted to P* of every replicate, or else to their mean at each setting."""
     slope: Callable[[Setup], float | None] = lambda one: 1.0
-    """The slope that is expected in a panel, of its last setting; None: no line and no fit."""
+    """The slope that a law predicts in a panel, of its last setting; None: no line."""
     relative: bool = False
     """Whether P* is drawn over the published one, and settings of one x are drawn side by side."""
 
