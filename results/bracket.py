@@ -94,25 +94,32 @@ def missing(index: RunIndex) -> list[Bracket]:
             wanted[one.setting][QUANTITIES[one.quantity][0]] = one.paper
     brackets = []
     for setting, values in wanted.items():
-        setup = wide_enough(setting, min(values.values()))
-        share = FIRST.get(setup.net.row.label, 1.0)
+        share = FIRST.get(setting.net.row.label, 1.0)
         limits, firsts = {}, {}
         for quantity, paper in values.items():
-            if metric := setup.threshold(quantity):
+            if metric := setting.threshold(quantity):
                 limits |= [metric]
                 firsts[metric[0]] = round(paper * share)
+        setup = wide_enough(setting, min(firsts.values()), limits, index)
         known = {run.spec.P: run for run in index.fill(Study(setup, 1)).runs[0]}
         cost = run_seconds(near(setup), Device.core()) / len(values)
         brackets.append((cost, Bracket(setup, limits, firsts, known)))
     return [bracket for _, bracket in sorted(brackets, key=lambda pair: pair[0])]
 
 
-def wide_enough(setting: Setup, P: int) -> Setup:
-    """Return a setting at the least width whose weights can store the labels of the first P that must fail."""
-    labels = P * FIRST.get(setting.net.row.label, 1.0) / STEP * math.log2(setting.params.n_c)
+def wide_enough(setting: Setup, first: int, limits: dict[str, float], index: RunIndex) -> Setup:
+    """Return a setting at the least width at which runs below P* end.
+
+    One has, or the weights can store the labels of the P after the first.
+    """
+    labels = first / STEP * math.log2(setting.params.n_c)
     setups = [TIERS[name].setup(setting) for name in ("narrowest", "narrow", "laptop")]
-    fits = (one for one in setups if labels <= BITS * one.net.cost(one.params).parameters)
-    return next(fits, setups[-1])
+    for one in setups:
+        runs = index.fill(Study(one, 1)).runs[0]
+        ended = any(run.metrics[name] >= limit for run in runs for name, limit in limits.items())
+        if ended or labels <= BITS * one.net.cost(one.params).parameters:
+            return one
+    return setups[-1]
 
 
 def main() -> None:

@@ -150,16 +150,18 @@ def fits_of(points: Sequence[ScalingPoint]) -> dict[str, Exponent]:
 
 
 def _complexity(figure: PaperFigure, kind: Complexity, settings: Sequence[Setup], study: Studies) -> Figure:
-    points, labels, slopes, fits = [], {}, {}, {}
+    points, whole, labels, slopes, fits = [], [], {}, {}, {}
     for panel, own in kind.panels(settings).items():
         plain = not any(one.net.chosen for one in own)
         found = {one: study(one).read(begun=True) for one in own}
-        points += [
+        drawn = [
             scaling_point(
                 one, found[one], panel=panel, x=kind.x(one), with_paper=plain, pale=_is_narrow(study(one))
             )
             for one in own
         ]
+        points += drawn
+        whole += [point for one, point in zip(own, drawn, strict=True) if study(one).read() is not None]
         labels[panel], slopes[panel] = kind.x_label(own[0]), kind.slope(own[-1])
         if kind.every_replicate and (fit := blank_exponent(replicates_of(found))) is not None:
             fits[panel] = fit
@@ -171,7 +173,7 @@ def _complexity(figure: PaperFigure, kind: Complexity, settings: Sequence[Setup]
             _relative(points), slopes=slopes, x_labels=labels, y_label=y_label, title=figure.heading
         )
     if not kind.every_replicate:
-        fits = fits_of(points)
+        fits = fits_of(whole)  # of settings with all replicates
     pale = _narrow_words(map(study, settings))
     return scaling(points, fits=fits, slopes=slopes, x_labels=labels, pale_name=pale, title=figure.heading)
 
