@@ -66,12 +66,13 @@ def studies_of(figure: PaperFigure, tier: Tier, index: RunIndex) -> Studies:
     tiers = (tier,) if figure.P else tier.widths[tier.widths.index(tier) :]
     wanted = list(_QUANTITIES) if figure.kind.senses else ["error"]
 
+    def known(study: Study) -> tuple[int, bool]:
+        return sum(_is_known(study, name) for name in wanted), any(study.runs)
+
     @cache
     def study(setting: Setup) -> Study:
         found = [study_of(setting, one, index) for one in tiers]
-        return max(
-            found, key=lambda one: sum(_is_known(one, name) for name in wanted)
-        )  # the widest of equals
+        return max(found, key=known)  # the widest of equals
 
     return study
 
