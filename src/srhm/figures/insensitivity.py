@@ -88,10 +88,9 @@ def insensitivity(
     Each network and each s has a panel for S and one for D, square and with one range for all four axes; a setting
     without P* or without P*_S (P*_D) is not in that panel, and a panel that would be empty is left out. Ours are
     filled, with error bars on both axes, which the key calls `interval_name`, and pale where a point says so, which it
-    calls `pale_name`; the paper's are open and larger, and
-    alone where a setting was not run. An arrow leads away from a lower bound. On the dashed line P* is P*_S (P*_D).
-    The labels of the horizontal axes, by ``"S"`` and ``"D"``, may name layer and threshold. If no point has a place in
-    any panel, it is an error.
+    calls `pale_name`; the paper's are open and larger, and alone where a setting was not run. An arrow leads away from
+    a lower bound. On the dashed line P* is P*_S (P*_D). The labels of the horizontal axes, by ``"S"`` and ``"D"``, may
+    name layer and threshold. If no point has a place in any panel, it is an error.
     """
     check_instances(InsensitivityPoint, points=points)
     drawn = {

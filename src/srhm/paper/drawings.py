@@ -164,7 +164,8 @@ def _complexity(figure: PaperFigure, kind: Complexity, settings: Sequence[Setup]
         points += drawn
         whole += [point for one, point in zip(own, drawn, strict=True) if study(one).read() is not None]
         labels[panel], slopes[panel] = kind.x_label(own[0]), kind.slope(own[-1])
-        if kind.every_replicate and (fit := blank_exponent(replicates_of(found))) is not None:
+        wide = {one: P for one, P in found.items() if not _is_narrow(study(one))}
+        if kind.every_replicate and (fit := blank_exponent(replicates_of(wide))) is not None:
             fits[panel] = fit
     points = [one for one in points if one.ours.place is not None or one.paper is not None]
     _check_drawn(figure, points)
