@@ -32,7 +32,7 @@ def value(cell: str) -> float | None:
 
 def numbers() -> dict[str, str]:
     """Return the text of each <<name>>: of an arm `a`, `a` is its exponent, `a_zero` that with s0 = 0, `a_P1` its P* at
-    s0 = 1, and `a_1to2` the exponent of this step alone."""
+    s0 = 1, `a_part1` that P* over P_max, and `a_1to2` the exponent of this step alone."""
     found, of_arm = {}, {row["network"]: row for row in rows("exponents.md")}
     for arm in ARMS.values():
         name, row = re.sub(r"\W", "_", arm.name), of_arm[arm.what]
@@ -40,6 +40,9 @@ def numbers() -> dict[str, str]:
         half = row["± (with s0 = 0)"]
         found[f"{name}_zero"] = row["with s0 = 0"] + (f" ± {half}" if half else "")
         points = {s0: value(row[f"P*, s0 = {s0}"]) for s0 in sorted(one.params.s0 for one in arm.settings)}
+        for one in arm.settings:
+            if (P := points[one.params.s0]) is not None:
+                found[f"{name}_part{one.params.s0}"] = f"{100 * P / one.params.P_max:.0f}%"
         found |= {f"{name}_P{s0}": row[f"P*, s0 = {s0}"].partition(" (")[0] for s0 in points}
         known = {s0: P for s0, P in points.items() if P is not None}
         for low in known:
