@@ -8,7 +8,7 @@ import pytest
 
 import srhm
 from paper_oracle import LAPTOP, SPREAD, oracle, runs_of, work
-from srhm.paper.drawings import draw, replicates_of
+from srhm.paper.drawings import closed, draw, replicates_of
 from srhm.paper.figures import FIGURES
 from srhm.paper.plan import phases, reproduce
 from srhm.paper.report import report, write_all
@@ -59,6 +59,16 @@ def test_nothing_is_told_where_runs_are_missing_or_far_apart():
     begins = RunIndex([*runs_of_two, oracle(laptop.at(100, 2))])
     assert study_of(setting, LAPTOP, begins).read(begun=True) is None  # its search is not finished
     assert study_of(setup("lcn", model(4, 0)), LAPTOP, index_of(setting)).read("D") is None
+
+
+def test_a_coarse_bracket_enters_no_fit():
+    setting = setup("lcn", model(4, 1))
+    assert closed(study_of(setting, LAPTOP, index_of(setting))).P_star == pytest.approx(768, rel=0.02)
+    laptop = LAPTOP.setup(setting)
+    coarse = RunIndex(oracle(laptop.at(P, seed)) for seed in range(3) for P in (600, 1100))
+    study = study_of(setting, LAPTOP, coarse)
+    assert study.read().P_star is not None and study.read().bracket == pytest.approx(11 / 6)
+    assert closed(study) is None and closed(study_of(setting, LAPTOP, RunIndex(()))) is None
 
 
 def test_runs_of_other_widths_and_options_are_not_taken():

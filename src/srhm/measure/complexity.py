@@ -103,6 +103,12 @@ class SampleComplexity:
         return found if len(found) == len(self.crossings) else ()
 
     @property
+    def bracket(self) -> float | None:
+        """The largest ratio P_high / P_low of a seed's neighbours; None if not all are ``bracketed``."""
+        ratios = [one.P_high / one.P_low for one in self.crossings if one.P_high and one.P_low]
+        return max(ratios) if self.per_seed and len(ratios) == len(self.crossings) else None
+
+    @property
     def diverged(self) -> int:
         """Number of runs, of all seeds, whose training diverged."""
         return sum(one.diverged for one in self.crossings)

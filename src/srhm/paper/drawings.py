@@ -47,6 +47,7 @@ from .tiers import REFERENCE_WIDTH, Tier, study_of
 Studies = Callable[[Setup], Study]
 """Gives the study of a setting, with the runs that there are."""
 _QUANTITIES: dict[str, Quantity] = {"error": "P_star", "S": "P_star_S", "D": "P_star_D"}
+_CLOSED = 1.2
 
 
 def draw(figure: PaperFigure, tier: Tier, index: RunIndex) -> Figure:
@@ -80,6 +81,12 @@ def studies_of(figure: PaperFigure, tier: Tier, index: RunIndex) -> Studies:
 def _is_known(study: Study, quantity: str) -> bool:
     found = study.read(quantity, begun=True)
     return found is not None and found.P_star is not None
+
+
+def closed(study: Study) -> SampleComplexity | None:
+    """Return a P* that enters fits: of all replicates, each between neighbours within 20%; None if there is none."""
+    found = study.read()
+    return found if found is not None and found.bracket is not None and found.bracket <= _CLOSED else None
 
 
 def _check_drawn(figure: PaperFigure, drawn: Sequence[Any]) -> None:
@@ -162,7 +169,7 @@ def _complexity(figure: PaperFigure, kind: Complexity, settings: Sequence[Setup]
             for one in own
         ]
         points += drawn
-        whole += [point for one, point in zip(own, drawn, strict=True) if study(one).read() is not None]
+        whole += [point for one, point in zip(own, drawn, strict=True) if closed(study(one)) is not None]
         labels[panel], slopes[panel] = kind.x_label(own[0]), kind.slope(own[-1])
         wide = {one: P for one, P in found.items() if not _is_narrow(study(one))}
         if kind.every_replicate and (fit := blank_exponent(replicates_of(wide))) is not None:
@@ -175,7 +182,7 @@ def _complexity(figure: PaperFigure, kind: Complexity, settings: Sequence[Setup]
             _relative(points), slopes=slopes, x_labels=labels, y_label=y_label, title=figure.heading
         )
     if not kind.every_replicate:
-        fits = fits_of(whole)  # of settings with all replicates
+        fits = fits_of(whole)
     pale = _narrow_words(map(study, settings))
     return scaling(points, fits=fits, slopes=slopes, x_labels=labels, pale_name=pale, title=figure.heading)
 

@@ -13,7 +13,7 @@ from ..reference.published import published
 from ..store.index import RunIndex
 from ..study import Run, Setup
 from .cost import Device, run_seconds, shown
-from .drawings import label, replicates_of, studies_of
+from .drawings import closed, label, replicates_of, studies_of
 from .estimate import RUNS_OF_A_SEARCH, search_seconds
 from .figures import FIGURES
 from .kinds import PaperFigure
@@ -229,13 +229,14 @@ def searched() -> list[Setup]:
 def powers(tier: Tier, index: RunIndex) -> list[Power]:
     """Fit P* of each network as a power law in s0+1, m, n_c and s, at each L, with and without s0 = 0.
 
-    The width changes P* of some settings more than of others: of a narrow tier those of width 256 are fitted.
+    The width changes P* of some settings more than of others: of a narrow tier those of width 256 are fitted. P* that
+    are known only to a wider bracket than a search leaves are left out.
     """
     check_instance(Tier, tier=tier)
     tier = TIERS["laptop"] if tier.is_narrow else tier
     known = []
     for setting in searched():
-        found = study_of(setting, tier, index).read()
+        found = closed(study_of(setting, tier, index))
         if found is not None and found.P_star is not None:
             known.append((setting, found.P_star))
     powers = []
