@@ -44,7 +44,8 @@ def _arm(
 
 
 _TABLE: Sequence[Arm] = (
-    _arm("L2", "depth", "L = 2, v = 6", 6, (0, 1, 2, 3, 5, 8)),
+    _arm("L2", "depth", "L = 2, v = 6", 6, (0, 1, 2, 3)),
+    _arm("L2-more", "depth", "L = 2, v = 6, more blanks", 6, (3, 5, 8)),
     _arm("L1", "depth", "L = 1, v = 10", 10, (1, 2, 3, 5), L=1),
     _arm("L1-s3", "depth", "L = 1, s = 3, v = 4", 4, (1, 2, 3), L=1, s=3),
     _arm("lcn-L2", "depth", "LCN, L = 2, v = 6", 6, (0, 1, 2), net=LCN, rate=None, seeds=3),
@@ -52,7 +53,8 @@ _TABLE: Sequence[Arm] = (
     _arm("L2-v4", "matched", "L = 2, v = 4", 4, (0, 1, 2, 3), rate=DEEP_RATE, seeds=3),
     _arm("L3", "matched", "L = 3, v = 4", 4, (0, 1, 2, 3), L=3, rate=DEEP_RATE, seeds=3),
     _arm("L1-s3-v3", "matched", "L = 1, s = 3, v = 3", 3, (3, 5, 8), L=1, s=3, rate=DEEP_RATE),
-    _arm("L2-s3", "matched", "L = 2, s = 3, v = 3", 3, (0, 1, 2, 3, 5, 8), s=3, rate=DEEP_RATE),
+    _arm("L2-s3", "matched", "L = 2, s = 3, v = 3", 3, (0, 1, 2, 3), s=3, rate=DEEP_RATE),
+    _arm("L2-s3-more", "matched", "L = 2, s = 3, v = 3, more blanks", 3, (3, 5, 8), s=3, rate=DEEP_RATE),
     _arm("upper-frozen", "controls", "layer 2 frozen at random", 6, (0, 1), seeds=2, frozen_layers=(2,)),
     _arm("lower-frozen", "controls", "layer 1 frozen at random", 6, (0, 1), seeds=2, frozen_layers=(1,)),
     _arm("lower-shared", "controls", "layer 1 given the true places", 6, (0, 1, 2), shared_layers=(1,)),
