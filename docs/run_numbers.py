@@ -325,7 +325,24 @@ def reproduction() -> dict[str, str]:
         f"{net}_{L}_{variable}": f"{value} ({ends})"
         for net, L, variable, value, ends in re.findall(fitted, tables, re.MULTILINE)
     }
-    return {"most_stored": max(stored, key=float), **exponents}
+    return {"most_stored": max(stored, key=float), **exponents, **widest_gap()}
+
+
+def widest_gap() -> dict[str, str]:
+    """Return the least P that the CNN with v = 12, L = 3 learned at width 64, and the most that it did not at 256."""
+    errors = defaultdict(dict)
+    for run in read_archive(RESULTS / "narrow.jsonl.xz"):
+        params = run.spec.params
+        if (run.spec.net.family, params.v, params.s0, params.L) == (
+            "cnn",
+            12,
+            1,
+            3,
+        ) and run.status == "converged":
+            errors[run.spec.net.width][run.spec.P] = run.metrics["error"]
+    learned = min(P for P, error in errors[64].items() if error < 0.1)
+    not_learned = max(P for P, error in errors[256].items() if error >= 0.1)
+    return {"v12_learned_64": f"{learned:,}", "v12_not_learned_256": f"{not_learned:,}"}
 
 
 PAGES = {
