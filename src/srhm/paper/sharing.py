@@ -15,6 +15,11 @@ def sharing_of(setup: Setup) -> tuple[int, ...]:
     return getattr(setup.net.options, "shared_layers", ())
 
 
+def is_architecture(setup: Setup) -> bool:
+    """Whether a network has no option but shared layers: others, as frozen layers, leave the architecture as it is."""
+    return setup.net.chosen.keys() <= {"shared_layers"}
+
+
 def by_sharing(settings: Sequence[Setup]) -> dict[tuple[str, tuple[int, ...]], list[Setup]]:
     """Return the settings of each network and choice of layers; at s0 = 0 all choices are one network."""
     found: dict[tuple[str, tuple[int, ...]], list[Setup]] = {}

@@ -18,7 +18,7 @@ from .estimate import RUNS_OF_A_SEARCH, search_seconds
 from .figures import FIGURES
 from .kinds import PaperFigure
 from .settings import setup as setup_on
-from .sharing import blank_exponent, by_sharing, sharing_of
+from .sharing import blank_exponent, by_sharing, is_architecture, sharing_of
 from .tiers import TIERS, Tier, near, study_of
 
 AGREES = 1.5
@@ -173,7 +173,7 @@ def correlation_table(index: RunIndex) -> str:
             run
             for run in runs
             if params.s0
-            and run.spec.net.chosen.keys() <= {"shared_layers"}
+            and is_architecture(run.spec.setup)
             and all(run.metrics.get(n.format(k=_output(run))) for n in names)
         ]
         model = f"v={params.v}, s={params.s}, s0={params.s0}, L={params.L}, sparsity {params.sparsity}"
