@@ -63,7 +63,7 @@ class FigureCommand:
         store = Store(PAPER_STORE) if self.store is None else existing_store(self.store)
         check_output("out", self.out, folder=True)
         from ..figures.style import save  # Matplotlib takes a second to import
-        from ..paper.drawings import draw, studies_of
+        from ..paper.drawings import draw, drawn_studies
         from ..paper.report import write_all
         from ..store.index import RunIndex
 
@@ -76,7 +76,7 @@ class FigureCommand:
                 written += save(draw(figure, tier, index), self.out / f"figure_{figure.name}")
         print_result("\n".join(f"wrote {path}" for path in written))
         shown = [
-            bool(studies_of(figure, tier, index)(one).all_runs)
+            bool(drawn_studies(figure, tier, index)(one).all_runs)
             for figure in figures
             for one in tier.drawn(figure)
         ]

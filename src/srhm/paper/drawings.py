@@ -55,10 +55,10 @@ def draw(figure: PaperFigure, tier: Tier, index: RunIndex) -> Figure:
     if type(figure.kind) not in _KINDS:
         raise SrhmError(f"figure {figure.name} is a table: srhm reproduce {figure.name} writes it")
     drawing = _KINDS[type(figure.kind)]
-    return drawing(figure, figure.kind, tier.drawn(figure), studies_of(figure, tier, index))
+    return drawing(figure, figure.kind, tier.drawn(figure), drawn_studies(figure, tier, index))
 
 
-def studies_of(figure: PaperFigure, tier: Tier, index: RunIndex) -> Studies:
+def drawn_studies(figure: PaperFigure, tier: Tier, index: RunIndex) -> Studies:
     """Return what gives the study of a setting of a figure.
 
     It is that of the tier, or, where P* (or P*_S, P*_D) was not measured at its width, of the widest narrower one at

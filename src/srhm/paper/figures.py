@@ -227,7 +227,7 @@ _TABLE = (
             lambda settings: {"CNN": settings}, x=lambda one: float(one.batch),
             x_label=lambda one: "training points in a batch", slope=lambda one: None, relative=True,
         ),
-        "P* of the CNN depends on the batch", _BATCHES, _BATCHES,
+        "P* against the batch", _BATCHES, _BATCHES,
         causes=True,
     ),
 )  # fmt: skip

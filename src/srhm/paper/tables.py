@@ -13,7 +13,7 @@ from ..reference.published import published
 from ..store.index import RunIndex
 from ..study import Run, Setup
 from .cost import Device, run_seconds, shown
-from .drawings import closed, label, replicates_of, studies_of
+from .drawings import closed, drawn_studies, label, replicates_of
 from .estimate import RUNS_OF_A_SEARCH, search_seconds
 from .figures import FIGURES
 from .kinds import PaperFigure
@@ -338,7 +338,7 @@ def figure_table(figures: Sequence[PaperFigure], tier: Tier, index: RunIndex) ->
     for figure in figures:
         if not figure.settings:
             continue
-        wanted, study = tier.drawn(figure), studies_of(figure, tier, index)
+        wanted, study = tier.drawn(figure), drawn_studies(figure, tier, index)
         done = [one for one in wanted if study(one).all_runs]
         narrower = sum(study(one).setup != tier.setup(one) for one in done)
         left = [one for one in figure.settings if one not in done]
