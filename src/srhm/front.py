@@ -65,7 +65,6 @@ class _Asked:
         if self.train is None or (on == "local" and workers == 1):
             return open_executor(on, workers, work=self.work), None
         train = Importable.of(self.train, "net")
-        compute_on_one_thread()
         return open_executor(on, workers, work=execute_job), train
 
 

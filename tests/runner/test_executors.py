@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import signal
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,18 @@ def test_processes_are_spread_over_the_devices(monkeypatch: pytest.MonkeyPatch) 
         pool.start(Job(number, job("device")))
     assert {outcome.result for outcome in ended(pool, 2).values()} == {"0", "1"}
     pool.close()
+
+
+def test_worker_processes_compute_on_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["XLA_FLAGS", "PJRT_NPROC", "OMP_NUM_THREADS"]
+    for name in names:
+        monkeypatch.delenv(name, raising=False)
+    with closing(open_executor(workers=2, work=jobs.work)) as pool:
+        pool.start(Job(0, job("environment", names)))
+        (outcome,) = ended(pool, 1).values()
+    seen = json.loads(outcome.result or "")
+    assert "intra_op_parallelism_threads=1" in seen["XLA_FLAGS"]
+    assert seen["PJRT_NPROC"] == seen["OMP_NUM_THREADS"] == "1"
 
 
 def test_every_job_has_its_outcome(executor: Executor) -> None:

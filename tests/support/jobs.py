@@ -36,6 +36,10 @@ def do_pid(_):
     return os.getpid()
 
 
+def do_environment(names):
+    return {name: os.environ.get(name) for name in names}
+
+
 def do_device(_):
     """The device on which JAX computes here."""
     import jax.numpy as jnp

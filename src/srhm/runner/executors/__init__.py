@@ -91,7 +91,8 @@ def open_executor(
     if work is not None:
         workers = available_cores() if workers is None else workers
         return InProcess(work) if workers == 1 else Workers(workers, work)
-    on_gpu = backend_name() != "cpu"  # before the first run
+    compute_on_one_thread()  # before JAX first computes
+    on_gpu = backend_name() != "cpu"
     workers = default_workers() if workers is None else workers
     members = ensemble or (GPU_MEMBERS if on_gpu else 1)
     work = execute_job if members == 1 else execute_ensemble_job

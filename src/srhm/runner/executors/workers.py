@@ -21,7 +21,7 @@ from ...interrupts import ask_to_stop, asked_to_stop, pass_over_lost_interrupts
 from ..functions import find, name_of
 from .base import Executor, Failure, Job, Outcome, Unavailable, Work, outcome_of
 from .compiling import compile_one_at_a_time
-from .environment import compute_on_device
+from .environment import compute_on_device, compute_on_one_thread
 
 _STARTS = 5
 """Processes in a row that end before they are ready, after which none can be started here."""
@@ -34,8 +34,8 @@ class Workers(Executor):
 
     A process that dies takes its job with it and no other; a new one is started for the next job. Ctrl-C reaches
     workers only through :meth:`close`. Workers find the work by its name, and do not run the script of this process
-    again: it needs no ``if __name__ == "__main__":``, unless the work is a function of its own. They are spread over
-    as many of JAX's devices as there are; of more processes some share a device.
+    again: it needs no ``if __name__ == "__main__":``, unless the work is a function of its own. They compute on
+    one thread each, and are spread over as many of JAX's devices as there are; of more processes some share a device.
 
     An interrupted process has `leave_seconds` to write its checkpoint before it is killed, and `grace_seconds` if its
     job exceeded its limit, or if it is not at work when all end.
@@ -52,6 +52,7 @@ class Workers(Executor):
     ) -> None:
         self.slots = check_integer("workers", slots, minimum=1, maximum=1024)
         self._work = name_of(work, "work")
+        compute_on_one_thread()  # they inherit it; if each took every core, they would take twice as long
         self._devices = devices
         self._leave_seconds, self._grace_seconds = leave_seconds, grace_seconds
         self._workers: list[_Worker] = []
