@@ -1,11 +1,15 @@
 """The numbers of docs/open-question.md, from the tables of its arms and of the alignment."""
 
 import re
+from dataclasses import replace
 from math import log
 from pathlib import Path
 
-from srhm.paper.open_question import ARMS
+from srhm.paper.open_question import ARMS, arm_results
+from srhm.store.archive import read_archive
+from srhm.store.index import RunIndex
 
+RUNS = Path(__file__).parents[1] / "results" / "laptop.jsonl.xz"
 TABLES = Path(__file__).parent / "open-question"
 NUMBER = r"[\d,]*\.?\d+"
 
@@ -57,7 +61,20 @@ def numbers() -> dict[str, str]:
     online = {
         f"online_{n}": f"{row['exponent of s0+1']} ± {row['±']}" for n, row in enumerate(rows("online.md"), 1)
     }
-    return found | ratios(of_arm) | online | alignment() | first_steps()
+    return found | ratios(of_arm) | online | alignment() | first_steps() | at_both_depths()
+
+
+def at_both_depths(s0s: tuple[int, ...] = (3, 5)) -> dict[str, str]:
+    """Return the exponents of L = 1 and 2 with s = 3 over the s0 that both have: `L1_s3_v3_both`, `L2_s3_more_both`."""
+    found, index = {}, RunIndex(read_archive(RUNS))
+    for name in ("L1-s3-v3", "L2-s3-more"):
+        arm = ARMS[name]
+        both = replace(arm, settings=tuple(one for one in arm.settings if one.params.s0 in s0s))
+        (result,) = arm_results([both], index)
+        if result.exponent is not None:
+            key = name.replace("-", "_")
+            found[f"{key}_both"] = f"{result.exponent.slope:.2f} ± {result.half_width:.2f}"
+    return found
 
 
 def first_steps() -> dict[str, str]:
