@@ -52,7 +52,7 @@ class Workers(Executor):
     ) -> None:
         self.slots = check_integer("workers", slots, minimum=1, maximum=1024)
         self._work = name_of(work, "work")
-        compute_on_one_thread()  # they inherit it; if each took every core, they would take twice as long
+        compute_on_one_thread()  # they inherit it; else each would take every core
         self._devices = devices
         self._leave_seconds, self._grace_seconds = leave_seconds, grace_seconds
         self._workers: list[_Worker] = []
