@@ -19,7 +19,7 @@ from scipy.special import stdtrit
 import srhm
 from srhm.learners import LayerwiseLearner, measure
 from srhm.measure import pstar
-from srhm.measure.complexity import Crossing, combine
+from srhm.measure.crossings import Crossing, combine
 from srhm.theory import predicted_P, visible_P
 
 RESULTS = Path(__file__).parent / "results"

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import t
 
-from srhm.measure.complexity import SampleComplexity, Search, combine
+from srhm.measure.complexity import Search
+from srhm.measure.crossings import SampleComplexity, combine
 from srhm.model.holdout import hold_out_text
 from srhm.store.archive import read_archive
 from srhm.study.custom import CustomNet

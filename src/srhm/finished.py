@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Integer
 
 from .errors import ArgumentError, SrhmError, check_instance
-from .measure.complexity import SampleComplexity
+from .measure.crossings import SampleComplexity
 from .model.dataset import Dataset
 from .nets.weights import load_weights
 from .runner.execution import draw_sets

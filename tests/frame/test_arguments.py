@@ -13,7 +13,7 @@ from srhm.figures import learning_curves, scaling
 from srhm.inference import UniformNoise
 from srhm.inference.noise import Process
 from srhm.learners import LayerwiseLearner
-from srhm.measure.complexity import Crossing, combine
+from srhm.measure.crossings import Crossing, combine
 from srhm.measure.probing import probes
 from srhm.measure.sensitivity import sensitivities
 from srhm.measure.sensitivity import test_error as error_of

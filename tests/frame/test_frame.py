@@ -279,10 +279,16 @@ def test_the_table_is_an_order():
         )
     for room in set(DIRECT) - {"paper", "cli", "__main__"}:
         assert "paper" not in allowed(room), f"{room} serves every study, not one paper"
-    for module in ("ridge", "complexity", "exponent", "correlation"):
+    general = ("ridge", "complexity", "crossings", "exponent", "correlation")
+    for module in general:
         path = SOURCE / "measure" / f"{module}.py"
-        rooms = {room for _, room in room_imports(ast.parse(path.read_text("utf-8")), package_of(path))}
-        assert rooms <= {"errors"}, f"{module} serves any measurements, not ours alone"
+        tree, package = ast.parse(path.read_text("utf-8")), package_of(path)
+        names = {name for node in ast.walk(tree) for name in imported(node, package)}
+        ours = {".".join(name.split(".")[1:3]) for name in names if name.startswith("srhm.")}
+        allowed_here = {f"measure.{one}" for one in general}
+        assert all(name in allowed_here or name.startswith("errors") for name in ours), (
+            f"{module} serves any measurements, not ours alone: it imports {sorted(ours)}"
+        )
 
 
 def test_every_room_is_declared():

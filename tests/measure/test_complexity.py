@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from srhm.errors import ArgumentError
-from srhm.measure.complexity import Crossing, Search, combine, nearest_grid, pstar
+from srhm.measure.complexity import Search, pstar
+from srhm.measure.crossings import Crossing, combine, nearest_grid
 
 
 def sigmoid(P, P_star, slope):

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ..errors import ArgumentError, check_instances, check_number
-from ..measure.complexity import SampleComplexity
+from ..measure.crossings import SampleComplexity
 from ..study import Study
 from .marks import hollow
 from .quantities import DASHED, check_quantities, draw_chance, draw_threshold, full_words, short_words

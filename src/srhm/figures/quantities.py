@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from ..errors import ArgumentError, check_number, name_fix
-from ..measure.complexity import check_threshold
+from ..measure.crossings import check_threshold
 from .style import MUTED, Number, plain_number
 
 DASHED = {"color": MUTED, "linestyle": (0, (4, 2)), "linewidth": 0.8}

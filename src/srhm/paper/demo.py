@@ -14,7 +14,7 @@ from rich.table import Table as Shown
 from ..figures import Curve, derivation_trees, learning_curves, scaling, transformations
 from ..figures.style import render
 from ..files import check_output, user_path, write_atomically
-from ..measure.complexity import SampleComplexity
+from ..measure.crossings import SampleComplexity
 from ..model.grammar import Grammar
 from ..model.params import Params
 from ..model.stream import Stream

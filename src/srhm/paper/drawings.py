@@ -22,7 +22,7 @@ from ..figures.map import complexity_map
 from ..figures.model import generative_model
 from ..figures.networks import network_schemes
 from ..figures.rescaled import RescaledCurve, rescaled
-from ..measure.complexity import SampleComplexity
+from ..measure.crossings import SampleComplexity
 from ..measure.exponent import Exponent, fit_exponent
 from ..model.grammar import Grammar
 from ..model.stream import Stream

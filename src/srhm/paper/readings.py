@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from ..measure.complexity import SampleComplexity, nearest_grid
+from ..measure.crossings import SampleComplexity, nearest_grid
 from ..reference.published import published, published_crossings
 from ..store.index import RunIndex
 from ..study import Setup, Study

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
 from ..errors import check_instance
-from ..measure.complexity import SampleComplexity
 from ..measure.correlation import rank_correlation
+from ..measure.crossings import SampleComplexity
 from ..measure.exponent import Exponent, fit_exponents
 from ..nets import FAMILIES, predict
 from ..reference.published import published

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from ..errors import check_instance
-from ..measure.complexity import SampleComplexity, log_interval
+from ..measure.crossings import SampleComplexity, log_interval
 from ..store.index import RunIndex
 from ..study import Run, Seeds, Setup, Study
 from .cost import shown

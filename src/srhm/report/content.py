@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ..figures import Curve
-from ..measure.complexity import SampleComplexity
+from ..measure.crossings import SampleComplexity
 from ..reference.published import published
 from ..study import Run, Study, studies_of
 from ..study.describe import change_words, label

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from ..errors import ArgumentError, check_choice, check_instance, check_integer
-from ..measure.complexity import Crossing, SampleComplexity, Search, combine, nearest_grid
+from ..measure.complexity import Search
+from ..measure.crossings import Crossing, SampleComplexity, combine, nearest_grid
 from ..theory.predictions import Prediction
 from ..training.task import task_text
 from .expected import expected_P

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ...measure.complexity import SampleComplexity
+from ...measure.crossings import SampleComplexity
 from ...measure.exponent import Exponent
 from ...store.index import RunIndex
 from ...study import Run, Study
