@@ -149,6 +149,12 @@ def halfway(rows: Rows, key: str) -> float:
     return float(np.exp(before + (0.5 - low) / (high - low) * (at - before)))
 
 
+def then(rows: Rows, key: str, step: float) -> float:
+    """The value of a quantity at a step, linear in ln step between looks."""
+    steps = np.log([max(row["step"], 1) for row in rows])
+    return float(np.interp(np.log(step), steps, [row[key] for row in rows]))
+
+
 def interval(values: Sequence[float]) -> tuple[float, float]:
     """Mean of the logarithms, and half the width of its 90% t-interval."""
     logs = np.log(values)
@@ -159,9 +165,9 @@ def upper(rows: Rows) -> list[str]:
     return sorted(key for key in rows[0] if key.startswith("alignment"))
 
 
-def shown(values: Sequence[float]) -> str:
+def shown(values: Sequence[float], form: str = ".2f") -> str:
     mean, half = interval(values)
-    return f"{np.exp(mean):.2f} ({np.exp(mean - half):.2f} to {np.exp(mean + half):.2f})"
+    return f"{np.exp(mean):{form}} ({np.exp(mean - half):{form}} to {np.exp(mean + half):{form}})"
 
 
 def page(cases: Sequence[dict[str, Any]]) -> str:
@@ -176,6 +182,7 @@ def page(cases: Sequence[dict[str, Any]]) -> str:
         "D half-way, in units of these",
         "S half-way",
         "error half-way",
+        "alignment when S is half-way",
     ]
     lines = ["| " + " | ".join(heads) + " |", "| --- " * len(heads) + "|"]
     for case in cases:
@@ -190,9 +197,10 @@ def page(cases: Sequence[dict[str, Any]]) -> str:
                 else "not learned"
                 for other in (f"D_{top}1", f"S_{top}1", "error")
             ]
+            aligned = [then(rows, key, halfway(rows, f"S_{top}1")) for rows in runs] if learned else []
             error = np.mean([rows[-1]["error"] for rows in runs])
             cells = [case["name"], key[-1], f"{start:.2f}", f"{end:.2f}", f"{100 * error:.1f}%",
-                     f"{np.exp(interval(steps)[0]):,.0f}", *later]  # fmt: skip
+                     shown(steps, ",.0f"), *later, f"{np.mean(aligned):.2f}" if aligned else ""]  # fmt: skip
             lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 

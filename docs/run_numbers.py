@@ -316,17 +316,107 @@ def statistics() -> dict[str, str]:
     return {"ours_4C": ", ".join(re.findall(row, tables, re.MULTILINE))}
 
 
+def table_rows(path: Path) -> list[dict[str, str]]:
+    """Return the rows of all tables of a Markdown file, by the heads of their columns."""
+    found, heads = [], None
+    for line in path.read_text("utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if not line.startswith("|"):
+            heads = None
+        elif heads is None:
+            heads = cells
+        elif not set(line) <= set("|- "):
+            found.append(dict(zip(heads, cells, strict=True)))
+    return found
+
+
+def number(cell: str) -> float | None:
+    """Return the number a cell begins with; None if it is a bound, or nothing was run."""
+    found = re.match(r"[\d,]*\.?\d+", cell)
+    return float(found[0].replace(",", "")) if found else None
+
+
 def reproduction() -> dict[str, str]:
-    """Return the most bits that a run below P* stored for a weight, and exponents: `LCN_2_m` is that in m at L = 2."""
-    tables = (RESULTS.parent / "docs" / "reproduction" / "tables.md").read_text("utf-8")
-    rows = tables.partition("### What runs below P* store")[2]
-    stored = re.findall(r"^\| \w+ \| \d \| [\d,]+ \| ([\d.]+) \|", rows, re.MULTILINE)
-    fitted = r"^\| (\w+) \| L = (\d) \| (\w+) \| \S+ \| ([\d.-]+) \| ([\d. to-]+) \|"
+    """Return the numbers of the page from its tables and runs; `LCN_2_m` is the exponent in m at L = 2."""
+    rows = table_rows(RESULTS.parent / "docs" / "reproduction" / "tables.md")
+    stored = [row["most bits for a weight"] for row in rows if "most bits for a weight" in row]
+    fitted = [row for row in rows if re.fullmatch(r"L = \d", row.get("points with", ""))]
     exponents = {
-        f"{net}_{L}_{variable}": f"{value} ({ends})"
-        for net, L, variable, value, ends in re.findall(fitted, tables, re.MULTILINE)
+        f"{row['network']}_{row['points with'][-1]}_{row['exponent of']}": f"{row['fitted']} ({row['90% interval']})"
+        for row in fitted
     }
-    return {"most_stored": max(stored, key=float), **exponents, **widest_gap()}
+    column = "difference (90% interval)"
+    narrow = [row for row in rows if column in row and row["network"] == "CNN" and int(row["width"]) < 256]
+    lower = [row for row in narrow if re.search(r" to -[\d.]+\)$", row[column])]
+    raised = [
+        number(row["with the option"]) / number(row["ours (over the paper's)"])
+        for row in rows
+        if "batch" in row.get("model and option", "") and row[""] == "P*"
+    ]
+    return {
+        "most_stored": max(stored, key=float),
+        "narrow_exponents": f"{len(lower)} of {len(narrow)}",
+        "batch_least": f"{min(raised):.2f}",
+        "batch_most": f"{max(raised):.2f}",
+        **exponents,
+        **shared(rows),
+        **forgotten(rows),
+        **of_runs(),
+        **widest_gap(),
+    }
+
+
+def shared(rows: list[dict[str, str]]) -> dict[str, str]:
+    """Return the exponents without shared layers, and by how much each choice lowers it, with intervals."""
+    found = {}
+    for row in rows:
+        if "sharing lowers it by" in row:
+            name = f"{row['network']}_{row['shared layers'].replace(' and ', '_')}"
+            found |= {name: row["exponent of s0+1"], f"{name}_saves": row["sharing lowers it by"]}
+    return found
+
+
+def forgotten(rows: list[dict[str, str]]) -> dict[str, str]:
+    """Return how P*_S, P*_D and P* of a setting compare, each at the width of the table that has it."""
+    values = defaultdict(dict)
+    for row in rows:
+        if "paper's / P_max" in row:
+            wide = number(row["ours (90% interval), at width 256"])
+            own = wide if wide is not None else number(row["ours, narrower"])
+            if own is not None and "L=" in row["model"]:
+                values[row["network"], row["model"]][row[""]] = own
+
+    def ratios(net: str, model: str, above: str, below: str) -> list[float]:
+        own = [found for (one, name), found in values.items() if one == net and re.search(model, name)]
+        return [found[above] / found[below] for found in own if {above, below} <= found.keys()]
+
+    later = ratios("CNN", "", "P*_S", "P*_D")
+    before = [one for one in later if one > 1]
+    return {
+        "D_first": f"{len(before)}",
+        "D_and_S": f"{len(later)}",
+        "D_before": f"{max(before):.1f}",
+        "S_at_v3": f"{min(ratios('CNN', '^v=3,', 'P*_S', 'P*')):.2f}",
+        "D_of_fcn": " and ".join(f"{one:.2f}" for one in sorted(ratios("FCN", "L=2$", "P*_D", "P*"))),
+    }
+
+
+def of_runs() -> dict[str, str]:
+    """Return the P at which CNNs with two shared layers died or learned, and how well clusters are parents at last."""
+    dead, alive, index = set(), set(), {"cnn": {}, "lcn": {}}
+    for run in read_archive(RESULTS / "laptop.jsonl.xz"):
+        setup, error = run.spec.setup, run.metrics["error"]
+        if "ari_21" in run.metrics:
+            index[run.spec.net.family].setdefault(run.spec.P, []).append(run.metrics["ari_21"])
+        both_shared = run.spec.net.chosen.get("shared_layers") == (1, 2) and setup.params.s0 == 2
+        published = setup.optimizer.rate == setup.net.rate(setup.params).value
+        if run.spec.net.family == "cnn" and both_shared and published:
+            (dead if error > 0.8 else alive).add(run.spec.P)
+    return {
+        "dead_P": ", ".join(f"{P:,}" for P in sorted(dead)),
+        "alive_P": ", ".join(f"{P:,}" for P in sorted(alive)),
+        **{f"ari_{net}": f"{min(of_P[max(of_P)]):.2f}" for net, of_P in index.items()},
+    }
 
 
 def widest_gap() -> dict[str, str]:

@@ -368,7 +368,20 @@ def test_the_output_is_named_when_L_is_known():
     given = Curve("one", [10, 20], {"S_31": [0.9, 0.2]})
     assert "the output" in learning_curves([given], quantities=["S_31"], L=2).axes[0].get_ylabel()
     assert "layer 3" in learning_curves([given], quantities=["S_31"]).axes[0].get_ylabel()
-    assert "depth 3" in learning_curves([given], quantities=["S_31"], layers="depth").axes[0].get_ylabel()
+    names = ["depth 0.2", "depth 0.5", "depth 0.8"]
+    assert "depth 0.8" in learning_curves([given], quantities=["S_31"], layers=names).axes[0].get_ylabel()
+    with pytest.raises(ArgumentError, match="does not name layer 3"):
+        learning_curves([given], quantities=["S_31"], layers=names[:2])
+
+
+def test_chance_is_drawn_where_it_is_known():
+    given = Curve("one", [10, 20], {"error": [0.7, 0.2], "probe_22": [0.3, 0.9], "S_21": [0.5, 0.1]})
+    names = ["error", "probe_22", "S_21"]
+    figure = learning_curves([given], quantities=names, chance={"error": 0.75, "probe_22": 0.25})
+    heights = [line.get_ydata()[0] for line in figure.findobj() if line.get_gid() == "chance"]
+    assert sorted(heights) == [0.25, 0.75]
+    with pytest.raises(ArgumentError, match=r"chance\['probe_22'\]"):
+        learning_curves([given], quantities=names, chance={"probe_22": 25})
 
 
 def test_before_the_first_run_the_panels_say_so():

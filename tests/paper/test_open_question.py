@@ -118,17 +118,6 @@ def test_seeds_that_never_learned_are_not_left_out():
     assert f"> {result.P_star[1].interval[0]:,.0f} |" in row
 
 
-def test_dead_networks_are_counted():
-    """A run that was trained to the last epoch and still guesses."""
-    spec = ARMS["batch-1"].settings[0].at(100)
-    dead = replace(run_of(spec, 1.0), status="epochs")
-    dead = replace(dead, metrics=dead.metrics | {"error": 0.83})
-    alive = replace(dead, spec=spec.at(101), metrics=dead.metrics | {"error": 0.3})
-    ended = replace(dead, spec=spec.at(102), status="converged")
-    (result,) = arm_results([ARMS["batch-1"]], RunIndex([dead, alive, ended]))
-    assert result.dead == 1
-
-
 def test_what_is_missing_is_computed_and_the_rest_is_not(tmp_path: Path):
     store = Store(tmp_path / "runs.sqlite")
     first = compute([ARMS["width-64"]], store, lambda: InProcess(work), tmp_path / "out")

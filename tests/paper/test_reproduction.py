@@ -226,7 +226,7 @@ def test_every_published_value_stands_next_to_ours_at_two_widths(narrow: Tier):
         "3 are measured."
     )
     assert "| LCN | 2 | 1 | P* | 1.00 (1.00 to 1.00; 3) |" in width_table(bias)
-    assert "| P* | LCN | 26 | 1 | 0.85 | 0.85 to 0.85 | 1 |" in ratio_table(widths)
+    assert "| P* | LCN | 26 | 1 | 0.85 | 0.85 to 0.85 | 1 | 1 | 0.85 |" in ratio_table(widths)
     missing = missing_table(widths, index)
     assert "v=10, s=2, s0=2, L=3" in missing and "LCN | v=4, s=2, s0=1, L=2" not in missing
     assert missing.count("\n") == 2 + len(rows) - 3
@@ -252,7 +252,7 @@ def test_a_tier_of_the_published_widths_is_compared_alone():
     index = RunIndex(runs_of(setting, full))
     widths = Widths.of(full, index)
     assert widths.words == ["the published width"]
-    assert "| P* | LCN | 26 | 1 | 0.85 | 0.85 to 0.85 | 1 |" in ratio_table(widths)
+    assert "| P* | LCN | 26 | 1 | 0.85 | 0.85 to 0.85 | 1 | 1 | 0.85 |" in ratio_table(widths)
     text = report([FIGURES["4B"]], full, index)
     assert "### Every published value" in text and "### Width" not in text
 

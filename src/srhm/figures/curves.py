@@ -14,7 +14,15 @@ from ..errors import ArgumentError, check_instances, check_number
 from ..measure.crossings import SampleComplexity
 from ..study import Study
 from .marks import hollow
-from .quantities import DASHED, check_quantities, draw_chance, draw_threshold, full_words, short_words
+from .quantities import (
+    DASHED,
+    check_chance,
+    check_quantities,
+    draw_chance,
+    draw_threshold,
+    full_words,
+    short_words,
+)
 from .style import (
     DOUBLE_COLUMN,
     INK,
@@ -151,10 +159,10 @@ def learning_curves(
     curves: Sequence[Curve],
     thresholds: Mapping[str, Number] = _ERROR_10,
     *,
-    chance: Number | None = None,
+    chance: Number | Mapping[str, Number] | None = None,
     quantities: Sequence[str] | None = None,
     L: int | None = None,
-    layers: str = "layer",
+    layers: Sequence[str] = (),
     title: str | None = None,
     x_label: str = "training points $P$",
 ) -> Figure:
@@ -171,14 +179,14 @@ def learning_curves(
     thresholds
         The value of each quantity that defines its P*. Default: error 10%.
     chance
-        Test error of guessing, 1 - 1/n_c; drawn where given.
+        Test error of guessing, 1 - 1/n_c, or by quantity what guessing gives; drawn where given.
     quantities
         The panels, in order. Default: the error, then every other quantity of which a curve has a value, S
         before D (D is absent for s0 = 0).
     L
         Number of levels; with it layer L + 1 is called the output.
     layers
-        What the recorded layers are called, such as ``"depth"`` of a standard architecture, which records some.
+        Names of the recorded layers, such as ``"depth 0.2"`` of a standard architecture; default: their numbers.
     title
         Title of the figure.
     x_label
@@ -194,14 +202,15 @@ def learning_curves(
     names = list(_default_quantities(curves) if quantities is None else quantities)
     if not names:
         raise ArgumentError("quantities", quantities, "is empty", 'Give one at least, such as "error"')
-    check_quantities("quantities", names, thresholds, curves, chance)
+    check_quantities("quantities", names, thresholds, curves)
+    guess = check_chance(chance)
     columns = len(names) if len(names) < 4 else 2 if len(names) == 4 else 3
     width = {1: SINGLE_COLUMN, 2: 0.75 * DOUBLE_COLUMN}.get(columns, DOUBLE_COLUMN)
     figure, panels = panel_grid(len(names), columns, width, 2.15 if columns > 1 else 2.4, 0.65)
     extent = _extent(curves, names)
     for panel, name in zip(panels, names, strict=True):
         words = (full_words if columns < 3 else short_words)(name, L, layers)
-        _panel(panel, name, words, curves, thresholds.get(name), chance if name == "error" else None)
+        _panel(panel, name, words, curves, thresholds.get(name), guess.get(name))
         log_axis(panel.xaxis, *extent, least_gap=0.24)
         panel.set_xlabel(x_label)
     panel_letters(panels)

@@ -30,7 +30,6 @@ def check_quantities(
     names: Iterable[str],
     thresholds: Mapping[str, Number],
     curves: Sequence[Any],
-    chance: Number | None = None,
 ) -> None:
     """Refuse what would draw an empty panel or no line: unknown quantities, and values out of range.
 
@@ -46,14 +45,21 @@ def check_quantities(
                 raise ArgumentError(words, name, "is not a quantity of the curves", fix)
     for name, value in thresholds.items():
         check_threshold(f"thresholds[{name!r}]", name, value)
-    if chance is not None:
-        check_number("chance", chance, above=0.0, below=1.0)
 
 
-def full_words(name: str, L: int | None, layers: str = "layer") -> tuple[str, str]:
+def check_chance(chance: Number | Mapping[str, Number] | None) -> dict[str, float]:
+    """Return what guessing gives, by quantity; a number is the test error of guessing."""
+    if isinstance(chance, Mapping):
+        return {
+            name: check_number(f"chance[{name!r}]", one, above=0.0, below=1.0) for name, one in chance.items()
+        }
+    return {} if chance is None else {"error": check_number("chance", chance, above=0.0, below=1.0)}
+
+
+def full_words(name: str, L: int | None, layers: Sequence[str] = ()) -> tuple[str, str]:
     """Return the title of a quantity's panel and the label of its axis, where there is room for both.
 
-    `layers` is what is counted: the recorded parts of a standard architecture are depths, not layers.
+    `layers` are the names of the layers, where they have any; else they are numbered, and layer L + 1 is the output.
     """
     read = _READING.fullmatch(name)
     if read is not None:
@@ -73,7 +79,7 @@ def full_words(name: str, L: int | None, layers: str = "layer") -> tuple[str, st
     return title, f"change of {_layer(layer, L, layers)} with\n{done}"
 
 
-def short_words(name: str, L: int | None, layers: str = "layer") -> tuple[str, str]:
+def short_words(name: str, L: int | None, layers: Sequence[str] = ()) -> tuple[str, str]:
     """Return the same where panels are small, and share the labels of their axes: the title has the layer."""
     match = _SENSITIVITY.fullmatch(name)
     if match is None:
@@ -84,8 +90,12 @@ def short_words(name: str, L: int | None, layers: str = "layer") -> tuple[str, s
     return f"{symbol}: {_layer(layer, L, layers)}, level {level}", f"change by {what}"
 
 
-def _layer(layer: str, L: int | None, layers: str) -> str:
-    return "the output" if L is not None and int(layer) == L + 1 else f"{layers} {layer}"
+def _layer(layer: str, L: int | None, layers: Sequence[str]) -> str:
+    if layers:
+        if int(layer) > len(layers):
+            raise ArgumentError("layers", layers, f"does not name layer {layer}", "Name every recorded layer")
+        return layers[int(layer) - 1]
+    return "the output" if L is not None and int(layer) == L + 1 else f"layer {layer}"
 
 
 def draw_threshold(panel: Axes, name: str, threshold: Number, *, written: bool = True) -> None:
@@ -101,7 +111,7 @@ def draw_threshold(panel: Axes, name: str, threshold: Number, *, written: bool =
 
 
 def draw_chance(panel: Axes, chance: Number) -> None:
-    """Draw the test error of guessing across a panel, and name it."""
+    """Draw what guessing gives across a panel, and name it."""
     panel.axhline(float(chance), zorder=1, gid="chance", **DOTTED)
     panel.annotate(
         "chance", xy=(1, float(chance)), xycoords=("axes fraction", "data"), xytext=(-1, 1.5),

@@ -11,7 +11,15 @@ from matplotlib.lines import Line2D
 from ..errors import ArgumentError, check_choice, check_instances, check_number
 from .curves import Curve, draw_runs
 from .marks import hollow, plain_mark, shape_of_s0
-from .quantities import DASHED, check_quantities, draw_chance, draw_threshold, full_words, short_words
+from .quantities import (
+    DASHED,
+    check_chance,
+    check_quantities,
+    draw_chance,
+    draw_threshold,
+    full_words,
+    short_words,
+)
 from .style import (
     DOUBLE_COLUMN,
     LINE_COLOURS,
@@ -92,7 +100,8 @@ def rescaled(
     if not any(name for row in rows for name in row):
         raise ArgumentError("rows", rows, "name no quantity", 'Give one at least, such as [["error"]]')
     check_choice("over", over, ("both", "P", "rescaled"), "is not known")
-    check_quantities("rows", _names(rows), thresholds, [one.curve for one in curves], chance)
+    check_quantities("rows", _names(rows), thresholds, [one.curve for one in curves])
+    check_chance(chance)
     kinds = {"both": (False, True), "P": (False,), "rescaled": (True,)}[over]
     figure, grid = _grid(rows, kinds)
     tops = {group: _top(curves, rows, group, thresholds, chance) for group in (True, False)}

@@ -66,6 +66,8 @@ class Family:
     """The constant in the number of steps of a run (docs, scale.md); None: a run takes about 30 epochs."""
     cost: type[Cost] = TracedCost
     """Counts weights, operations and memory; default: from the program of the network."""
+    layers: tuple[str, ...] = ()
+    """Names of the recorded layers; default: their numbers."""
     last_layer: int | None = None
     """The number of the recorded layer that counts as the output in sensitivities; default: L + 1, the logits."""
     label: str = ""

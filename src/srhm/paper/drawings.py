@@ -25,6 +25,7 @@ from ..figures.rescaled import RescaledCurve, rescaled
 from ..measure.crossings import SampleComplexity
 from ..measure.exponent import Exponent, fit_exponent
 from ..model.grammar import Grammar
+from ..model.params import Params
 from ..model.stream import Stream
 from ..nets import FAMILIES
 from ..reference.published import Quantity, published, published_curve, published_networks
@@ -209,7 +210,7 @@ def _relative(points: Sequence[ScalingPoint]) -> list[ScalingPoint]:
         both = lambda ends, over=over: None if ends is None else (over(ends[0]), over(ends[1]))  # noqa: E731
         found.append(
             replace(
-                point, scaling_law=point.scaling_law * 1.07 ** models.index(point.params),
+                point, scaling_law=point.scaling_law * 1.07 ** (models.index(point.params) - (len(models) - 1) / 2),
                 ours=Estimate(over(ours.value), both(ours.interval), over(ours.lower_bound)), paper=1.0,
                 paper_bracket=both(point.paper_bracket),
             )
@@ -272,15 +273,26 @@ def _curves(figure: PaperFigure, kind: Curves, settings: Sequence[Setup], study:
     ]
     curves = [one for one in curves if one.P or one.paper]
     _check_drawn(figure, curves)
-    standard = any(one.net.row.last_layer is not None for one in settings)
     return learning_curves(
         curves,
-        chance=1 - 1 / settings[0].params.n_c,
+        chance=_chance(settings[0].params, study(settings[0])),
         quantities=kind.quantities,
         L=_output_layer(settings),
-        layers="depth" if standard else "layer",
+        layers=settings[0].net.row.layers,
         title=figure.full_heading,
     )
+
+
+def _chance(params: Params, study: Study) -> dict[str, float]:
+    """Return what guessing gives: the error, and what probes read of synonyms, places and features."""
+    found = {
+        "error": 1 - 1 / params.n_c,
+        "probe_rule_21": 1 / params.m,
+        "probe_placement_21": 1 / params.placements,
+    }
+    read = [run.metrics.get("probe_chance_2") for _, run in study.all_runs]
+    known = [value for value in read if value]
+    return found | ({"probe_22": sum(known) / len(known)} if known else {})
 
 
 def _rescaled(figure: PaperFigure, kind: Rescaled, settings: Sequence[Setup], study: Studies) -> Figure:

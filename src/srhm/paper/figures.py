@@ -153,7 +153,7 @@ _READ = Curves(
 
 _TABLE = (
     PaperFigure(
-        "1", Against(0, "the last layer"), "Test error against the sensitivity of the output, P = 7,400 and growing P",
+        "1", Against(0, "the output"), "Test error against the sensitivity of the output, P = 7,400 and growing P",
         _ALL_NETS, _FEW_NETS, P=_P, stand_in_P=_FEW_P,
     ),
     PaperFigure(
@@ -225,7 +225,8 @@ _TABLE = (
         "batch",
         Complexity(
             lambda settings: {"CNN": settings}, x=lambda one: float(one.batch),
-            x_label=lambda one: "training points in a batch", slope=lambda one: None, relative=True,
+            x_label=lambda one: "training points in a batch (models side by side)",
+            slope=lambda one: None, relative=True,
         ),
         "P* against the batch", _BATCHES, _BATCHES,
         causes=True,

@@ -43,11 +43,12 @@ def report(figures: Sequence[PaperFigure], tier: Tier, index: RunIndex) -> str:
     words = widths.words[widths.tiers.index(tier)] if tier in widths.tiers else "the widths of the tier"
     counted = [f"{widths.coverage} Each value counts once: at {', else at '.join(widths.words)}."]
     runs = [run for of_model in index.by_model().values() for run in of_model]
+    versions = sorted({run.versions["srhm"] for run in runs if "srhm" in run.versions})
     hours = sum(sum(run.seconds.values()) for run in runs) / 3600
     parts = [
         f"*Tier {tier.name}, from a store of {index.count:,} runs, which took {hours:.1f} hours one after another: "
-        f"{_replicates(tier)} of each point, "
-        f"srhm {__version__}. "
+        f"{_replicates(tier)} of each point where nothing else is stated. Tables by srhm {__version__}, runs by "
+        f"{' and '.join(versions)}. "
         f"Of {len(known)} published values that were measured at {words}, {agreeing} agree within a factor 1.5.*",
         "### Ours over the paper's", *counted, ratio_table(widths),
         "### Figures and their runs", figure_table(figures, tier, index),

@@ -1,6 +1,6 @@
 """Tables of a reproduction, in Markdown: every published P* next to ours, exponents, and what is not computed."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
@@ -29,6 +29,7 @@ Columns: TypeAlias = Mapping[str, Callable[[_Record], str]]
 """What each column of a table says of a record, by its head."""
 
 _ARCHITECTURES = 3
+_FEW_REPLICATES = {1: "; one replicate", 2: "; two replicates"}
 QUANTITIES = {"P_star": ("error", "P*"), "P_star_S": ("S", "P*_S"), "P_star_D": ("D", "P*_D")}
 
 
@@ -127,7 +128,7 @@ def in_words(found: SampleComplexity | None) -> tuple[str, str]:
         sign = ">" if low is not None else "<"
         return (f"{sign} {bound:,.0f}" if bound is not None else found.status), ""
     ends = " to ".join("?" if end is None else f"{end:,.0f}" for end in (low, high))
-    return f"{found.P_star:,.0f}", ends + ("; one replicate" if len(found.crossings) == 1 else "")
+    return f"{found.P_star:,.0f}", ends + _FEW_REPLICATES.get(len(found.crossings), "")
 
 
 def with_interval(found: SampleComplexity | None) -> str:
@@ -299,22 +300,33 @@ def sharing_table(tier: Tier, index: RunIndex) -> str:
     check_instance(Tier, tier=tier)
     settings = tier.drawn(FIGURES["sharing"])
     s0s = sorted({one.params.s0 for one in settings})
-    rows = []
+    rows, plain = [], {}
     for (net, layers), own in by_sharing(settings).items():
         found = {one: study_of(one, tier, index).read() for one in own}
         known = {one.params.s0: f"{P.P_star:,.0f}" for one, P in found.items() if P and P.P_star is not None}
         pairs = replicates_of(found)
         slopes = [blank_exponent(pair for pair in pairs if pair[0] >= least) for least in (0, 1)]
+        by_s0 = {one.params.s0: P.per_seed for one, P in found.items() if P and P.per_seed}
+        plain.setdefault(net, by_s0)  # the first of a network has no shared layer
+        saved = blank_exponent(_over(plain[net], by_s0)) if layers else None
         words = [
             f"{one.slope:.2f} ({one.interval[0]:.2f} to {one.interval[1]:.2f})"
             if one and one.interval
             else ""
-            for one in slopes
+            for one in (*slopes, saved)
         ]
         shared = " and ".join(map(str, layers)) or "none"
         rows.append([FAMILIES[net].label, shared, *(known.get(s0, "") for s0 in s0s), *words])
     heads = ["network", "shared layers", *(f"P*, s0 = {s0}" for s0 in s0s)]
-    return table([*heads, "exponent of s0+1", "the same, s0 > 0"], rows)
+    return table([*heads, "exponent of s0+1", "the same, s0 > 0", "sharing lowers it by"], rows)
+
+
+def _over(
+    first: Mapping[int, Sequence[float]], second: Mapping[int, Sequence[float]]
+) -> Iterator[tuple[int, float]]:
+    """Yield (s0, P* of the first over P* of the second) of every replicate at the s0 that both have."""
+    for s0 in sorted(first.keys() & second.keys()):
+        yield from ((s0, a / b) for a, b in zip(first[s0], second[s0], strict=False))
 
 
 def table_of(records: Iterable[_Record], columns: "Columns[_Record]") -> str:

@@ -162,7 +162,7 @@ def ratio_table(widths: Widths) -> str:
 
     Each published value counts once, at the first of the widths at which it was measured.
     """
-    groups: dict[tuple[str, str], list[Compared]] = defaultdict(list)
+    groups: dict[tuple[str, str], list[tuple[Compared, bool]]] = defaultdict(list)
     published_values: dict[tuple[str, str], int] = defaultdict(int)
     for of_widths in widths.rows:
         first = of_widths[0]
@@ -170,20 +170,25 @@ def ratio_table(widths: Widths) -> str:
             continue
         key = QUANTITIES[first.quantity][1], first.setting.net.row.label
         published_values[key] += 1
-        groups[key] += [one for one in of_widths if one.is_measured][:1]
+        groups[key] += [(one, one is first) for one in of_widths if one.is_measured][:1]
     rows = []
     for key, ours in sorted(groups.items()):
-        ratios = [one.ratio for one in ours if one.ratio is not None]
-        cells = ["", "", ""]
-        if ratios:
-            cells = [
-                f"{math.exp(np.mean(np.log(ratios))):.2f}",
-                f"{min(ratios):.2f} to {max(ratios):.2f}",
-                f"{sum(one.agrees is True for one in ours)}",
-            ]
-        rows.append([*key, str(published_values[key]), str(len(ratios)), *cells])
-    heads = ["", "network", "published", "measured", "ours / paper, geometric mean", "range", "within 1.5"]
+        ratios = [one.ratio for one, _ in ours if one.ratio is not None]
+        wide = [one.ratio for one, is_first in ours if one.ratio is not None and is_first]
+        ends = f"{min(ratios):.2f} to {max(ratios):.2f}" if ratios else ""
+        agreeing = str(sum(one.agrees is True for one, _ in ours)) if ratios else ""
+        counts = [str(published_values[key]), str(len(ratios))]
+        rows.append([*key, *counts, _pooled(ratios), ends, agreeing, str(len(wide)), _pooled(wide)])
+    of_first = f"measured at {widths.words[0]}", "ours / paper of these"
+    heads = ["", "network", "published", "measured", "ours / paper (90%)", "range", "within 1.5", *of_first]
     return table(heads, rows)
+
+
+def _pooled(ratios: Sequence[float]) -> str:
+    """Return the geometric mean of ratios, with its 90% interval if they are several."""
+    if len(ratios) < 2:
+        return "".join(f"{one:.2f}" for one in ratios)
+    return "{} ({:.2f} to {:.2f})".format(_mean(ratios), *log_interval(ratios))
 
 
 def missing_table(widths: Widths, index: RunIndex) -> str:

@@ -27,6 +27,7 @@ BASE_WIDTH = 64
 
 DEPTHS = (0.2, 0.5, 0.8)
 """Relative depths f of the layers measured in the paper: node int(f * count), counted from 0."""
+_LAYERS = (*(f"depth {one:g}" for one in DEPTHS), "the last node", "the logits")
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,12 @@ class VariantOptions:
 
 def standard_family(name: str, draw: Callable[..., Any], **row: Any) -> Family:
     """Return the row of a standard architecture: its rate, epochs and width are those of the published runs."""
-    defaults: dict[str, Any] = {"width": lambda params: BASE_WIDTH, "max_epochs": 250, "last_layer": 4}
+    defaults: dict[str, Any] = {
+        "width": lambda params: BASE_WIDTH,
+        "max_epochs": 250,
+        "layers": _LAYERS,
+        "last_layer": 4,
+    }
     return Family(name, draw, lambda params: Rate(1e-4), **(defaults | row))
 
 

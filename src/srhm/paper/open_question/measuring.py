@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ...measure.crossings import SampleComplexity
 from ...measure.exponent import Exponent
 from ...store.index import RunIndex
-from ...study import Run, Study
+from ...study import Study
 from ..sharing import blank_exponent
 from ..tiers import cost_near, search_for
 from .arms import Arm
@@ -24,8 +24,6 @@ class ArmResult:
     """Of s0+1, the mean over replicates, over s0 > 0; None while there are fewer than three P*, or one s0."""
     exponent_with_zero: Exponent | None
     """The same with s0 = 0."""
-    dead: int
-    """Runs that ended at chance after the last epoch: all their units are silent."""
 
     @property
     def half_width(self) -> float | None:
@@ -58,13 +56,7 @@ def arm_results(arms: Iterable[Arm], index: RunIndex) -> list[ArmResult]:
     for arm in arms:
         known = {study.setup.params.s0: index.fill(study) for study in studies_of_arm(arm)}
         found = {s0: study.read() for s0, study in known.items()}
-        dead = sum(_is_dead(run) for study in known.values() for _, run in study.all_runs)
         pairs = [(s0, P_star) for s0, one in found.items() if one is not None for P_star in one.per_seed]
         exponent = blank_exponent(pair for pair in pairs if pair[0] > 0)
-        results.append(ArmResult(arm, found, exponent, blank_exponent(pairs), dead))
+        results.append(ArmResult(arm, found, exponent, blank_exponent(pairs)))
     return results
-
-
-def _is_dead(run: Run) -> bool:
-    error, chance = run.metrics.get("error"), 1 - 1 / run.spec.params.n_c
-    return run.status in ("epochs", "stuck") and error is not None and abs(error - chance) < 0.02

@@ -35,7 +35,7 @@ _GROUPS = {
     "flow": "Towards gradient flow, CNN, L = 2, v = 4, width 64",
 }
 
-_REFERENCES = {"controls": "nothing fixed", "width": "width 256", "batch": "batch of 24 points"}
+_REFERENCES = {"controls": "nothing changed", "width": "width 256", "batch": "batch of 24 points"}
 """What the first arm is in a group that changes one thing of it."""
 
 
@@ -59,7 +59,6 @@ def page(results: Sequence[ArmResult]) -> str:
             "±",
             "with s0 = 0",
             "± (with s0 = 0)",
-            "dead",
         ]
         parts += [f"## {heading}", table(heads, [_row(one, s0s) for one in own])]
     return "\n\n".join(part.rstrip() for part in parts) + "\n"
@@ -77,7 +76,7 @@ def _row(result: ArmResult, s0s: Sequence[int]) -> list[str]:
     slopes = [_slope(result.exponent), _half(result.exponent)]
     whole = result.exponent_with_zero if 0 in result.P_star else None
     slopes += [_slope(whole), _half(whole)]
-    return [result.arm.what, *cells, *slopes, str(result.dead) if result.dead else ""]
+    return [result.arm.what, *cells, *slopes]
 
 
 def _slope(found: Exponent | None) -> str:
@@ -100,7 +99,7 @@ def draw_open_question(results: Sequence[ArmResult]) -> Figure:
             _draw_arm(panel, result, *look_of(place).values())
         plain = [one for one in results if one.arm.name == "L2" and group in _REFERENCES]
         for result in plain:
-            _draw_arm(panel, result, MUTED, "x", f"as a ({_REFERENCES[group]})")
+            _draw_arm(panel, result, MUTED, "x", f"L = 2 of a, {_REFERENCES[group]}")
         panel.set(xscale="log", yscale="log", xlabel="$s_0 + 1$", ylabel="training points $P$*")
         last = max(s0 + 1 for one in (*own, *plain) for s0, found in one.P_star.items() if found is not None)
         panel.set_xticks(range(1, last + 1), [str(number) for number in range(1, last + 1)])
