@@ -20,6 +20,7 @@ from srhm.paper.tables import (
     correlation_table,
     figure_table,
     powers,
+    sharing_table,
 )
 from srhm.paper.tiers import TIERS, Tier, study_of
 from srhm.paper.widths import Bias, Widths, missing_table, ratio_table, values_table, width_table
@@ -119,6 +120,11 @@ def test_each_shared_layer_takes_one_from_the_exponent():
         fit = blank_exponent(replicates_of({one: study_of(one, LAPTOP, index).read() for one in settings}))
         assert fit.points == 9 and fit.slope == pytest.approx(2 - len(layers), abs=0.03), (net, layers)
     assert blank_exponent([(1, 3.0), (1, 4.0), (1, 5.0)]) is None and blank_exponent([]) is None
+    for line in sharing_table(LAPTOP, index).splitlines()[2:]:
+        cells = [cell.strip() for cell in line.split("|")]
+        layers = 0 if cells[2] == "none" else len(cells[2].split(" and "))
+        saved = float(cells[-2].split(" (")[0]) if cells[-2] else 0.0
+        assert saved == pytest.approx(layers, abs=0.03) and bool(cells[-2]) == bool(layers), line
 
 
 def test_error_goes_with_sensitivity_over_architectures():
