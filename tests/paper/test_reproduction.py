@@ -228,8 +228,8 @@ def test_every_published_value_stands_next_to_ours_at_two_widths(narrow: Tier):
     assert sum(row[6] != "" for row in rows) == 3  # P*, P*_S and P*_D of this setting
     assert both[8] == str(narrow.width) and both[10] == "1.00"
     assert widths.coverage == (
-        f"Of {len(rows)} published values (4 of them not valid: left over from other settings, see the errata) "
-        "3 are measured."
+        f"Of {len(rows)} published values 4 are not valid (left over from other settings, see the errata), and 3 "
+        f"exceed the number of distinct data. Of the other {len(rows) - 7}, 3 are measured; of all, 3."
     )
     assert "| LCN | 2 | 1 | P* | 1.00 (1.00 to 1.00; 3) |" in width_table(bias)
     assert "| P* | LCN | 26 | 1 | 0.85 | 0.85 to 0.85 | 1 | 1 | 0.85 |" in ratio_table(widths)

@@ -57,12 +57,15 @@ class Widths:
     @property
     def coverage(self) -> str:
         """How many of the published values are measured, in a sentence."""
-        rows = [one for one in self.rows if one[0].paper is not None]
-        measured = sum(any(one.is_measured for one in row) for row in rows)
-        invalid = sum(not row[0].valid for row in rows)
+        rows = [row for row in self.rows if row[0].paper is not None]
+        measured = [any(one.is_measured for one in row) for row in rows]
+        valid = [row[0].valid for row in rows]
+        usual = [row[0].valid and (row[0].paper or 0) <= row[0].setting.params.P_max for row in rows]
+        found = sum(is_measured for is_measured, is_usual in zip(measured, usual, strict=True) if is_usual)
         return (
-            f"Of {len(rows)} published values ({invalid} of them not valid: left over from other settings, see the "
-            f"errata) {measured} are measured."
+            f"Of {len(rows)} published values {valid.count(False)} are not valid (left over from other settings, see "
+            f"the errata), and {sum(valid) - sum(usual)} exceed the number of distinct data. Of the other "
+            f"{sum(usual)}, {found} are measured; of all, {sum(measured)}."
         )
 
 
