@@ -370,6 +370,8 @@ def test_the_output_is_named_when_L_is_known():
     assert "layer 3" in learning_curves([given], quantities=["S_31"]).axes[0].get_ylabel()
     names = ["depth 0.2", "depth 0.5", "depth 0.8"]
     assert "depth 0.8" in learning_curves([given], quantities=["S_31"], layers=names).axes[0].get_ylabel()
+    with pytest.raises(ArgumentError, match="is one string"):
+        learning_curves([given], quantities=["S_31"], layers="depth")
     with pytest.raises(ArgumentError, match="does not name layer 3"):
         learning_curves([given], quantities=["S_31"], layers=names[:2])
 

@@ -203,6 +203,10 @@ def learning_curves(
     if not names:
         raise ArgumentError("quantities", quantities, "is empty", 'Give one at least, such as "error"')
     check_quantities("quantities", names, thresholds, curves)
+    if isinstance(layers, str):
+        raise ArgumentError(
+            "layers", layers, "is one string", 'Give the name of each layer, as in ["first", "last"]'
+        )
     guess = check_chance(chance)
     columns = len(names) if len(names) < 4 else 2 if len(names) == 4 else 3
     width = {1: SINGLE_COLUMN, 2: 0.75 * DOUBLE_COLUMN}.get(columns, DOUBLE_COLUMN)
