@@ -6,8 +6,8 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from run_numbers import number, table_rows
-from scipy.stats import t, ttest_ind
+from run_numbers import number, table_rows, with_interval
+from scipy.stats import ttest_ind
 
 from srhm.measure.crossings import log_interval
 from srhm.paper.open_question import ARMS, arm_results
@@ -29,7 +29,6 @@ LESS = {
     "batch_more": ("batch-16", "batch-1", (1, 3)),
     "rate_more": ("rate-0.01", "rate-0.1", (1, 2)),
     "flow_more": ("flow-all", "flow-16", (1, 3)),
-    "width_more": ("width-512", "width-64", (1, 3)),
     "aligned_saves": ("L2", "upper-aligned", (1, 2, 3)),
     **{f"{arm.replace('-', '_')}_saves{words}": ("L2", arm, s0s)
        for arm in ("lower-shared", "upper-shared", "both-shared")
@@ -73,12 +72,6 @@ def paired(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return first[:count] - second[:count]
 
 
-def mean(values: np.ndarray) -> str:
-    """Return a mean, and half the width of its 90% t-interval."""
-    half = t.ppf(0.95, len(values) - 1) * values.std(ddof=1) / len(values) ** 0.5
-    return f"{round(values.mean(), 2) + 0.0:.2f} ± {half:.2f}"
-
-
 def apart(first: np.ndarray, second: np.ndarray) -> str:
     """Return by how much the one mean is larger, and half the width of the 90% interval of Welch's test."""
     low, high = ttest_ind(first, second, equal_var=False).confidence_interval(0.9)
@@ -115,26 +108,26 @@ def numbers() -> dict[str, str]:
         for low in known:
             for high in known:
                 if low < high:
-                    found[f"{name}_{low}to{high}"] = mean(slopes(known, low, high))
+                    found[f"{name}_{low}to{high}"] = with_interval(slopes(known, low, high), 2)
                     found[f"{name}_{low}over{high}"] = times(paired(known[high], known[low]))
         if {0, 1, 2, 3} <= known.keys():
-            found[f"{name}_bend"] = mean(slopes(known, 2, 3) - slopes(known, 0, 1))
+            found[f"{name}_bend"] = with_interval(slopes(known, 2, 3) - slopes(known, 0, 1), 2)
     for name, (arm, other, s0s) in DEPTHS.items():
         found[name] = apart(slopes(logs(arm), *s0s), slopes(logs(other), *s0s))
     for name, (arm, other, s0s) in LESS.items():
-        found[name] = mean(paired(slopes(logs(arm), *s0s), slopes(logs(other), *s0s)))
+        found[name] = with_interval(paired(slopes(logs(arm), *s0s), slopes(logs(other), *s0s)), 2)
     for name, (arm, s0, other, at) in TIMES.items():
         found[name] = times(paired(logs(arm)[s0], logs(other)[at]))
-    found["L3_zero_to2"] = mean(slopes(logs("L3"), 0, 1, 2))
+    found["L3_zero_to2"] = with_interval(slopes(logs("L3"), 0, 1, 2), 2)
     return found | published_rates() | deeper() | frozen_steps() | online() | alignment() | first_steps()
 
 
 def published_rates() -> dict[str, str]:
-    """Return what the published rates do to the exponent at L = 2, v = 4: they are 0.01, 0.1, 0.1, 0.01 at these s0."""
+    """Return what the published rates do to the exponent at L = 2, v = 4: 0.01, 0.1, 0.1, 0.01 at s0 = 0, 1, 2, 6."""
     fixed = {0: logs("L2-v4")[0]} | logs("rate-0.01")
     published = fixed | logs("rate-0.1")
-    return {"published_rates": mean(slopes(published, 1, 6))} | {
-        f"published_rates_more{words}": mean(paired(slopes(published, *s0s), slopes(fixed, *s0s)))
+    return {"published_rates": with_interval(slopes(published, 1, 6), 2)} | {
+        f"published_rates_more{words}": with_interval(paired(slopes(published, *s0s), slopes(fixed, *s0s)), 2)
         for words, s0s in (("", (1, 6)), ("_zero", (0, 1, 2, 6)))
     }
 

@@ -85,10 +85,10 @@ def held_out() -> dict[tuple[str, str], Study]:
     return {(one.setup.net.family, hold_out_text(one.setup.hold_out)): one for one in studies}
 
 
-def with_interval(values: Sequence[float]) -> str:
+def with_interval(values: Sequence[float], digits: int = 3) -> str:
     """Return a mean and the half-width of its 90% t-interval."""
     half = t.ppf(0.95, len(values) - 1) * np.std(values, ddof=1) / len(values) ** 0.5
-    return f"{np.mean(values):.3f} ± {half:.3f}"
+    return f"{round(np.mean(values), digits) + 0.0:.{digits}f} ± {half:.{digits}f}"
 
 
 def threshold(study: Study, quantity: str) -> SampleComplexity:
