@@ -88,7 +88,7 @@ def scaling(
 ) -> Figure:
     """Draw measured P* against its scaling law, a panel for each network.
 
-    Ours are filled, with error bars, and pale where a point says so; the paper's are hollow and larger, on a bar
+    All panels have the same vertical axis. Ours are filled, with error bars, and pale where a point says so; the paper's are hollow and larger, on a bar
     between the neighbours on its grid: where both agree, ours lies within the paper's. The dashed line is proportional
     to the scaling law and runs through the geometric mean of our points that are not pale (of the paper's where there
     are none of ours); the full line is the fit.
@@ -127,9 +127,10 @@ def scaling(
     width = DOUBLE_COLUMN if columns == 2 else 0.66 * DOUBLE_COLUMN
     figure, panels = panel_grid(len(nets), columns, width, 2.75, 0.2)
     marks = Marks([point.params for point in points], any(point.paper is not None for point in points))
+    heights = log_range([height for point in points for height in _heights(point)], margin=0.09)
     for panel, net in zip(panels, nets, strict=True):
         own = [point for point in points if point.net == net]
-        _axes(panel, own, write_labels)
+        _axes(panel, own, heights, write_labels)
         panel.set_title(net_title(net))
         panel.set_xlabel((x_labels or {}).get(net) or _SCALING_LAWS.get(net, "scaling law"))
         if panels.index(panel) % columns == 0:
@@ -141,16 +142,19 @@ def scaling(
     return finish(figure, panels, [*rows, *marks.key()], title)
 
 
-def _axes(panel: Axes, points: Sequence[ScalingPoint], write_labels: bool) -> None:
+def _heights(point: ScalingPoint) -> list[Number]:
+    paper = (point.paper, *(point.paper_bracket or ()))
+    return point.ours.reach + [value for value in paper if value is not None]
+
+
+def _axes(
+    panel: Axes, points: Sequence[ScalingPoint], heights: tuple[float, float], write_labels: bool
+) -> None:
     """Scale the axes, with room for labels at the right."""
-    heights: list[Number] = []
-    for point in points:
-        paper = (point.paper, *(point.paper_bracket or ()))
-        heights += point.ours.reach + [value for value in paper if value is not None]
     left, right = log_range([point.scaling_law for point in points], margin=0.09)
     right *= (right / left) ** (0.3 * write_labels)
     log_axis(panel.xaxis, left, right, least_gap=0.16)
-    log_axis(panel.yaxis, *log_range(heights, margin=0.09))
+    log_axis(panel.yaxis, *heights)
 
 
 def _draw(panel: Axes, point: ScalingPoint, marks: Marks, write_labels: bool) -> None:

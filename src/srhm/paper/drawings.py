@@ -199,8 +199,7 @@ def _narrow_words(studies: Iterable[Study]) -> str:
 
 
 def _relative(points: Sequence[ScalingPoint]) -> list[ScalingPoint]:
-    """Return points over their published values, those of one model side by side."""
-    models = list(dict.fromkeys(point.params for point in points))
+    """Return points over their published values."""
     found = []
     for point in points:
         paper, ours = point.paper, point.ours
@@ -210,8 +209,7 @@ def _relative(points: Sequence[ScalingPoint]) -> list[ScalingPoint]:
         both = lambda ends, over=over: None if ends is None else (over(ends[0]), over(ends[1]))  # noqa: E731
         found.append(
             replace(
-                point, scaling_law=point.scaling_law * 1.07 ** (models.index(point.params) - (len(models) - 1) / 2),
-                ours=Estimate(over(ours.value), both(ours.interval), over(ours.lower_bound)), paper=1.0,
+                point, ours=Estimate(over(ours.value), both(ours.interval), over(ours.lower_bound)), paper=1.0,
                 paper_bracket=both(point.paper_bracket),
             )
         )  # fmt: skip

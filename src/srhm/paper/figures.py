@@ -126,6 +126,17 @@ def _by_shared_layers(settings: Sequence[Setup]) -> Panels:
     return panels
 
 
+def _by_batch(settings: Sequence[Setup]) -> Panels:
+    """A panel for each size of batch."""
+    panels: dict[str, list[Setup]] = {}
+    for one in settings:
+        of_class = one.optimizer.batch_per_class
+        size = next((size for size in _LARGE_BATCHES if size // one.params.v == of_class), None)
+        words = f"{of_class} of each class" if size is None else f"{size}, or a few less"
+        panels.setdefault(f"CNN, batch: {words}", []).append(one)
+    return panels
+
+
 _SENSITIVITIES = tuple(
     tuple(f"{letter}_{k}{level}" for k in (1, 2, 3)) for letter in "SD" for level in (1, 2)
 )
@@ -224,9 +235,7 @@ _TABLE = (
     PaperFigure(
         "batch",
         Complexity(
-            lambda settings: {"CNN": settings}, x=lambda one: float(one.batch),
-            x_label=lambda one: "training points in a batch (models side by side)",
-            slope=lambda one: None, relative=True,
+            _by_batch, slope=lambda one: None, relative=True,
         ),
         "P* against the batch", _BATCHES, _BATCHES,
         causes=True,

@@ -55,7 +55,7 @@ class Complexity(FigureKind):
     slope: Callable[[Setup], float | None] = lambda one: 1.0
     """The slope that a law predicts in a panel, of its last setting; None: no line."""
     relative: bool = False
-    """Whether P* is drawn over the published one, and settings of one x are drawn side by side."""
+    """Whether P* is drawn over the published one."""
 
 
 class Insensitivity(FigureKind):
