@@ -88,10 +88,10 @@ def scaling(
 ) -> Figure:
     """Draw measured P* against its scaling law, a panel for each network.
 
-    All panels have the same vertical axis. Ours are filled, with error bars, and pale where a point says so; the paper's are hollow and larger, on a bar
-    between the neighbours on its grid: where both agree, ours lies within the paper's. The dashed line is proportional
-    to the scaling law and runs through the geometric mean of our points that are not pale (of the paper's where there
-    are none of ours); the full line is the fit.
+    All panels have the same vertical axis. Ours are filled, with error bars, and pale where a point says so; the
+    paper's are hollow and larger, on a bar between the neighbours on its grid: where both agree, ours lies within the
+    paper's. The dashed line is proportional to the scaling law and runs through the geometric mean of our points that
+    are not pale (of the paper's where there are none of ours); the full line is the fit.
 
     Parameters
     ----------
