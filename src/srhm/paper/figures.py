@@ -234,9 +234,7 @@ _TABLE = (
     ),
     PaperFigure(
         "batch",
-        Complexity(
-            _by_batch, slope=lambda one: None, relative=True,
-        ),
+        Complexity(_by_batch, slope=lambda one: None, relative=True),
         "P* against the batch", _BATCHES, _BATCHES,
         causes=True,
     ),
