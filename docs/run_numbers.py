@@ -348,21 +348,38 @@ def reproduction() -> dict[str, str]:
     column = "difference (90% interval)"
     narrow = [row for row in rows if column in row and row["network"] == "CNN" and int(row["width"]) < 256]
     lower = [row for row in narrow if re.search(r" to -[\d.]+\)$", row[column])]
-    raised = [
-        number(row["with the option"]) / number(row["ours (over the paper's)"])
-        for row in rows
-        if "batch" in row.get("model and option", "") and row[""] == "P*"
-    ]
+    verdicts = [row["scaling law within"] for row in rows if "scaling law within" in row]
     return {
         "most_stored": max(stored, key=float),
+        "not_within": f"{verdicts.count('no')} of {len(verdicts)}",
         "narrow_exponents": f"{len(lower)} of {len(narrow)}",
-        "batch_least": f"{min(raised):.2f}",
-        "batch_most": f"{max(raised):.2f}",
         **exponents,
+        **batches(rows),
         **shared(rows),
         **forgotten(rows),
         **of_runs(),
         **widest_gap(),
+    }
+
+
+def batches(rows: list[dict[str, str]]) -> dict[str, str]:
+    """Return by what factor larger batches raise P* of a CNN, and how many P* are near the published ones with each."""
+    raised, within, nearer = [], defaultdict(list), []
+    for row in rows:
+        if "batch" in row.get("model and option", "") and row[""] == "P*":
+            names = ("paper's", "ours (over the paper's)", "with the option")
+            paper, ours, larger = (number(row[name]) for name in names)
+            size = 126 if int(row["model and option"].rsplit(" ", 1)[1]) < 200 else 252
+            raised.append(larger / ours)
+            nearer.append(abs(log(larger / paper)) < abs(log(ours / paper)))
+            within[size].append(abs(log(larger / paper)) <= log(1.5))
+            if size == 126:
+                within[4].append(abs(log(ours / paper)) <= log(1.5))
+    return {
+        "batch_least": f"{min(raised):.2f}",
+        "batch_most": f"{max(raised):.2f}",
+        "batch_nearer": f"{sum(nearer)} of {len(nearer)}",
+        **{f"batch_{size}_within": f"{sum(found)} of {len(found)}" for size, found in within.items()},
     }
 
 
@@ -377,22 +394,28 @@ def shared(rows: list[dict[str, str]]) -> dict[str, str]:
 
 
 def forgotten(rows: list[dict[str, str]]) -> dict[str, str]:
-    """Return how P*_S, P*_D and P* of a setting compare, each at the width of the table that has it."""
+    """Return how P*_S, P*_D and P* of a setting compare at the widest network of the table that has both."""
     values = defaultdict(dict)
     for row in rows:
         if "paper's / P_max" in row:
             wide = number(row["ours (90% interval), at width 256"])
-            own = wide if wide is not None else number(row["ours, narrower"])
-            if own is not None and "L=" in row["model"]:
-                values[row["network"], row["model"]][row[""]] = own
+            for width, own in ((256, wide), (row["its width"], number(row["ours, narrower"]))):
+                if own is not None and "L=" in row["model"]:
+                    values[row["network"], row["model"], width][row[""]] = own
 
     def ratios(net: str, model: str, above: str, below: str) -> list[float]:
-        own = [found for (one, name), found in values.items() if one == net and re.search(model, name)]
-        return [found[above] / found[below] for found in own if {above, below} <= found.keys()]
+        found = {}
+        for (one, name, _), own in sorted(values.items(), key=lambda pair: -int(pair[0][2] or 0)):
+            if one == net and re.search(model, name) and {above, below} <= own.keys():
+                found.setdefault(name, own[above] / own[below])
+        return list(found.values())
 
-    later = ratios("CNN", "", "P*_S", "P*_D")
+    later, lcn = (ratios(net, "", "P*_S", "P*_D") for net in ("CNN", "LCN"))
     before = [one for one in later if one > 1]
     return {
+        "S_first": f"{len(later) - len(before)}",
+        "D_first_lcn": f"{sum(one > 1 for one in lcn)}",
+        "D_and_S_lcn": f"{len(lcn)}",
         "D_first": f"{len(before)}",
         "D_and_S": f"{len(later)}",
         "D_before": f"{max(before):.1f}",
@@ -403,7 +426,7 @@ def forgotten(rows: list[dict[str, str]]) -> dict[str, str]:
 
 def of_runs() -> dict[str, str]:
     """Return the P at which CNNs with two shared layers died or learned, and how well clusters are parents at last."""
-    dead, alive, index = set(), set(), {"cnn": {}, "lcn": {}}
+    dead, alive, index = [], [], {"cnn": {}, "lcn": {}}
     for run in read_archive(RESULTS / "laptop.jsonl.xz"):
         setup, error = run.spec.setup, run.metrics["error"]
         if "ari_21" in run.metrics:
@@ -411,10 +434,12 @@ def of_runs() -> dict[str, str]:
         both_shared = run.spec.net.chosen.get("shared_layers") == (1, 2) and setup.params.s0 == 2
         published = setup.optimizer.rate == setup.net.rate(setup.params).value
         if run.spec.net.family == "cnn" and both_shared and published:
-            (dead if error > 0.8 else alive).add(run.spec.P)
+            (dead if error > 0.8 else alive).append((run.spec.P, error))
     return {
-        "dead_P": ", ".join(f"{P:,}" for P in sorted(dead)),
-        "alive_P": ", ".join(f"{P:,}" for P in sorted(alive)),
+        "dead_runs": f"{len(dead)} runs",
+        "dead_P": ", ".join(f"{P:,}" for P in sorted({P for P, _ in dead})),
+        "alive_P": ", ".join(f"{P:,}" for P in sorted({P for P, _ in alive})),
+        "alive_errors": " and ".join(f"{error:.2f}" for _, error in sorted(alive)),
         **{f"ari_{net}": f"{min(of_P[max(of_P)]):.2f}" for net, of_P in index.items()},
     }
 

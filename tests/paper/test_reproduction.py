@@ -211,7 +211,7 @@ def test_all_is_written(tmp_path: Path):
     text = (tmp_path / "tables.md").read_text()
     assert text == report(figures, LAPTOP, index)
     hours = sum(sum(run.seconds.values()) for study in index.studies() for _, run in study.all_runs) / 3600
-    assert f"72 runs, which took {hours:.1f} hours one after another: 3 replicates of each point" in text
+    assert f"72 runs, which took {hours:.1f} hours on a core: 3 replicates of each point" in text
     assert "Of 6 published values that were measured" in text
 
 

@@ -327,6 +327,10 @@ def _mark_P_star(panel: Axes, name: str, curve: Curve, threshold: float, colour:
     )  # fmt: skip
 
 
+_WIDE = 1.5
+"""Of an interval with a larger factor between its ends the legend has these, and not P*."""
+
+
 def _legend(
     figure: Figure,
     curves: Sequence[Curve],
@@ -339,6 +343,9 @@ def _legend(
     for place, curve in enumerate(curves):
         P_star = _P_star(curve, "error")
         label = curve.label if P_star is None else f"{curve.label}  ($P$* = {plain_number(P_star)})"
+        low, high = (curve.P_star_interval or {}).get("error") or (None, None)
+        if P_star is not None and low is not None and high is not None and high > _WIDE * low:
+            label = f"{curve.label}  ($P$* = {plain_number(low)} to {plain_number(high)})"
         look = look_of(place) | {"markeredgecolor": "white", "markeredgewidth": 0.4}
         if len(curve.P) == 0 and curve.paper:
             look = _papers_look(look_of(place))

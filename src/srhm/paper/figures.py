@@ -90,7 +90,8 @@ _LARGE_BATCHES = (126, 252)
 """Points a batch, or a few less: the published CNNs of L = 2 with blanks are of an older pipeline, with 128 or 256."""
 _BATCHES = tuple(
     setup(CNN, model(v, s0), batch=size)
-    for v, s0 in ((3, 1), (3, 2), (4, 2), (6, 1), (6, 2), (6, 4), (10, 1))
+    for v, blanks in ((3, (1, 2, 4, 6)), (4, (1, 2, 4, 6)), (6, (1, 2, 4)), (10, (1,)))
+    for s0 in blanks
     for size in (4, *(points // v for points in _LARGE_BATCHES))
 )
 

@@ -28,7 +28,7 @@ def crossing_table(widths: Widths, index: RunIndex) -> str:
         printed = published(one.net, one.params)
         studies = [study_of(setting, tier, index) for tier in widths.tiers]
         found = [study.read(begun=True) for study in studies]
-        if studies[0].setup == setting:
+        if studies[0].setup == studies[-1].setup:
             found[1:] = [None] * len(found[1:])  # of one width, which is in the first column
         cells = [with_interval(found[0]), _ratio(found[0], one.P_star)]
         if (second := widths.second(found)) is not None:

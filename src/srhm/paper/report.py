@@ -33,6 +33,11 @@ from .widths import (
     width_table,
 )
 
+_FITTED = (
+    "Fits of ln P* by least squares through settings whose v, s0 and learning rate differ, each with its mean over "
+    "replicates. The exponents of s0+1 alone, of each replicate by itself, are in the table of shared weights."
+)
+
 
 def report(figures: Sequence[PaperFigure], tier: Tier, index: RunIndex) -> str:
     """Return the tables of a reproduction in Markdown: every number of the paper next to ours."""
@@ -44,9 +49,13 @@ def report(figures: Sequence[PaperFigure], tier: Tier, index: RunIndex) -> str:
     counted = [f"{widths.coverage} Each value counts once: at {', else at '.join(widths.words)}."]
     runs = [run for of_model in index.by_model().values() for run in of_model]
     versions = sorted({run.versions["srhm"] for run in runs if "srhm" in run.versions})
-    hours = sum(sum(run.seconds.values()) for run in runs) / 3600
+    hours = {
+        words: sum(sum(run.seconds.values()) for run in runs if run.device.startswith("cpu") is is_cpu) / 3600
+        for words, is_cpu in (("on a core", True), ("on a GPU", False))
+    }
+    took = " and ".join(f"{spent:.1f} hours {words}" for words, spent in hours.items() if spent)
     parts = [
-        f"*Tier {tier.name}, from a store of {index.count:,} runs, which took {hours:.1f} hours one after another: "
+        f"*Tier {tier.name}, from a store of {index.count:,} runs, which took {took}: "
         f"{_replicates(tier)} of each point where nothing else is stated. Tables by srhm {__version__}, runs by "
         f"{' and '.join(versions)}. "
         f"Of {len(known)} published values that were measured at {words}, {agreeing} agree within a factor 1.5.*",
@@ -57,7 +66,7 @@ def report(figures: Sequence[PaperFigure], tier: Tier, index: RunIndex) -> str:
         "### P*_D", comparison_table(compared, "P_star_D"),
         "### Causes, tested", causes_table(tier, index),
         "### Error and sensitivity", correlation_table(index),
-        "### Exponents", power_table(powers(tier, index)),
+        "### Exponents", _FITTED, power_table(powers(tier, index)),
         "### Weights shared over the places of a sub-patch", sharing_table(tier, index),
         "### Every published value", values_table(widths, bias),
         "### Crossings of the published curves", crossing_table(widths, index),

@@ -101,7 +101,10 @@ def draw_open_question(results: Sequence[ArmResult]) -> Figure:
         for result in plain:
             _draw_arm(panel, result, MUTED, "x", f"L = 2 of a, {_REFERENCES[group]}")
         panel.set(xscale="log", yscale="log", xlabel="$s_0 + 1$", ylabel="training points $P$*")
-        last = max(s0 + 1 for one in (*own, *plain) for s0, found in one.P_star.items() if found is not None)
+        found = [(s0 + 1, P) for one in (*own, *plain) for s0, P in one.P_star.items() if P is not None]
+        last = max(x for x, _ in found)
+        if known := [(x, P.P_star) for x, P in found if P.P_star is not None]:
+            _draw_square(panel, last, known)
         panel.set_xticks(range(1, last + 1), [str(number) for number in range(1, last + 1)])
         panel.minorticks_off()
         panel.set_xlim(0.9, 1.1 * last)
@@ -130,6 +133,14 @@ def _draw_arm(panel: Axes, result: ArmResult, colour: str, marker: str, name: st
         )  # fmt: skip
     panel.plot(
         [], [], "-", marker=marker, color=colour, markersize=4, label=(name or result.arm.what) + slope
+    )
+
+
+def _draw_square(panel: Axes, last: int, known: Sequence[tuple[int, float]]) -> None:
+    """Draw (s0+1)^2 of Eq. 4 under all points."""
+    least = 0.8 * min(P / x**2 for x, P in known)
+    panel.plot(
+        [1, last], [least, least * last**2], ":", color=MUTED, linewidth=1.0, zorder=1, label="slope 2"
     )
 
 
