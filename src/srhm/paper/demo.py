@@ -228,7 +228,7 @@ def _results(studies: Sequence[Study]) -> Table:
     if any(one.setup.net.family == CNN and one.setup.params.s0 > 0 for one in studies):
         caption += (
             " The paper's CNNs with blanks come from an older pipeline, whose batch is not known. A CNN needs more "
-            "points with a larger batch than ours of 4 n_c: with one, these ratios come nearer to 1 (docs, "
+            "points with a larger batch than ours of 4 n_c: with one, most such ratios come nearer to 1 (docs, "
             "reproduction.md)."
         )
     if unconverged:
