@@ -425,7 +425,7 @@ def forgotten(rows: list[dict[str, str]]) -> dict[str, str]:
 
 
 def of_runs() -> dict[str, str]:
-    """Return where CNNs with two shared layers ended at chance, other errors, and how well clusters are parents at last."""
+    """Return how CNNs with two shared layers ended, and how well clusters are parents at last."""
     dead, alive, index = [], [], {"cnn": {}, "lcn": {}}
     for run in read_archive(RESULTS / "laptop.jsonl.xz"):
         setup, error = run.spec.setup, run.metrics["error"]
