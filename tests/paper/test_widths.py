@@ -73,6 +73,20 @@ def test_ratios_are_those_of_the_same_replicates(index):
     assert rows[0]["width 64 / width 256"].startswith("1.00 (")
 
 
+def test_a_crossing_in_a_wide_bracket_has_no_ratio(index):
+    """The smallest and the largest run leave P* open by much more than 20%."""
+    of_width = {one.setup.width: one for one in index.studies() if one.setup in (on(1, 64), on(1, 256))}
+    runs = {
+        width: [run for _, run in one.all_runs if run.spec.seeds == one.seeds[0]]
+        for width, one in of_width.items()
+    }
+    assert Bias.of(RunIndex(runs[64] + runs[256])).by_width[64]
+    runs[64] = [pick(runs[64], key=lambda run: run.spec.P) for pick in (min, max)]
+    found = RunIndex(runs[64] + runs[256])
+    assert all(study.read().P_star is not None for study in found.studies())
+    assert not Bias.of(found).by_width[64]
+
+
 def test_the_exponent_changes_with_the_width(index):
     rows = cells(exponent_table(Bias.of(index)))
     assert [(row["width"], row["s0"], row["rate"]) for row in rows] == [

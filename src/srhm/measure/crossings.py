@@ -42,6 +42,11 @@ class Crossing:
     diverged: int = 0
     """Number of runs within the bounds of P that have no value of this metric because training diverged."""
 
+    @property
+    def bracket(self) -> float | None:
+        """P_high / P_low; None without both."""
+        return self.P_high / self.P_low if self.P_high and self.P_low else None
+
     def __repr__(self) -> str:
         found = self.status if self.P_star is None else f"P* = {_in_points(self.P_star)}"
         between = f"P_low = {_in_points(self.P_low)}, P_high = {_in_points(self.P_high)}"
@@ -85,7 +90,7 @@ class SampleComplexity:
     @property
     def bracket(self) -> float | None:
         """The largest ratio P_high / P_low of a seed's neighbours; None if not all are ``bracketed``."""
-        ratios = [one.P_high / one.P_low for one in self.crossings if one.P_high and one.P_low]
+        ratios = [one.bracket for one in self.crossings if one.bracket is not None]
         return max(ratios) if self.per_seed and len(ratios) == len(self.crossings) else None
 
     @property

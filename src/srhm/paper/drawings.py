@@ -48,7 +48,8 @@ from .tiers import REFERENCE_WIDTH, Tier, study_of
 Studies = Callable[[Setup], Study]
 """Gives the study of a setting, with the runs that there are."""
 _QUANTITIES: dict[str, Quantity] = {"error": "P_star", "S": "P_star_S", "D": "P_star_D"}
-_CLOSED = 1.2
+CLOSED = 1.2
+"""P_high over P_low of a crossing of the error that enters fits and the bias of a width, at most."""
 
 
 def draw(figure: PaperFigure, tier: Tier, index: RunIndex) -> Figure:
@@ -87,7 +88,7 @@ def _is_known(study: Study, quantity: str) -> bool:
 def closed(study: Study) -> SampleComplexity | None:
     """Return a P* that enters fits: of all replicates, each between neighbours within 20%; None if there is none."""
     found = study.read()
-    return found if found is not None and found.bracket is not None and found.bracket <= _CLOSED else None
+    return found if found is not None and found.bracket is not None and found.bracket <= CLOSED else None
 
 
 def _check_drawn(figure: PaperFigure, drawn: Sequence[Any]) -> None:

@@ -13,7 +13,7 @@ from ..measure.crossings import SampleComplexity, log_interval
 from ..store.index import RunIndex
 from ..study import Run, Seeds, Setup, Study
 from .cost import shown
-from .drawings import label
+from .drawings import CLOSED, label
 from .tables import QUANTITIES, Compared, comparisons, table, with_interval
 from .tiers import REFERENCE_WIDTH, Tier, study_of
 
@@ -336,12 +336,17 @@ def _is_plain(setup: Setup) -> bool:
 
 
 def _by_seed(study: Study, name: str) -> dict[Seeds, float]:
-    """Return P* of a quantity of the replicates that have one."""
+    """Return P* of a quantity of the replicates that have one, of the error between neighbours within 20%."""
     found = study.read(name)
     if found is None:
         return {}
+    most = CLOSED if name == "error" else math.inf
     pairs = zip(study.seeds, found.crossings, strict=True)
-    return {seeds: one.P_star for seeds, one in pairs if one.P_star is not None}
+    return {
+        seeds: one.P_star
+        for seeds, one in pairs
+        if one.P_star is not None and one.bracket is not None and one.bracket <= most
+    }
 
 
 def _slope(s0s: Sequence[int], values: Sequence[float]) -> float:
