@@ -112,6 +112,7 @@ def comparison_table(compared: Iterable[Compared], quantity: str) -> str:
         f"paper's {QUANTITIES[quantity][1]}": lambda one: "" if one.paper is None else f"{one.paper:,}",
         "ours": lambda one: in_words(one.found)[0],
         "90% interval": lambda one: in_words(one.found)[1],
+        "ours / P_max": lambda one: part_of_data(one.found, one.setting),
         "ours / paper": lambda one: one.ratio_in_words,
         "within 1.5": lambda one: verdicts[one.agrees] if one.valid else "paper's is not valid",
     }
@@ -137,6 +138,15 @@ def with_interval(found: SampleComplexity | None) -> str:
     return f"{P} ({ends})" if ends else P
 
 
+def part_of_data(found: SampleComplexity | None, setting: Setup) -> str:
+    """Return P*/P_max as text, empty if P* is not known: near 1 no test set of unseen data is left."""
+    return _ratio(found, setting.params.P_max, ".2g")
+
+
+def _ratio(found: SampleComplexity | None, divisor: int, digits: str = ".2f") -> str:
+    return "" if found is None or found.P_star is None else f"{found.P_star / divisor:{digits}}"
+
+
 def causes_table(tier: Tier, index: RunIndex) -> str:
     """Return the tests of causes: the same settings with an option of the published code, and without."""
     check_instance(Tier, tier=tier)
@@ -151,12 +161,12 @@ def causes_table(tier: Tier, index: RunIndex) -> str:
                 found = [study_of(one, tier, index).read(short) for one in (plain, setting)]
                 if paper is None or found[1] is None:
                     continue
-                cells = []
+                cells = [part_of_data(found[0], plain)]
                 for one in found:
-                    ratio = "" if one is None or one.P_star is None else f" ({one.P_star / paper.P_star:.2f})"
-                    cells.append(in_words(one)[0] + ratio)
+                    cells += [with_interval(one), _ratio(one, paper.P_star)]
                 rows.append([setting.net.row.label, label(setting), words, f"{paper.P_star:,}", *cells])
-    heads = ["network", "model and option", "", "paper's", "ours (over the paper's)", "with the option"]
+    heads = ["network", "model and option", "", "paper's", "ours / P_max"]
+    heads += ["ours (90% interval)", "ours / paper", "with the option (90% interval)", "with it / paper"]
     return table(heads, rows)
 
 

@@ -14,7 +14,7 @@ from ..store.index import RunIndex
 from ..study import Run, Seeds, Setup, Study
 from .cost import shown
 from .drawings import CLOSED, label
-from .tables import QUANTITIES, Compared, comparisons, table, with_interval
+from .tables import QUANTITIES, Compared, comparisons, part_of_data, table, with_interval
 from .tiers import REFERENCE_WIDTH, Tier, study_of
 
 
@@ -146,8 +146,12 @@ def values_table(widths: Widths, bias: Bias) -> str:
             cells += [with_interval(one.found), width, one.ratio_in_words, changed]
         paper = f"{first.paper:,} ({grid})" + ("" if first.valid else ", not valid")
         names = [first.figure, first.setting.net.row.label, label(first.setting)]
-        part = f"{first.paper / first.setting.params.P_max:.2g}"
-        rows.append([*names, QUANTITIES[first.quantity][1], paper, *cells, part])
+        measured = next((one for one in of_widths if one.is_measured), first)
+        parts = [
+            f"{first.paper / first.setting.params.P_max:.2g}",
+            part_of_data(measured.found, first.setting),
+        ]
+        rows.append([*names, QUANTITIES[first.quantity][1], paper, *cells, *parts])
     heads = [
         "figure",
         "network",
@@ -156,6 +160,7 @@ def values_table(widths: Widths, bias: Bias) -> str:
         "paper's (grid)",
         *widths.heads("bias of the width"),
         "paper's / P_max",
+        "ours / P_max",
     ]
     return table(heads, rows)
 
