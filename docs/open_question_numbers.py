@@ -21,7 +21,7 @@ TABLES = Path(__file__).parent / "open-question"
 DEPTHS = {
     "L3_less_L2": ("L3", "L2-v4", (1, 2, 3)),
     "L3_less_L2_zero": ("L3", "L2-v4", (0, 1, 2, 3)),
-    "L2_s3_less_L1": ("L2-s3-more", "L1-s3-v3", (3, 5)),
+    "L2_s3_less_L1": ("L2-s3-more", "L1-s3-v3", (3, 5, 6)),
 }
 """Names of the exponent of one arm less that of another, over the same s0, where the rules are not the same."""
 
@@ -118,6 +118,7 @@ def numbers() -> dict[str, str]:
         found[name] = with_interval(paired(slopes(logs(arm), *s0s), slopes(logs(other), *s0s)), 2)
     for name, (arm, s0, other, at) in TIMES.items():
         found[name] = times(paired(logs(arm)[s0], logs(other)[at]))
+    found["L1_s3_v3_shared"] = with_interval(slopes(logs("L1-s3-v3"), 3, 5, 6), 2)
     found["L3_zero_to2"] = with_interval(slopes(logs("L3"), 0, 1, 2), 2)
     return found | published_rates() | deeper() | frozen_steps() | online() | alignment() | first_steps()
 
