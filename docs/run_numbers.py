@@ -367,7 +367,7 @@ def batches(rows: list[dict[str, str]]) -> dict[str, str]:
     raised, within, nearer = [], defaultdict(list), []
     for row in rows:
         if "batch" in row.get("model and option", "") and row[""] == "P*":
-            names = ("paper's", "ours (over the paper's)", "with the option")
+            names = ("paper's", "ours (90% interval)", "with the option (90% interval)")
             paper, ours, larger = (number(row[name]) for name in names)
             size = 126 if int(row["model and option"].rsplit(" ", 1)[1]) < 200 else 252
             raised.append(larger / ours)
